@@ -1,0 +1,159 @@
+//! What a producer sends and what a log entry holds.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{Audience, NotificationId, Seq, Timestamp, Topic, UserId};
+
+/// How loud an entry is. The five levels of the workspace documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// For the record.
+    #[default]
+    Info,
+    /// Something worked.
+    Success,
+    /// Something will need care.
+    Warning,
+    /// Something failed.
+    Error,
+    /// Look now.
+    Alert,
+}
+
+impl Level {
+    /// The wire name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Success => "success",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Alert => "alert",
+        }
+    }
+
+    /// The level of that name, if `name` is one of the five.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Info, Self::Success, Self::Warning, Self::Error, Self::Alert]
+            .into_iter()
+            .find(|level| level.as_str() == name)
+    }
+}
+
+/// A notification as it is stored and delivered. Immutable once committed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Notification {
+    /// Unique in the whole installation.
+    pub id: NotificationId,
+    /// Who sees it, before `except`.
+    pub audience: Audience,
+    /// Who does not see it although the audience names them: the actor who caused it, mostly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<UserId>,
+    /// At most [`crate::limits::MAX_TITLE_CHARS`] characters.
+    pub title: String,
+    /// May be empty.
+    pub message: String,
+    /// An open set of names: one of the five levels, an event name, or whatever the producer says.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The type itself where it is a level, else given by the producer, else info.
+    pub level: Level,
+    /// When the server took it.
+    pub timestamp: Timestamp,
+    /// The producer's own JSON, passed through to the letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Box<RawValue>>,
+    /// What happened, for clients that switch on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// The product concerned (product surface).
+    #[serde(default, rename = "productName", skip_serializing_if = "Option::is_none")]
+    pub product_name: Option<String>,
+    /// When the product expires, as the producer wrote it (product surface).
+    #[serde(default, rename = "expiryDate", skip_serializing_if = "Option::is_none")]
+    pub expiry_date: Option<String>,
+}
+
+impl PartialEq for Notification {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.audience == other.audience
+            && self.except == other.except
+            && self.title == other.title
+            && self.message == other.message
+            && self.kind == other.kind
+            && self.level == other.level
+            && self.timestamp == other.timestamp
+            && self.metadata.as_deref().map(RawValue::get) == other.metadata.as_deref().map(RawValue::get)
+            && self.event == other.event
+            && self.product_name == other.product_name
+            && self.expiry_date == other.expiry_date
+    }
+}
+
+/// One durable entry of a workspace's log. Everything that changes what a user sees is an entry, so that
+/// one number orders it all, on one node or many (docs/decisions/0002-one-order.md).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its place.
+    pub seq: Seq,
+    /// What it says.
+    pub kind: EntryKind,
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EntryKind {
+    /// A notification to its audience.
+    Notification(Arc<Notification>),
+    /// The notification `target` is withdrawn: its body is erased, nobody sees it from here on.
+    Retract {
+        /// The withdrawn one's id.
+        target: NotificationId,
+        /// The withdrawn one's place.
+        target_seq: Seq,
+    },
+    /// `user` sees the topic's entries after this one.
+    Subscribe {
+        /// What to.
+        topic: Topic,
+        /// Who.
+        user: UserId,
+    },
+    /// `user` sees no further entries of the topic.
+    Unsubscribe {
+        /// What from.
+        topic: Topic,
+        /// Who.
+        user: UserId,
+    },
+    /// `user` sees the workspace's entries after this one, and again those of earlier access.
+    Grant {
+        /// Who.
+        user: UserId,
+    },
+    /// `user` sees nothing of the workspace from here on.
+    Withdraw {
+        /// Who.
+        user: UserId,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn level_names_round_trip() {
+        for level in [Level::Info, Level::Success, Level::Warning, Level::Error, Level::Alert] {
+            assert_eq!(Level::from_name(level.as_str()), Some(level));
+        }
+        assert_eq!(Level::from_name("record_created"), None);
+        assert_eq!(Level::from_name("INFO"), None);
+    }
+}

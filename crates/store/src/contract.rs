@@ -1,0 +1,314 @@
+//! What every backend promises.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use campanile_model::{
+    Entry, Epoch, Notification, NotificationId, Receipt, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility,
+};
+use tokio::sync::broadcast;
+
+use crate::StoreError;
+
+/// A durable home for workspaces' logs and their users' receipts.
+///
+/// # Atomicity and order
+/// [`append`](Store::append) is all or nothing. Entries of one workspace are numbered without a gap, in the
+/// order of their commits; one call's entries are consecutive, in array order. A workspace comes to be with
+/// its first durable write and gets a random epoch then.
+///
+/// # Durability
+/// When `append`, `mark` or `prune` returns `Ok`, the effect survives the loss of power (as far as the disk
+/// honours a flush; the memory backend promises nothing past the process). When it returns an error, nothing
+/// was written, with one exception: after [`StoreError::Unavailable`] a write may or may not have been
+/// committed, and repeating it under the same idempotency key tells.
+///
+/// # Isolation
+/// Every method takes the workspace, and every read of a user's entries takes the user: nothing crosses
+/// either. Reads see one commit, never half of one; a read that starts after a write returned sees it.
+///
+/// # Visibility
+/// Whether a user sees an entry is decided by [`Visibility::sees`] as of the snapshot read, and in all of
+/// `visible_since`, `inbox`, `snapshot` (unread) and `mark` alike. Entries that were retracted are seen by nobody.
+///
+/// # Cancel safety
+/// A dropped future may or may not have taken effect, never half of it.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Commits `write` to `workspace`, which is created if this is its first. `now` dates idempotency keys.
+    ///
+    /// Publishing under an idempotency key that was kept within [`IDEMPOTENCY_WINDOW_MS`] returns the first
+    /// call's outcome with `replayed` set and writes nothing; two calls in flight with one key join.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyReused`], [`StoreError::NotFound`] (retract), [`StoreError::Limit`], and those of the
+    /// backend: `Busy`, `Full`, `Unavailable`.
+    async fn append(&self, workspace: &Slug, write: Write, now: Timestamp) -> Result<Appended, StoreError>;
+
+    /// What a connection starts from, read in one snapshot. A workspace that was never written to has
+    /// epoch `None`, head 0 and nothing unread.
+    async fn snapshot(&self, workspace: &Slug, user: &UserId) -> Result<Snapshot, StoreError>;
+
+    /// Every entry of `(after, up_to]`, ascending, at most `limit`, for the follower. Entries below the
+    /// retained prefix are simply absent; a retracted notification's own entry is absent too.
+    async fn entries(
+        &self,
+        workspace: &Slug,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError>;
+
+    /// The notifications of `(after, up_to]` that `user` sees, with what the user did with each.
+    /// Ascending unless `newest_first`; at most `limit`; only unread ones if `unread_only`.
+    async fn visible(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        query: VisibleQuery,
+    ) -> Result<Vec<Item>, StoreError>;
+
+    /// One notification by id: what `user` sees of it if a user is given, else as a producer sees it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if there is none, it was retracted, or `user` does not see it.
+    async fn find(
+        &self,
+        workspace: &Slug,
+        user: Option<&UserId>,
+        id: NotificationId,
+    ) -> Result<Item, StoreError>;
+
+    /// Changes `user`'s read state. Idempotent: doing what is already so returns `changed: false` and the
+    /// present `rev`; anything else is one new `rev`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if a named entry is not one that `user` sees.
+    async fn mark(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        mark: Mark,
+        now: Timestamp,
+    ) -> Result<Marked, StoreError>;
+
+    /// Subscribers of a topic by name, ascending, after `after`, at most `limit`.
+    async fn subscribers(
+        &self,
+        workspace: &Slug,
+        topic: &Topic,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError>;
+
+    /// Removes the oldest entries of `workspace` that `keep` does not cover, a prefix, in steps of at most
+    /// `limit` rows a call; returns how many went. Zero: nothing is left to do. Counts, ordinals and
+    /// positions of what remains do not change. `now` ages the entries.
+    async fn prune(
+        &self,
+        workspace: &Slug,
+        keep: Retention,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<usize, StoreError>;
+
+    /// Every workspace with its epoch, first retained and last entry.
+    async fn heads(&self) -> Result<Vec<Head>, StoreError>;
+
+    /// Commits from now on, in commit order, of all workspaces. A reader that falls behind by more than the
+    /// channel's capacity is told so ([`broadcast::error::RecvError::Lagged`]) and reads `entries` instead.
+    fn commits(&self) -> broadcast::Receiver<Arc<Commit>>;
+
+    /// Whether writes are taken now; `Err` names why not.
+    fn health(&self) -> Result<(), StoreError>;
+
+    /// Lets what is queued commit, then closes every handle. Later writes get `Unavailable`.
+    async fn close(&self);
+}
+
+/// How long an idempotency key is kept: 24 hours (protocol §6).
+pub const IDEMPOTENCY_WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Something to commit.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// One or more notifications, consecutive in the log.
+    Publish {
+        /// At least one.
+        notifications: Vec<Arc<Notification>>,
+        /// The caller's promise that a repetition is the same request.
+        idempotency: Option<Idempotency>,
+    },
+    /// Withdraws one notification: its body is erased, a tombstone stays.
+    Retract {
+        /// Which.
+        id: NotificationId,
+    },
+    /// Subscribes users to a topic. Users already subscribed write nothing.
+    Subscribe {
+        /// What to.
+        topic: Topic,
+        /// Who, each once.
+        users: Vec<UserId>,
+    },
+    /// Ends subscriptions. Users not subscribed write nothing.
+    Unsubscribe {
+        /// What from.
+        topic: Topic,
+        /// Who, each once.
+        users: Vec<UserId>,
+    },
+    /// Records that a user has access from here on. The first record of a user found without any: their
+    /// access until here counts as withdrawn only if `Withdraw` came first; a `Grant` first changes nothing
+    /// but is recorded.
+    Grant {
+        /// Who.
+        user: UserId,
+    },
+    /// Records that a user has no access from here on.
+    Withdraw {
+        /// Who.
+        user: UserId,
+    },
+}
+
+/// Names a request so that its repetition is recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Whose key it is: keys of two publishers never meet.
+    pub publisher: UserId,
+    /// The key, at most 255 bytes.
+    pub key: String,
+    /// A digest of the request's body; another one under the same key is refused.
+    pub fingerprint: [u8; 32],
+}
+
+/// What an append did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// The lineage of the log.
+    pub epoch: Epoch,
+    /// Ids, places and times of published notifications in array order; empty for other writes.
+    pub published: Vec<Published>,
+    /// The log's head after the write.
+    pub head: Seq,
+    /// The outcome was remembered under an idempotency key; nothing was written now.
+    pub replayed: bool,
+}
+
+/// A committed notification as its producer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// Its id.
+    pub id: NotificationId,
+    /// Its place.
+    pub seq: Seq,
+    /// When the server took it.
+    pub timestamp: Timestamp,
+}
+
+/// What a connection or an inbox starts from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// `None`: the workspace was never written to.
+    pub epoch: Option<Epoch>,
+    /// The oldest retained entry; head + 1 where nothing is retained.
+    pub first: Seq,
+    /// The newest entry.
+    pub head: Seq,
+    /// The user's read-state revision.
+    pub rev: Rev,
+    /// How many notifications the user sees and has not read.
+    pub unread: u64,
+    /// How many of them stand above the seen watermark.
+    pub unseen: u64,
+    /// What the user sees.
+    pub visibility: Visibility,
+}
+
+/// Which of a user's notifications to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VisibleQuery {
+    /// Exclusive lower bound.
+    pub after: Seq,
+    /// Inclusive upper bound; above the head is the head.
+    pub up_to: Seq,
+    /// At most this many, at least one.
+    pub limit: usize,
+    /// From the upper bound down instead of from the lower up.
+    pub newest_first: bool,
+    /// Read state asked for; `None`: whatever it is.
+    pub read: Option<bool>,
+    /// Archived or not; `None`: both.
+    pub archived: Option<bool>,
+}
+
+/// A notification as one user sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// Its place.
+    pub seq: Seq,
+    /// Its body.
+    pub notification: Arc<Notification>,
+    /// What the user did with it.
+    pub receipt: Receipt,
+}
+
+/// A change of read state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mark {
+    /// One entry was read (and so seen).
+    Read(NotificationId),
+    /// One entry counts as unread again, and is no longer archived.
+    Unread(NotificationId),
+    /// One entry is put away (and so read and seen).
+    Archive(NotificationId),
+    /// Everything up to and including this place was read; `None`: up to the head. Above the head is the head.
+    ReadAll(Option<Seq>),
+    /// Everything up to and including this place was seen; `None`: up to the head.
+    Seen(Option<Seq>),
+}
+
+/// What a mark did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// Whether anything is different now.
+    pub changed: bool,
+    /// The read-state revision after it.
+    pub rev: Rev,
+    /// The unread count after it.
+    pub unread: u64,
+}
+
+/// What to keep. An entry is removed if either bound no longer covers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Milliseconds an entry is kept; `None`: for ever.
+    pub max_age_ms: Option<i64>,
+    /// Newest entries kept; `None`: all.
+    pub max_entries: Option<u64>,
+}
+
+/// Where a workspace's log stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Whose.
+    pub workspace: Slug,
+    /// Its lineage.
+    pub epoch: Epoch,
+    /// The oldest retained entry.
+    pub first: Seq,
+    /// The newest.
+    pub seq: Seq,
+}
+
+/// Entries that became durable together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// Whose log.
+    pub workspace: Slug,
+    /// Its lineage.
+    pub epoch: Epoch,
+    /// Ascending, without a gap, directly after the workspace's commit before.
+    pub entries: Vec<Entry>,
+}
