@@ -1,1 +1,50 @@
-//! Placeholder.
+//! The use cases, a file each. The only place where the store, the bus and the sockets meet.
+//!
+//! A request goes: [`publish`] commits, [`follow`] takes what was committed to the sockets in order;
+//! [`connect`] hands a new socket over without a gap or a duplicate; [`inbox`] and [`mark_read`] are what
+//! a user does; [`topics`] is who listens; [`retain`] is what goes.
+
+mod config;
+pub mod connect;
+mod error;
+pub mod follow;
+pub mod inbox;
+pub mod mark_read;
+pub mod publish;
+pub mod retain;
+pub mod topics;
+mod workspaces;
+
+use std::sync::Arc;
+
+use campanile_model::{Notification, NotificationId, Slug, Timestamp};
+use campanile_store::Store;
+
+pub use config::{Config, Mode, TypeStyle, WorkspaceConfig};
+pub use error::EngineError;
+pub use workspaces::Workspaces;
+
+/// The sockets of this node, as far as a use case needs them.
+pub trait Live: Send + Sync + 'static {
+    /// Hands a notification that is not in any log to whoever is connected. First in, first out per
+    /// workspace; unordered against durable entries.
+    ///
+    /// # Errors
+    /// [`EngineError::Overloaded`] if a shard's queue is full: nobody of that shard got it.
+    fn emit(&self, workspace: &Slug, notification: Arc<Notification>) -> Result<(), EngineError>;
+}
+
+/// Makes the public id of a notification taken at an instant: a UUIDv7 with random tail.
+pub type IdSource = Arc<dyn Fn(Timestamp) -> NotificationId + Send + Sync>;
+
+/// Everything a use case needs.
+pub struct Engine {
+    /// The log and the receipts.
+    pub store: Arc<dyn Store>,
+    /// The sockets of this node.
+    pub live: Arc<dyn Live>,
+    /// Which workspaces there are and how each behaves.
+    pub workspaces: Workspaces,
+    /// Randomness is the server's.
+    pub ids: IdSource,
+}

@@ -1,1 +1,9 @@
-//! Placeholder.
+//! The process: sockets, HTTP, clock, configuration, signals, command line.
+//!
+//! [`run`] is the assembly on one page, [`routes`] all routes on one page.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod routes;
