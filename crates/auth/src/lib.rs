@@ -1,1 +1,37 @@
-//! Placeholder.
+//! Token in, identity or refusal out.
+//!
+//! Pure: keys are handed in as text, the time is an argument, nothing is fetched, nothing is logged.
+//! Nothing a token says chooses how it is checked: the algorithm belongs to the configured key, `kid` is
+//! only compared, and `jku`, `x5u`, `jwk` and `x5c` are never looked at (RFC 8725).
+//!
+//! A token is judged in this order, and the first objection is the answer:
+//! 1. form: size, alphabet, three segments, a strict JSON header ([`Refusal::Malformed`]);
+//! 2. key and algorithm ([`Refusal::UnknownKey`], [`Refusal::WrongAlgorithm`]);
+//! 3. signature ([`Refusal::BadSignature`]): nothing in the payload is read before it holds;
+//! 4. the shape of every claim we use, in time or not ([`Refusal::NoExpiry`], [`Refusal::NoUser`], …);
+//! 5. `nbf`, then `exp`: so [`Refusal::Expired`] is only ever said of a token that was good once.
+//!
+//! Read in this order: `config` says what an operator may set, `algorithm` and `keys` turn it into checked
+//! keys, `token` takes a token apart with `members`, `claims` reads what it states into an `identity`,
+//! `refusal` names what can be wrong, `cache` remembers who was already verified, `verifier` joins them,
+//! and `sign` makes tokens for the local key.
+
+mod algorithm;
+mod cache;
+mod claims;
+mod config;
+mod identity;
+mod keys;
+mod members;
+mod refusal;
+mod sign;
+mod token;
+mod verifier;
+
+pub use algorithm::Algorithm;
+pub use config::{ClaimNames, Config, ConfigError, KeyConfig};
+pub use identity::{Identity, Words, Workspaces};
+pub use keys::KeySet;
+pub use refusal::Refusal;
+pub use sign::{Grant, sign};
+pub use verifier::Verifier;

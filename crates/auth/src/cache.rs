@@ -1,0 +1,138 @@
+//! The tokens that were verified lately, so that a reconnect costs a hash and not a signature.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aws_lc_rs::digest;
+
+use crate::claims::Statement;
+
+/// Entries that share a lock and compete for a place.
+const WAYS: usize = 8;
+
+/// Which token, and by which keys it was verified.
+///
+/// SHA-256 rather than a fast hash: whoever finds two tokens with one key becomes someone else, so the key
+/// must resist collisions, and the token itself must not stay in memory. Needs no secret, costs under a
+/// microsecond.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CacheKey {
+    token: [u8; digest::SHA256_OUTPUT_LEN],
+    /// Of the key set. Entries of an older one are never found and age out.
+    generation: u64,
+}
+
+impl CacheKey {
+    pub(crate) fn new(token: &str, generation: u64) -> Self {
+        let mut hash = [0; digest::SHA256_OUTPUT_LEN];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        Self { token: hash, generation }
+    }
+
+    /// The hash is uniform, so any eight bytes of it are.
+    fn place(&self, sets: usize) -> usize {
+        let [a, b, c, d, e, f, g, h, ..] = self.token;
+        (u64::from_le_bytes([a, b, c, d, e, f, g, h]) % sets as u64) as usize
+    }
+}
+
+/// A bounded memory of genuine tokens: sets of eight, each with its own lock, the least recently used of a
+/// set leaving first. No step is longer than one set, and no growth is ever paid at once.
+pub(crate) struct Cache {
+    sets: Box<[Mutex<Set>]>,
+}
+
+/// At most `WAYS` tokens, the one used last in front.
+type Set = Vec<(CacheKey, Statement)>;
+
+impl Cache {
+    /// Room for `entries` tokens, rounded up to whole sets; none for 0.
+    pub(crate) fn new(entries: usize) -> Self {
+        Self { sets: (0..entries.div_ceil(WAYS)).map(|_| Mutex::default()).collect() }
+    }
+
+    /// What the token states, if it is remembered.
+    pub(crate) fn get(&self, key: &CacheKey) -> Option<Statement> {
+        let mut set = self.set(key)?;
+        let at = set.iter().position(|(k, _)| k == key)?;
+        set[..=at].rotate_right(1);
+        set.first().map(|(_, statement)| statement.clone())
+    }
+
+    /// Remembers a genuine token.
+    pub(crate) fn put(&self, key: CacheKey, statement: Statement) {
+        let Some(mut set) = self.set(&key) else { return };
+        set.retain(|(k, _)| *k != key); // two threads may have verified it at once
+        set.truncate(WAYS - 1);
+        set.insert(0, (key, statement));
+    }
+
+    fn set(&self, key: &CacheKey) -> Option<MutexGuard<'_, Set>> {
+        if self.sets.is_empty() {
+            return None;
+        }
+        // Nothing that runs under the lock can panic half-way through a change.
+        Some(self.sets[key.place(self.sets.len())].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.sets.iter().map(|set| set.lock().unwrap().len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ClaimNames;
+
+    fn statement() -> Statement {
+        Statement::read(br#"{"userId":"a","exp":1}"#, &ClaimNames::default()).unwrap()
+    }
+
+    fn key(n: usize) -> CacheKey {
+        CacheKey::new(&n.to_string(), 0)
+    }
+
+    #[test]
+    fn is_bounded_and_forgets_the_least_recently_used() {
+        let cache = Cache::new(WAYS); // one set
+        for n in 0..WAYS {
+            cache.put(key(n), statement());
+        }
+        assert!(cache.get(&key(0)).is_some());
+        cache.put(key(100), statement());
+        cache.put(key(100), statement());
+        assert_eq!(cache.len(), WAYS);
+        assert!(cache.get(&key(0)).is_some(), "just used");
+        assert!(cache.get(&key(1)).is_none(), "used longest ago");
+        for n in 0..10_000 {
+            cache.put(key(n), statement());
+        }
+        assert_eq!(cache.len(), WAYS);
+    }
+
+    #[test]
+    fn spreads_over_its_sets() {
+        let cache = Cache::new(8_000);
+        for n in 0..4_000 {
+            cache.put(key(n), statement());
+        }
+        let found = (0..4_000).filter(|n| cache.get(&key(*n)).is_some()).count();
+        assert!(found > 3_800, "{found} of 4000 in a cache filled to a half");
+    }
+
+    #[test]
+    fn a_key_set_does_not_find_what_another_verified() {
+        let cache = Cache::new(100);
+        cache.put(CacheKey::new("t", 1), statement());
+        assert!(cache.get(&CacheKey::new("t", 1)).is_some());
+        assert!(cache.get(&CacheKey::new("t", 2)).is_none());
+    }
+
+    #[test]
+    fn none_is_a_size() {
+        let cache = Cache::new(0);
+        cache.put(key(1), statement());
+        assert!(cache.get(&key(1)).is_none());
+    }
+}

@@ -1,0 +1,178 @@
+//! A genuine payload read into what it states.
+
+use std::sync::Arc;
+
+use campanile_model::{Slug, Timestamp, UserId};
+
+use crate::members::{Members, string, strings};
+use crate::{ClaimNames, Identity, Refusal, Words, Workspaces};
+
+/// What a genuine token states, whatever the time.
+#[derive(Clone)]
+pub(crate) struct Statement {
+    pub(crate) identity: Arc<Identity>,
+    not_before: Option<Timestamp>,
+}
+
+impl Statement {
+    /// Reads the payload of a token whose signature holds. Every claim we use must be well shaped, or the
+    /// token is refused whether or not it has expired.
+    pub(crate) fn read(payload: &[u8], names: &ClaimNames) -> Result<Self, Refusal> {
+        let members = Members::parse(payload).ok_or(Refusal::Malformed)?;
+        let claims = Claims { members, names };
+        let expires_at = claims.date("exp")?.ok_or(Refusal::NoExpiry)?;
+        let not_before = claims.date("nbf")?;
+        // Only its type is looked at: a token from the future is one whose issuer has another clock, and `nbf`
+        // is how an issuer says "not yet" (RFC 7519 §4.1.6).
+        claims.date("iat")?;
+        let identity = Identity {
+            user: claims.user()?,
+            workspaces: claims.workspaces()?,
+            scopes: claims
+                .text(&names.scope, "scope")?
+                .map(|text| Words::from_iter([&*text]))
+                .unwrap_or_default(),
+            expires_at,
+            token_id: claims.text("jti", "jti")?.map(Into::into),
+        };
+        Ok(Self { identity: Arc::new(identity), not_before })
+    }
+
+    /// Judges the time. Asked on every use, also of a remembered token.
+    pub(crate) fn check_time(&self, now: Timestamp, leeway_millis: i64) -> Result<(), Refusal> {
+        let now = now.as_millis();
+        if self.not_before.is_some_and(|nbf| now + leeway_millis < nbf.as_millis()) {
+            return Err(Refusal::NotYetValid);
+        }
+        if now >= self.identity.expires_at.as_millis() + leeway_millis {
+            return Err(Refusal::Expired);
+        }
+        Ok(())
+    }
+}
+
+struct Claims<'a> {
+    members: Members<'a>,
+    names: &'a ClaimNames,
+}
+
+impl Claims<'_> {
+    /// The first of the configured claims that is there decides: falling through to the next would let a
+    /// token with `"userId": null` act as whoever its `sub` is.
+    fn user(&self) -> Result<UserId, Refusal> {
+        let value = self.names.user.iter().find_map(|name| self.members.get(name));
+        let text = value.and_then(string).ok_or(Refusal::NoUser)?;
+        UserId::new(&text).map_err(|_| Refusal::NoUser)
+    }
+
+    fn workspaces(&self) -> Result<Workspaces, Refusal> {
+        let Some(value) = self.members.get(&self.names.workspaces) else {
+            return Ok(Workspaces::Unstated);
+        };
+        let texts = strings(value).ok_or(Refusal::BadClaim("workspaces"))?;
+        let named = texts.iter().map(|text| &**text).filter(|text| Slug::new(text).is_ok()).collect();
+        Ok(if texts.iter().any(|text| text == "*") {
+            Workspaces::All { named }
+        } else {
+            Workspaces::Named(named)
+        })
+    }
+
+    fn text(&self, name: &str, role: &'static str) -> Result<Option<std::borrow::Cow<'_, str>>, Refusal> {
+        self.members.get(name).map(|value| string(value).ok_or(Refusal::BadClaim(role))).transpose()
+    }
+
+    fn date(&self, name: &'static str) -> Result<Option<Timestamp>, Refusal> {
+        self.members.get(name).map(|value| numeric_date(value).ok_or(Refusal::BadClaim(name))).transpose()
+    }
+}
+
+/// The last second of the year 9999: some issuers write it for "never".
+const LAST_SECOND: f64 = 253_402_300_799.0;
+
+/// Seconds since 1970 (NumericDate, RFC 7519 §2): a JSON number from 0 to the end of the year 9999.
+///
+/// Fractions are allowed there, so they are here, cut to milliseconds. A double holds every such instant.
+fn numeric_date(json: &str) -> Option<Timestamp> {
+    let is_number = json.starts_with(|c: char| c.is_ascii_digit());
+    let seconds: f64 = json.parse().ok().filter(|_| is_number)?;
+    // Within the range, the product is far below 2^53: the conversion is exact.
+    (0.0..=LAST_SECOND).contains(&seconds).then(|| Timestamp::from_millis((seconds * 1000.0) as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numeric_dates() {
+        for (json, millis) in [
+            ("0", 0),
+            ("1767225600", 1_767_225_600_000),
+            ("1767225600.0", 1_767_225_600_000),
+            ("1767225600.9999", 1_767_225_600_999),
+            ("1.7672256e9", 1_767_225_600_000),
+            ("253402300799", Timestamp::from_millis(i64::MAX).as_millis()),
+        ] {
+            assert_eq!(numeric_date(json).map(Timestamp::as_millis), Some(millis), "{json}");
+        }
+        for bad in [
+            "-1",
+            "-0",
+            "1e30",
+            "1e999",
+            "253402300800",
+            "18446744073709551616",
+            "\"1767225600\"",
+            "null",
+            "true",
+            "[]",
+            "{}",
+            "NaN",
+            "inf",
+            "nan",
+            "infinity",
+            "",
+        ] {
+            assert_eq!(numeric_date(bad), None, "{bad}");
+        }
+    }
+
+    fn read(payload: &str) -> Result<Statement, Refusal> {
+        Statement::read(payload.as_bytes(), &ClaimNames::default())
+    }
+
+    #[test]
+    fn times_are_judged_to_the_millisecond() {
+        let statement = read(r#"{"userId":"a","nbf":10,"exp":20}"#).unwrap();
+        let at = |millis, leeway| statement.check_time(Timestamp::from_millis(millis), leeway);
+        assert_eq!(at(9_999, 0), Err(Refusal::NotYetValid));
+        assert_eq!(at(10_000, 0), Ok(()));
+        assert_eq!(at(19_999, 0), Ok(()));
+        assert_eq!(at(20_000, 0), Err(Refusal::Expired));
+        assert_eq!(at(9_000, 1_000), Ok(()));
+        assert_eq!(at(20_999, 1_000), Ok(()));
+        assert_eq!(at(21_000, 1_000), Err(Refusal::Expired));
+        assert_eq!(at(i64::MIN, 5_000), Err(Refusal::NotYetValid));
+        assert_eq!(at(i64::MAX, 5_000), Err(Refusal::Expired));
+    }
+
+    #[test]
+    fn not_yet_valid_is_said_before_expired() {
+        let statement = read(r#"{"userId":"a","nbf":30,"exp":20}"#).unwrap();
+        assert_eq!(statement.check_time(Timestamp::from_millis(25_000), 0), Err(Refusal::NotYetValid));
+    }
+
+    #[test]
+    fn workspaces_keep_what_a_workspace_can_be_called() {
+        let read = |list: &str| read(&format!(r#"{{"userId":"a","exp":1,"workspaces":{list}}}"#));
+        let named = |list: &str| match &read(list).unwrap().identity.workspaces {
+            Workspaces::Named(words) => words.iter().map(String::from).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(named(r#"["b","a","B","a b","","a/b","a"]"#), ["a", "b"]);
+        assert!(named("[]").is_empty());
+        let all = &read(r#"["a","*","-"]"#).unwrap().identity.workspaces;
+        assert_eq!(all, &Workspaces::All { named: ["a"].into_iter().collect() });
+    }
+}

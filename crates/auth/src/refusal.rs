@@ -1,0 +1,69 @@
+//! What can be wrong with a token.
+
+/// Why a token names nobody. Holds no part of the token, so it may be logged.
+///
+/// Every surface turns [`Expired`](Self::Expired) into "come back with a new token" and all others into
+/// "unauthorized" (the protocol, §2, §3); the difference between the others is for the log only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refusal {
+    /// Empty or blank.
+    #[error("there is no token")]
+    Missing,
+    /// Too long, not three segments of base64url, or not strict JSON objects inside: other than UTF-8, deeper
+    /// than 32, or with a member given twice.
+    #[error("the token is not a JWT in compact form")]
+    Malformed,
+    /// A header member that changes how the rest would have to be read, and that we do not know how to.
+    #[error("the token's header uses `{0}`, which is not supported")]
+    UnsupportedHeader(&'static str),
+    /// `kid` names no configured key, and no key without an id is configured.
+    #[error("the token's key id is not among the configured keys")]
+    UnknownKey,
+    /// `alg` is not the algorithm of any key the token may be signed with; `none` always ends here.
+    #[error("the token's algorithm is not that of the configured key")]
+    WrongAlgorithm,
+    /// No configured key made this signature.
+    #[error("the signature is not by a configured key")]
+    BadSignature,
+    /// Genuine, but without `exp`: it would be good for ever.
+    #[error("the token has no `exp` claim")]
+    NoExpiry,
+    /// Genuine, but a claim is not of its type or range. Named by its role: `exp`, `nbf`, `iat`, `jti`,
+    /// `workspaces`, `scope`.
+    #[error("the token's `{0}` claim is not usable")]
+    BadClaim(&'static str),
+    /// Genuine, but the user claim is absent, null, empty, not a string, longer than 128 bytes, or holds a
+    /// control character.
+    #[error("the token names no usable user")]
+    NoUser,
+    /// Genuine, but `nbf` is in the future.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// Genuine and good in everything else, but `exp` has passed.
+    #[error("the token has expired")]
+    Expired,
+}
+
+impl Refusal {
+    /// One word for the log line of a refused connect, `snake_case`, never changed between versions.
+    pub fn cause(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::UnsupportedHeader(_) => "unsupported_header",
+            Self::UnknownKey => "unknown_key",
+            Self::WrongAlgorithm => "wrong_algorithm",
+            Self::BadSignature => "bad_signature",
+            Self::NoExpiry => "no_expiry",
+            Self::BadClaim(_) => "bad_claim",
+            Self::NoUser => "no_user",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Whether a new token of the same kind would do: closes 4003 rather than 4001.
+    pub fn is_expired(self) -> bool {
+        self == Self::Expired
+    }
+}
