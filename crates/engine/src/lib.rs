@@ -47,4 +47,6 @@ pub struct Engine {
     pub workspaces: Workspaces,
     /// Randomness is the server's.
     pub ids: IdSource,
+    /// Idempotency keys of what is not stored. Starts as its default.
+    pub realtime_keys: publish::RealtimeKeys,
 }

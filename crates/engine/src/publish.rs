@@ -1,1 +1,180 @@
-//! In work.
+//! From a producer's drafts to the log, or straight to the sockets.
+//!
+//! Durable entries are appended in one transaction and reach the sockets by the follower; the others are
+//! handed to the hub here. Nothing is told to anybody before every draft of the request was checked.
+
+mod draft;
+mod json;
+mod keys;
+
+use std::sync::Arc;
+
+use campanile_model::limits::{MAX_BATCH, MAX_IDEMPOTENCY_KEY_BYTES, MAX_RECIPIENTS_PER_REQUEST};
+use campanile_model::{Audience, Notification, NotificationId, Seq, Slug, Timestamp, UserId};
+use campanile_store::{Idempotency, Write};
+
+pub(crate) use draft::each_once;
+pub use draft::{Draft, LevelName, Recipients};
+pub use keys::RealtimeKeys;
+
+use crate::{Engine, EngineError, Mode};
+
+/// One request of a producer.
+#[derive(Debug)]
+pub struct Request {
+    /// One to [`MAX_BATCH`]; all of them or none.
+    pub drafts: Vec<Draft>,
+    /// Whether the producer sent an array: errors then name the place in it.
+    pub batch: bool,
+    /// The producer's promise that a repetition is the same request, if it made one.
+    pub key: Option<Key>,
+}
+
+/// Names a request so that its repetition is recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// 1 to [`MAX_IDEMPOTENCY_KEY_BYTES`] bytes, unique among those of one publisher in one workspace.
+    pub key: String,
+    /// A digest of the request's body as it came.
+    pub fingerprint: [u8; 32],
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// In the order of the drafts.
+    pub taken: Vec<Taken>,
+    /// The answer of an earlier, equal request under the same key; nothing was published now.
+    pub replayed: bool,
+}
+
+/// One notification that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Its id.
+    pub id: NotificationId,
+    /// Its place in the log; `None`: it is in no log.
+    pub seq: Option<Seq>,
+    /// When it was taken.
+    pub timestamp: Timestamp,
+}
+
+/// Publishes to `workspace` on behalf of `publisher`.
+///
+/// Returns once durable entries are on stable storage, others once they were handed to the sockets. A
+/// request is durable as a whole or not at all, because "all or nothing" could not be kept across both.
+///
+/// # Errors
+/// [`EngineError::Invalid`], [`EngineError::NotSupportedYet`] and [`EngineError::TooLarge`] before anything
+/// happened. [`EngineError::Overloaded`] where a socket's shard has no room: those before it in the batch
+/// were told. Those of the store.
+///
+/// # Cancel safety
+/// A dropped future may or may not have published, never a part of a durable request.
+pub async fn publish(
+    engine: &Engine,
+    workspace: &Slug,
+    publisher: &UserId,
+    request: Request,
+    now: Timestamp,
+) -> Result<Outcome, EngineError> {
+    let durable = durable(engine.workspaces.mode(workspace), &request)?;
+    let idempotency = request.key.map(|key| idempotency(publisher, key)).transpose()?;
+    let notifications = check(engine, request.drafts, request.batch, now)?;
+    if durable {
+        append(engine, workspace, notifications, idempotency, now).await
+    } else {
+        let emit = || emit(engine, workspace, notifications);
+        match idempotency {
+            Some(idempotency) => engine.realtime_keys.once(workspace, idempotency, now, emit),
+            None => emit(),
+        }
+    }
+}
+
+/// Whether the whole request goes to the log.
+fn durable(mode: Mode, request: &Request) -> Result<bool, EngineError> {
+    let kept = mode == Mode::Inbox;
+    let wants = |draft: &Draft| draft.durable.unwrap_or(kept);
+    let first = request.drafts.first().is_some_and(wants);
+    for (place, draft) in request.drafts.iter().enumerate() {
+        let place = request.batch.then_some(place);
+        if wants(draft) && !kept {
+            let reason = "this workspace is in realtime mode and keeps nothing: leave durable out";
+            return Err(EngineError::invalid("durable", reason).at(place));
+        }
+        if wants(draft) != first {
+            let reason = "a batch is durable as a whole or not at all: send the others on their own";
+            return Err(EngineError::invalid("durable", reason).at(place));
+        }
+    }
+    Ok(first)
+}
+
+fn idempotency(publisher: &UserId, key: Key) -> Result<Idempotency, EngineError> {
+    let Key { key, fingerprint } = key;
+    if (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&key.len()) {
+        Ok(Idempotency { publisher: publisher.clone(), key, fingerprint })
+    } else {
+        let reason = format!("an idempotency key has 1 to {MAX_IDEMPOTENCY_KEY_BYTES} bytes");
+        Err(EngineError::invalid("Idempotency-Key", reason))
+    }
+}
+
+fn check(
+    engine: &Engine,
+    drafts: Vec<Draft>,
+    batch: bool,
+    now: Timestamp,
+) -> Result<Vec<Arc<Notification>>, EngineError> {
+    if drafts.is_empty() || drafts.len() > MAX_BATCH {
+        let reason = format!("a batch has 1 to {MAX_BATCH} notifications");
+        return Err(EngineError::invalid("", reason));
+    }
+    let mut recipients = 0;
+    let mut notifications = Vec::with_capacity(drafts.len());
+    for (place, draft) in drafts.into_iter().enumerate() {
+        let place = batch.then_some(place);
+        let notification = draft.check((engine.ids)(now), now).map_err(|error| error.at(place))?;
+        if let Audience::Users(users) = &notification.audience {
+            recipients += users.len();
+        }
+        if recipients > MAX_RECIPIENTS_PER_REQUEST {
+            let reason = format!("one request names at most {MAX_RECIPIENTS_PER_REQUEST} recipients");
+            return Err(EngineError::invalid("to", reason).at(place));
+        }
+        notifications.push(Arc::new(notification));
+    }
+    Ok(notifications)
+}
+
+async fn append(
+    engine: &Engine,
+    workspace: &Slug,
+    notifications: Vec<Arc<Notification>>,
+    idempotency: Option<Idempotency>,
+    now: Timestamp,
+) -> Result<Outcome, EngineError> {
+    let write = Write::Publish { notifications, idempotency };
+    let appended = engine.store.append(workspace, write, now).await?;
+    engine.workspaces.note_stored(workspace);
+    let taken = appended
+        .published
+        .into_iter()
+        .map(|p| Taken { id: p.id, seq: Some(p.seq), timestamp: p.timestamp })
+        .collect();
+    Ok(Outcome { taken, replayed: appended.replayed })
+}
+
+fn emit(
+    engine: &Engine,
+    workspace: &Slug,
+    notifications: Vec<Arc<Notification>>,
+) -> Result<Outcome, EngineError> {
+    let mut taken = Vec::with_capacity(notifications.len());
+    for notification in notifications {
+        taken.push(Taken { id: notification.id, seq: None, timestamp: notification.timestamp });
+        engine.live.emit(workspace, notification)?;
+    }
+    Ok(Outcome { taken, replayed: false })
+}

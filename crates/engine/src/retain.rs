@@ -1,1 +1,60 @@
-//! In work.
+//! What goes: entries that retention no longer covers.
+
+use campanile_model::Timestamp;
+use campanile_store::{Retention, Store, StoreError};
+
+use crate::Config;
+
+/// Rows removed in one write, so that publishing is never kept waiting by it.
+const STEP: usize = 500;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Removes whatever `config` no longer covers from every workspace, a bounded step at a time; returns how
+/// many entries went. A workspace that fails is logged and left for the next round; the others go on.
+///
+/// # Errors
+/// Those of the store if not even its workspaces can be listed.
+///
+/// # Cancel safety
+/// Each step stands on its own: a dropped round has removed a shorter prefix.
+pub async fn retain_once(store: &dyn Store, config: &Config, now: Timestamp) -> Result<usize, StoreError> {
+    let keep = retention(config);
+    if keep.max_age_ms.is_none() && keep.max_entries.is_none() {
+        return Ok(0);
+    }
+    let mut total = 0;
+    for head in store.heads().await? {
+        loop {
+            match store.prune(&head.workspace, keep, STEP, now).await {
+                Ok(0) => break,
+                Ok(removed) => total += removed,
+                Err(error) => {
+                    tracing::warn!(workspace = %head.workspace, %error, "old entries could not be removed");
+                    break;
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(total)
+}
+
+fn retention(config: &Config) -> Retention {
+    Retention {
+        max_age_ms: (config.retention_days > 0).then(|| i64::from(config.retention_days) * DAY_MS),
+        max_entries: (config.retention_entries > 0).then_some(config.retention_entries),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_means_for_ever() {
+        let config = Config { retention_days: 0, retention_entries: 0, ..Config::default() };
+        assert_eq!(retention(&config), Retention { max_age_ms: None, max_entries: None });
+        assert_eq!(retention(&Config::default()).max_age_ms, Some(90 * DAY_MS));
+    }
+}
