@@ -1,5 +1,6 @@
 //! A genuine payload read into what it states.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use campanile_model::{Slug, Timestamp, UserId};
@@ -22,8 +23,8 @@ impl Statement {
         let claims = Claims { members, names };
         let expires_at = claims.date("exp")?.ok_or(Refusal::NoExpiry)?;
         let not_before = claims.date("nbf")?;
-        // Only its type is looked at: a token from the future is one whose issuer has another clock, and `nbf`
-        // is how an issuer says "not yet" (RFC 7519 §4.1.6).
+        // Only its type is looked at: a token from the future is one whose issuer has another clock; the way
+        // to say "not yet" is `nbf` (RFC 7519 §4.1.5, §4.1.6).
         claims.date("iat")?;
         let identity = Identity {
             user: claims.user()?,
@@ -78,7 +79,7 @@ impl Claims<'_> {
         })
     }
 
-    fn text(&self, name: &str, role: &'static str) -> Result<Option<std::borrow::Cow<'_, str>>, Refusal> {
+    fn text(&self, name: &str, role: &'static str) -> Result<Option<Cow<'_, str>>, Refusal> {
         self.members.get(name).map(|value| string(value).ok_or(Refusal::BadClaim(role))).transpose()
     }
 

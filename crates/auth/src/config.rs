@@ -46,6 +46,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The leeway, within its range in any case: time is computed with it.
+    pub(crate) fn leeway_millis(&self) -> i64 {
+        self.leeway_secs.min(MAX_LEEWAY_SECS) as i64 * 1000
+    }
+
     /// Checks the ranges. The keys are checked where they are read, in [`KeySet::new`](crate::KeySet::new),
     /// which also calls this.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
@@ -168,7 +173,8 @@ pub enum ConfigError {
         /// Bytes it has.
         got: usize,
     },
-    /// A key in PEM form where a shared secret belongs: whoever has the public key could sign (RFC 8725 §2.1).
+    /// A key in PEM form where a shared secret belongs: whoever has the public key could sign (RFC 8725
+    /// §2.1).
     #[error(
         "auth.keys[{key}]: the secret is the text of a PEM key; set `pem` and the algorithm it was made for"
     )]

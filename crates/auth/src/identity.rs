@@ -47,7 +47,8 @@ impl Workspaces {
         matches!(self, Self::All { .. }) || self.named_in_full(slug)
     }
 
-    /// Whether the token writes `slug` out. Only then may it bring the workspace into being; `"*"` never does.
+    /// Whether the token writes `slug` out. Only then may it bring the workspace into being; `"*"` never
+    /// does.
     pub fn named_in_full(&self, slug: &Slug) -> bool {
         match self {
             Self::Unstated => false,
@@ -64,7 +65,7 @@ impl Workspaces {
 pub struct Words(Box<str>);
 
 impl Words {
-    /// Whether `word` is in the set. Compared by bytes; no text with a space in it, nor the empty one, ever is.
+    /// Whether `word` is in the set. Compared by bytes; the empty text and those with a space never are.
     pub fn contains(&self, word: &str) -> bool {
         self.iter().any(|w| w == word)
     }

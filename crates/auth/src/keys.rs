@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use jsonwebtoken::{DecodingKey, crypto};
 
@@ -12,6 +13,8 @@ use crate::{Algorithm, Config, ConfigError, KeyConfig, Refusal};
 
 /// Bytes of the longest PEM text: an RSA key of 8192 bits takes some 1,500.
 const MAX_PEM_BYTES: usize = 16_384;
+/// RSA keys of other sizes never verify: too weak (RFC 7518 §3.3), or too costly.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// The keys that may sign tokens.
 pub struct KeySet {
@@ -128,15 +131,22 @@ fn public_key(index: usize, algorithm: Algorithm, pem: &str) -> Result<DecodingK
     let key = read(pem.as_bytes()).map_err(|_| bad(needed))?;
     // The library takes any bytes of the right kind and would then refuse every token.
     let bytes = key.try_get_as_bytes().map_err(|_| bad(needed))?;
-    ParsedPublicKey::new(parser(algorithm), bytes).map_err(|_| bad(needed))?;
-    Ok(key)
+    if is_usable(algorithm, bytes) { Ok(key) } else { Err(bad(needed)) }
 }
 
-fn parser(algorithm: Algorithm) -> &'static dyn VerificationAlgorithm {
+/// Whether the library can verify `algorithm` with the public key that `bytes` are.
+fn is_usable(algorithm: Algorithm, bytes: &[u8]) -> bool {
+    let parses = |by: &'static dyn VerificationAlgorithm| ParsedPublicKey::new(by, bytes).is_ok();
     match algorithm {
-        Algorithm::ES256 => &signature::ECDSA_P256_SHA256_FIXED,
-        Algorithm::ES384 => &signature::ECDSA_P384_SHA384_FIXED,
-        Algorithm::EdDSA => &signature::ED25519,
-        _ => &signature::RSA_PKCS1_2048_8192_SHA256,
+        Algorithm::ES256 => parses(&signature::ECDSA_P256_SHA256_FIXED),
+        Algorithm::ES384 => parses(&signature::ECDSA_P384_SHA384_FIXED),
+        Algorithm::EdDSA => parses(&signature::ED25519),
+        _ => rsa::PublicKey::from_der(bytes).is_ok_and(|key| RSA_BITS.contains(&bits(&key))),
     }
+}
+
+fn bits(key: &rsa::PublicKey) -> usize {
+    let modulus = key.modulus();
+    let bytes = modulus.big_endian_without_leading_zero();
+    bytes.len() * 8 - bytes.first().map_or(0, |first| first.leading_zeros() as usize)
 }

@@ -11,6 +11,23 @@
 //! 4. the shape of every claim we use, in time or not ([`Refusal::NoExpiry`], [`Refusal::NoUser`], …);
 //! 5. `nbf`, then `exp`: so [`Refusal::Expired`] is only ever said of a token that was good once.
 //!
+//! ```
+//! use campanile_auth::{Algorithm, Config, Grant, KeyConfig, KeySet, Refusal, Verifier, sign};
+//! use campanile_model::{Timestamp, UserId};
+//!
+//! let secret = Some("at least 32 bytes, better random ones".to_owned());
+//! let key = KeyConfig { id: None, algorithm: Algorithm::HS256, secret, pem: None };
+//! let config = Config { keys: vec![key.clone()], ..Config::default() };
+//! let verifier = Verifier::new(KeySet::new(&config)?, &config);
+//!
+//! let now = Timestamp::from_millis(1_767_225_600_000);
+//! let token = sign(&key, &config.claims, &Grant::new(UserId::new("alice")?, 60), now)?;
+//! let identity = verifier.verify(&token, now).expect("it was just made");
+//! assert_eq!(identity.user.as_str(), "alice");
+//! assert_eq!(verifier.verify(&token, identity.expires_at), Err(Refusal::Expired));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Read in this order: `config` says what an operator may set, `algorithm` and `keys` turn it into checked
 //! keys, `token` takes a token apart with `members`, `claims` reads what it states into an `identity`,
 //! `refusal` names what can be wrong, `cache` remembers who was already verified, `verifier` joins them,

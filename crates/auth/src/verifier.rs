@@ -21,13 +21,13 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier with `keys`, read from the same `config`.
+    /// A verifier with `keys`, read from the same `config`: [`KeySet::new`] has checked its ranges.
     pub fn new(keys: KeySet, config: &Config) -> Self {
         Self {
             keys,
             generation: 0,
             claims: config.claims.clone(),
-            leeway_millis: i64::try_from(config.leeway_secs.saturating_mul(1000)).unwrap_or(i64::MAX),
+            leeway_millis: config.leeway_millis(),
             max_token_bytes: config.max_token_bytes,
             cache: Cache::new(config.cache_entries),
         }
@@ -53,7 +53,8 @@ impl Verifier {
         }
         let statement = self.read(token)?;
         let identity = self.admit(statement.clone(), now)?;
-        self.cache.put(key, statement); // failures are not remembered: they would push out those who come back
+        // Failures are not remembered: they would push out those who come back.
+        self.cache.put(key, statement);
         Ok(identity)
     }
 
