@@ -38,9 +38,11 @@ pub enum Event<'a> {
     Pong(Cow<'a, [u8]>),
     /// The last event: to be answered by a close of the same code, if this is not itself an answer.
     Close {
-        /// The client's code, for which [`is_sendable`](crate::close::is_sendable); `None` if the frame was empty.
+        /// The client's code, one that [`is_sendable`](crate::close::is_sendable); `None` if the frame was
+        /// empty.
         code: Option<u16>,
-        /// The client's words, at most [`MAX_REASON`](crate::close::MAX_REASON) bytes. Untrusted: escape before logging.
+        /// The client's words, at most [`MAX_REASON`](crate::close::MAX_REASON) bytes. Untrusted: escape them
+        /// before logging.
         reason: Cow<'a, str>,
     },
 }

@@ -22,6 +22,7 @@
 //! # Ok::<(), campanile_ws::Violation>(())
 //! ```
 
+// In reading order; the empty lines keep it from being sorted.
 pub mod handshake;
 
 pub mod accept;
