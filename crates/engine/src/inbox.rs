@@ -112,6 +112,27 @@ pub async fn list(
     Ok(Listed { items, older, newer, snapshot })
 }
 
+/// The newest `limit` entries of `user`'s inbox that were not put away, newest first, for lists without pages.
+///
+/// # Errors
+/// Those of the store.
+pub async fn newest(
+    engine: &Engine,
+    workspace: &Slug,
+    user: &UserId,
+    limit: usize,
+) -> Result<Vec<Item>, EngineError> {
+    let query = VisibleQuery {
+        after: Seq::ZERO,
+        up_to: Seq(u64::MAX),
+        limit,
+        newest_first: true,
+        read: None,
+        archived: Some(false),
+    };
+    Ok(engine.store.visible(workspace, user, query).await?)
+}
+
 /// How much is new in `user`'s inbox, read at or after the place `min_seq` in the log.
 ///
 /// # Errors

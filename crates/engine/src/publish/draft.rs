@@ -35,7 +35,7 @@ pub struct Draft {
     pub level: Option<Level>,
     /// Any JSON of at most 32 levels, passed through to the letter.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     pub metadata: Option<Box<RawValue>>,
     /// The name of what happened.
     #[schema(min_length = 1, max_length = 128)]

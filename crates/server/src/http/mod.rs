@@ -1,1 +1,43 @@
-//! In work.
+//! The HTTP API, a file for each noun of the routes.
+//!
+//! A request passes [`edge`] (deadline, panics, caching), is let in by [`caller`] (token, workspace, scope)
+//! and read by [`params`], [`body`] and [`batch`]; [`notifications`], [`inbox`], [`topics`], [`product`]
+//! and [`health`] are the handlers; what goes wrong is a [`problem`], by way of [`failure`].
+
+mod batch;
+mod body;
+mod caller;
+mod content;
+pub mod edge;
+mod failure;
+pub mod health;
+pub mod inbox;
+pub mod notifications;
+pub mod openapi;
+mod params;
+pub mod problem;
+pub mod product;
+pub mod topics;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use campanile_auth::Verifier;
+use campanile_engine::Engine;
+use campanile_model::Slug;
+
+use crate::clock::Clock;
+
+/// What the handlers work with.
+pub struct Api {
+    /// The use cases.
+    pub engine: Arc<Engine>,
+    /// Judges tokens.
+    pub verifier: Arc<Verifier>,
+    /// What time it is.
+    pub clock: Clock,
+    /// The workspace of the product surface.
+    pub product_workspace: Slug,
+    /// Whether the node takes traffic: false while it starts and once it stops.
+    pub ready: Arc<AtomicBool>,
+}

@@ -1,0 +1,172 @@
+//! Who asks, and what they may do: the token in the header against the workspace in the path.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use campanile_auth::Identity;
+use campanile_model::{Slug, UserId};
+
+use super::Api;
+use super::problem::{self, Problem};
+
+/// A caller whose token opens the workspace that the path names as `{workspace}`.
+pub struct Member {
+    /// Who it is.
+    pub identity: Arc<Identity>,
+    /// The workspace.
+    pub workspace: Slug,
+}
+
+impl Member {
+    /// The user who asks.
+    pub fn user(&self) -> &UserId {
+        &self.identity.user
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for Member {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let identity = authenticate(api, &parts.headers)?;
+        let params = RawPathParams::from_request_parts(parts, api).await;
+        let workspace = params
+            .ok()
+            .and_then(|params| {
+                params.iter().find(|(name, _)| *name == "workspace").map(|(_, v)| Slug::new(v))
+            })
+            .and_then(Result::ok)
+            .filter(|slug| opens(api, &identity, slug));
+        match workspace {
+            Some(workspace) => Ok(Self { identity, workspace }),
+            // One answer for a workspace that is not granted, does not exist, or could not: no difference tells.
+            None => Err(Problem::new(&problem::WORKSPACE_REFUSED)),
+        }
+    }
+}
+
+fn opens(api: &Api, identity: &Identity, slug: &Slug) -> bool {
+    let workspaces = &identity.workspaces;
+    workspaces.grants(slug) && api.engine.workspaces.exists(slug, workspaces.named_in_full(slug))
+}
+
+/// A word that a token's `scope` may hold.
+pub trait Scope: Send + 'static {
+    /// The word.
+    const WORD: &'static str;
+}
+
+/// May publish and look after what was published.
+pub struct NotificationsWrite;
+impl Scope for NotificationsWrite {
+    const WORD: &'static str = "notifications:write";
+}
+
+/// May arrange the workspace.
+pub struct Admin;
+impl Scope for Admin {
+    const WORD: &'static str = "admin";
+}
+
+/// A [`Member`] whose token also holds the scope `S`. Judged before a body is read.
+pub struct Allowed<S> {
+    member: Member,
+    scope: PhantomData<S>,
+}
+
+impl<S> Deref for Allowed<S> {
+    type Target = Member;
+    fn deref(&self) -> &Member {
+        &self.member
+    }
+}
+
+impl<S: Scope> FromRequestParts<Arc<Api>> for Allowed<S> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let member = Member::from_request_parts(parts, api).await?;
+        if member.identity.has_scope(S::WORD) {
+            return Ok(Self { member, scope: PhantomData });
+        }
+        let problem =
+            Problem::new(&problem::SCOPE_MISSING).detail(format!("the token's scope must hold {}", S::WORD));
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", S::WORD);
+        Err(match HeaderValue::try_from(challenge) {
+            Ok(challenge) => problem.challenge(challenge),
+            Err(_) => problem,
+        })
+    }
+}
+
+/// What the headers say about who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearer<'a> {
+    /// There is no `Authorization: Bearer` with a token in it.
+    Absent,
+    /// There is more than one `Authorization`: which one to believe is not ours to guess.
+    Repeated,
+    /// This token, not yet judged.
+    Token(&'a str),
+}
+
+impl<'a> Bearer<'a> {
+    /// Reads the header (RFC 6750 §2.1). The scheme's case does not matter.
+    pub fn read(headers: &'a HeaderMap) -> Self {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let (first, second) = (values.next(), values.next());
+        if second.is_some() {
+            return Self::Repeated;
+        }
+        first
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim())
+            .filter(|token| !token.is_empty())
+            .map_or(Self::Absent, Self::Token)
+    }
+}
+
+fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Arc<Identity>, Problem> {
+    let refuse = |code, challenge| Problem::new(code).challenge(HeaderValue::from_static(challenge));
+    match Bearer::read(headers) {
+        Bearer::Absent => Err(refuse(&problem::TOKEN_MISSING, "Bearer")),
+        Bearer::Repeated => Err(refuse(&problem::TOKEN_INVALID, "Bearer error=\"invalid_request\"")
+            .detail("the request has more than one Authorization header")),
+        Bearer::Token(token) => api.verifier.verify(token, api.clock.now()).map_err(|refusal| {
+            tracing::debug!(cause = refusal.cause(), "a request's token was refused");
+            let code = if refusal.is_expired() { &problem::TOKEN_EXPIRED } else { &problem::TOKEN_INVALID };
+            refuse(code, "Bearer error=\"invalid_token\"")
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_in_its_forms() {
+        let read = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
+            }
+            match Bearer::read(&headers) {
+                Bearer::Token(token) => token.to_owned(),
+                other => format!("{other:?}"),
+            }
+        };
+        assert_eq!(read(&["Bearer x.y.z"]), "x.y.z");
+        assert_eq!(read(&["bearer  x.y.z "]), "x.y.z");
+        for absent in [&[][..], &[""], &["Bearer"], &["Bearer "], &["x.y.z"], &["Basic x"], &["Bearerx y"]] {
+            assert_eq!(read(absent), "Absent", "{absent:?}");
+        }
+        assert_eq!(read(&["Bearer x", "Bearer x"]), "Repeated");
+    }
+}

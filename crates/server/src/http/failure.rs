@@ -1,0 +1,51 @@
+//! From what the use cases say to what the caller is told.
+
+use campanile_engine::EngineError;
+use campanile_store::StoreError;
+
+use super::problem::{self, Problem};
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Invalid { index, field, reason } => {
+                Self::new(&problem::INVALID_REQUEST).detail(reason).index(index).field(field)
+            }
+            EngineError::TooLarge { index, .. } => {
+                Self::new(&problem::NOTIFICATION_TOO_LARGE).detail(error.to_string()).index(index)
+            }
+            EngineError::NotSupportedYet { index, field } => {
+                Self::new(&problem::NOT_SUPPORTED_YET).detail(error.to_string()).index(index).field(field)
+            }
+            EngineError::NotReached { .. } => {
+                Self::new(&problem::NOT_REACHED).detail(error.to_string()).field("minSeq").retry_after(1)
+            }
+            EngineError::Overloaded => {
+                Self::new(&problem::OVERLOADED).detail(error.to_string()).retry_after(1)
+            }
+            EngineError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::KeyReused => {
+                Self::new(&problem::IDEMPOTENCY_KEY_REUSED).field("Idempotency-Key").detail(error.to_string())
+            }
+            StoreError::Limit { .. } => Self::new(&problem::LIMIT_EXCEEDED).detail(error.to_string()),
+            StoreError::NotFound => Self::new(&problem::NOT_FOUND),
+            StoreError::Busy { .. } => Self::new(&problem::OVERLOADED).retry_after(1),
+            StoreError::Full => Self::new(&problem::STORAGE_FULL).retry_after(30),
+            StoreError::Unavailable { .. } => {
+                tracing::warn!(%error, "a request met an unavailable store");
+                Self::new(&problem::STORAGE_UNAVAILABLE).retry_after(5)
+            }
+            StoreError::Corrupt { .. } | StoreError::Internal(_) => {
+                tracing::error!(%error, "a request met a failing store");
+                Self::new(&problem::INTERNAL)
+            }
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! A user's inbox: `/v1/workspaces/{workspace}/inbox`. The user's own token is all it takes.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use campanile_engine::inbox::{self, Cursor, Page};
+use campanile_engine::mark_read;
+use campanile_model::{Epoch, NotificationId, Rev, Seq};
+use campanile_store::{Item, Mark};
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use super::body::JsonBody;
+use super::caller::Member;
+use super::content::Content;
+use super::params::{InPath, InQuery};
+use super::problem::{self, Problem};
+
+/// Which page of the inbox.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// Entries in the page. Default: 25.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<usize>,
+    /// Older entries than this place: the `older` of another page.
+    before: Option<u64>,
+    /// Newer entries than this place: the `newer` of another page. Not together with `before`.
+    after: Option<u64>,
+    /// `true`: only unread entries; `false`: only read ones. Default: both.
+    unread: Option<bool>,
+    /// `true`: only archived entries; `any`: them too. Default: `false`.
+    #[serde(default)]
+    #[param(inline)]
+    archived: Archived,
+    /// Answer only once the workspace's log has got to this place, such as the `seq` a publish answered;
+    /// 503 `not_reached` if that takes longer than 5 seconds. Default: 0.
+    #[serde(default)]
+    min_seq: u64,
+}
+
+/// Whether archived entries are listed.
+#[derive(Debug, Clone, Copy, Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Archived {
+    #[default]
+    False,
+    True,
+    Any,
+}
+
+impl ListQuery {
+    fn page(&self) -> Result<Page, Problem> {
+        let from = match (self.before, self.after) {
+            (None, None) => Cursor::Newest,
+            (Some(seq), None) => Cursor::Before(Seq(seq)),
+            (None, Some(seq)) => Cursor::After(Seq(seq)),
+            (Some(_), Some(_)) => {
+                let detail = "a page lies before a place or after one: give before or after, not both";
+                return Err(Problem::new(&problem::INVALID_QUERY).detail(detail));
+            }
+        };
+        let limit = self.limit.unwrap_or(inbox::DEFAULT_PAGE);
+        if !(1..=inbox::MAX_PAGE).contains(&limit) {
+            let detail = format!("limit is 1 to {}", inbox::MAX_PAGE);
+            return Err(Problem::new(&problem::INVALID_QUERY).detail(detail));
+        }
+        let archived = match self.archived {
+            Archived::False => Some(false),
+            Archived::True => Some(true),
+            Archived::Any => None,
+        };
+        Ok(Page { from, limit, unread: self.unread, archived })
+    }
+}
+
+/// One page of the inbox, with the counts of the whole.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct InboxPage<'a> {
+    /// Newest first.
+    items: Vec<InboxItem<'a>>,
+    /// Give this as `before` for the next older page; `null`: there is nothing older.
+    #[schema(value_type = Option<u64>)]
+    older: Option<Seq>,
+    /// Give this as `after` for whatever is newer, now or later.
+    #[schema(value_type = u64)]
+    newer: Seq,
+    /// How many entries of the whole inbox are unread.
+    unread: u64,
+    /// How many of them are above what was seen.
+    unseen: u64,
+    /// The newest place in the workspace's log.
+    #[schema(value_type = u64)]
+    head: Seq,
+    /// The lineage that places count in; `null`: nothing was ever stored here.
+    #[schema(value_type = Option<String>)]
+    epoch: Option<Epoch>,
+    /// The revision of the user's read state.
+    #[schema(value_type = u64)]
+    rev: Rev,
+}
+
+/// A notification as the user sees it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct InboxItem<'a> {
+    /// Its place in the workspace's log.
+    #[schema(value_type = u64)]
+    seq: Seq,
+    /// It was shown in a list.
+    seen: bool,
+    /// It was opened or marked.
+    read: bool,
+    /// It was put away.
+    archived: bool,
+    /// What it says.
+    #[serde(flatten)]
+    content: Content<'a>,
+}
+
+impl<'a> From<&'a Item> for InboxItem<'a> {
+    fn from(item: &'a Item) -> Self {
+        Self {
+            seq: item.seq,
+            seen: item.receipt.seen,
+            read: item.receipt.read,
+            archived: item.receipt.archived,
+            content: (&*item.notification).into(),
+        }
+    }
+}
+
+/// List
+///
+/// One page of the caller's inbox, newest first, whichever way one walks. Counts and places are those of one
+/// moment; a page walked to later shows the read state of then.
+#[utoipa::path(
+    get,
+    path = "/v1/workspaces/{workspace}/inbox",
+    tag = "inbox",
+    params(("workspace" = String, Path, description = "The workspace's slug"), ListQuery),
+    responses((status = 200, body = InboxPage, description = "The page")),
+    security(("bearer" = [])),
+)]
+pub async fn list(
+    State(api): State<Arc<Api>>,
+    member: Member,
+    InQuery(query): InQuery<ListQuery>,
+) -> Result<Response, Problem> {
+    let page = query.page()?;
+    let min_seq = Seq(query.min_seq);
+    let listed =
+        inbox::list(&api.engine, &member.workspace, member.user(), page, min_seq, inbox::MAX_WAIT).await?;
+    let snapshot = &listed.snapshot;
+    let page = InboxPage {
+        items: listed.items.iter().map(InboxItem::from).collect(),
+        older: listed.older,
+        newer: listed.newer,
+        unread: snapshot.unread,
+        unseen: snapshot.unseen,
+        head: snapshot.head,
+        epoch: snapshot.epoch,
+        rev: snapshot.rev,
+    };
+    Ok(Json(page).into_response())
+}
+
+/// What a change of read state did.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Marked {
+    /// Whether anything is different now.
+    changed: bool,
+    /// The revision of the user's read state after it.
+    #[schema(value_type = u64)]
+    rev: Rev,
+    /// The unread count after it.
+    unread: u64,
+}
+
+impl From<campanile_store::Marked> for Marked {
+    fn from(marked: campanile_store::Marked) -> Self {
+        Self { changed: marked.changed, rev: marked.rev, unread: marked.unread }
+    }
+}
+
+/// Mark read
+///
+/// Marks one entry read, and so seen. Doing it again changes nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/workspaces/{workspace}/inbox/{id}/read",
+    tag = "inbox",
+    params(
+        ("workspace" = String, Path, description = "The workspace's slug"),
+        ("id" = String, Path, description = "The notification's id"),
+    ),
+    responses((status = 200, body = Marked, description = "It is read")),
+    security(("bearer" = [])),
+)]
+pub async fn read(
+    State(api): State<Arc<Api>>,
+    member: Member,
+    InPath(id): InPath<NotificationId>,
+) -> Result<Json<Marked>, Problem> {
+    let now = api.clock.now();
+    let marked = mark_read::mark_read(&api.engine, &member.workspace, member.user(), id, now).await?;
+    Ok(Json(marked.into()))
+}
+
+/// Mark unread
+///
+/// Counts one entry as unread again; it is then no longer archived.
+#[utoipa::path(
+    post,
+    path = "/v1/workspaces/{workspace}/inbox/{id}/unread",
+    tag = "inbox",
+    params(
+        ("workspace" = String, Path, description = "The workspace's slug"),
+        ("id" = String, Path, description = "The notification's id"),
+    ),
+    responses((status = 200, body = Marked, description = "It is unread")),
+    security(("bearer" = [])),
+)]
+pub async fn unread(
+    State(api): State<Arc<Api>>,
+    member: Member,
+    InPath(id): InPath<NotificationId>,
+) -> Result<Json<Marked>, Problem> {
+    mark(&api, &member, Mark::Unread(id)).await
+}
+
+/// Archive
+///
+/// Puts one entry away: it is then read, seen and out of the default list.
+#[utoipa::path(
+    post,
+    path = "/v1/workspaces/{workspace}/inbox/{id}/archive",
+    tag = "inbox",
+    params(
+        ("workspace" = String, Path, description = "The workspace's slug"),
+        ("id" = String, Path, description = "The notification's id"),
+    ),
+    responses((status = 200, body = Marked, description = "It is archived")),
+    security(("bearer" = [])),
+)]
+pub async fn archive(
+    State(api): State<Arc<Api>>,
+    member: Member,
+    InPath(id): InPath<NotificationId>,
+) -> Result<Json<Marked>, Problem> {
+    mark(&api, &member, Mark::Archive(id)).await
+}
+
+/// How far.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct UpTo {
+    /// Up to and including this place, such as the `head` of the list shown. Default: whatever is newest when
+    /// the request arrives.
+    up_to: Option<u64>,
+}
+
+/// Mark all read
+///
+/// Marks everything up to a place read, and so seen.
+#[utoipa::path(
+    post,
+    path = "/v1/workspaces/{workspace}/inbox/read-all",
+    tag = "inbox",
+    params(("workspace" = String, Path, description = "The workspace's slug")),
+    request_body = Option<UpTo>,
+    responses((status = 200, body = Marked, description = "All is read")),
+    security(("bearer" = [])),
+)]
+pub async fn read_all(
+    State(api): State<Arc<Api>>,
+    member: Member,
+    body: JsonBody,
+) -> Result<Json<Marked>, Problem> {
+    let UpTo { up_to } = body.parse_or_default()?;
+    mark(&api, &member, Mark::ReadAll(up_to.map(Seq))).await
+}
+
+/// Mark seen
+///
+/// Says that everything up to a place was shown: the badge of what is new goes to zero, unread stays.
+#[utoipa::path(
+    post,
+    path = "/v1/workspaces/{workspace}/inbox/seen",
+    tag = "inbox",
+    params(("workspace" = String, Path, description = "The workspace's slug")),
+    request_body = Option<UpTo>,
+    responses((status = 200, body = Marked, description = "All is seen")),
+    security(("bearer" = [])),
+)]
+pub async fn seen(
+    State(api): State<Arc<Api>>,
+    member: Member,
+    body: JsonBody,
+) -> Result<Json<Marked>, Problem> {
+    let UpTo { up_to } = body.parse_or_default()?;
+    mark(&api, &member, Mark::Seen(up_to.map(Seq))).await
+}
+
+async fn mark(api: &Api, member: &Member, mark: Mark) -> Result<Json<Marked>, Problem> {
+    let marked = inbox::mark(&api.engine, &member.workspace, member.user(), mark, api.clock.now()).await?;
+    Ok(Json(marked.into()))
+}

@@ -1,0 +1,277 @@
+//! How a request fails: the registry of codes, and the answer made of one (RFC 9457).
+//!
+//! A code is a promise: it never changes its meaning or status between versions. `docs/problems.md` is
+//! written from here, and `type` links into it; the server itself serves it at that path.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Where the codes are explained: in the repository, and on every server.
+pub const DOCS_PATH: &str = "/docs/problems.md";
+
+/// One registered way to fail.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// What a program switches on.
+    pub name: &'static str,
+    /// The status it always comes with.
+    pub status: StatusCode,
+    /// The same, for people.
+    pub title: &'static str,
+    /// What happened and what to do about it.
+    pub help: &'static str,
+}
+
+macro_rules! registry {
+    ($($name:ident = $code:literal, $status:ident, $title:literal, $help:literal;)*) => {
+        $(
+            #[doc = $title]
+            pub const $name: Code =
+                Code { name: $code, status: StatusCode::$status, title: $title, help: $help };
+        )*
+        /// Every registered code, by status.
+        pub const ALL: &[&Code] = &[$(&$name),*];
+    };
+}
+
+registry! {
+    INVALID_JSON = "invalid_json", BAD_REQUEST, "The body is not JSON",
+        "`detail` names the line and column. JSON is UTF-8 without a byte-order mark, and its escapes name \
+         whole characters: a lone surrogate is refused.";
+    INVALID_QUERY = "invalid_query", BAD_REQUEST, "The query string is not understood",
+        "`detail` names the parameter. Unknown and repeated parameters are refused, so that a misspelt filter \
+         is never ignored.";
+    TOKEN_MISSING = "token_missing", UNAUTHORIZED, "A token is required",
+        "Send `Authorization: Bearer <JWT>`, once. A token in the query string is for sockets only.";
+    TOKEN_INVALID = "token_invalid", UNAUTHORIZED, "The token is not accepted",
+        "It is malformed, signed by a key this server does not know, not valid yet, or lacks `exp` or a usable \
+         user. The answer does not say which; `campanile token verify` does.";
+    TOKEN_EXPIRED = "token_expired", UNAUTHORIZED, "The token has expired",
+        "Get a new one and repeat the request.";
+    WORKSPACE_REFUSED = "workspace_refused", FORBIDDEN, "The token does not open this workspace",
+        "The workspace's slug is not among the token's `workspaces`, or there is no such workspace. The two \
+         answer alike, so that nobody learns which workspaces exist.";
+    SCOPE_MISSING = "scope_missing", FORBIDDEN, "The token's scope does not allow this",
+        "`detail` names the word that the token's `scope` must hold.";
+    ROUTE_NOT_FOUND = "route_not_found", NOT_FOUND, "There is nothing at this path",
+        "`/openapi.json` lists every route. Paths end without a slash.";
+    NOT_FOUND = "not_found", NOT_FOUND, "There is no such notification",
+        "No notification of that id is visible to the caller. One of somebody else and one that never was \
+         answer alike.";
+    METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "This path does not take that method",
+        "The `Allow` header lists those it takes.";
+    BODY_TIMEOUT = "body_timeout", REQUEST_TIMEOUT, "The body did not arrive in time",
+        "A body has 20 seconds to arrive. Nothing was done: repeat the request.";
+    BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
+        "A request body has at most 4 MiB. Send several batches.";
+    NOTIFICATION_TOO_LARGE = "notification_too_large", PAYLOAD_TOO_LARGE, "The notification is too large",
+        "Documented clients take frames of at most 65,536 bytes, and `detail` says how many this one would \
+         have. Nothing of the request was published. Send a link to what is large.";
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not declared as JSON",
+        "Send `Content-Type: application/json`, and no `Content-Encoding`.";
+    INVALID_BODY = "invalid_body", UNPROCESSABLE_ENTITY, "The body is JSON of another shape",
+        "A member is missing, unknown, given twice, or of another type; `detail` says what was expected and \
+         where, `index` which entry of a batch.";
+    INVALID_REQUEST = "invalid_request", UNPROCESSABLE_ENTITY, "The request breaks a rule",
+        "`field` names the member, `index` the entry of a batch, `detail` the rule. Nothing of the request \
+         was done.";
+    NOT_SUPPORTED_YET = "not_supported_yet", UNPROCESSABLE_ENTITY, "This member is not supported yet",
+        "`field` names a member that belongs to the protocol but that this release does not act on. It is \
+         refused rather than ignored: leave it out.";
+    LIMIT_EXCEEDED = "limit_exceeded", UNPROCESSABLE_ENTITY, "A limit would be exceeded",
+        "`detail` names the limit. Nothing of the request was done.";
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
+        "The idempotency key was used for another body",
+        "Within 24 hours, a key stands for one request. Use a new key for a new request, and send the very same \
+         bytes to repeat one.";
+    UPGRADE_REQUIRED = "upgrade_required", UPGRADE_REQUIRED, "This is a WebSocket",
+        "Connect with a WebSocket client, such as `campanile listen`.";
+    INTERNAL = "internal", INTERNAL_SERVER_ERROR, "The server failed",
+        "A defect: the server's log says more. What the request asked for may or may not have happened; a \
+         publish can be repeated under the same `Idempotency-Key`.";
+    NOT_READY = "not_ready", SERVICE_UNAVAILABLE, "The server is not ready",
+        "It is starting, stopping, or its store takes no writes. Send traffic elsewhere or later.";
+    NOT_REACHED = "not_reached", SERVICE_UNAVAILABLE, "The log has not got that far",
+        "The workspace's log did not reach `minSeq` within 5 seconds. Repeat the request after `Retry-After` \
+         seconds, or without `minSeq`.";
+    OVERLOADED = "overloaded", SERVICE_UNAVAILABLE, "Too much is waiting",
+        "The store's or the sockets' queue is full. A durable request was not done; of a realtime batch, a \
+         part may have been told. Repeat after `Retry-After` seconds.";
+    STORAGE_FULL = "storage_full", SERVICE_UNAVAILABLE, "No space is left",
+        "The log's device is full, so nothing was published; reading goes on. An operator must make room.";
+    STORAGE_UNAVAILABLE = "storage_unavailable", SERVICE_UNAVAILABLE, "The store takes no writes now",
+        "What the request asked for may or may not have been done. Repeat it after `Retry-After` seconds; a \
+         publish under the same `Idempotency-Key` is never done twice.";
+    TIMED_OUT = "timed_out", SERVICE_UNAVAILABLE, "The request took too long",
+        "A request has 30 seconds. What it asked for may or may not have happened; a publish can be repeated \
+         under the same `Idempotency-Key`.";
+}
+
+/// One failure, as it is answered.
+#[derive(Debug)]
+pub struct Problem {
+    code: &'static Code,
+    detail: Cow<'static, str>,
+    index: Option<usize>,
+    field: Option<&'static str>,
+    retry_after: Option<u32>,
+    challenge: Option<HeaderValue>,
+}
+
+impl Problem {
+    /// A failure of the registry, with its title for a detail.
+    pub fn new(code: &'static Code) -> Self {
+        Self { code, detail: code.title.into(), index: None, field: None, retry_after: None, challenge: None }
+    }
+
+    /// Says what exactly is wrong. Holds nothing that a log may not see.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// Names the entry of a batch.
+    #[must_use]
+    pub fn index(mut self, index: Option<usize>) -> Self {
+        self.index = index;
+        self
+    }
+
+    /// Names the member; an empty name says nothing.
+    #[must_use]
+    pub fn field(mut self, field: &'static str) -> Self {
+        self.field = Some(field).filter(|field| !field.is_empty());
+        self
+    }
+
+    /// When to come back, in seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// What a better token would have to be (RFC 6750 §3).
+    #[must_use]
+    pub fn challenge(mut self, challenge: HeaderValue) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
+    /// Which one it is.
+    pub fn code(&self) -> &'static Code {
+        self.code
+    }
+}
+
+/// A failure. `code` is stable; the texts are for people and may change.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody<'a> {
+    /// A link to what it means.
+    #[schema(format = "uri-reference", example = "/docs/problems.md#invalid_request")]
+    r#type: String,
+    /// The code in words.
+    title: &'static str,
+    /// The HTTP status again.
+    #[schema(example = 422)]
+    status: u16,
+    /// What a program switches on.
+    #[schema(value_type = ProblemCode)]
+    code: &'static str,
+    /// What exactly is wrong.
+    detail: &'a str,
+    /// The entry of a batch, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    /// The member or header concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+}
+
+/// The names of the registry, for the OpenAPI document.
+pub struct ProblemCode;
+
+impl utoipa::PartialSchema for ProblemCode {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::Object::builder()
+            .schema_type(utoipa::openapi::Type::String)
+            .enum_values(Some(ALL.iter().map(|code| code.name)))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for ProblemCode {}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = ProblemBody {
+            r#type: format!("{DOCS_PATH}#{}", self.code.name),
+            title: self.code.title,
+            status: self.code.status.as_u16(),
+            code: self.code.name,
+            detail: &self.detail,
+            index: self.index,
+            field: self.field,
+        };
+        // Strings and numbers can't fail to serialize.
+        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = (self.code.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// `docs/problems.md`, as it follows from the registry.
+pub fn document() -> String {
+    let mut text = String::from(
+        "# Problems\n\n\
+         <!-- Written from crates/server/src/http/problem.rs; UPDATE_DOCS=1 cargo test -p campanile-server -->\n\n\
+         Every error of the HTTP API is an `application/problem+json` object (RFC 9457) with `type`, `title`,\n\
+         `status`, `code` and `detail`, and with `index` (the entry of a batch) and `field` (the member) where\n\
+         they say something. Switch on `code`: it never changes its meaning. A 401 carries\n\
+         `WWW-Authenticate`, a 503 `Retry-After` in seconds. The two routes under `/api/notification` keep\n\
+         the 401 and 404 bodies of the documents they come from: `{\"detail\": …}`.\n",
+    );
+    for code in ALL {
+        text += &format!("\n## {}\n\n{} {}.\n\n{}\n", code.name, code.status.as_u16(), code.title, code.help);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_sorted_by_status() {
+        assert!(ALL.windows(2).all(|w| w[0].status <= w[1].status));
+        let mut names: Vec<_> = ALL.iter().map(|code| code.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        for code in ALL {
+            assert!(code.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", code.name);
+        }
+    }
+
+    #[test]
+    fn whoever_may_come_back_is_told_when() {
+        for code in ALL.iter().filter(|code| code.status == StatusCode::SERVICE_UNAVAILABLE) {
+            assert!(code.help.ends_with('.'), "{}", code.name);
+        }
+        let response = Problem::new(&OVERLOADED).retry_after(1).into_response();
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+    }
+}

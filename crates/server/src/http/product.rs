@@ -1,0 +1,160 @@
+//! The product documents' two REST routes, with their own bodies (protocol §3).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use campanile_auth::{Identity, Workspaces};
+use campanile_engine::{EngineError, inbox, mark_read};
+use campanile_model::NotificationId;
+use campanile_store::StoreError;
+use campanile_wire::product_rest::{self, ListItem};
+use serde::Serialize;
+
+use super::Api;
+use super::caller::Bearer;
+use super::params::InPath;
+use super::problem::Problem;
+
+/// Rows of the list, which has no pages: the newest.
+const MAX_LISTED: usize = 1_000;
+
+/// A caller of this surface: any genuine token, unless it names other workspaces only.
+pub struct Customer(Arc<Identity>);
+
+/// A caller who is not one, in the documents' words.
+pub struct Stranger(&'static str);
+
+impl FromRequestParts<Arc<Api>> for Customer {
+    type Rejection = Stranger;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Stranger> {
+        let token = match Bearer::read(&parts.headers) {
+            Bearer::Token(token) => token,
+            Bearer::Absent | Bearer::Repeated => return Err(Stranger(product_rest::HEADER_MISSING)),
+        };
+        match api.verifier.verify(token, api.clock.now()) {
+            Ok(identity) if opens(&identity.workspaces, api) => Ok(Self(identity)),
+            Ok(_) => Err(Stranger(product_rest::TOKEN_INVALID)),
+            Err(refusal) => {
+                tracing::debug!(cause = refusal.cause(), "a request's token was refused");
+                Err(Stranger(product_rest::TOKEN_INVALID))
+            }
+        }
+    }
+}
+
+fn opens(workspaces: &Workspaces, api: &Api) -> bool {
+    matches!(workspaces, Workspaces::Unstated) || workspaces.grants(&api.product_workspace)
+}
+
+/// How this surface says no.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Detail {
+    /// In words.
+    detail: &'static str,
+}
+
+impl IntoResponse for Stranger {
+    fn into_response(self) -> Response {
+        let challenge = (header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        (StatusCode::UNAUTHORIZED, [challenge], Json(Detail { detail: self.0 })).into_response()
+    }
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    notifications: Vec<ListItem<'a>>,
+}
+
+/// The caller's notifications.
+#[derive(utoipa::ToSchema)]
+#[schema(as = ProductList)]
+#[allow(dead_code, reason = "the schema of what wire::product_rest writes; tests compare the two")]
+struct ListSchema {
+    /// Newest first.
+    notifications: Vec<ItemSchema>,
+}
+
+/// One notification.
+#[derive(utoipa::ToSchema)]
+#[schema(as = ProductItem, rename_all = "camelCase")]
+#[allow(dead_code, reason = "the schema of what wire::product_rest writes; tests compare the two")]
+struct ItemSchema {
+    /// Its id, a UUID.
+    #[schema(format = Uuid)]
+    id: String,
+    /// `info`, `warning` or `error`.
+    r#type: String,
+    /// The text.
+    message: String,
+    /// When the server took it.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// Whether the caller has read it.
+    is_read: bool,
+}
+
+/// List
+///
+/// The caller's notifications, newest first: all that were not archived, at most the newest 1,000.
+#[utoipa::path(
+    get,
+    path = "/api/notification/list",
+    tag = "product",
+    responses(
+        (status = 200, body = ListSchema, description = "The list"),
+        (status = 401, body = Detail, description = "The token is missing or not accepted"),
+    ),
+    security(("bearer" = [])),
+)]
+pub async fn list(State(api): State<Arc<Api>>, customer: Customer) -> Result<Response, Problem> {
+    let items = inbox::newest(&api.engine, &api.product_workspace, &customer.0.user, MAX_LISTED).await?;
+    let notifications =
+        items.iter().map(|item| ListItem::new(&item.notification, item.receipt.read)).collect();
+    Ok(Json(List { notifications }).into_response())
+}
+
+/// What was done.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Done {
+    /// In words.
+    message: &'static str,
+}
+
+/// Mark read
+///
+/// Marks one of the caller's own notifications read. Doing it again answers the same.
+#[utoipa::path(
+    post,
+    path = "/api/notification/mark-read/{id}",
+    tag = "product",
+    params(("id" = String, Path, description = "The notification's id")),
+    responses(
+        (status = 200, body = Done, description = "It is read"),
+        (status = 401, body = Detail, description = "The token is missing or not accepted"),
+        (status = 404, body = Detail, description = "The caller has no such notification"),
+    ),
+    security(("bearer" = [])),
+)]
+pub async fn mark_read(
+    State(api): State<Arc<Api>>,
+    customer: Customer,
+    id: Result<InPath<NotificationId>, Problem>,
+) -> Result<Response, Problem> {
+    // What can't be an id is answered as one that is not there.
+    let Ok(InPath(id)) = id else { return Ok(not_found()) };
+    let (user, now) = (&customer.0.user, api.clock.now());
+    match mark_read::mark_read(&api.engine, &api.product_workspace, user, id, now).await {
+        Ok(_) => Ok(Json(Done { message: product_rest::MARKED }).into_response()),
+        Err(EngineError::Store(StoreError::NotFound)) => Ok(not_found()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, Json(Detail { detail: product_rest::NOT_FOUND })).into_response()
+}
