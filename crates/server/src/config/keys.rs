@@ -1,0 +1,149 @@
+//! The keys that tokens are verified and signed with, read from where the configuration says.
+
+use std::path::Path;
+
+use campanile_auth::{Algorithm, ClaimNames, KeyConfig};
+
+use super::{Auth, Claims, Config, ConfigError, Key, Secret, local_key};
+
+/// Bytes of the shortest secret (RFC 7518 §3.2; the protocol, §7).
+pub const MIN_SECRET_BYTES: usize = 32;
+
+impl Config {
+    /// What tokens are judged by, with every key file read. Where neither `CAMPANILE_SECRET` nor `auth.keys`
+    /// gives a key, that is the local key, which must exist ([`local_key::create`]).
+    ///
+    /// # Errors
+    /// A file that cannot be read, a key with no source or several, a secret that is too short.
+    pub fn auth(&self) -> Result<campanile_auth::Config, ConfigError> {
+        let Auth { leeway, cache_entries, max_token_bytes, keys, secret, .. } = &self.auth;
+        let configured = keys.iter().enumerate().map(|(index, key)| key.read(&format!("auth.keys[{index}]")));
+        let own = secret.iter().map(secret_of_environment);
+        let mut keys = configured.chain(own).collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() {
+            keys.push(hs256(local_key::read(&self.server.data)?));
+        }
+        Ok(campanile_auth::Config {
+            keys,
+            claims: self.claim_names(),
+            leeway_secs: leeway.as_secs(),
+            cache_entries: *cache_entries,
+            max_token_bytes: *max_token_bytes,
+        })
+    }
+
+    /// Which claim of a token says what.
+    pub fn claim_names(&self) -> ClaimNames {
+        let Claims { user, workspaces, scope } = self.auth.claims.clone();
+        ClaimNames { user, workspaces, scope }
+    }
+
+    /// The key that tokens are signed with here: `CAMPANILE_SECRET`, else the first secret of `auth.keys`,
+    /// else the local key.
+    ///
+    /// # Errors
+    /// Those of [`Config::auth`], and [`ConfigError::CannotSign`] where all keys are public ones.
+    pub fn signing_key(&self) -> Result<KeyConfig, ConfigError> {
+        if let Some(secret) = &self.auth.secret {
+            return secret_of_environment(secret);
+        }
+        if !self.needs_local_key() {
+            let keys = &self.auth.keys;
+            let index =
+                keys.iter().position(|key| is_shared(key.algorithm)).ok_or(ConfigError::CannotSign)?;
+            return keys[index].read(&format!("auth.keys[{index}]"));
+        }
+        Ok(hs256(local_key::read(&self.server.data)?))
+    }
+
+    /// Whether the local key is the only one.
+    pub fn needs_local_key(&self) -> bool {
+        self.auth.secret.is_none() && self.auth.keys.is_empty()
+    }
+}
+
+impl Key {
+    /// The key itself. `name` is what messages call it.
+    fn read(&self, name: &str) -> Result<KeyConfig, ConfigError> {
+        let key = KeyConfig { id: self.id.clone(), algorithm: self.algorithm, secret: None, pem: None };
+        let shared = is_shared(self.algorithm);
+        match (&self.secret, &self.secret_file, &self.public_key_file) {
+            (Some(secret), None, None) if shared => {
+                Ok(KeyConfig { secret: Some(checked(secret.expose(), name)?), ..key })
+            }
+            (None, Some(file), None) if shared => {
+                Ok(KeyConfig { secret: Some(checked(&read_secret(file)?, name)?), ..key })
+            }
+            (None, None, Some(file)) if !shared => Ok(KeyConfig { pem: Some(read_text(file)?), ..key }),
+            _ => Err(self.wrong_source(name)),
+        }
+    }
+
+    fn wrong_source(&self, name: &str) -> ConfigError {
+        let sources = [
+            ("secret", self.secret.is_some()),
+            ("secret_file", self.secret_file.is_some()),
+            ("public_key_file", self.public_key_file.is_some()),
+        ];
+        let given: Vec<&str> = sources.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+        ConfigError::KeySource {
+            key: name.to_owned(),
+            algorithm: self.algorithm,
+            wanted: if is_shared(self.algorithm) { "secret and secret_file" } else { "public_key_file" },
+            got: if given.is_empty() { "none".into() } else { given.join(" and ") },
+        }
+    }
+}
+
+fn is_shared(algorithm: Algorithm) -> bool {
+    matches!(algorithm, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512)
+}
+
+fn hs256(secret: String) -> KeyConfig {
+    KeyConfig { id: None, algorithm: Algorithm::HS256, secret: Some(secret), pem: None }
+}
+
+fn secret_of_environment(secret: &Secret) -> Result<KeyConfig, ConfigError> {
+    checked(secret.expose(), super::environment::SECRET).map(hs256)
+}
+
+/// A secret that is long enough and no public key.
+pub(super) fn checked(secret: &str, what: &str) -> Result<String, ConfigError> {
+    if secret.contains("-----BEGIN ") {
+        return Err(ConfigError::PemAsSecret { what: what.to_owned() });
+    }
+    if secret.len() < MIN_SECRET_BYTES {
+        return Err(ConfigError::ShortSecret { what: what.to_owned(), got: secret.len() });
+    }
+    Ok(secret.to_owned())
+}
+
+/// The text of a file that nobody but its owner may read, without one line end at its end.
+pub(super) fn read_secret(path: &Path) -> Result<String, ConfigError> {
+    let text = read_text(path)?;
+    refuse_loose(path)?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}
+
+#[cfg(unix)]
+fn refuse_loose(path: &Path) -> Result<(), ConfigError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?
+        .permissions()
+        .mode();
+    if mode & 0o077 != 0 {
+        return Err(ConfigError::LooseFile { path: path.to_owned(), mode: mode & 0o7777 });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_loose(_: &Path) -> Result<(), ConfigError> {
+    Ok(())
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+}
