@@ -2,9 +2,23 @@
 //!
 //! A workspace is an ordered, append-only log of entries; receipts say what each user did with them.
 //! This crate knows no sockets: who is told about a commit is up to whoever reads [`Store::commits`].
+//!
+//! Read in this order: the contract; [`MemoryStore`], which answers by brute force and so says what is
+//! right; [`SqliteStore`], which answers the same from indexes and survives.
 
 mod contract;
+mod epochs;
 mod error;
+mod memory;
+mod sqlite;
+mod validate;
 
 pub use contract::*;
+pub use epochs::Epochs;
 pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use sqlite::{CheckReport, Config, SqliteStore, check_full};
+#[doc(hidden)]
+pub use sqlite::{Fault, Faults};
+
+pub(crate) use validate::validate;

@@ -1,0 +1,253 @@
+//! One workspace: its entries and who was subscribed and had access when.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use campanile_model::{
+    Entry, EntryKind, Epoch, Intervals, Notification, NotificationId, Seq, Timestamp, Topic, UserId,
+    Visibility, limits,
+};
+
+use super::receipts::Receipts;
+use crate::{Appended, IDEMPOTENCY_WINDOW_MS, Idempotency, Published, Retention, StoreError, Write};
+
+/// A workspace's log with everything that hangs on it.
+pub(super) struct Log {
+    epoch: Epoch,
+    /// Retained entries, ascending and without a gap up to the head.
+    rows: VecDeque<Row>,
+    head: Seq,
+    pub(super) users: HashMap<UserId, User>,
+    keys: HashMap<(UserId, String), Outcome>,
+}
+
+pub(super) struct Row {
+    pub(super) entry: Entry,
+    committed: Timestamp,
+    pub(super) retracted: bool,
+}
+
+/// What is kept about one user.
+#[derive(Default)]
+pub(super) struct User {
+    topics: HashMap<Topic, Intervals>,
+    /// `None`: access was never recorded.
+    access: Option<Intervals>,
+    pub(super) receipts: Receipts,
+}
+
+struct Outcome {
+    fingerprint: [u8; 32],
+    kept_since: Timestamp,
+    appended: Appended,
+}
+
+impl User {
+    pub(super) fn visibility(&self) -> Visibility {
+        Visibility {
+            access: self.access.clone().unwrap_or_else(Intervals::always),
+            topics: self.topics.clone(),
+        }
+    }
+
+    fn is_subscribed(&self, topic: &Topic) -> bool {
+        self.topics.get(topic).is_some_and(Intervals::is_open)
+    }
+}
+
+impl Log {
+    pub(super) fn new(epoch: Epoch) -> Self {
+        Self { epoch, rows: VecDeque::new(), head: Seq::ZERO, users: HashMap::new(), keys: HashMap::new() }
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(super) fn head(&self) -> Seq {
+        self.head
+    }
+
+    pub(super) fn first(&self) -> Seq {
+        self.rows.front().map_or(self.head.next(), |row| row.entry.seq)
+    }
+
+    pub(super) fn rows(&self) -> impl DoubleEndedIterator<Item = &Row> {
+        self.rows.iter()
+    }
+
+    pub(super) fn visibility(&self, user: &UserId) -> Visibility {
+        self.users.get(user).map_or_else(Visibility::default, User::visibility)
+    }
+
+    pub(super) fn entries(&self, after: Seq, up_to: Seq, limit: usize) -> Vec<Entry> {
+        let wanted = |row: &&Row| after < row.entry.seq && row.entry.seq <= up_to && !row.retracted;
+        self.rows.iter().filter(wanted).take(limit).map(|row| row.entry.clone()).collect()
+    }
+
+    pub(super) fn subscribers(&self, topic: &Topic, after: Option<&UserId>, limit: usize) -> Vec<UserId> {
+        let names: BTreeSet<_> =
+            self.users.iter().filter(|(_, user)| user.is_subscribed(topic)).map(|(name, _)| name).collect();
+        names
+            .into_iter()
+            .filter(|name| after.is_none_or(|after| *name > after))
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn append(
+        &mut self,
+        write: Write,
+        now: Timestamp,
+        ids: &mut HashSet<NotificationId>,
+    ) -> Result<Appended, StoreError> {
+        match write {
+            Write::Publish { notifications, idempotency } => {
+                return self.publish(notifications, idempotency, now, ids);
+            }
+            Write::Retract { id } => {
+                let row = self.rows.iter_mut().find(|row| row.shows(id)).ok_or(StoreError::NotFound)?;
+                row.retracted = true;
+                let target_seq = row.entry.seq;
+                self.push(EntryKind::Retract { target: id, target_seq }, now);
+            }
+            Write::Subscribe { topic, users } => self.subscribe(&topic, users, now)?,
+            Write::Unsubscribe { topic, users } => {
+                for user in users {
+                    if self.users.get(&user).is_some_and(|u| u.is_subscribed(&topic)) {
+                        let seq = self
+                            .push(EntryKind::Unsubscribe { topic: topic.clone(), user: user.clone() }, now);
+                        self.user(user).topics.entry(topic.clone()).or_default().close(seq);
+                    }
+                }
+            }
+            Write::Grant { user } => match &self.user(user.clone()).access {
+                Some(access) if access.is_open() => {}
+                Some(_) => {
+                    let seq = self.push(EntryKind::Grant { user: user.clone() }, now);
+                    self.user(user).access.get_or_insert_default().open(seq);
+                }
+                None => {
+                    self.push(EntryKind::Grant { user: user.clone() }, now);
+                    self.user(user).access = Some(Intervals::always());
+                }
+            },
+            Write::Withdraw { user } => {
+                if self.visibility(&user).access.is_open() {
+                    let seq = self.push(EntryKind::Withdraw { user: user.clone() }, now);
+                    self.user(user).access.get_or_insert_with(Intervals::always).close(seq);
+                }
+            }
+        }
+        Ok(Appended { epoch: self.epoch, published: Vec::new(), head: self.head, replayed: false })
+    }
+
+    fn publish(
+        &mut self,
+        notifications: Vec<Arc<Notification>>,
+        idempotency: Option<Idempotency>,
+        now: Timestamp,
+        ids: &mut HashSet<NotificationId>,
+    ) -> Result<Appended, StoreError> {
+        if let Some(Idempotency { publisher, key, fingerprint }) = &idempotency
+            && let Some(kept) = self.keys.get(&(publisher.clone(), key.clone()))
+            && now.as_millis() - kept.kept_since.as_millis() < IDEMPOTENCY_WINDOW_MS
+        {
+            return if kept.fingerprint == *fingerprint {
+                Ok(Appended { replayed: true, ..kept.appended.clone() })
+            } else {
+                Err(StoreError::KeyReused)
+            };
+        }
+        if let Some(taken) = notifications.iter().find(|n| ids.contains(&n.id)) {
+            return Err(crate::validate::id_is_taken(taken));
+        }
+        let published = notifications
+            .into_iter()
+            .map(|n| {
+                ids.insert(n.id);
+                let (id, timestamp) = (n.id, n.timestamp);
+                Published { id, seq: self.push(EntryKind::Notification(n), now), timestamp }
+            })
+            .collect();
+        let appended = Appended { epoch: self.epoch, published, head: self.head, replayed: false };
+        if let Some(Idempotency { publisher, key, fingerprint }) = idempotency {
+            let outcome = Outcome { fingerprint, kept_since: now, appended: appended.clone() };
+            self.keys.insert((publisher, key), outcome);
+        }
+        Ok(appended)
+    }
+
+    fn subscribe(&mut self, topic: &Topic, users: Vec<UserId>, now: Timestamp) -> Result<(), StoreError> {
+        let full = |user: &User| {
+            !user.is_subscribed(topic)
+                && user.topics.values().filter(|t| t.is_open()).count() >= limits::MAX_TOPICS_PER_USER
+        };
+        if users.iter().any(|name| self.users.get(name).is_some_and(full)) {
+            return Err(StoreError::Limit { what: "topics of one user", limit: limits::MAX_TOPICS_PER_USER });
+        }
+        for user in users {
+            if !self.user(user.clone()).is_subscribed(topic) {
+                let seq = self.push(EntryKind::Subscribe { topic: topic.clone(), user: user.clone() }, now);
+                self.user(user).topics.entry(topic.clone()).or_default().open(seq);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a prefix of at most `limit` rows, and the receipts of what went.
+    pub(super) fn prune(
+        &mut self,
+        keep: Retention,
+        limit: usize,
+        now: Timestamp,
+        ids: &mut HashSet<NotificationId>,
+    ) -> usize {
+        let mut gone = 0;
+        while let Some(oldest) = self.rows.front().filter(|_| gone < limit) {
+            let age = now.as_millis() - oldest.committed.as_millis();
+            let too_old = keep.max_age_ms.is_some_and(|max| age > max);
+            let too_many = keep.max_entries.is_some_and(|max| self.rows.len() as u64 > max);
+            if !too_old && !too_many {
+                break;
+            }
+            if let EntryKind::Notification(n) = &oldest.entry.kind {
+                ids.remove(&n.id);
+            }
+            self.rows.pop_front();
+            gone += 1;
+        }
+        let first = self.first();
+        self.users.values_mut().for_each(|user| user.receipts.forget_before(first));
+        gone
+    }
+
+    fn push(&mut self, kind: EntryKind, now: Timestamp) -> Seq {
+        self.head = self.head.next();
+        let entry = Entry { seq: self.head, kind };
+        self.rows.push_back(Row { entry, committed: now, retracted: false });
+        self.head
+    }
+
+    fn user(&mut self, name: UserId) -> &mut User {
+        self.users.entry(name).or_default()
+    }
+}
+
+impl Row {
+    /// The notification, unless it was retracted.
+    pub(super) fn notification(&self) -> Option<&Arc<Notification>> {
+        match &self.entry.kind {
+            EntryKind::Notification(n) if !self.retracted => Some(n),
+            _ => None,
+        }
+    }
+
+    fn shows(&self, id: NotificationId) -> bool {
+        self.notification().is_some_and(|n| n.id == id)
+    }
+}
+
+/// Receipts by entry: kept here as a map, since the reference knows no watermark.
+pub(super) type BySeq<T> = BTreeMap<Seq, T>;

@@ -1,0 +1,193 @@
+//! The reference backend: vectors, brute force and the predicate itself.
+//!
+//! It answers by asking [`Visibility::sees`](campanile_model::Visibility::sees) about every entry, so that
+//! it is right by reading it. For tests and for judging other backends; nothing survives the process.
+
+mod log;
+mod receipts;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use campanile_model::{Entry, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility};
+use tokio::sync::broadcast;
+
+use crate::{
+    Appended, Commit, Epochs, Head, Item, Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery,
+    Write, validate,
+};
+use log::Log;
+
+/// Commits a slow reader may fall behind before it is told so.
+const BROADCAST: usize = 4096;
+
+/// A [`Store`] in the process's memory, behind one lock.
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+    commits: broadcast::Sender<Arc<Commit>>,
+    epochs: Epochs,
+}
+
+#[derive(Default)]
+struct Inner {
+    logs: BTreeMap<Slug, Log>,
+    /// Of every retained notification of the installation.
+    ids: HashSet<NotificationId>,
+    closed: bool,
+}
+
+impl MemoryStore {
+    /// An empty store that draws the epochs of its workspaces from `epochs`.
+    pub fn new(epochs: Epochs) -> Self {
+        Self { inner: Mutex::default(), commits: broadcast::channel(BROADCAST).0, epochs }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Every change below is checked before it begins, so a panic elsewhere left nothing half done.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_for_writing(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
+        let inner = self.lock();
+        if inner.closed { Err(StoreError::Unavailable { reason: "closed".into() }) } else { Ok(inner) }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn append(&self, workspace: &Slug, write: Write, now: Timestamp) -> Result<Appended, StoreError> {
+        validate(&write)?;
+        let mut inner = self.lock_for_writing()?;
+        let inner = &mut *inner;
+        // A refused write brings no workspace into being, so a new log is kept only once it was accepted.
+        let mut fresh = None;
+        let log = match inner.logs.get_mut(workspace) {
+            Some(log) => log,
+            None => fresh.insert(Log::new(self.epochs.draw())),
+        };
+        let before = log.head();
+        let appended = log.append(write, now, &mut inner.ids)?;
+        let entries = log.entries(before, log.head(), usize::MAX);
+        if let Some(log) = fresh {
+            inner.logs.insert(workspace.clone(), log);
+        }
+        if !entries.is_empty() {
+            let commit = Commit { workspace: workspace.clone(), epoch: appended.epoch, entries };
+            // No receiver is no failure. Sent under the lock, so that commits come in their order.
+            let _ = self.commits.send(Arc::new(commit));
+        }
+        Ok(appended)
+    }
+
+    async fn snapshot(&self, workspace: &Slug, user: &UserId) -> Result<Snapshot, StoreError> {
+        let inner = self.lock();
+        Ok(inner.logs.get(workspace).map_or_else(
+            || Snapshot {
+                epoch: None,
+                first: Seq(1),
+                head: Seq::ZERO,
+                rev: Rev(0),
+                unread: 0,
+                unseen: 0,
+                visibility: Visibility::default(),
+            },
+            |log| log.snapshot(user),
+        ))
+    }
+
+    async fn entries(
+        &self,
+        workspace: &Slug,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let inner = self.lock();
+        Ok(inner.logs.get(workspace).map_or_else(Vec::new, |log| log.entries(after, up_to, limit)))
+    }
+
+    async fn visible(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        query: VisibleQuery,
+    ) -> Result<Vec<Item>, StoreError> {
+        let inner = self.lock();
+        Ok(inner.logs.get(workspace).map_or_else(Vec::new, |log| log.visible(user, query)))
+    }
+
+    async fn find(
+        &self,
+        workspace: &Slug,
+        user: Option<&UserId>,
+        id: NotificationId,
+    ) -> Result<Item, StoreError> {
+        let inner = self.lock();
+        inner.logs.get(workspace).and_then(|log| log.find(user, id)).ok_or(StoreError::NotFound)
+    }
+
+    async fn mark(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        mark: Mark,
+        _now: Timestamp,
+    ) -> Result<Marked, StoreError> {
+        let mut inner = self.lock_for_writing()?;
+        match (inner.logs.get_mut(workspace), mark) {
+            (Some(log), mark) => log.mark(user, mark),
+            (None, Mark::ReadAll(_) | Mark::Seen(_)) => Ok(Marked { changed: false, rev: Rev(0), unread: 0 }),
+            (None, _) => Err(StoreError::NotFound),
+        }
+    }
+
+    async fn subscribers(
+        &self,
+        workspace: &Slug,
+        topic: &Topic,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let inner = self.lock();
+        Ok(inner.logs.get(workspace).map_or_else(Vec::new, |log| log.subscribers(topic, after, limit)))
+    }
+
+    async fn prune(
+        &self,
+        workspace: &Slug,
+        keep: Retention,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut inner = self.lock_for_writing()?;
+        let inner = &mut *inner;
+        Ok(inner.logs.get_mut(workspace).map_or(0, |log| log.prune(keep, limit, now, &mut inner.ids)))
+    }
+
+    async fn heads(&self) -> Result<Vec<Head>, StoreError> {
+        let inner = self.lock();
+        Ok(inner
+            .logs
+            .iter()
+            .map(|(slug, log)| Head {
+                workspace: slug.clone(),
+                epoch: log.epoch(),
+                first: log.first(),
+                seq: log.head(),
+            })
+            .collect())
+    }
+
+    fn commits(&self) -> broadcast::Receiver<Arc<Commit>> {
+        self.commits.subscribe()
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.lock_for_writing().map(drop)
+    }
+
+    async fn close(&self) {
+        self.lock().closed = true;
+    }
+}

@@ -1,0 +1,133 @@
+//! Writes to the log, each within the writer's transaction.
+//!
+//! Every function here checks all that it may refuse before its first write, so that a refusal leaves
+//! nothing behind in a transaction it shares with others.
+
+mod access;
+mod idempotency;
+mod membership;
+mod publish;
+mod retract;
+
+use campanile_model::{Entry, EntryKind, Seq, Slug, Timestamp};
+use rusqlite::Connection;
+
+use super::failure::Outcome;
+use super::names::{self, Workspace};
+use super::row::{self, Place};
+use crate::{Appended, Epochs, Published, StoreError, Write};
+
+pub(super) use idempotency::purge;
+
+/// What one write appends, numbered and dated.
+pub(super) struct Appending<'a> {
+    conn: &'a Connection,
+    workspace: Workspace,
+    now: Timestamp,
+    /// Of the last row of the database.
+    counter: i64,
+    entries: Vec<Entry>,
+}
+
+/// What a write did to the log.
+pub(super) struct Done {
+    pub(super) appended: Appended,
+    /// What is to be told of it; none if it was a replay or changed nothing.
+    pub(super) entries: Vec<Entry>,
+    pub(super) counter: i64,
+}
+
+/// Does `write`, which passed [`validate`](crate::validate). `counter` is that of the database's last row.
+pub(super) fn append(
+    conn: &Connection,
+    epochs: &Epochs,
+    counter: i64,
+    slug: &Slug,
+    write: Write,
+    now: Timestamp,
+) -> Outcome<Done> {
+    let found = names::workspace(conn, slug)?;
+    let begin = |found: Option<Workspace>| -> Outcome<Appending<'_>> {
+        let workspace = match found {
+            Some(workspace) => workspace,
+            None => names::create_workspace(conn, slug, epochs.draw())?,
+        };
+        Ok(Appending { conn, workspace, now, counter, entries: Vec::new() })
+    };
+    match write {
+        Write::Publish { notifications, idempotency } => {
+            if let (Some(ws), Some(request)) = (&found, &idempotency)
+                && let Some(appended) = idempotency::replay(conn, ws.id, request, now)?
+            {
+                return Ok(Done { appended, entries: Vec::new(), counter });
+            }
+            publish::refuse_known_ids(conn, &notifications)?;
+            let mut log = begin(found)?;
+            let published = publish::publish(&mut log, notifications)?;
+            let done = log.done(published);
+            if let Some(request) = &idempotency {
+                idempotency::keep(&log, request, &done)?;
+            }
+            Ok(log.told(done))
+        }
+        Write::Retract { id } => {
+            let ws = found.ok_or(StoreError::NotFound)?;
+            let target = super::read::retained(conn, &ws, id)?;
+            let mut log = begin(Some(ws))?;
+            retract::retract(&mut log, &target)?;
+            Ok(log.finish())
+        }
+        Write::Subscribe { topic, users } => {
+            if let Some(ws) = &found {
+                membership::refuse_above_limit(conn, ws.id, &topic, &users)?;
+            }
+            let mut log = begin(found)?;
+            membership::subscribe(&mut log, &topic, users)?;
+            Ok(log.finish())
+        }
+        Write::Unsubscribe { topic, users } => {
+            let mut log = begin(found)?;
+            membership::unsubscribe(&mut log, &topic, users)?;
+            Ok(log.finish())
+        }
+        Write::Grant { user } => {
+            let mut log = begin(found)?;
+            access::grant(&mut log, user)?;
+            Ok(log.finish())
+        }
+        Write::Withdraw { user } => {
+            let mut log = begin(found)?;
+            access::withdraw(&mut log, user)?;
+            Ok(log.finish())
+        }
+    }
+}
+
+impl Appending<'_> {
+    /// Appends an entry that is no notification.
+    fn push(&mut self, kind: EntryKind) -> Outcome<Seq> {
+        self.push_from(kind, None, None)
+    }
+
+    fn push_from(&mut self, kind: EntryKind, source: Option<i64>, ord: Option<i64>) -> Outcome<Seq> {
+        let seq = self.workspace.head.next();
+        let place = Place { id: self.counter + 1, ws: self.workspace.id, seq, at: self.now, source, ord };
+        row::insert(self.conn, &place, &kind)?;
+        (self.counter, self.workspace.head) = (place.id, seq);
+        self.entries.push(Entry { seq, kind });
+        Ok(seq)
+    }
+
+    fn done(&self, published: Vec<Published>) -> Appended {
+        Appended { epoch: self.workspace.epoch, published, head: self.workspace.head, replayed: false }
+    }
+
+    fn told(self, appended: Appended) -> Done {
+        Done { appended, entries: self.entries, counter: self.counter }
+    }
+
+    fn finish(self) -> Done {
+        let appended = self.done(Vec::new());
+        self.told(appended)
+    }
+}

@@ -1,0 +1,180 @@
+//! Everything that can be compared with something else, compared.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use campanile_model::{Audience, Seq};
+use rusqlite::{Connection, params};
+
+use super::connect::{self, in_snapshot};
+use super::failure::{Failure, Outcome, store_error};
+use super::names::{self, from_sql, to_sql};
+use super::row::{COLUMNS, Stored};
+use crate::StoreError;
+
+/// Problems named at most; the first ones say enough.
+const NAMED: usize = 100;
+
+/// What a full check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Workspaces looked at.
+    pub workspaces: u64,
+    /// Entries looked at.
+    pub entries: u64,
+    /// What is not as it was written, the first 100, in words for the operator and without payloads.
+    /// Empty: the database is sound.
+    pub problems: Vec<String>,
+}
+
+/// Checks the database in `dir` in one snapshot, while a server may be running on it: SQLite's own
+/// structure, every checksum, that no entry is missing between the first and the head, every ordinal,
+/// balance and counter. Takes about as long as reading the whole file.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] or [`StoreError::Internal`] if it cannot be read at all. Damage within it is
+/// no error but a problem of the report.
+pub fn check_full(dir: &Path) -> Result<CheckReport, StoreError> {
+    let conn = connect::open_beside(dir).map_err(|e| store_error(&e))?;
+    in_snapshot(&conn, |conn| {
+        let mut check = Check { conn, report: CheckReport::default() };
+        check.structure()?;
+        check.logs()?;
+        check.counters()?;
+        Ok::<_, Failure>(check.report)
+    })
+    .map_err(StoreError::from)
+}
+
+struct Check<'a> {
+    conn: &'a Connection,
+    report: CheckReport,
+}
+
+/// Conditions that no row should meet: what it would mean, and how it is found.
+const IMPOSSIBLE: &[(&str, &str)] = &[
+    ("entries of no workspace", "SELECT count(*) FROM entry WHERE ws NOT IN (SELECT id FROM workspace)"),
+    (
+        "users whose counters differ from their receipts",
+        "SELECT count(*) FROM user u WHERE read_above != \
+         (SELECT count(*) FROM receipt WHERE user = u.id AND read AND seq > u.read_upto) OR unread_below != \
+         (SELECT count(*) FROM receipt WHERE user = u.id AND NOT read AND seq <= u.read_upto) OR above_seen != \
+         (SELECT count(*) FROM receipt WHERE user = u.id AND seq > max(u.read_upto, u.seen_upto))",
+    ),
+    (
+        "narrow rows that do not match their entry",
+        "SELECT count(*) FROM named n JOIN user u ON u.id = n.user JOIN workspace w ON w.id = u.ws \
+         LEFT JOIN entry e ON e.ws = u.ws AND e.seq = n.seq \
+         WHERE n.seq >= w.first AND (e.id IS NULL OR e.dead != n.dead)",
+    ),
+    (
+        "balances that do not add up",
+        "SELECT count(*) FROM (SELECT balance - delta AS before, \
+         lag(balance) OVER (PARTITION BY user ORDER BY seq) AS last FROM named) \
+         WHERE last IS NOT NULL AND last != before",
+    ),
+    (
+        "subscriptions listed differently than recorded",
+        "SELECT (SELECT count(*) FROM subscriber) - (SELECT count(*) FROM membership WHERE to_seq IS NULL) \
+         + (SELECT 2 * count(*) FROM subscriber s WHERE NOT EXISTS \
+         (SELECT 1 FROM membership m WHERE m.user = s.user AND m.topic = s.topic AND m.to_seq IS NULL))",
+    ),
+    (
+        "receipts of another workspace's users",
+        "SELECT count(*) FROM receipt r LEFT JOIN user u ON u.id = r.user WHERE u.ws IS NOT r.ws",
+    ),
+];
+
+impl Check<'_> {
+    fn problem(&mut self, what: String) {
+        if self.report.problems.len() < NAMED {
+            self.report.problems.push(what);
+        }
+    }
+
+    fn structure(&mut self) -> Outcome<()> {
+        let mut query = self.conn.prepare("PRAGMA quick_check")?;
+        let found: Vec<String> = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for problem in found.into_iter().filter(|line| line != "ok") {
+            self.problem(problem);
+        }
+        Ok(())
+    }
+
+    fn logs(&mut self) -> Outcome<()> {
+        let mut query = self.conn.prepare("SELECT id, first, head FROM workspace")?;
+        let workspaces: Vec<(i64, i64, i64)> = query
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<Result<_, _>>()?;
+        for (ws, first, floor) in workspaces {
+            self.report.workspaces += 1;
+            self.log(ws, Seq(from_sql(first)), Seq(from_sql(floor)))?;
+        }
+        Ok(())
+    }
+
+    /// Every entry from the first to the head stands there once, and ordinals run without a gap.
+    fn log(&mut self, ws: i64, first: Seq, floor: Seq) -> Outcome<()> {
+        let conn = self.conn;
+        let mut query = conn.prepare(&format!("SELECT {COLUMNS} FROM entry WHERE ws = ?1 ORDER BY seq"))?;
+        let mut rows = query.query([ws])?;
+        let mut expected = first;
+        let mut ordinals: HashMap<i64, i64> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            self.report.entries += 1;
+            let seq = Seq(from_sql(row.get(2)?));
+            if seq != expected {
+                self.problem(format!("workspace row {ws}: entry {seq} stands where {expected} should"));
+            }
+            expected = seq.next();
+            let stored = match Stored::read(row) {
+                Ok(stored) => stored,
+                Err(Failure::Refused(error)) => {
+                    self.problem(error.to_string());
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            if let (Some(source), Some(ord)) = (stored.place.source, stored.place.ord)
+                && ordinals.insert(source, ord).is_some_and(|last| last + 1 != ord)
+            {
+                self.problem(format!("workspace row {ws}: entry {seq} is not the next of its source"));
+            }
+            self.named(ws, &stored)?;
+        }
+        if expected <= floor {
+            self.problem(format!("workspace row {ws}: entries {expected} to {floor} are missing"));
+        }
+        Ok(())
+    }
+
+    /// Every user that an entry names has a narrow row for it.
+    fn named(&mut self, ws: i64, stored: &Stored) -> Outcome<()> {
+        let Some(notification) = stored.notification() else { return Ok(()) };
+        let Audience::Users(users) = &notification.audience else { return Ok(()) };
+        let seq = stored.place.seq;
+        let users: HashSet<_> = users.iter().filter(|user| !notification.except.contains(user)).collect();
+        let mut named: i64 = 0;
+        for name in &users {
+            let Some(user) = names::user(self.conn, ws, name)? else { continue };
+            let mut query = self
+                .conn
+                .prepare_cached("SELECT count(*) FROM named WHERE user = ?1 AND seq = ?2 AND delta = 1")?;
+            named += query.query_row(params![user, to_sql(seq.0)], |row| row.get::<_, i64>(0))?;
+        }
+        if named != users.len() as i64 {
+            self.problem(format!("workspace row {ws}: entry {seq} does not reach every user it names"));
+        }
+        Ok(())
+    }
+
+    fn counters(&mut self) -> Outcome<()> {
+        for (what, sql) in IMPOSSIBLE {
+            let count: i64 = self.conn.query_row(sql, [], |row| row.get(0))?;
+            if count != 0 {
+                self.problem(format!("{count} {what}"));
+            }
+        }
+        Ok(())
+    }
+}

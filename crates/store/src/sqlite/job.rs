@@ -1,0 +1,74 @@
+//! What waits for the writer, and how it is answered.
+
+use campanile_model::{Audience, Slug, Timestamp, UserId};
+use tokio::sync::oneshot;
+
+use crate::{Appended, Mark, Marked, Retention, StoreError, Write};
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// An operation that writes.
+pub(super) enum Job {
+    Append { workspace: Slug, write: Write, now: Timestamp, reply: Reply<Appended> },
+    Mark { workspace: Slug, user: UserId, mark: Mark, reply: Reply<Marked> },
+    Prune { workspace: Slug, keep: Retention, limit: usize, now: Timestamp, reply: Reply<usize> },
+}
+
+impl Job {
+    /// About how many rows it writes.
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Self::Append { write: Write::Publish { notifications, .. }, .. } => {
+                let named = |audience: &Audience| match audience {
+                    Audience::Users(users) => users.len(),
+                    Audience::Topic(_) | Audience::Workspace => 0,
+                };
+                notifications.iter().map(|n| 1 + named(&n.audience) + n.except.len()).sum()
+            }
+            Self::Append {
+                write: Write::Subscribe { users, .. } | Write::Unsubscribe { users, .. }, ..
+            } => 3 * users.len(),
+            Self::Append { .. } => 10,
+            Self::Mark { .. } => 2,
+            Self::Prune { limit, .. } => *limit,
+        }
+    }
+
+    /// Refuses it unheard.
+    pub(super) fn refuse(self, error: StoreError) {
+        match self {
+            Self::Append { reply, .. } => Answer::Append(reply, Err(error)),
+            Self::Mark { reply, .. } => Answer::Mark(reply, Err(error)),
+            Self::Prune { reply, .. } => Answer::Prune(reply, Err(error)),
+        }
+        .send();
+    }
+}
+
+/// A result that waits for the commit.
+pub(super) enum Answer {
+    Append(Reply<Appended>, Result<Appended, StoreError>),
+    Mark(Reply<Marked>, Result<Marked, StoreError>),
+    Prune(Reply<usize>, Result<usize, StoreError>),
+}
+
+impl Answer {
+    /// Answers. A caller that no longer waits is no failure: what it asked for is done.
+    pub(super) fn send(self) {
+        match self {
+            Self::Append(reply, result) => drop(reply.send(result)),
+            Self::Mark(reply, result) => drop(reply.send(result)),
+            Self::Prune(reply, result) => drop(reply.send(result)),
+        }
+    }
+
+    /// Answers that the transaction it was part of is lost.
+    pub(super) fn fail(self, error: StoreError) {
+        match self {
+            Self::Append(reply, _) => Self::Append(reply, Err(error)),
+            Self::Mark(reply, _) => Self::Mark(reply, Err(error)),
+            Self::Prune(reply, _) => Self::Prune(reply, Err(error)),
+        }
+        .send();
+    }
+}

@@ -1,0 +1,158 @@
+//! Changes of one user's read state. A receipt overrides the watermark; each effective change is one `rev`.
+
+use campanile_model::{NotificationId, Rev, Seq, Slug, UserId};
+use rusqlite::{Connection, params};
+
+use super::failure::Outcome;
+use super::names::{self, Workspace, to_sql};
+use super::read;
+use super::sight::Sight;
+use super::unread::{self, Badges};
+use super::user::{self, Kept, UserState};
+use crate::{Mark, Marked, StoreError};
+
+/// Does `mark`. Refuses before it writes anything.
+pub(super) fn mark(conn: &Connection, slug: &Slug, name: &UserId, mark: &Mark) -> Outcome<Marked> {
+    let Some(ws) = names::workspace(conn, slug)? else {
+        return match mark {
+            Mark::ReadAll(_) | Mark::Seen(_) => Ok(Marked { changed: false, rev: Rev(0), unread: 0 }),
+            Mark::Read(_) | Mark::Unread(_) | Mark::Archive(_) => Err(StoreError::NotFound.into()),
+        };
+    };
+    let state = UserState::load(conn, ws.id, name)?;
+    let sight = Sight::load(conn, state.as_ref().map(|s| s.id))?;
+    let marking = Marking { conn, ws: &ws, name, sight: &sight };
+    let up_to = |place: &Option<Seq>| place.unwrap_or(ws.head).min(ws.head);
+    match mark {
+        Mark::Read(id) => marking.one(state, *id, |kept| Kept { read: true, ..kept }),
+        Mark::Unread(id) => marking.one(state, *id, |_| Kept { read: false, archived: false }),
+        Mark::Archive(id) => marking.one(state, *id, |_| Kept { read: true, archived: true }),
+        Mark::ReadAll(place) => marking.read_all(state, up_to(place)),
+        Mark::Seen(place) => marking.seen(state, up_to(place)),
+    }
+}
+
+struct Marking<'a> {
+    conn: &'a Connection,
+    ws: &'a Workspace,
+    name: &'a UserId,
+    sight: &'a Sight,
+}
+
+impl Marking<'_> {
+    fn one(
+        &self,
+        state: Option<UserState>,
+        id: NotificationId,
+        change: impl Fn(Kept) -> Kept,
+    ) -> Outcome<Marked> {
+        let (seq, _) = read::seen(self.conn, self.ws, self.name, self.sight, id)?;
+        let mut state = self.settle(state.unwrap_or_default())?;
+        let before = user::kept(self.conn, state.id, seq)?;
+        let receipt = state.receipt(seq, before);
+        let now = Kept { read: receipt.read, archived: receipt.archived };
+        let changed = change(now);
+        if changed == now {
+            return self.unchanged(&state);
+        }
+        self.ensure_exists(&mut state)?;
+        if let Some(before) = before {
+            state.count(seq, before.read, -1);
+        }
+        state.count(seq, changed.read, 1);
+        state.rev.0 += 1;
+        user::keep(self.conn, self.ws.id, state.id, seq, changed, state.rev)?;
+        let badges = self.badges(&state)?;
+        if badges.unread == 0 && state.read_above > 0 {
+            // Everything the user sees was read one by one: the watermark says it with no receipt to count.
+            // What the user does not see now stays unseen or comes back with its own receipts.
+            state.read_upto = self.ws.head;
+            self.recount(&mut state)?;
+        }
+        state.save(self.conn)?;
+        Ok(Marked { changed: true, rev: state.rev, unread: badges.unread })
+    }
+
+    /// Costs one step for each receipt of the user above `up_to`, and for each without `read`.
+    fn read_all(&self, state: Option<UserState>, up_to: Seq) -> Outcome<Marked> {
+        let state = self.settle(state.unwrap_or_default())?;
+        let mut next = state.clone();
+        next.read_upto = next.read_upto.max(up_to);
+        self.recount(&mut next)?;
+        next.unread_below -= self.unread_receipts(next.id, up_to)?;
+        let unread = self.badges(&next)?.unread;
+        if unread == self.badges(&state)?.unread {
+            return self.unchanged(&state);
+        }
+        self.ensure_exists(&mut next)?;
+        next.rev.0 += 1;
+        self.conn
+            .prepare_cached(
+                "UPDATE receipt SET read = 1, rev = ?3 WHERE user = ?1 AND read = 0 AND seq <= ?2",
+            )?
+            .execute(params![next.id, to_sql(up_to.0), to_sql(next.rev.0)])?;
+        next.save(self.conn)?;
+        Ok(Marked { changed: true, rev: next.rev, unread })
+    }
+
+    fn seen(&self, state: Option<UserState>, up_to: Seq) -> Outcome<Marked> {
+        let state = self.settle(state.unwrap_or_default())?;
+        let mut next = state.clone();
+        next.seen_upto = next.seen_upto.max(up_to);
+        self.recount(&mut next)?;
+        let badges = self.badges(&next)?;
+        if badges.unseen == self.badges(&state)?.unseen {
+            return self.unchanged(&state);
+        }
+        self.ensure_exists(&mut next)?;
+        next.rev.0 += 1;
+        next.save(self.conn)?;
+        Ok(Marked { changed: true, rev: next.rev, unread: badges.unread })
+    }
+
+    /// Removes the user's receipts of entries that are gone, so that every other one counts.
+    fn settle(&self, mut state: UserState) -> Outcome<UserState> {
+        for (seq, read) in unread::unsettled_receipts(self.conn, self.ws, state.id)? {
+            user::forget(self.conn, state.id, seq, read)?;
+            state.count(seq, read, -1);
+        }
+        Ok(state)
+    }
+
+    fn ensure_exists(&self, state: &mut UserState) -> Outcome<()> {
+        if state.id == 0 {
+            state.id = names::user_or_create(self.conn, self.ws.id, self.name)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the counters by what the index of receipts says of the watermarks.
+    fn recount(&self, state: &mut UserState) -> Outcome<()> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT coalesce(sum(read AND seq > ?2), 0), coalesce(sum(seq > ?3), 0) \
+             FROM receipt WHERE user = ?1 AND seq > ?2",
+        )?;
+        let bounds = params![state.id, to_sql(state.read_upto.0), to_sql(state.seen_watermark().0)];
+        (state.read_above, state.above_seen) =
+            query.query_row(bounds, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        state.unread_below = self.unread_receipts(state.id, state.read_upto)?;
+        Ok(())
+    }
+
+    /// The user's receipts without `read` up to a place.
+    fn unread_receipts(&self, user: i64, up_to: Seq) -> Outcome<i64> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT count(*) FROM receipt INDEXED BY receipt_unread \
+             WHERE user = ?1 AND read = 0 AND seq <= ?2",
+        )?;
+        Ok(query.query_row(params![user, to_sql(up_to.0)], |row| row.get(0))?)
+    }
+
+    fn badges(&self, state: &UserState) -> Outcome<Badges> {
+        unread::badges(self.conn, self.ws, state, self.sight)
+    }
+
+    fn unchanged(&self, state: &UserState) -> Outcome<Marked> {
+        Ok(Marked { changed: false, rev: state.rev, unread: self.badges(state)?.unread })
+    }
+}

@@ -1,0 +1,41 @@
+//! The embedded backend: SQLite in WAL mode, one thread that writes, others that read.
+//!
+//! Read in this order: `migrations/0001_log.sql` is the layout; [`row`] one entry; [`sight`], [`unread`]
+//! and [`list`] what a user sees and how it is counted without a scan; [`append`], [`mark`] and [`prune`]
+//! the writes; [`turn`] and [`writer`] the group commit; [`recover`], [`witness`] and [`lineage`] what
+//! happens after a failure.
+
+mod append;
+mod check;
+mod check_full;
+mod checkpoint;
+mod config;
+mod connect;
+mod failure;
+mod faults;
+mod handles;
+mod job;
+mod lineage;
+mod list;
+mod mark;
+mod names;
+mod prune;
+mod read;
+mod readers;
+mod recover;
+mod row;
+mod schema;
+mod settle;
+mod sight;
+mod status;
+mod store;
+mod turn;
+mod unread;
+mod user;
+mod witness;
+mod writer;
+
+pub use check_full::{CheckReport, check_full};
+pub use config::Config;
+pub use faults::{Fault, Faults};
+pub use store::SqliteStore;

@@ -1,0 +1,106 @@
+//! Retention: the oldest entries go, a prefix, in bounded steps.
+
+use campanile_model::{Audience, Seq, Slug, Timestamp};
+use rusqlite::{Connection, params};
+
+use super::failure::{Failure, Outcome};
+use super::names::{self, Workspace, from_sql, to_sql};
+use super::row::{self, Content, Stored};
+use super::settle;
+use crate::{Retention, StoreError};
+
+/// Removes at most about `limit` rows (one entry's narrow rows stay together) of what `keep` does not
+/// cover; returns how many. `counter` is that of the database's last row.
+///
+/// Receipts of entries that went are removed by the calls after, as their number has no bound; whoever
+/// counts leaves them out.
+pub(super) fn prune(
+    conn: &Connection,
+    slug: &Slug,
+    keep: Retention,
+    limit: usize,
+    now: Timestamp,
+    counter: i64,
+) -> Outcome<usize> {
+    let Some(ws) = names::workspace(conn, slug)? else { return Ok(0) };
+    let limit = limit.max(1);
+    let mut gone = 0;
+    if ws.first > Seq(1) {
+        let last = Seq(ws.first.0 - 1);
+        gone += settle::remove(conn, ws.id, Seq::ZERO, last, limit)?;
+    }
+    let mut first = ws.first;
+    for (seq, committed) in oldest(conn, &ws, limit)? {
+        if gone >= limit || covered(&ws, keep, seq, committed, now) {
+            break;
+        }
+        gone += remove(conn, &ws, seq)?;
+        first = seq.next();
+    }
+    if first > ws.first {
+        // The head and the counter are those of the newest rows, which may be among what went.
+        conn.prepare_cached("UPDATE workspace SET first = ?2, head = ?3 WHERE id = ?1")?.execute(params![
+            ws.id,
+            to_sql(first.0),
+            to_sql(ws.head.0)
+        ])?;
+        conn.prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'counter'")?.execute([counter])?;
+        conn.prepare_cached("DELETE FROM unsettled WHERE ws = ?1 AND seq < ?2")?
+            .execute(params![ws.id, to_sql(first.0)])?;
+    }
+    Ok(gone)
+}
+
+fn covered(ws: &Workspace, keep: Retention, seq: Seq, committed: Timestamp, now: Timestamp) -> bool {
+    let age = now.as_millis().saturating_sub(committed.as_millis());
+    keep.max_age_ms.is_none_or(|max| age <= max) && keep.max_entries.is_none_or(|max| ws.head.0 - seq.0 < max)
+}
+
+fn oldest(conn: &Connection, ws: &Workspace, limit: usize) -> Outcome<Vec<(Seq, Timestamp)>> {
+    let mut query =
+        conn.prepare_cached("SELECT seq, at FROM entry WHERE ws = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3")?;
+    let rows = query.query_map(params![ws.id, to_sql(ws.first.0), to_sql(limit as u64)], |row| {
+        Ok((Seq(from_sql(row.get(0)?)), Timestamp::from_millis(row.get(1)?)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Removes an entry with its narrow rows; returns how many rows that were.
+fn remove(conn: &Connection, ws: &Workspace, seq: Seq) -> Outcome<usize> {
+    let named = match row::at(conn, ws.id, seq) {
+        Ok(Some(stored)) => named(conn, ws.id, &stored)?,
+        Ok(None) => Vec::new(),
+        Err(Failure::Refused(error @ StoreError::Corrupt { .. })) => {
+            // Narrow rows left behind stand below the retained prefix, where nobody counts them.
+            tracing::warn!(%error, "a damaged entry is removed by retention");
+            Vec::new()
+        }
+        Err(failure) => return Err(failure),
+    };
+    let mut rows = conn
+        .prepare_cached("DELETE FROM entry WHERE ws = ?1 AND seq = ?2")?
+        .execute(params![ws.id, to_sql(seq.0)])?;
+    for user in named {
+        rows += conn
+            .prepare_cached("DELETE FROM named WHERE user = ?1 AND seq = ?2")?
+            .execute(params![user, to_sql(seq.0)])?;
+    }
+    Ok(rows)
+}
+
+/// The users who may have a narrow row for the entry, by number.
+fn named(conn: &Connection, ws: i64, stored: &Stored) -> Outcome<Vec<i64>> {
+    if let Content::Tombstone(tombstone) = &stored.content {
+        return Ok(tombstone.named.clone());
+    }
+    let Some(notification) = stored.notification() else { return Ok(Vec::new()) };
+    let users = match &notification.audience {
+        Audience::Users(users) => users.as_slice(),
+        Audience::Topic(_) | Audience::Workspace => &[],
+    };
+    let mut numbers = Vec::with_capacity(users.len());
+    for name in users.iter().chain(&notification.except) {
+        numbers.extend(names::user(conn, ws, name)?);
+    }
+    Ok(numbers)
+}

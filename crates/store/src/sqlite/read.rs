@@ -1,0 +1,160 @@
+//! What is read in one transaction and without writing.
+
+use campanile_model::{
+    Entry, EntryKind, Epoch, Notification, NotificationId, Receipt, Rev, Seq, Slug, Topic, UserId,
+};
+use rusqlite::{Connection, params};
+
+use super::failure::{Failure, Outcome};
+use super::names::{self, Workspace, from_sql, to_sql};
+use super::row::{self, COLUMNS, Stored};
+use super::sight::Sight;
+use super::unread;
+use super::user::{self, UserState};
+use crate::{Head, Item, Snapshot, StoreError};
+
+pub(super) fn snapshot(conn: &Connection, slug: &Slug, name: &UserId) -> Outcome<Snapshot> {
+    let Some(ws) = names::workspace(conn, slug)? else {
+        return Ok(Snapshot {
+            epoch: None,
+            first: Seq(1),
+            head: Seq::ZERO,
+            rev: Rev(0),
+            unread: 0,
+            unseen: 0,
+            visibility: Default::default(),
+        });
+    };
+    let state = UserState::load(conn, ws.id, name)?;
+    let sight = Sight::load(conn, state.as_ref().map(|s| s.id))?;
+    let state = match state {
+        Some(state) => unread::settled(conn, &ws, state)?,
+        None => UserState::default(),
+    };
+    let badges = unread::badges(conn, &ws, &state, &sight)?;
+    Ok(Snapshot {
+        epoch: Some(ws.epoch),
+        first: ws.first,
+        head: ws.head,
+        rev: state.rev,
+        unread: badges.unread,
+        unseen: badges.unseen,
+        visibility: sight.visibility,
+    })
+}
+
+/// Every row of `(after, up_to]` down to the retained prefix is there, or the database is damaged:
+/// a follower must not take a hole for silence.
+pub(super) fn entries(
+    conn: &Connection,
+    ws: &Workspace,
+    after: Seq,
+    up_to: Seq,
+    limit: usize,
+) -> Outcome<Vec<Entry>> {
+    let mut expected = after.next().max(ws.first);
+    let up_to = up_to.min(ws.head);
+    let mut entries = Vec::new();
+    let mut query = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM entry WHERE ws = ?1 AND seq >= ?2 AND seq <= ?3 ORDER BY seq"
+    ))?;
+    let mut rows = query.query(params![ws.id, to_sql(expected.0), to_sql(up_to.0)])?;
+    let hole = |seq| Failure::Refused(StoreError::Corrupt { workspace: ws.id, seq });
+    while entries.len() < limit {
+        let Some(row) = rows.next()? else {
+            return if expected > up_to { Ok(entries) } else { Err(hole(expected)) };
+        };
+        let stored = Stored::read(row)?;
+        if stored.place.seq != expected {
+            return Err(hole(expected));
+        }
+        expected = expected.next();
+        entries.extend(stored.into_entry());
+    }
+    Ok(entries)
+}
+
+/// A notification that `name` sees, or a producer where no user is given.
+pub(super) fn find(
+    conn: &Connection,
+    slug: &Slug,
+    name: Option<&UserId>,
+    id: NotificationId,
+) -> Outcome<Item> {
+    let ws = names::workspace(conn, slug)?.ok_or(StoreError::NotFound)?;
+    let Some(name) = name else {
+        let stored = retained(conn, &ws, id)?;
+        let notification = stored.notification().ok_or(StoreError::NotFound)?.clone();
+        return Ok(Item { seq: stored.place.seq, notification, receipt: Receipt::default() });
+    };
+    let state = UserState::load(conn, ws.id, name)?;
+    let sight = Sight::load(conn, state.as_ref().map(|s| s.id))?;
+    let (seq, notification) = seen(conn, &ws, name, &sight, id)?;
+    let state = state.unwrap_or_default();
+    let receipt = state.receipt(seq, user::kept(conn, state.id, seq)?);
+    Ok(Item { seq, notification, receipt })
+}
+
+/// The place and body of a notification, judged by the predicate itself.
+pub(super) fn seen(
+    conn: &Connection,
+    ws: &Workspace,
+    name: &UserId,
+    sight: &Sight,
+    id: NotificationId,
+) -> Outcome<(Seq, std::sync::Arc<Notification>)> {
+    let stored = retained(conn, ws, id)?;
+    let notification = stored.notification().ok_or(StoreError::NotFound)?;
+    if !sight.visibility.sees(name, stored.place.seq, notification) {
+        return Err(StoreError::NotFound.into());
+    }
+    Ok((stored.place.seq, notification.clone()))
+}
+
+/// The row of a notification that was not retracted.
+pub(super) fn retained(conn: &Connection, ws: &Workspace, id: NotificationId) -> Outcome<Stored> {
+    let stored = row::by_id(conn, ws.id, id)?.ok_or(StoreError::NotFound)?;
+    match stored.content {
+        row::Content::Entry(EntryKind::Notification(_)) => Ok(stored),
+        _ => Err(StoreError::NotFound.into()),
+    }
+}
+
+pub(super) fn subscribers(
+    conn: &Connection,
+    slug: &Slug,
+    topic: &Topic,
+    after: Option<&UserId>,
+    limit: usize,
+) -> Outcome<Vec<UserId>> {
+    let Some(ws) = names::workspace(conn, slug)? else { return Ok(Vec::new()) };
+    let Some(topic) = names::topic(conn, ws.id, topic)? else { return Ok(Vec::new()) };
+    let mut query = conn.prepare_cached(
+        "SELECT name FROM subscriber WHERE topic = ?1 AND name > ?2 ORDER BY name LIMIT ?3",
+    )?;
+    let bounds = params![topic, after.map_or("", UserId::as_str), to_sql(limit as u64)];
+    let rows = query.query_map(bounds, |row| row.get::<_, String>(0))?;
+    rows.map(|name| UserId::new(&name?).map_err(|_| damaged_name())).collect()
+}
+
+pub(super) fn heads(conn: &Connection) -> Outcome<Vec<Head>> {
+    let mut query = conn.prepare_cached(
+        "SELECT slug, epoch, first, max(head, coalesce((SELECT seq FROM entry WHERE ws = workspace.id \
+         ORDER BY seq DESC LIMIT 1), 0)) FROM workspace ORDER BY slug",
+    )?;
+    let mut rows = query.query([])?;
+    let mut heads = Vec::new();
+    while let Some(row) = rows.next()? {
+        heads.push(Head {
+            workspace: Slug::new(&row.get::<_, String>(0)?).map_err(|_| damaged_name())?,
+            epoch: Epoch(row.get::<_, i64>(1)?.cast_unsigned()),
+            first: Seq(from_sql(row.get(2)?)),
+            seq: Seq(from_sql(row.get(3)?)),
+        });
+    }
+    Ok(heads)
+}
+
+fn damaged_name() -> Failure {
+    StoreError::Internal("a stored name breaks its own bounds: the database file is damaged".into()).into()
+}

@@ -1,0 +1,270 @@
+//! The store as its users see it: queues, and the threads behind them.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use async_trait::async_trait;
+use campanile_model::{Entry, NotificationId, Seq, Slug, Timestamp, Topic, UserId};
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use tokio::sync::{broadcast, oneshot};
+
+use super::check_full::{CheckReport, check_full};
+use super::checkpoint::Checkpointer;
+use super::config::Config;
+use super::failure::store_error;
+use super::handles::Handles;
+use super::job::{Job, Reply};
+use super::readers::Readers;
+use super::status::{State, Status};
+use super::witness::Witness;
+use super::writer::Writer;
+use super::{check, connect, lineage, list, names, read, schema};
+use crate::{
+    Appended, Commit, Head, Item, Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write,
+    validate,
+};
+
+/// A [`Store`] in one SQLite database file.
+///
+/// Dropping it waits for the turn under way and for what is queued (milliseconds), as
+/// [`close`](Store::close) does without blocking.
+pub struct SqliteStore {
+    queues: Mutex<Option<Queues>>,
+    readers: Readers,
+    status: Arc<Status>,
+    commits: broadcast::Sender<Arc<Commit>>,
+    threads: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
+    dir: PathBuf,
+}
+
+/// To the writer. Dropping them ends it, once they are empty; likewise the checkpointer.
+struct Queues {
+    publishes: Sender<Job>,
+    rest: Sender<Job>,
+    _checkpointer: Sender<()>,
+}
+
+impl SqliteStore {
+    /// Opens the database in `config.dir`, which is created where it is missing, checks its schema and the
+    /// end of its log, and starts the threads. Blocks for milliseconds at any size.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if another process has it open, a newer program wrote it or the files
+    /// cannot be used; [`StoreError::Corrupt`] or [`StoreError::Internal`] if the end of the log is damaged.
+    pub fn open(config: Config) -> Result<Self, StoreError> {
+        let sqlite = |error: rusqlite::Error| store_error(&error);
+        connect::prepare_dir(&config.dir)?;
+        let (witness, found) = Witness::open(&config.dir)?;
+        let conn = connect::open_writer(&config).map_err(sqlite)?;
+        schema::migrate(&conn, &config.epochs)?;
+        check::tail(&conn)?;
+        let record = lineage::judge(&conn, &found, &config.epochs).map_err(sqlite)?;
+        witness.write(record);
+        witness.flush();
+        let handles = Handles::new(config.readers);
+        handles.open(&config).map_err(sqlite)?;
+
+        let dir = config.dir.clone();
+        let (publishes, publishes_waiting) = bounded(config.queue);
+        let (rest, rest_waiting) = bounded(config.queue);
+        let (checkpointer, stop) = bounded(0);
+        let commits = broadcast::channel(config.broadcast.max(1)).0;
+        let (status, committed) = (Arc::<Status>::default(), Arc::<AtomicU64>::default());
+        let checkpoints = Checkpointer {
+            slot: Arc::clone(&handles.checkpointer),
+            witness: witness.clone(),
+            commits: Arc::clone(&committed),
+            growth: Checkpointer::growth_of(config.checkpoint_mib),
+        };
+        let thread = |error: std::io::Error| StoreError::Internal(format!("cannot start a thread: {error}"));
+        let (readers, mut threads) = Readers::start(&handles, config.read_queue).map_err(thread)?;
+        let writer = Writer {
+            conn: Some(conn),
+            handles,
+            witness,
+            lineage: record.lineage,
+            counter: record.counter.cast_signed(),
+            publishes: publishes_waiting,
+            rest: rest_waiting,
+            status: Arc::clone(&status),
+            commits: commits.clone(),
+            committed,
+            unsettled: true,
+            config,
+        };
+        threads.push(
+            Builder::new()
+                .name("store-files".into())
+                .spawn(move || checkpoints.run(&stop))
+                .map_err(thread)?,
+        );
+        threads.push(Builder::new().name("store-write".into()).spawn(move || writer.run()).map_err(thread)?);
+        Ok(Self {
+            queues: Mutex::new(Some(Queues { publishes, rest, _checkpointer: checkpointer })),
+            readers,
+            status,
+            commits,
+            threads: tokio::sync::Mutex::new(threads),
+            dir,
+        })
+    }
+
+    /// Does what [`check_full`] does, while the store works on.
+    ///
+    /// # Errors
+    /// Those of [`check_full`].
+    pub async fn check_full(&self) -> Result<CheckReport, StoreError> {
+        let dir = self.dir.clone();
+        let ended = |_| StoreError::Internal("the check did not run to its end".into());
+        tokio::task::spawn_blocking(move || check_full(&dir)).await.unwrap_or_else(|e| Err(ended(e)))
+    }
+
+    /// Queues a write and waits for its answer.
+    async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(job(reply))?;
+        let lost = || StoreError::Unavailable { reason: "the write may or may not have happened".into() };
+        answer.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    fn enqueue(&self, job: Job) -> Result<(), StoreError> {
+        self.status.admit()?;
+        let closed = || StoreError::Unavailable { reason: "closed".into() };
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let Queues { publishes, rest, .. } = queues.as_ref().ok_or_else(closed)?;
+        let queue = if matches!(job, Job::Append { .. }) { publishes } else { rest };
+        queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Busy { waiting: queue.len() },
+            TrySendError::Disconnected(_) => closed(),
+        })
+    }
+
+    /// Lets every thread finish what is queued.
+    fn stop(&self) {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.readers.stop();
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.stop();
+        for thread in self.threads.get_mut().drain(..) {
+            // A thread that panicked has nothing left to finish.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn append(&self, workspace: &Slug, write: Write, now: Timestamp) -> Result<Appended, StoreError> {
+        validate(&write)?;
+        let workspace = workspace.clone();
+        self.write(|reply| Job::Append { workspace, write, now, reply }).await
+    }
+
+    async fn snapshot(&self, workspace: &Slug, user: &UserId) -> Result<Snapshot, StoreError> {
+        let (workspace, user) = (workspace.clone(), user.clone());
+        self.readers.run(move |conn| read::snapshot(conn, &workspace, &user)).await
+    }
+
+    async fn entries(
+        &self,
+        workspace: &Slug,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let workspace = workspace.clone();
+        self.readers
+            .run(move |conn| match names::workspace(conn, &workspace)? {
+                Some(ws) => read::entries(conn, &ws, after, up_to, limit),
+                None => Ok(Vec::new()),
+            })
+            .await
+    }
+
+    async fn visible(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        query: VisibleQuery,
+    ) -> Result<Vec<Item>, StoreError> {
+        let (workspace, user) = (workspace.clone(), user.clone());
+        self.readers
+            .run(move |conn| match names::workspace(conn, &workspace)? {
+                Some(ws) => list::visible(conn, &ws, &user, &query),
+                None => Ok(Vec::new()),
+            })
+            .await
+    }
+
+    async fn find(
+        &self,
+        workspace: &Slug,
+        user: Option<&UserId>,
+        id: NotificationId,
+    ) -> Result<Item, StoreError> {
+        let (workspace, user) = (workspace.clone(), user.cloned());
+        self.readers.run(move |conn| read::find(conn, &workspace, user.as_ref(), id)).await
+    }
+
+    async fn mark(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        mark: Mark,
+        _now: Timestamp,
+    ) -> Result<Marked, StoreError> {
+        let (workspace, user) = (workspace.clone(), user.clone());
+        self.write(|reply| Job::Mark { workspace, user, mark, reply }).await
+    }
+
+    async fn subscribers(
+        &self,
+        workspace: &Slug,
+        topic: &Topic,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let (workspace, topic, after) = (workspace.clone(), topic.clone(), after.cloned());
+        self.readers.run(move |conn| read::subscribers(conn, &workspace, &topic, after.as_ref(), limit)).await
+    }
+
+    async fn prune(
+        &self,
+        workspace: &Slug,
+        keep: Retention,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let workspace = workspace.clone();
+        self.write(|reply| Job::Prune { workspace, keep, limit, now, reply }).await
+    }
+
+    async fn heads(&self) -> Result<Vec<Head>, StoreError> {
+        self.readers.run(read::heads).await
+    }
+
+    fn commits(&self) -> broadcast::Receiver<Arc<Commit>> {
+        self.commits.subscribe()
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.status.health()
+    }
+
+    async fn close(&self) {
+        self.stop();
+        // Held until all have ended, so that a second close waits as well.
+        let mut threads = self.threads.lock().await;
+        let ended: Vec<_> = threads.drain(..).collect();
+        let join = move || ended.into_iter().for_each(|thread| drop(thread.join()));
+        // Fails only where the runtime itself is ending; the threads end by themselves all the same.
+        let _ = tokio::task::spawn_blocking(join).await;
+        self.status.set(State::Closed);
+    }
+}

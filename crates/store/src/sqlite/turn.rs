@@ -1,0 +1,166 @@
+//! One turn of the writer: several operations, one transaction, one flush.
+
+use std::sync::Arc;
+
+use campanile_model::{Seq, Slug, Timestamp};
+use rusqlite::Connection;
+
+use super::failure::{Failure, Outcome, defect};
+use super::job::{Answer, Job};
+use super::{append, mark, prune, settle};
+use crate::{Commit, Epochs, StoreError};
+
+/// Outcomes of requests that are forgotten in one turn, once their time has passed.
+const PURGED: usize = 64;
+/// Rows that one call of prune removes at most, whatever it asks for.
+const PRUNED: usize = 1000;
+/// Free pages from which on the file is made smaller, and by how many at a time.
+const FREE: i64 = 1024;
+const RETURNED: i64 = 128;
+
+/// A transaction that is being filled.
+pub(super) struct Turn<'a> {
+    conn: &'a Connection,
+    epochs: &'a Epochs,
+    /// Of the database's last row, this transaction's included.
+    counter: i64,
+    answers: Vec<Answer>,
+    commits: Vec<Commit>,
+    latest: Option<Timestamp>,
+}
+
+/// What a turn did, to be told once it is durable.
+pub(super) struct Filled {
+    pub(super) counter: i64,
+    pub(super) answers: Vec<Answer>,
+    /// One for each workspace that got entries, in the order of their first.
+    pub(super) commits: Vec<Arc<Commit>>,
+    /// Whether receipts of retracted entries are left to remove.
+    pub(super) unsettled: bool,
+}
+
+/// Where the workspaces of a lost turn stood before it.
+pub(super) type Before = Vec<(Slug, Seq)>;
+
+impl<'a> Turn<'a> {
+    pub(super) fn begin(conn: &'a Connection, epochs: &'a Epochs, counter: i64) -> rusqlite::Result<Self> {
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self { conn, epochs, counter, answers: Vec::new(), commits: Vec::new(), latest: None })
+    }
+
+    /// Does one operation. A refusal is that operation's answer; the others do not notice it.
+    ///
+    /// # Errors
+    /// The database failed, and the turn with it. The answers are there to be [failed](Self::abandon).
+    pub(super) fn run(&mut self, job: Job) -> Result<(), rusqlite::Error> {
+        match job {
+            Job::Append { workspace, write, now, reply } => {
+                self.latest = self.latest.max(Some(now));
+                let outcome = self.guarded(|turn| turn.append(&workspace, write, now));
+                let (result, error) = split(outcome);
+                self.answers.push(Answer::Append(reply, result));
+                error
+            }
+            Job::Mark { workspace, user, mark, reply } => {
+                let outcome = self.guarded(|turn| mark::mark(turn.conn, &workspace, &user, &mark));
+                let (result, error) = split(outcome);
+                self.answers.push(Answer::Mark(reply, result));
+                error
+            }
+            Job::Prune { workspace, keep, limit, now, reply } => {
+                let outcome = self.guarded(|turn| {
+                    let limit = limit.min(PRUNED);
+                    let gone = prune::prune(turn.conn, &workspace, keep, limit, now, turn.counter)?;
+                    turn.return_pages()?;
+                    Ok(gone)
+                });
+                let (result, error) = split(outcome);
+                self.answers.push(Answer::Prune(reply, result));
+                error
+            }
+        }
+    }
+
+    /// Does a slice of what is to be cleaned up. Call it last.
+    pub(super) fn clean_up(&mut self, unsettled: bool, slice: usize) -> Outcome<bool> {
+        if let Some(now) = self.latest {
+            append::purge(self.conn, now, PURGED)?;
+        }
+        // A retraction in this very turn may have begun something, so ask the table.
+        if unsettled || !self.commits.is_empty() { settle::go_on(self.conn, slice) } else { Ok(false) }
+    }
+
+    pub(super) fn filled(self, unsettled: bool) -> Filled {
+        Filled {
+            counter: self.counter,
+            answers: self.answers,
+            commits: self.commits.into_iter().map(Arc::new).collect(),
+            unsettled,
+        }
+    }
+
+    /// Tells every waiter that nothing of this turn is known to have happened.
+    pub(super) fn abandon(self, error: &StoreError) -> Before {
+        for answer in self.answers {
+            answer.fail(error.clone());
+        }
+        before(self.commits.iter())
+    }
+
+    fn append(&mut self, slug: &Slug, write: crate::Write, now: Timestamp) -> Outcome<crate::Appended> {
+        let done = append::append(self.conn, self.epochs, self.counter, slug, write, now)?;
+        self.counter = done.counter;
+        if !done.entries.is_empty() {
+            match self.commits.iter_mut().find(|commit| commit.workspace == *slug) {
+                Some(commit) => commit.entries.extend(done.entries),
+                None => self.commits.push(Commit {
+                    workspace: slug.clone(),
+                    epoch: done.appended.epoch,
+                    entries: done.entries,
+                }),
+            }
+        }
+        Ok(done.appended)
+    }
+
+    /// Runs an operation that must refuse before it writes: one that did not would leave half of itself in
+    /// a transaction that others share, and costs them the turn instead.
+    fn guarded<T>(&mut self, operation: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        let before = self.conn.total_changes();
+        let outcome = operation(self);
+        if let Err(Failure::Refused(error)) = &outcome
+            && self.conn.total_changes() != before
+        {
+            tracing::error!(%error, "an operation was refused after it had written: the turn is lost");
+            return Err(Failure::Database(defect("an operation was refused after it had written")));
+        }
+        outcome
+    }
+
+    /// Gives freed pages back to the file system, a few at a time.
+    fn return_pages(&self) -> Outcome<()> {
+        let free: i64 = self.conn.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+        if free > FREE {
+            self.conn.execute_batch(&format!("PRAGMA incremental_vacuum({RETURNED})"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The places before the first entries of `commits`.
+pub(super) fn before<'a>(commits: impl Iterator<Item = &'a Commit>) -> Before {
+    let place = |commit: &Commit| commit.entries.first().map(|e| Seq(e.seq.0.saturating_sub(1)));
+    commits.filter_map(|commit| Some((commit.workspace.clone(), place(commit)?))).collect()
+}
+
+/// The answer to one waiter, and whether the turn is lost.
+fn split<T>(outcome: Outcome<T>) -> (Result<T, StoreError>, Result<(), rusqlite::Error>) {
+    match outcome {
+        Ok(value) => (Ok(value), Ok(())),
+        Err(Failure::Refused(error)) => (Err(error), Ok(())),
+        Err(Failure::Database(error)) => {
+            let lost = StoreError::Unavailable { reason: error.to_string() };
+            (Err(lost), Err(error))
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The one thread that writes: it gathers whatever waits, commits it with one flush, and tells.
+//!
+//! There is no timer: while one turn is being flushed the next gathers behind it, so that a turn is as
+//! large as the load makes it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, select};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::broadcast;
+
+use super::config::Config;
+use super::failure::{Failure, defect, store_error};
+use super::faults::Fault;
+use super::handles::Handles;
+use super::job::Job;
+use super::status::{State, Status};
+use super::turn::{Before, Filled, Turn};
+use super::witness::{Record, Witness};
+use crate::{Commit, StoreError};
+
+/// Rows of a turn, and how long it is filled (the design, §5).
+const ROWS: usize = 1000;
+const FILLING: Duration = Duration::from_millis(20);
+/// The share of both that is left for other writes when publishes alone would take it all.
+const RESERVED: usize = 4;
+/// How often a full device is tried without being asked to.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// Everything the writing thread owns.
+pub(super) struct Writer {
+    pub(super) config: Config,
+    /// `None` only while it is being opened again.
+    pub(super) conn: Option<Connection>,
+    pub(super) handles: Handles,
+    pub(super) witness: Witness,
+    pub(super) lineage: u64,
+    /// The number of the last row whose commit was acknowledged.
+    pub(super) counter: i64,
+    pub(super) publishes: Receiver<Job>,
+    pub(super) rest: Receiver<Job>,
+    pub(super) status: Arc<Status>,
+    pub(super) commits: broadcast::Sender<Arc<Commit>>,
+    pub(super) committed: Arc<AtomicU64>,
+    pub(super) unsettled: bool,
+}
+
+/// A turn that did not come to be.
+struct Lost {
+    error: rusqlite::Error,
+    before: Before,
+}
+
+enum Next {
+    Job(Job),
+    /// Nothing waits, but there is something to clean up or a full device to try.
+    Idle,
+    Closed,
+}
+
+impl Writer {
+    /// Works until the queues are closed and empty.
+    pub(super) fn run(mut self) {
+        loop {
+            let first = match self.next() {
+                Next::Job(job) => Some(job),
+                Next::Idle => None,
+                Next::Closed => break,
+            };
+            // A defect met in one operation must not end all writing: its turn is lost, as if the disk had failed.
+            let turn = catch_unwind(AssertUnwindSafe(|| self.turn(first)));
+            let lost = turn.unwrap_or_else(|_| {
+                Err(Lost { error: defect("an operation panicked"), before: Before::new() })
+            });
+            if let Err(Lost { error, before }) = lost {
+                if error.sqlite_error_code() == Some(ErrorCode::DiskFull) && self.roll_back() {
+                    if !self.status.is_full() {
+                        tracing::error!("no space is left for the log: writes are refused until there is");
+                    }
+                    self.status.set(State::Full);
+                } else {
+                    self.recover(&error, &before);
+                }
+            }
+        }
+        self.witness.flush();
+        self.status.set(State::Closed);
+    }
+
+    fn next(&self) -> Next {
+        if let Ok(job) = self.publishes.try_recv().or_else(|_| self.rest.try_recv()) {
+            return Next::Job(job);
+        }
+        if self.unsettled {
+            return Next::Idle;
+        }
+        let patience = if self.status.is_full() { PROBE } else { Duration::MAX };
+        let received = select! {
+            recv(self.publishes) -> job => job.map_err(|_| RecvTimeoutError::Disconnected),
+            recv(self.rest) -> job => job.map_err(|_| RecvTimeoutError::Disconnected),
+            default(patience) => Err(RecvTimeoutError::Timeout),
+        };
+        match received {
+            Ok(job) => Next::Job(job),
+            Err(RecvTimeoutError::Timeout) => Next::Idle,
+            // Both queues are closed together; the other may still hold something.
+            Err(RecvTimeoutError::Disconnected) => {
+                let left = self.publishes.try_recv().or_else(|_| self.rest.try_recv());
+                left.map_or(Next::Closed, Next::Job)
+            }
+        }
+    }
+
+    fn turn(&mut self, first: Option<Job>) -> Result<(), Lost> {
+        let Some(conn) = &self.conn else {
+            return Err(Lost { error: defect("the database is closed"), before: Before::new() });
+        };
+        let mut turn = match Turn::begin(conn, &self.config.epochs, self.counter) {
+            Ok(turn) => turn,
+            Err(error) => {
+                first.into_iter().for_each(|job| job.refuse(store_error(&error)));
+                return Err(Lost { error, before: Before::new() });
+            }
+        };
+        let filled = self.fill(&mut turn, first).and_then(|()| {
+            if self.status.is_full() {
+                probe(conn)?;
+            }
+            turn.clean_up(self.unsettled, self.config.slice).map_err(database)
+        });
+        let unsettled = match filled {
+            Ok(unsettled) => unsettled,
+            Err(error) => return Err(Lost { before: turn.abandon(&store_error(&error)), error }),
+        };
+        let committed = self.commit(conn);
+        let filled = turn.filled(unsettled);
+        match committed {
+            Ok(()) => {
+                self.tell(filled);
+                Ok(())
+            }
+            Err(error) => {
+                let told = store_error(&error);
+                let before = super::turn::before(filled.commits.iter().map(Arc::as_ref));
+                filled.answers.into_iter().for_each(|answer| answer.fail(told.clone()));
+                Err(Lost { error, before })
+            }
+        }
+    }
+
+    /// Takes what waits into the turn, publishes first, until it is full.
+    fn fill(&self, turn: &mut Turn<'_>, first: Option<Job>) -> Result<(), rusqlite::Error> {
+        let began = Instant::now();
+        let mut rows = 0;
+        let mut run = |job: Job| -> Result<usize, rusqlite::Error> {
+            rows += job.rows();
+            turn.run(job)?;
+            Ok(rows)
+        };
+        let has_room = |rows: usize, share: usize| {
+            rows < ROWS / RESERVED * share && began.elapsed() < FILLING / RESERVED as u32 * share as u32
+        };
+        let mut taken = first.map_or(Ok(0), &mut run)?;
+        while has_room(taken, RESERVED - 1)
+            && let Ok(job) = self.publishes.try_recv()
+        {
+            taken = run(job)?;
+        }
+        while has_room(taken, RESERVED)
+            && let Ok(job) = self.rest.try_recv().or_else(|_| self.publishes.try_recv())
+        {
+            taken = run(job)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&self, conn: &Connection) -> Result<(), rusqlite::Error> {
+        let faults = self.config.faults.as_deref();
+        faults.and_then(|f| f.before_commit()).map_or(Ok(()), |fault| Err(as_error(fault)))?;
+        conn.prepare_cached("COMMIT")?.execute([])?;
+        faults.and_then(|f| f.after_commit()).map_or(Ok(()), |fault| Err(as_error(fault)))
+    }
+
+    /// What was committed is remembered, sent on and acknowledged, in this order.
+    fn tell(&mut self, filled: Filled) {
+        self.counter = filled.counter;
+        self.unsettled = filled.unsettled;
+        self.witness.write(Record { lineage: self.lineage, counter: self.counter.cast_unsigned() });
+        self.committed.fetch_add(1, Ordering::Release);
+        for commit in filled.commits {
+            // No receiver is no failure.
+            let _ = self.commits.send(commit);
+        }
+        filled.answers.into_iter().for_each(super::job::Answer::send);
+        if self.status.is_full() {
+            tracing::info!("there is space for the log again");
+        }
+        self.status.set(State::Ready);
+    }
+
+    /// Whether the connection is as if the turn had never begun.
+    fn roll_back(&self) -> bool {
+        let Some(conn) = &self.conn else { return false };
+        conn.is_autocommit() || conn.execute_batch("ROLLBACK").is_ok()
+    }
+
+    /// Answers everything that waits while writes are down.
+    pub(super) fn refuse_waiting(&self, error: &StoreError) {
+        self.publishes.try_iter().chain(self.rest.try_iter()).for_each(|job| job.refuse(error.clone()));
+    }
+
+    /// Whether the store was closed by its owner: nothing will wait any more.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.publishes.try_recv(), Err(crossbeam_channel::TryRecvError::Disconnected))
+    }
+}
+
+/// Needs as much space as a large entry, and gives it back.
+fn probe(conn: &Connection) -> Result<(), rusqlite::Error> {
+    conn.execute_batch(
+        "INSERT INTO idempotency (ws, publisher, key, fingerprint, at, outcome) VALUES (0, '', '', x'', 0, zeroblob(65536));
+         DELETE FROM idempotency WHERE ws = 0",
+    )
+}
+
+/// Cleaning up refuses nobody; what it may find damaged is the database's failure.
+fn database(failure: Failure) -> rusqlite::Error {
+    match failure {
+        Failure::Database(error) => error,
+        Failure::Refused(error) => defect(error),
+    }
+}
+
+fn as_error(fault: Fault) -> rusqlite::Error {
+    let code = match fault {
+        Fault::Full => rusqlite::ffi::SQLITE_FULL,
+        Fault::Io => rusqlite::ffi::SQLITE_IOERR_FSYNC,
+    };
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
+}

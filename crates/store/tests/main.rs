@@ -1,0 +1,8 @@
+//! One binary: the conformance suite on both backends, properties on random histories, and what a
+//! database file may meet.
+
+#![allow(clippy::unwrap_used)] // a test that meets an error has failed, whichever line says so
+
+mod histories;
+mod predicate;
+mod support;
