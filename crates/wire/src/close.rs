@@ -60,6 +60,7 @@ registry! {
     TOKEN_INVALID = 1008, "Access token invalid", No;
     TOKEN_EXPIRED = 1008, "Access token expired", WithNewToken;
     TOO_MANY_CONNECTIONS = 1008, "Too many connections", No;
+    MESSAGE_TIMEOUT = 1008, "message not finished in time", Yes;
     TOO_BIG = 1009, "message too big", No;
     INTERNAL_ERROR = 1011, "internal error", Yes;
     OVERLOADED = 1013, "try again later", Yes;

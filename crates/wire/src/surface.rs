@@ -109,6 +109,8 @@ pub enum Replay {
     Unread,
     /// Everything visible after the notification of this id, whatever its read state.
     Since(NotificationId),
+    /// What cannot be honoured, such as a `since` that names no notification: the client is told so.
+    Unknown,
 }
 
 /// A payload made of a JSON value.

@@ -1,0 +1,37 @@
+# Two commands: `make run` builds and starts the server; `make test` installs what it needs and proves it all.
+
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/campanile/target
+SHELL := /bin/bash
+
+.PHONY: run test setup gate rust-tests client-tests fmt docs help
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+run: ## Build and start the server on its embedded store, at http://127.0.0.1:8700
+	cargo run --release --package campanile-server --bin campanile -- serve
+
+test: setup gate rust-tests client-tests ## Install what the tests need, then run every check and test
+
+setup: ## Install what the tests need (Debian packages, test clients, cargo-deny where it can be had)
+	./scripts/setup.sh
+
+gate: ## Formatting, lints, documentation, licences
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+	./scripts/deny.sh
+	./tests/clients/lint.sh
+
+rust-tests: ## Every Rust test
+	cargo test --workspace --all-features --no-fail-fast
+
+client-tests: ## The real server with Node, Python and a browser
+	cargo build --package campanile-server --bin campanile
+	./tests/clients/run.sh
+
+fmt: ## Format everything
+	cargo fmt --all
+
+docs: ## Write the generated documents again
+	UPDATE_DOCS=1 cargo test --package campanile-server --test main docs

@@ -1,0 +1,101 @@
+//! Entries on their way to the same sockets.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use campanile_model::{Notification, Seq, UserId};
+
+use crate::registry::{Slot, UserKey};
+
+/// One entry on its way, with what only the shard's thread needs of it.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Its place; `None` for one that is in no log.
+    pub seq: Option<Seq>,
+    /// What it says.
+    pub notification: Arc<Notification>,
+}
+
+/// Entries that go to the same sockets, encoded once per surface and sent to each socket in one write.
+#[derive(Debug)]
+pub struct Run {
+    /// The entries, in order.
+    pub deliveries: Vec<Delivery>,
+    /// The sockets, by whom they stand for.
+    pub(crate) target: Target,
+    /// All frames of the run in one piece, by surface; filled by the sink at first need.
+    frames: Frames,
+    pub(crate) cursor: usize,
+    pub(crate) started: bool,
+}
+
+/// Frames by surface index.
+type Frames = [OnceCell<Bytes>; MAX_SURFACES];
+
+/// Surfaces that can be told apart; more than the server has.
+const MAX_SURFACES: usize = 4;
+
+/// Whom a run goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Everyone in the room.
+    Everyone,
+    /// Sockets as they were when the entry came.
+    Sockets(Vec<(Slot, UserKey)>),
+}
+
+/// Entries merged into one run: enough for a burst, few enough that one write stays under an outbox.
+const MAX_MERGED: usize = 64;
+/// Bytes of text merged into one run, before encoding.
+const MAX_MERGED_BYTES: usize = 32 * 1024;
+
+impl Run {
+    pub(crate) fn new(delivery: Delivery, target: Target) -> Self {
+        Self { deliveries: vec![delivery], target, frames: Frames::default(), cursor: 0, started: false }
+    }
+
+    /// Takes one more entry for the same sockets, if it fits: then each socket gets all in one write.
+    pub(crate) fn try_merge(&mut self, delivery: Delivery, target: &Target) -> Result<(), Delivery> {
+        let size = |d: &Delivery| {
+            let n = &d.notification;
+            256 + n.title.len() + n.message.len() + n.metadata.as_ref().map_or(0, |m| m.get().len())
+        };
+        let plain = |d: &Delivery| d.notification.except.is_empty() && d.seq.is_some();
+        let fits = !self.started
+            && self.target == *target
+            && self.deliveries.len() < MAX_MERGED
+            && plain(&delivery)
+            && self.deliveries.iter().all(plain)
+            && self.deliveries.iter().map(size).sum::<usize>() + size(&delivery) <= MAX_MERGED_BYTES;
+        if !fits {
+            return Err(delivery);
+        }
+        self.deliveries.push(delivery);
+        Ok(())
+    }
+
+    /// All frames of the run in one piece for the surface of that index, encoded by `encode` at first need.
+    pub fn frames(&self, surface: usize, encode: impl FnOnce(&[Delivery]) -> Bytes) -> &Bytes {
+        self.frames[surface].get_or_init(|| encode(&self.deliveries))
+    }
+
+    /// The place of the run's first entry; `None` for one that is in no log.
+    pub fn first_seq(&self) -> Option<Seq> {
+        self.deliveries.first().and_then(|d| d.seq)
+    }
+
+    /// The place of the run's last entry; `None` for one that is in no log.
+    pub fn last_seq(&self) -> Option<Seq> {
+        self.deliveries.last().and_then(|d| d.seq)
+    }
+
+    /// Whether some user is named as not to see it.
+    pub(crate) fn has_exceptions(&self) -> bool {
+        self.deliveries.iter().any(|d| !d.notification.except.is_empty())
+    }
+
+    pub(crate) fn excepts(&self, user: &UserId) -> bool {
+        self.deliveries.iter().any(|d| d.notification.except.contains(user))
+    }
+}

@@ -1,0 +1,275 @@
+//! The assembly, on one page: which backend, which threads, in which order they start and end.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use campanile_auth::{KeySet, Verifier};
+use campanile_engine::{Engine, IdSource, Workspaces, follow, retain};
+use campanile_model::{NotificationId, Timestamp};
+use campanile_store::Store;
+use tokio::sync::{mpsc, watch};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::Api;
+use crate::socket::{
+    Asked, Door, DoorConfig, DoorStop, Gauge, Judge, Plain, REQUESTS, Shard, ShardConfig, ShardHandle, Shards,
+    answer_requests, listen, raise_descriptors, serve_plain,
+};
+
+/// Connections closed per second when the server ends, so that those who come back don't all come at once…
+const CLOSES_PER_SECOND: usize = 5_000;
+/// …but never over a longer time: a documented client that was closed first is still trying then.
+const LONGEST_SPREAD: Duration = Duration::from_secs(5);
+/// How long requests under way may take to finish when the server ends.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
+/// Plain connections handed over by the door that may wait to be taken up.
+const PLAIN: usize = 4_096;
+/// How often entries past their retention are removed.
+const RETAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// A server that runs.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How many connections are open.
+    pub gauge: Gauge,
+    /// The use cases, for whoever has the process.
+    pub engine: Arc<Engine>,
+    drain_timeout: Duration,
+    ready: Arc<AtomicBool>,
+    door: DoorStop,
+    shards: Shards,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+    plain: tokio::task::JoinHandle<()>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// Starts every part and returns once the server listens. Must be called within a tokio runtime.
+///
+/// # Errors
+/// What a user can mend: the address is taken, a key is missing or unfit.
+pub async fn start(config: &Config, clock: Clock, store: Arc<dyn Store>) -> anyhow::Result<Running> {
+    let auth = config.auth()?;
+    let keys = KeySet::new(&auth).context("the configured keys can't be used")?;
+    let verifier = Arc::new(Verifier::new(keys, &auth));
+    let listener = listen(config.server.listen, config.connection.keepalive)?;
+    let address = listener.local_addr()?;
+
+    // Shards first: the engine hands realtime entries to them.
+    let gauge = Gauge::default();
+    let (asking, asked) = mpsc::channel(REQUESTS);
+    let mut threads = vec![];
+    let shards = Shards::new(start_shards(config, &clock, &gauge, asking, &mut threads)?);
+
+    // Subscribed before anybody can publish, so that the followers miss nothing.
+    let commits: Vec<_> = shards.iter().map(|shard| (shard.clone(), store.commits())).collect();
+    let heads = store.heads().await.context("the store can't be read")?;
+    let mut workspaces = campanile_engine::Config::from(&config.workspaces);
+    workspaces.named.entry(config.surfaces.product.workspace.clone()).or_default();
+    let stored = heads.iter().map(|head| head.workspace.clone());
+    let engine = Arc::new(Engine {
+        store: Arc::clone(&store),
+        live: Arc::new(shards.clone()),
+        workspaces: Workspaces::new(workspaces, stored),
+        ids: random_ids(),
+        realtime_keys: Default::default(),
+    });
+    let mut tasks = vec![
+        tokio::spawn(answer_requests(asked, Arc::clone(&engine), clock.clone())),
+        tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())),
+    ];
+    for (shard, commits) in commits {
+        tasks.push(tokio::spawn(follow::follow(Arc::clone(&store), commits, heads.clone(), shard)));
+    }
+
+    let ready = Arc::new(AtomicBool::new(true));
+    let api = Arc::new(Api {
+        engine: Arc::clone(&engine),
+        verifier: Arc::clone(&verifier),
+        clock: clock.clone(),
+        product_workspace: config.surfaces.product.workspace.clone(),
+        ready: Arc::clone(&ready),
+    });
+    let (plain_in, plain_out) = mpsc::channel(PLAIN);
+    let (stop, stopping) = watch::channel(false);
+    let header_timeout = config.connection.handshake_timeout;
+    let router = crate::routes::router(api);
+    let plain = tokio::spawn(serve_plain(plain_out, router, header_timeout, stopping));
+
+    let judge = Judge {
+        verifier,
+        engine: Arc::clone(&engine),
+        product_workspace: config.surfaces.product.workspace.clone(),
+        leeway_ms: i64::try_from(auth.leeway_secs).unwrap_or(0) * 1000,
+    };
+    let door = start_door(config, listener, judge, &shards, plain_in, &gauge, &clock, &mut threads)?;
+    {
+        let (door, shards) = (door.clone(), shards.clone());
+        clock.on_step(move || {
+            door.wake();
+            shards.iter().for_each(ShardHandle::wake);
+        });
+    }
+    let drain_timeout = config.connection.drain_timeout;
+    Ok(Running { address, gauge, engine, drain_timeout, ready, door, shards, stop, threads, plain, tasks })
+}
+
+impl Running {
+    /// Ends the server: not ready, no newcomers, every connection closed 1001, requests under way finished,
+    /// the store flushed.
+    pub async fn shutdown(self) {
+        self.ready.store(false, Ordering::SeqCst);
+        self.door.stop();
+        self.stop.send_replace(true);
+        let sockets = self.gauge.sockets();
+        let spread = Duration::from_secs_f64(sockets as f64 / CLOSES_PER_SECOND as f64)
+            .min(LONGEST_SPREAD)
+            .min(self.drain_timeout);
+        tracing::info!(sockets, spread_ms = spread.as_millis(), "shutting down");
+        for shard in self.shards.iter() {
+            let _gone = shard.tell(crate::socket::Command::Drain(spread)).await;
+        }
+        if tokio::time::timeout(LAST_REQUESTS, self.plain).await.is_err() {
+            tracing::warn!("requests under way were cut off");
+        }
+        let threads = self.threads;
+        let joined = tokio::task::spawn_blocking(move || {
+            threads.into_iter().filter_map(|thread| thread.join().err()).count()
+        });
+        match joined.await {
+            Ok(0) => {}
+            _ => tracing::error!("a thread panicked before its end"),
+        }
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        self.engine.store.close().await;
+        tracing::info!("the store is flushed; goodbye");
+    }
+}
+
+fn start_shards(
+    config: &Config,
+    clock: &Clock,
+    gauge: &Gauge,
+    asking: mpsc::Sender<Asked>,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> anyhow::Result<Vec<ShardHandle>> {
+    let count = match config.server.shards {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    };
+    let shard_config =
+        ShardConfig { connection: config.connection.clone(), surfaces: config.surfaces.limits() };
+    (0..count)
+        .map(|index| {
+            let (shard, handle) =
+                Shard::new(shard_config.clone(), clock.clone(), asking.clone(), gauge.clone())
+                    .context("a shard can't be made")?;
+            let builder = std::thread::Builder::new().name(format!("shard-{index}"));
+            threads.push(builder.spawn(move || shard.run()).context("a shard can't be started")?);
+            Ok(handle)
+        })
+        .collect()
+}
+
+#[allow(clippy::too_many_arguments, reason = "called once, where all parts are at hand")]
+fn start_door(
+    config: &Config,
+    listener: TcpListener,
+    judge: Judge,
+    shards: &Shards,
+    plain: mpsc::Sender<Plain>,
+    gauge: &Gauge,
+    clock: &Clock,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> anyhow::Result<DoorStop> {
+    let descriptors = raise_descriptors();
+    let max_connections = match config.server.max_connections {
+        0 => descriptors.connections,
+        configured => configured.min(descriptors.connections),
+    };
+    tracing::info!(
+        descriptors = descriptors.limit,
+        max_connections,
+        "open descriptors are raised as far as the system allows"
+    );
+    let door_config =
+        DoorConfig { max_connections, handshake_timeout: config.connection.handshake_timeout };
+    let (door, stop) =
+        Door::new(listener, door_config, judge, shards.clone(), plain, gauge.clone(), clock.clone())
+            .context("the door can't be made")?;
+    let builder = std::thread::Builder::new().name("door".into());
+    threads.push(builder.spawn(move || door.run()).context("the door can't be started")?);
+    Ok(stop)
+}
+
+async fn retain_for_ever(engine: Arc<Engine>, clock: Clock) {
+    loop {
+        tokio::time::sleep(RETAIN_EVERY).await;
+        match retain::retain_once(&*engine.store, engine.workspaces.config(), clock.now()).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "entries past their retention were removed"),
+            Err(error) => tracing::warn!(%error, "entries past their retention can't be removed now"),
+        }
+    }
+}
+
+/// UUIDv7 with a tail from the system's random source.
+fn random_ids() -> IdSource {
+    Arc::new(|now: Timestamp| {
+        let mut tail = [0; 10];
+        if let Err(error) = aws_lc_rs::rand::fill(&mut tail) {
+            // Without randomness ids would repeat; the caller's task ends, the server goes on.
+            panic!("the system's random source failed: {error}");
+        }
+        let millis = u64::try_from(now.as_millis()).unwrap_or(0);
+        NotificationId(uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid())
+    })
+}
+
+/// Runs the server until it is asked to end: what `campanile serve` does.
+///
+/// # Errors
+/// Those of [`start`], and of opening the store.
+pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let store = open_store(config)?;
+        let running = start(config, Clock::system(), store).await?;
+        tracing::info!(address = %running.address, "listening");
+        welcome(running.address);
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let again = async |terminate: &mut tokio::signal::unix::Signal| {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        };
+        again(&mut terminate).await;
+        tokio::select! {
+            () = running.shutdown() => Ok(()),
+            () = again(&mut terminate) => {
+                tracing::warn!("asked again: exiting now");
+                std::process::exit(1)
+            }
+        }
+    })
+}
+
+fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let epochs = campanile_store::Epochs::new(|| {
+        let mut bytes = [0; 8];
+        match aws_lc_rs::rand::fill(&mut bytes) {
+            Ok(()) => u64::from_ne_bytes(bytes),
+            Err(error) => panic!("the system's random source failed: {error}"),
+        }
+    });
+    let store = campanile_store::SqliteStore::open(campanile_store::Config::new(&config.server.data, epochs))
+        .with_context(|| format!("the store in {} can't be opened", config.server.data.display()))?;
+    Ok(Arc::new(store))
+}

@@ -1,0 +1,460 @@
+//! The door: accepts, reads one request head, and judges it.
+//!
+//! One thread. A connection stays here for its handshake only, or for the close frame that refuses it.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use campanile_wire::Surface;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+use tokio::sync::mpsc;
+
+use super::attach::Newcomer;
+use super::frames;
+use super::gauge::{Entered, Gauge};
+use super::hammer::Hammer;
+use super::judge::{Judge, TurnedAway, token_of};
+use super::queue::{Command, Shards};
+use super::refuse::{self, Refused};
+use crate::clock::Clock;
+
+const LISTENER: Token = Token(usize::MAX);
+const WAKER: Token = Token(usize::MAX - 1);
+/// Bytes of a request head.
+const MAX_HEAD: usize = 16 * 1024;
+/// Bytes of a request target.
+const MAX_TARGET: usize = 8 * 1024;
+/// Headers of a request.
+const MAX_HEADERS: usize = 64;
+/// Connections accepted before those already here get their turn.
+const ACCEPTS: usize = 128;
+/// How long the answer to a refusing close is waited for.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A connection that speaks plain HTTP, with what was read of its first request.
+#[derive(Debug)]
+pub struct Plain {
+    /// Non-blocking.
+    pub stream: std::net::TcpStream,
+    /// Bytes already read.
+    pub read: Vec<u8>,
+    /// Counts it as open.
+    pub counted: Entered,
+}
+
+/// What the door is held to.
+pub struct DoorConfig {
+    /// Connections open at once, all kinds together; above: 503.
+    pub max_connections: usize,
+    /// Time from accept to a complete head.
+    pub handshake_timeout: Duration,
+}
+
+/// The thread's state.
+pub struct Door {
+    listener: Option<TcpListener>,
+    poll: Poll,
+    stop: Arc<AtomicBool>,
+    visitors: Slab<Visitor>,
+    /// Reading visitors by deadline, and closing ones: each queue has one time-out, so it is in order.
+    reading: VecDeque<(Duration, usize, u64)>,
+    closing: VecDeque<(Duration, usize, u64)>,
+    order: u64,
+    hammer: Hammer,
+    config: DoorConfig,
+    judge: Judge,
+    shards: Shards,
+    plain: mpsc::Sender<Plain>,
+    gauge: Gauge,
+    clock: Clock,
+}
+
+struct Visitor {
+    stream: TcpStream,
+    peer: SocketAddr,
+    order: u64,
+    read: Vec<u8>,
+    /// Its close was sent; only its own end is waited for.
+    closing: bool,
+    counted: Option<Entered>,
+}
+
+/// Asks the door to close.
+#[derive(Clone)]
+pub struct DoorStop {
+    stop: Arc<AtomicBool>,
+    waker: Arc<mio::Waker>,
+}
+
+impl DoorStop {
+    /// No more connections are accepted; visitors are sent away.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Wakes it, as for a clock that was stepped.
+    pub fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "the door can't be woken");
+        }
+    }
+}
+
+impl Door {
+    /// Takes a listener that does not block.
+    ///
+    /// # Errors
+    /// If the system gives no poll.
+    #[allow(clippy::too_many_arguments, reason = "assembled in one place, run.rs")]
+    pub fn new(
+        listener: std::net::TcpListener,
+        config: DoorConfig,
+        judge: Judge,
+        shards: Shards,
+        plain: mpsc::Sender<Plain>,
+        gauge: Gauge,
+        clock: Clock,
+    ) -> io::Result<(Self, DoorStop)> {
+        let poll = Poll::new()?;
+        let mut listener = TcpListener::from_std(listener);
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
+        let stop = Arc::new(AtomicBool::new(false));
+        let door = Self {
+            listener: Some(listener),
+            poll,
+            stop: Arc::clone(&stop),
+            visitors: Slab::new(),
+            reading: VecDeque::new(),
+            closing: VecDeque::new(),
+            order: 0,
+            hammer: Hammer::default(),
+            config,
+            judge,
+            shards,
+            plain,
+            gauge,
+            clock,
+        };
+        Ok((door, DoorStop { stop, waker }))
+    }
+
+    /// Serves until it was stopped and the last visitor has left.
+    pub fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        let mut accepting = false;
+        while self.listener.is_some() || !self.visitors.is_empty() {
+            let timeout = if accepting { Some(Duration::ZERO) } else { self.timeout() };
+            if let Err(error) = self.poll.poll(&mut events, timeout)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "the door can't wait for connections");
+            }
+            for event in &events {
+                match event.token() {
+                    LISTENER => accepting = true,
+                    WAKER => {}
+                    Token(index) => self.handle_visitor(index),
+                }
+            }
+            if accepting {
+                accepting = self.accept();
+            }
+            if self.stop.load(Ordering::SeqCst) && self.listener.take().is_some() {
+                self.send_readers_away();
+            }
+            self.expire();
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let fronts = [self.reading.front(), self.closing.front()];
+        let due = fronts.into_iter().flatten().map(|(due, ..)| *due).min()?;
+        Some(due.saturating_sub(self.clock.monotonic()).max(Duration::from_millis(1)))
+    }
+
+    /// Accepts what waits; whether more may.
+    fn accept(&mut self) -> bool {
+        for _ in 0..ACCEPTS {
+            let Some(listener) = &self.listener else { return false };
+            match listener.accept() {
+                Ok((stream, peer)) => self.welcome(stream, peer),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    // Out of descriptors despite the reserve, or a connection that ended before it began.
+                    tracing::warn!(%error, "a connection can't be accepted");
+                    return error.kind() == io::ErrorKind::ConnectionAborted;
+                }
+            }
+        }
+        true
+    }
+
+    fn welcome(&mut self, mut stream: TcpStream, peer: SocketAddr) {
+        let counted = self.gauge.enter();
+        if self.gauge.open() > self.config.max_connections {
+            tracing::warn!(limit = self.config.max_connections, "a connection was refused: no room");
+            let _written = stream.write(&refuse::response(refuse::FULL, &[], Some(5)));
+            let _shut = stream.shutdown(std::net::Shutdown::Write);
+            return;
+        }
+        self.order += 1;
+        let order = self.order;
+        let entry = self.visitors.vacant_entry();
+        let index = entry.key();
+        if let Err(error) = self.poll.registry().register(&mut stream, Token(index), Interest::READABLE) {
+            tracing::error!(%error, "a connection can't be registered");
+            return;
+        }
+        entry.insert(Visitor { stream, peer, order, read: vec![], closing: false, counted: Some(counted) });
+        let due = self.clock.monotonic() + self.config.handshake_timeout;
+        self.reading.push_back((due, index, order));
+        self.handle_visitor(index);
+    }
+
+    fn handle_visitor(&mut self, index: usize) {
+        let mut scratch = [0; MAX_HEAD];
+        loop {
+            let Some(visitor) = self.visitors.get_mut(index) else { return };
+            match visitor.stream.read(&mut scratch) {
+                Ok(0) => return self.remove(index),
+                Ok(_) if visitor.closing => {
+                    // Its close, or whatever it had under way: it has had our answer.
+                    if is_close_frame(&scratch) {
+                        return self.remove(index);
+                    }
+                }
+                Ok(read) => {
+                    visitor.read.extend_from_slice(&scratch[..read]);
+                    if self.handle_head(index) {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return self.remove(index),
+            }
+        }
+    }
+
+    /// Acts on the head if it is complete; whether the visitor is done reading.
+    fn handle_head(&mut self, index: usize) -> bool {
+        let Some(visitor) = self.visitors.get_mut(index) else { return true };
+        let read = std::mem::take(&mut visitor.read);
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        let end = match request.parse(&read) {
+            Ok(httparse::Status::Complete(end)) => end,
+            Ok(httparse::Status::Partial) if read.len() >= MAX_HEAD => {
+                let long_target = request.path.is_none() || request.path.is_some_and(|p| p.len() > MAX_TARGET);
+                let refused = if long_target { refuse::URI_TOO_LONG } else { refuse::HEAD_TOO_LARGE };
+                self.refuse(index, refused, &[], None);
+                return true;
+            }
+            Ok(httparse::Status::Partial) => {
+                visitor.read = read;
+                return false;
+            }
+            Err(httparse::Error::TooManyHeaders) => {
+                self.refuse(index, refuse::HEAD_TOO_LARGE, &[], None);
+                return true;
+            }
+            Err(_) => {
+                self.refuse(index, refuse::BAD_REQUEST, &[], None);
+                return true;
+            }
+        };
+        // Complete: the parser has all three.
+        let target = request.path.unwrap_or_default();
+        if target.len() > MAX_TARGET || end > MAX_HEAD {
+            let refused = if end > MAX_HEAD { refuse::HEAD_TOO_LARGE } else { refuse::URI_TOO_LONG };
+            self.refuse(index, refused, &[], None);
+            return true;
+        }
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let upgrade = request.headers.iter().any(|h| h.name.eq_ignore_ascii_case("upgrade"));
+        match Surface::at(path).filter(|_| upgrade) {
+            None => self.hand_over_plain(index, read),
+            Some(surface) => {
+                let headers = request.headers.iter().map(|h| (h.name, h.value));
+                let method = request.method.unwrap_or_default();
+                let minor = request.version.unwrap_or_default();
+                match campanile_ws::check(method, minor, headers) {
+                    Err(error) => self.refuse_handshake(index, error),
+                    Ok(accept) => self.handle_handshake(index, surface, query, &accept, &read[end..]),
+                }
+            }
+        }
+        true
+    }
+
+    fn handle_handshake(
+        &mut self,
+        index: usize,
+        surface: &'static Surface,
+        query: &str,
+        accept: &campanile_ws::Accept,
+        rest: &[u8],
+    ) {
+        let Some(visitor) = self.visitors.get(index) else { return };
+        let now = self.clock.monotonic();
+        let caller = self.hammer.caller(visitor.peer.ip(), &token_of(surface, query));
+        if let Some(seconds) = self.hammer.blocked(caller, now) {
+            return self.refuse(index, refuse::HAMMERING, &[], Some(seconds));
+        }
+        match self.judge.judge(surface, query, self.clock.now()) {
+            Err(away) => {
+                self.hammer.strike(caller, now);
+                self.turn_away(index, surface, away, accept);
+            }
+            Ok(admitted) => {
+                let Some(mut visitor) = self.take(index) else { return };
+                let Some(counted) = visitor.counted.take() else { return };
+                let newcomer = Newcomer {
+                    stream: visitor.stream,
+                    rest: rest.to_vec(),
+                    response: accept.response(None),
+                    surface,
+                    workspace: admitted.workspace,
+                    user: admitted.user,
+                    expires_at: admitted.expires_at,
+                    replay: admitted.replay,
+                    order: visitor.order,
+                    counted,
+                };
+                let shard = self.shards.of(&newcomer.workspace, &newcomer.user);
+                if let Err(Command::Attach(mut newcomer)) = shard.try_tell(Command::Attach(Box::new(newcomer))) {
+                    tracing::warn!("a connection was refused: its shard is overloaded");
+                    let _written = newcomer.stream.write(&refuse::response(refuse::FULL, &[], Some(5)));
+                }
+            }
+        }
+    }
+
+    /// Completes the handshake, because a browser hides the status of a refused one, then closes.
+    fn turn_away(
+        &mut self,
+        index: usize,
+        surface: &Surface,
+        away: TurnedAway,
+        accept: &campanile_ws::Accept,
+    ) {
+        let Some(visitor) = self.visitors.get_mut(index) else { return };
+        tracing::info!(
+            surface = surface.name,
+            code = away.close.code,
+            cause = away.cause,
+            peer = %visitor.peer.ip(),
+            "connection refused"
+        );
+        let mut answer = BytesMut::from(&accept.response(None)[..]);
+        answer.extend_from_slice(&frames::close(away.close));
+        self.say_goodbye(index, &answer);
+    }
+
+    fn refuse_handshake(&mut self, index: usize, error: campanile_ws::HandshakeError) {
+        let refused = match error.status() {
+            405 => Refused { status: 405, code: "method_not_allowed", detail: "A websocket handshake is a GET request." },
+            426 => Refused {
+                status: 426,
+                code: "upgrade_required",
+                detail: "This address speaks websocket, version 13.",
+            },
+            status => Refused { status, code: "bad_handshake", detail: "The websocket handshake is malformed." },
+        };
+        let mut headers = error.headers().to_vec();
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-version")) {
+            headers.push(("Sec-WebSocket-Version", "13"));
+        }
+        self.refuse(index, refused, &headers, None);
+    }
+
+    fn refuse(&mut self, index: usize, refused: Refused, headers: &[(&str, &str)], retry_after: Option<u64>) {
+        if let Some(visitor) = self.visitors.get(index) {
+            tracing::info!(status = refused.status, cause = refused.code, peer = %visitor.peer.ip(), "connection refused");
+        }
+        self.say_goodbye(index, &refuse::response(refused, headers, retry_after));
+        if let Some(visitor) = self.visitors.get(index) {
+            let _shut = visitor.stream.shutdown(std::net::Shutdown::Write);
+        }
+    }
+
+    /// Sends the last words and waits a little for the peer to hear them: closing at once while its bytes
+    /// are still coming in would destroy them on the way.
+    fn say_goodbye(&mut self, index: usize, words: &[u8]) {
+        let Some(visitor) = self.visitors.get_mut(index) else { return };
+        visitor.closing = true;
+        visitor.read = vec![];
+        let order = visitor.order;
+        match visitor.stream.write(words) {
+            Ok(sent) if sent == words.len() => {
+                self.closing.push_back((self.clock.monotonic() + LINGER, index, order));
+            }
+            // A fresh socket takes so little at once; if not, its client is gone.
+            _ => self.remove(index),
+        }
+    }
+
+    fn hand_over_plain(&mut self, index: usize, read: Vec<u8>) {
+        let Some(mut visitor) = self.take(index) else { return };
+        let Some(counted) = visitor.counted.take() else { return };
+        let plain = Plain { stream: visitor.stream.into(), read, counted };
+        if let Err(error) = self.plain.try_send(plain) {
+            tracing::warn!("a request was refused: too many wait");
+            let mut plain = error.into_inner();
+            let _written = plain.stream.write(&refuse::response(refuse::FULL, &[], Some(5)));
+        }
+    }
+
+    /// Takes a visitor out, to be registered elsewhere.
+    fn take(&mut self, index: usize) -> Option<Visitor> {
+        let mut visitor = self.visitors.try_remove(index)?;
+        if let Err(error) = self.poll.registry().deregister(&mut visitor.stream) {
+            tracing::error!(%error, "a connection can't be handed over");
+            return None;
+        }
+        Some(visitor)
+    }
+
+    fn remove(&mut self, index: usize) {
+        if let Some(visitor) = self.take(index) {
+            let _shut = visitor.stream.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
+    fn expire(&mut self) {
+        let now = self.clock.monotonic();
+        while let Some((_, index, order)) = self.reading.pop_front_if(|(due, ..)| *due <= now) {
+            if self.visitors.get(index).is_some_and(|v| v.order == order && !v.closing) {
+                self.refuse(index, refuse::TIMEOUT, &[], None);
+            }
+        }
+        while let Some((_, index, order)) = self.closing.pop_front_if(|(due, ..)| *due <= now) {
+            if self.visitors.get(index).is_some_and(|v| v.order == order) {
+                self.remove(index);
+            }
+        }
+    }
+
+    fn send_readers_away(&mut self) {
+        let readers: Vec<usize> =
+            self.visitors.iter().filter(|(_, visitor)| !visitor.closing).map(|(index, _)| index).collect();
+        for index in readers {
+            self.refuse(index, refuse::FULL, &[], Some(5));
+        }
+    }
+}
+
+/// Whether what came first is a close frame of a client.
+fn is_close_frame(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x88)
+}

@@ -1,0 +1,200 @@
+//! What clients are told: committed entries, steps of a hand-over, answers.
+
+use bytes::Bytes;
+use campanile_engine::connect::Step;
+use campanile_hub::{Run, Sink, Slot};
+use campanile_model::{Entry, EntryKind, NotificationId, UserId};
+use campanile_session::{Next, Wanted};
+use campanile_store::{Commit, StoreError};
+use campanile_wire::close;
+
+use super::frames;
+use super::requests::What;
+use super::shard::{Doom, Shard, Sockets};
+
+impl Sink for Sockets {
+    fn deliver(&mut self, slot: Slot, run: &Run) {
+        let (now, wall) = (self.now, self.wall);
+        let Some(conn) = self.get_mut(slot) else { return };
+        let surface = conn.session.surface();
+        let wanted = conn.session.wants(run.first_seq(), run.last_seq(), wall);
+        if wanted == Wanted::Nothing {
+            return;
+        }
+        conn.session.handle_delivered(run.last_seq(), now);
+        match wanted {
+            Wanted::Nothing => {}
+            Wanted::All => {
+                let frames = run.frames(surface.index, |deliveries| frames::run(surface, deliveries));
+                self.send(slot, frames);
+            }
+            Wanted::After(position) => {
+                let missing: Vec<_> = run.deliveries.iter().filter(|d| d.seq > Some(position)).collect();
+                for delivery in missing {
+                    let frame = frames::run(surface, std::slice::from_ref(delivery));
+                    self.send(slot, &frame);
+                }
+            }
+        }
+    }
+
+    fn is_due(&mut self) -> bool {
+        self.slice_is_over()
+    }
+
+    fn moved(&mut self, slot: Slot, place: u32) {
+        if let Some(seat) = self.get_mut(slot).and_then(|conn| conn.seat.as_mut()) {
+            seat.place = place;
+        }
+    }
+}
+
+impl Shard {
+    /// Takes entries in the order of their log.
+    pub(super) fn handle_commit(&mut self, commit: &Commit) {
+        for Entry { seq, kind } in &commit.entries {
+            // Looked up each time: a withdrawal may have emptied the room.
+            let Some(room) = self.registry.find_room(&commit.workspace) else { return };
+            let named = |name: &UserId, shard: &Self| shard.registry.find_user(room, name);
+            match kind {
+                EntryKind::Notification(notification) => {
+                    let (fanout, registry) = self.fanout();
+                    fanout.push(registry, room, Some(*seq), notification);
+                    continue;
+                }
+                EntryKind::Subscribe { topic, user } => {
+                    if let Some(user) = named(user, self) {
+                        self.registry.subscribe(user, topic);
+                    }
+                }
+                EntryKind::Unsubscribe { topic, user } => {
+                    if let Some(user) = named(user, self) {
+                        self.registry.unsubscribe(user, topic);
+                    }
+                }
+                EntryKind::Withdraw { user } => {
+                    if let Some(user) = named(user, self) {
+                        self.expel(user);
+                    }
+                    if self.registry.find_room(&commit.workspace) != Some(room) {
+                        return;
+                    }
+                }
+                // Neither documented surface shows a retraction, and a grant opens nothing by itself.
+                EntryKind::Retract { .. } | EntryKind::Grant { .. } => {}
+            }
+            let (fanout, registry) = self.fanout();
+            fanout.skip(registry, room, *seq);
+        }
+    }
+
+    /// Closes every connection of a user whose access ended, before anything later is delivered.
+    fn expel(&mut self, user: campanile_hub::UserKey) {
+        for slot in self.registry.sockets(user).to_vec() {
+            if let Some(conn) = self.sockets.get(slot) {
+                self.close(slot, conn.session.surface().refusals.workspace_refused);
+            }
+        }
+    }
+
+    /// A step of the hand-over was read.
+    pub(super) fn handle_step(&mut self, slot: Slot, step: Result<Step, StoreError>) {
+        let Some(conn) = self.sockets.get_mut(slot) else { return };
+        let surface = conn.session.surface();
+        let Some(rare) = conn.rare.as_mut() else { return };
+        let Some(handover) = rare.handover.as_mut() else { return };
+        match step {
+            Ok(step) if !step.visibility.access.is_open() => {
+                self.sockets.doomed.push((slot, Doom::Close(surface.refusals.workspace_refused)));
+            }
+            Ok(step) => {
+                let payloads = step.payloads.iter().map(|payload| frames::text(payload)).collect();
+                handover.handle_step(payloads, step.head, step.next);
+                rare.visibility = step.visibility;
+                self.pump(slot);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection can't be handed over from the log");
+                self.sockets.doomed.push((slot, Doom::Close(&close::OVERLOADED)));
+            }
+        }
+    }
+
+    /// Goes on with a hand-over as far as the outbox allows.
+    pub(super) fn pump(&mut self, slot: Slot) {
+        let half = self.sockets.config.connection.outbox_bytes / 2;
+        loop {
+            let Some(conn) = self.sockets.get_mut(slot) else { return };
+            if conn.backlog() >= half {
+                return;
+            }
+            let Some(handover) = conn.rare.as_mut().and_then(|rare| rare.handover.as_mut()) else { return };
+            match handover.poll_payload() {
+                Some(frame) => self.send_catch_up(slot, &frame),
+                None => break,
+            }
+        }
+        let Some(conn) = self.sockets.get_mut(slot) else { return };
+        let (Some(seat), Some(rare)) = (conn.seat, conn.rare.as_mut()) else { return };
+        let emitted = self.registry.emitted(self.registry.room_of(seat.user));
+        match rare.handover.as_mut().map_or(Next::Wait, |handover| handover.poll_next(emitted)) {
+            Next::Wait => {}
+            Next::Ask(cursor) => self.ask(slot, What::More(cursor)),
+            Next::Live(position) => {
+                conn.session.handle_live(position);
+                rare.handover = None;
+                let visibility = std::mem::take(&mut rare.visibility);
+                conn.tidy();
+                self.adopt_topics(slot, seat.user, &visibility);
+            }
+        }
+    }
+
+    fn send_catch_up(&mut self, slot: Slot, frame: &Bytes) {
+        let now = self.sockets.now;
+        self.sockets.send(slot, frame);
+        if let Some(conn) = self.sockets.get_mut(slot) {
+            conn.session.handle_delivered(None, now);
+        }
+    }
+
+    /// The first live socket of a user brings the subscriptions as of its place in the log; from then on
+    /// the log's own entries change them, in order.
+    fn adopt_topics(
+        &mut self,
+        slot: Slot,
+        user: campanile_hub::UserKey,
+        visibility: &campanile_model::Visibility,
+    ) {
+        let live = |other: &Slot| {
+            *other != slot && self.sockets.get(*other).is_some_and(|conn| !conn.session.is_catching_up())
+        };
+        if self.registry.sockets(user).iter().any(live) {
+            return;
+        }
+        let open = visibility.topics.iter().filter(|(_, intervals)| intervals.is_open());
+        self.registry.set_topics(user, open.map(|(topic, _)| topic.clone()));
+    }
+
+    /// The engine answered a mark.
+    pub(super) fn handle_marked(&mut self, slot: Slot, id: NotificationId, marked: Option<bool>) {
+        let Some(conn) = self.sockets.get_mut(slot) else { return };
+        if let Some(rare) = &mut conn.rare {
+            rare.marks = rare.marks.saturating_sub(1);
+        }
+        conn.tidy();
+        if conn.session.is_closing() {
+            return;
+        }
+        match marked {
+            Some(marked) => {
+                if let Some(answer) = conn.session.handle_marked(id, marked) {
+                    self.sockets.send(slot, &frames::text(answer.as_bytes()));
+                }
+            }
+            // The client marks it again when it is back: nothing was promised.
+            None => self.sockets.doomed.push((slot, Doom::Close(&close::OVERLOADED))),
+        }
+        self.read_on(slot);
+    }
+}

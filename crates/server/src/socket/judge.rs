@@ -1,0 +1,114 @@
+//! Whether a handshake is let in, and how it is turned away if not.
+
+use std::sync::Arc;
+
+use campanile_auth::{Refusal, Verifier};
+use campanile_engine::Engine;
+use campanile_model::{NotificationId, Slug, Timestamp, UserId};
+use campanile_wire::close::Close;
+use campanile_wire::{Replay, Surface};
+
+use super::query::{Parameter, parameter};
+
+/// What is asked before anybody is let in.
+pub struct Judge {
+    /// Judges tokens.
+    pub verifier: Arc<Verifier>,
+    /// Knows the workspaces.
+    pub engine: Arc<Engine>,
+    /// The workspace of the surface that names none.
+    pub product_workspace: Slug,
+    /// How long past its `exp` a token is still good, in milliseconds.
+    pub leeway_ms: i64,
+}
+
+/// Somebody who may come in.
+#[derive(Debug, PartialEq)]
+pub struct Admitted {
+    /// Where to.
+    pub workspace: Slug,
+    /// Who.
+    pub user: UserId,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// What of the past is asked for.
+    pub replay: Replay,
+}
+
+/// Why somebody is turned away: the close to send after the 101, and a word for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// What the client is told.
+    pub close: &'static Close,
+    /// What the operator is told.
+    pub cause: &'static str,
+}
+
+/// The token as it stands in the query, for whoever has to recognise its repetition.
+pub fn token_of(surface: &Surface, query: &str) -> String {
+    match parameter(query, surface.token_parameter) {
+        Parameter::Once(token) => token,
+        Parameter::Missing | Parameter::Ambiguous => String::new(),
+    }
+}
+
+impl Judge {
+    /// Judges the query of a handshake: first the token, then the workspace, so that nothing about
+    /// workspaces is told to the unauthenticated.
+    pub fn judge(&self, surface: &Surface, query: &str, now: Timestamp) -> Result<Admitted, TurnedAway> {
+        let no = |close, cause| Err(TurnedAway { close, cause });
+        let refusals = &surface.refusals;
+        let token = match parameter(query, surface.token_parameter) {
+            Parameter::Once(token) if !token.trim().is_empty() => token,
+            Parameter::Once(_) | Parameter::Missing => return no(refusals.token_missing, "token_missing"),
+            Parameter::Ambiguous => return no(refusals.token_invalid, "token_ambiguous"),
+        };
+        let identity = match self.verifier.verify(&token, now) {
+            Ok(identity) => identity,
+            Err(refusal) => return no(Self::close_for(surface, refusal), refusal.cause()),
+        };
+        let slug = match surface.workspace_parameter.map(|name| parameter(query, name)) {
+            None => Some(self.product_workspace.clone()),
+            Some(Parameter::Once(slug)) if !slug.is_empty() => Slug::new(&slug).ok(),
+            Some(Parameter::Ambiguous) => return no(refusals.workspace_missing, "workspace_ambiguous"),
+            Some(_) => return no(refusals.workspace_missing, "workspace_missing"),
+        };
+        // One text and the same work for a workspace that is not granted and for one that is not there.
+        let stated = !matches!(identity.workspaces, campanile_auth::Workspaces::Unstated);
+        let open = |slug: &Slug| {
+            let granted = identity.workspaces.grants(slug);
+            let exists = self.engine.workspaces.exists(slug, identity.workspaces.named_in_full(slug));
+            if stated || surface.needs_workspaces_claim { granted && exists } else { true }
+        };
+        match slug.filter(open) {
+            Some(workspace) => Ok(Admitted {
+                workspace,
+                user: identity.user.clone(),
+                expires_at: Timestamp::from_millis(identity.expires_at.as_millis() + self.leeway_ms),
+                replay: replay(surface, query),
+            }),
+            None => no(refusals.workspace_refused, "slug_not_granted"),
+        }
+    }
+
+    /// What a surface says to a refused token.
+    pub fn close_for(surface: &Surface, refusal: Refusal) -> &'static Close {
+        if refusal.is_expired() { surface.refusals.token_expired } else { surface.refusals.token_invalid }
+    }
+}
+
+/// What the query asks of the past. `since` wins over `replay`; what can't be understood is answered by a
+/// resync where the surface has one.
+fn replay(surface: &Surface, query: &str) -> Replay {
+    match parameter(query, "since") {
+        Parameter::Once(id) if surface.resync.is_some() => {
+            NotificationId::parse(&id).map_or(Replay::Unknown, Replay::Since)
+        }
+        Parameter::Ambiguous if surface.resync.is_some() => Replay::Unknown,
+        _ => match parameter(query, "replay") {
+            Parameter::Once(word) if word == "unread" => Replay::Unread,
+            Parameter::Once(word) if word == "none" => Replay::None,
+            _ => surface.replay,
+        },
+    }
+}

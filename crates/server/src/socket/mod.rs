@@ -1,0 +1,35 @@
+//! Sockets: from accept to the shard that owns them.
+//!
+//! The [`door`] accepts, reads one request head, and judges it: plain HTTP goes to the HTTP server with the
+//! bytes already read, a refusal is closed there, and an accepted connection moves to the [`shard`] of its
+//! user, where it lives until it ends. [`requests`] is the way from a shard to the engine and back.
+
+mod attach;
+mod conn;
+mod door;
+mod drain;
+mod emit;
+mod frames;
+mod gauge;
+mod hammer;
+mod judge;
+mod limits;
+mod listen;
+mod plain;
+mod query;
+mod queue;
+mod receive;
+mod refuse;
+mod requests;
+mod shard;
+mod wheel;
+
+pub use door::{Door, DoorConfig, DoorStop, Plain};
+pub use gauge::Gauge;
+pub use judge::Judge;
+pub use limits::{Descriptors, raise_descriptors};
+pub use listen::listen;
+pub use plain::serve_plain;
+pub use queue::{Command, ShardHandle, Shards};
+pub use requests::{Asked, CAPACITY as REQUESTS, answer_requests};
+pub use shard::{Shard, ShardConfig};

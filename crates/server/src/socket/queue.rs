@@ -1,0 +1,131 @@
+//! The way in to a shard.
+
+use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use campanile_engine::connect::Step;
+use campanile_engine::follow::Deliver;
+use campanile_engine::{EngineError, Live};
+use campanile_hub::Slot;
+use campanile_model::{Notification, NotificationId, Slug, UserId};
+use campanile_store::{Commit, StoreError};
+use tokio::sync::mpsc;
+
+use super::attach::Newcomer;
+
+/// Commands that may wait before a shard. Full: the follower waits and reads the log again, realtime
+/// publishes and newcomers get 503.
+const CAPACITY: usize = 16_384;
+
+/// What a shard is told.
+pub enum Command {
+    /// A connection for it.
+    Attach(Box<Newcomer>),
+    /// Entries that became durable.
+    Commit(Arc<Commit>),
+    /// An entry that is in no log.
+    Realtime(Slug, Arc<Notification>),
+    /// A step of a hand-over.
+    Stepped(Slot, Result<Step, StoreError>),
+    /// What became of a mark; `None`: the store could not say.
+    Marked(Slot, NotificationId, Option<bool>),
+    /// Close everything, spread over so long, then end.
+    Drain(Duration),
+}
+
+/// One shard, from any thread.
+#[derive(Clone)]
+pub struct ShardHandle {
+    sender: mpsc::Sender<Command>,
+    waking: Arc<Waking>,
+}
+
+/// Wakes a shard that sleeps, and costs nothing while it does not.
+pub(super) struct Waking {
+    pub(super) waker: mio::Waker,
+    pub(super) asleep: AtomicBool,
+}
+
+impl Waking {
+    pub(super) fn wake(&self) {
+        if self.asleep.swap(false, Ordering::SeqCst)
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "a shard can't be woken");
+        }
+    }
+}
+
+impl ShardHandle {
+    pub(super) fn new(waking: Arc<Waking>) -> (Self, mpsc::Receiver<Command>) {
+        let (sender, receiver) = mpsc::channel(CAPACITY);
+        (Self { sender, waking }, receiver)
+    }
+
+    /// Tells the shard now, or gives the command back where its queue is full or it is gone.
+    #[allow(clippy::result_large_err, reason = "the caller gets its command back")]
+    pub fn try_tell(&self, command: Command) -> Result<(), Command> {
+        let sent = self.sender.try_send(command).map_err(mpsc::error::TrySendError::into_inner);
+        self.waking.wake();
+        sent
+    }
+
+    /// Tells the shard, waiting for room. `Break` if it is gone.
+    pub async fn tell(&self, command: Command) -> ControlFlow<()> {
+        let sent = self.sender.send(command).await;
+        self.waking.wake();
+        if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    /// Wakes it, as for a clock that was stepped.
+    pub fn wake(&self) {
+        self.waking.wake();
+    }
+}
+
+#[async_trait]
+impl Deliver for ShardHandle {
+    async fn deliver(&mut self, commit: Arc<Commit>) -> ControlFlow<()> {
+        self.tell(Command::Commit(commit)).await
+    }
+}
+
+/// All shards of the node.
+#[derive(Clone)]
+pub struct Shards {
+    handles: Arc<[ShardHandle]>,
+    hasher: RandomState,
+}
+
+impl Shards {
+    /// In the order of their threads.
+    pub fn new(handles: Vec<ShardHandle>) -> Self {
+        Self { handles: handles.into(), hasher: RandomState::new() }
+    }
+
+    /// The shard that owns a user's connections. Keyed, so that nobody can aim at one shard.
+    pub fn of(&self, workspace: &Slug, user: &UserId) -> &ShardHandle {
+        let hash = self.hasher.hash_one((workspace, user));
+        &self.handles[usize::try_from(hash % self.handles.len() as u64).unwrap_or(0)]
+    }
+
+    /// Each shard.
+    pub fn iter(&self) -> impl Iterator<Item = &ShardHandle> {
+        self.handles.iter()
+    }
+}
+
+impl Live for Shards {
+    fn emit(&self, workspace: &Slug, notification: Arc<Notification>) -> Result<(), EngineError> {
+        let mut full = false;
+        for shard in self.iter() {
+            let command = Command::Realtime(workspace.clone(), Arc::clone(&notification));
+            full |= shard.try_tell(command).is_err();
+        }
+        if full { Err(EngineError::Overloaded) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,279 @@
+//! What a connection knows between two events.
+
+use campanile_model::{NotificationId, Seq, Timestamp};
+use campanile_wire::close::{self, Close};
+use campanile_wire::{Command, Surface};
+use campanile_ws::Event;
+
+use crate::timing::{Tick, Timing};
+
+/// What a client's message asks of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reaction {
+    /// Nothing.
+    Nothing,
+    /// A pong frame with the ping's payload.
+    Pong(Vec<u8>),
+    /// A text frame.
+    Answer(String),
+    /// Mark the caller's own entry as read.
+    MarkRead(NotificationId),
+    /// Close with this code, and wait for the client's.
+    Close(&'static Close),
+    /// The client closed: answer with its code, if it gave one, and end the connection.
+    Echo(Option<u16>),
+    /// The client answered our close: end the connection.
+    Finish,
+}
+
+/// What time asks of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing yet.
+    Nothing,
+    /// A ping frame.
+    Ping,
+    /// Close with this code.
+    Close(&'static Close),
+    /// The client did not answer our close in time: end the connection.
+    Drop,
+}
+
+/// Which part of a run of entries a connection still wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Nothing of it.
+    Nothing,
+    /// All of it.
+    All,
+    /// Only entries after this place.
+    After(Seq),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Live entries skip it; its `Handover` reads the log.
+    CatchingUp,
+    Live,
+    /// Our close was sent; nothing but the client's matters.
+    Closing,
+}
+
+/// One connection between two events: everything but its bytes.
+#[derive(Debug)]
+pub struct Session {
+    surface: &'static Surface,
+    expires_at: Timestamp,
+    /// The last entry that was sent, or that the hand-over ended at.
+    position: Seq,
+    /// Last frame of the client but a pong, or last notification written.
+    active: Tick,
+    /// Last byte of the client.
+    heard: Tick,
+    pinged: Tick,
+    /// Since when something waits without a byte leaving.
+    stalled: Option<Tick>,
+    /// Since when a message is unfinished, or our close unanswered.
+    unfinished: Option<Tick>,
+    phase: Phase,
+    evicted: bool,
+}
+
+impl Session {
+    /// A connection that was just registered, catching up. `phase_in` spreads keep-alives: the first is due
+    /// so many ticks earlier than the others.
+    pub fn new(surface: &'static Surface, expires_at: Timestamp, now: Tick, phase_in: u32) -> Self {
+        Self {
+            surface,
+            expires_at,
+            position: Seq::ZERO,
+            active: now,
+            heard: now,
+            pinged: Tick(now.0.saturating_sub(phase_in)),
+            stalled: None,
+            unfinished: None,
+            phase: Phase::CatchingUp,
+            evicted: false,
+        }
+    }
+
+    /// Its surface.
+    pub fn surface(&self) -> &'static Surface {
+        self.surface
+    }
+
+    /// When its token expires.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// Whether our close was sent.
+    pub fn is_closing(&self) -> bool {
+        self.phase == Phase::Closing
+    }
+
+    /// Whether it is still reading the log.
+    pub fn is_catching_up(&self) -> bool {
+        self.phase == Phase::CatchingUp
+    }
+
+    /// Whether a newer connection took its place.
+    pub fn was_evicted(&self) -> bool {
+        self.evicted
+    }
+
+    /// When the client was last heard.
+    pub fn heard(&self) -> Tick {
+        self.heard
+    }
+
+    /// Bytes came in.
+    pub fn handle_bytes(&mut self, now: Tick) {
+        self.heard = now;
+    }
+
+    /// A message is unfinished (`true`) or none is.
+    pub fn handle_unfinished(&mut self, unfinished: bool, now: Tick) {
+        if self.phase != Phase::Closing {
+            self.unfinished = if unfinished { self.unfinished.or(Some(now)) } else { None };
+        }
+    }
+
+    /// The client said something.
+    pub fn handle_event(&mut self, event: &Event<'_>, now: Tick) -> Reaction {
+        if let Event::Close { code, .. } = event {
+            let ours = self.phase == Phase::Closing;
+            self.phase = Phase::Closing;
+            return if ours { Reaction::Finish } else { Reaction::Echo(*code) };
+        }
+        if self.phase == Phase::Closing {
+            return Reaction::Nothing;
+        }
+        if !matches!(event, Event::Pong(_)) {
+            self.active = now;
+        }
+        match event {
+            Event::Text(text) => self.handle_command((self.surface.decode)(text)),
+            Event::Binary(_) => self.surface.binary.map_or(Reaction::Nothing, Reaction::Close),
+            Event::Ping(payload) => Reaction::Pong(payload.to_vec()),
+            Event::Pong(_) | Event::Close { .. } => Reaction::Nothing,
+        }
+    }
+
+    fn handle_command(&self, command: Command) -> Reaction {
+        let answer = |make: Option<fn(&str) -> String>, text: &str| {
+            make.map_or(Reaction::Nothing, |make| Reaction::Answer(make(text)))
+        };
+        match command {
+            Command::Ping => Reaction::Answer(self.surface.pong().to_owned()),
+            Command::MarkRead(id) => Reaction::MarkRead(id),
+            Command::MarkReadUnknown(id) => answer(self.surface.not_marked, &id),
+            Command::Unknown(why) => answer(self.surface.unknown, why),
+        }
+    }
+
+    /// The payload that tells the client what became of its mark.
+    pub fn handle_marked(&self, id: NotificationId, marked: bool) -> Option<String> {
+        let make = if marked { self.surface.marked } else { self.surface.not_marked };
+        make.map(|make| make(&id.to_string()))
+    }
+
+    /// The hand-over ended at `position`: live entries after it are delivered.
+    pub fn handle_live(&mut self, position: Seq) {
+        if self.phase == Phase::CatchingUp {
+            self.phase = Phase::Live;
+            self.position = position;
+        }
+    }
+
+    /// Which part of a run from `first` to `last` to deliver; entries in no log have neither.
+    pub fn wants(&self, first: Option<Seq>, last: Option<Seq>, now: Timestamp) -> Wanted {
+        if self.phase == Phase::Closing || self.expires_at <= now {
+            return Wanted::Nothing;
+        }
+        let (Some(first), Some(last)) = (first, last) else { return Wanted::All };
+        match self.phase {
+            Phase::Live if first > self.position => Wanted::All,
+            Phase::Live if last > self.position => Wanted::After(self.position),
+            _ => Wanted::Nothing,
+        }
+    }
+
+    /// Entries up to `last` were handed to the connection.
+    pub fn handle_delivered(&mut self, last: Option<Seq>, now: Tick) {
+        self.active = now;
+        if let Some(last) = last {
+            self.position = self.position.max(last);
+        }
+    }
+
+    /// Something waits to leave (`Some`, and whether a byte left just now), or nothing does.
+    pub fn handle_backlog(&mut self, waiting: bool, progress: bool, now: Tick) {
+        self.stalled = match (waiting, progress) {
+            (false, _) => None,
+            (true, true) => Some(now),
+            (true, false) => self.stalled.or(Some(now)),
+        };
+    }
+
+    /// A ping was sent outside the rhythm.
+    pub fn handle_pinged(&mut self, now: Tick) {
+        self.pinged = now;
+    }
+
+    /// Our close was sent. `evicted`: a newer connection took the place.
+    pub fn handle_closing(&mut self, evicted: bool, now: Tick) {
+        self.phase = Phase::Closing;
+        self.evicted = evicted;
+        self.unfinished = Some(now);
+    }
+
+    /// What is due at `now`.
+    pub fn handle_tick(&mut self, now: Tick, wall: Timestamp, timing: &Timing) -> Due {
+        let past = |since: Tick, span: u32| now.since(since) >= span;
+        if self.phase == Phase::Closing {
+            return if self.unfinished.is_none_or(|s| past(s, timing.linger)) {
+                Due::Drop
+            } else {
+                Due::Nothing
+            };
+        }
+        if wall >= self.expires_at {
+            return Due::Close(self.surface.refusals.token_expired);
+        }
+        if self.stalled.is_some_and(|since| past(since, timing.stall)) {
+            return Due::Close(&close::TOO_SLOW);
+        }
+        if self.unfinished.is_some_and(|since| past(since, timing.message)) {
+            return Due::Close(&close::MESSAGE_TIMEOUT);
+        }
+        if timing.idle.is_some_and(|idle| past(self.active, idle)) {
+            return Due::Close(self.surface.refusals.idle);
+        }
+        if timing.keepalive.is_some_and(|keepalive| past(self.pinged, keepalive)) {
+            self.pinged = now;
+            return Due::Ping;
+        }
+        Due::Nothing
+    }
+
+    /// The earliest tick at which [`handle_tick`](Self::handle_tick) may find something, after `now`.
+    pub fn poll_deadline(&self, now: Tick, wall: Timestamp, timing: &Timing) -> Tick {
+        let due = |since: Option<Tick>, span: Option<u32>| since.zip(span).map(|(t, s)| t.after(s));
+        if self.phase == Phase::Closing {
+            return due(self.unfinished, Some(timing.linger)).unwrap_or(now).max(now.after(1));
+        }
+        let left_ms = self.expires_at.as_millis().saturating_sub(wall.as_millis()).max(0);
+        let expiry = u32::try_from(left_ms / 100 + 1).map_or(Tick(u32::MAX), |ticks| now.after(ticks));
+        [
+            due(self.stalled, Some(timing.stall)),
+            due(self.unfinished, Some(timing.message)),
+            due(Some(self.active), timing.idle),
+            due(Some(self.pinged), timing.keepalive),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(expiry, Tick::min)
+        .max(now.after(1))
+    }
+}
