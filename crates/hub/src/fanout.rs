@@ -151,3 +151,180 @@ fn serve<'a>(
     }
     Served::All
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use campanile_model::{Level, NotificationId, Slug, Timestamp, Topic};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn notification(audience: Audience, except: Vec<UserId>) -> Arc<Notification> {
+        Arc::new(Notification {
+            id: NotificationId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap(),
+            audience,
+            except,
+            title: String::new(),
+            message: String::new(),
+            kind: "info".into(),
+            level: Level::Info,
+            timestamp: Timestamp::default(),
+            metadata: None,
+            event: None,
+            product_name: None,
+            expiry_date: None,
+        })
+    }
+
+    fn name(user: u8) -> UserId {
+        UserId::new(&format!("u{user}")).unwrap()
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Join(u8),
+        Leave(usize),
+        Everyone(Option<u8>),
+        Users(Vec<u8>),
+        Topic(u8),
+        Subscribe(u8, u8),
+        Unsubscribe(u8, u8),
+        Slice(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            3 => (0u8..6).prop_map(Step::Join),
+            2 => (0usize..12).prop_map(Step::Leave),
+            3 => prop::option::of(0u8..6).prop_map(Step::Everyone),
+            2 => prop::collection::vec(0u8..6, 1..4).prop_map(Step::Users),
+            2 => (0u8..2).prop_map(Step::Topic),
+            1 => (0u8..6, 0u8..2).prop_map(|(u, t)| Step::Subscribe(u, t)),
+            1 => (0u8..6, 0u8..2).prop_map(|(u, t)| Step::Unsubscribe(u, t)),
+            4 => (1usize..5).prop_map(Step::Slice),
+        ];
+        prop::collection::vec(step, 1..120)
+    }
+
+    /// What each socket got, and its place in the room.
+    #[derive(Default)]
+    struct Recorder {
+        got: HashMap<Slot, Vec<u64>>,
+        place: HashMap<Slot, u32>,
+    }
+
+    impl Sink for Recorder {
+        fn deliver(&mut self, slot: Slot, run: &Run) {
+            // A real sink knows where each connection stands; this one notes everything it is handed.
+            let got = self.got.entry(slot).or_default();
+            got.extend(run.deliveries.iter().filter_map(|d| d.seq).map(|s| s.0));
+        }
+        fn is_due(&mut self) -> bool {
+            false
+        }
+        fn moved(&mut self, slot: Slot, place: u32) {
+            self.place.insert(slot, place);
+        }
+    }
+
+    proptest! {
+        /// Whoever is here when an entry comes and still here when all is served got it exactly once and in
+        /// order; whoever is not named got nothing; nobody got anything twice.
+        #[test]
+        fn everyone_named_gets_everything_once_in_order(steps in steps()) {
+            let slug = Slug::new("acme").unwrap();
+            let topic = |t: u8| Topic::new(&format!("t{t}")).unwrap();
+            let (mut registry, mut fanout, mut sink) = (Registry::default(), Fanout::default(), Recorder::default());
+            let mut here: Vec<(Slot, u8, crate::UserKey)> = vec![];
+            let mut subscribed: HashMap<(u8, u8), ()> = HashMap::new();
+            let mut owed: HashMap<Slot, Vec<u64>> = HashMap::new();
+            let mut joined: HashMap<Slot, u64> = HashMap::new();
+            let (mut generation, mut seq) = (0, 0u64);
+            for step in steps {
+                match step {
+                    Step::Join(user) => {
+                        generation += 1;
+                        let slot = Slot { index: generation % 7, generation };
+                        let key = registry.user(&slug, &name(user));
+                        let place = registry.join(key, slot);
+                        sink.place.insert(slot, place);
+                        if here.iter().all(|(_, u, _)| *u != user) {
+                            subscribed.retain(|(u, _), ()| *u != user);
+                        }
+                        here.push((slot, user, key));
+                        owed.insert(slot, vec![]);
+                        joined.insert(slot, seq);
+                    }
+                    Step::Leave(which) if !here.is_empty() => {
+                        let (slot, _, key) = here.remove(which % here.len());
+                        let place = sink.place[&slot];
+                        let mut moves = vec![];
+                        registry.leave(key, slot, place, |slot, place| moves.push((slot, place)));
+                        sink.place.extend(moves);
+                        owed.remove(&slot);
+                    }
+                    Step::Leave(_) => {}
+                    Step::Subscribe(user, t) => {
+                        if let Some((.., key)) = here.iter().find(|(_, u, _)| *u == user) {
+                            registry.subscribe(*key, &topic(t));
+                            subscribed.insert((user, t), ());
+                        }
+                    }
+                    Step::Unsubscribe(user, t) => {
+                        if let Some((.., key)) = here.iter().find(|(_, u, _)| *u == user) {
+                            registry.unsubscribe(*key, &topic(t));
+                            subscribed.remove(&(user, t));
+                        }
+                    }
+                    Step::Everyone(_) | Step::Users(_) | Step::Topic(_) => {
+                        let Some(room) = registry.find_room(&slug) else { continue };
+                        let (audience, except, named): (_, _, Box<dyn Fn(u8) -> bool>) = match step {
+                            Step::Everyone(except) => {
+                                (Audience::Workspace, except.map(name).into_iter().collect(), Box::new(move |u| Some(u) != except))
+                            }
+                            Step::Users(mut users) => {
+                                users.sort_unstable();
+                                users.dedup();
+                                (Audience::Users(users.iter().copied().map(name).collect()), vec![], Box::new(move |u| users.contains(&u)))
+                            }
+                            Step::Topic(t) => {
+                                let subscribed = subscribed.clone();
+                                (Audience::Topic(topic(t)), vec![], Box::new(move |u| subscribed.contains_key(&(u, t))))
+                            }
+                            _ => unreachable!(),
+                        };
+                        seq += 1;
+                        fanout.push(&mut registry, room, Some(Seq(seq)), &notification(audience, except));
+                        for (slot, user, _) in &here {
+                            if named(*user) {
+                                owed.get_mut(slot).unwrap().push(seq);
+                            }
+                        }
+                    }
+                    Step::Slice(sockets) => fanout.run_slice(&mut registry, Budget { sockets }, &mut sink),
+                }
+            }
+            while !fanout.is_idle() {
+                fanout.run_slice(&mut registry, Budget { sockets: 3 }, &mut sink);
+            }
+            for (slot, user, _) in &here {
+                let got = sink.got.remove(slot).unwrap_or_default();
+                prop_assert!(got.windows(2).all(|w| w[0] < w[1]), "{user}: {got:?}");
+                // Who joined while an entry was on its way may get it as well: its own position drops it.
+                let owed = &owed[slot];
+                prop_assert!(owed.iter().all(|seq| got.contains(seq)), "{user} is owed {owed:?}, got {got:?}");
+                let early = joined[slot];
+                prop_assert!(got.iter().all(|seq| owed.contains(seq) || *seq <= early), "{user}: {owed:?} {got:?}");
+            }
+            for (slot, _, key) in here {
+                let place = sink.place[&slot];
+                let mut moves = vec![];
+                registry.leave(key, slot, place, |slot, place| moves.push((slot, place)));
+                sink.place.extend(moves);
+            }
+            prop_assert_eq!(registry.counts(), (0, 0));
+        }
+    }
+}
