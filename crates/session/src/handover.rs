@@ -29,12 +29,19 @@ pub enum Next {
     Live(Seq),
 }
 
+/// Steps that may end behind what was emitted meanwhile; then live entries are held instead.
+const ROUNDS: u32 = 3;
+
 /// A connection that is catching up.
 #[derive(Debug, Default)]
 pub struct Handover {
     asked: bool,
+    steps: u32,
     step: Option<Ended>,
     payloads: VecDeque<Bytes>,
+    rounds: u32,
+    held: VecDeque<(Seq, Bytes)>,
+    held_bytes: usize,
 }
 
 /// Where the last step ended.
@@ -50,26 +57,67 @@ impl Handover {
         Self { asked: true, ..Self::default() }
     }
 
-    /// A step was read: payloads to send, and where it ended.
-    pub fn handle_step(&mut self, payloads: Vec<Bytes>, head: Seq, next: Option<Cursor>) {
+    /// Whether no step was read yet.
+    pub fn is_fresh(&self) -> bool {
+        self.steps == 0
+    }
+
+    /// A step was read: frames to send, and where it ended.
+    pub fn handle_step(&mut self, frames: Vec<Bytes>, mut head: Seq, next: Option<Cursor>) {
         self.asked = false;
-        self.payloads.extend(payloads);
+        self.steps += 1;
+        self.payloads.extend(frames);
+        if self.is_holding() && next.is_none() {
+            for (seq, frame) in self.held.drain(..) {
+                if seq > head {
+                    head = seq;
+                    self.payloads.push_back(frame);
+                }
+            }
+            self.held_bytes = 0;
+        }
         self.step = Some(Ended { head, next });
     }
 
-    /// The next payload to send, if there is one. To be pulled only while the outbox is under half.
+    /// Whether live entries are to be handed to [`handle_held`](Self::handle_held).
+    pub fn is_holding(&self) -> bool {
+        self.rounds > ROUNDS
+    }
+
+    /// Keeps a live entry until the step under way was read. `false`: more than `limit` bytes would wait.
+    pub fn handle_held(&mut self, seq: Seq, frame: Bytes, limit: usize) -> bool {
+        self.held_bytes += frame.len();
+        match self.step.as_mut().filter(|step| !self.asked && step.next.is_none()) {
+            // Nothing is under way any more: it goes behind what waits to be sent.
+            Some(step) if seq > step.head => {
+                step.head = seq;
+                self.payloads.push_back(frame);
+            }
+            Some(_) => {}
+            None => self.held.push_back((seq, frame)),
+        }
+        self.held_bytes <= limit
+    }
+
+    /// The next frame to send, if there is one. To be pulled only while the outbox is under half.
     pub fn poll_payload(&mut self) -> Option<Bytes> {
         self.payloads.pop_front()
     }
 
     /// What is needed now, where `emitted` is the last entry emitted to the connection's room.
+    ///
+    /// An entry emitted is one queued for fan-out: those up to `emitted` at the time of asking are in the
+    /// step asked for, and from then on a holding hand-over is handed all others.
     pub fn poll_next(&mut self, emitted: Seq) -> Next {
         let Some(ended) = self.step.filter(|_| !self.asked && self.payloads.is_empty()) else {
             return Next::Wait;
         };
         let cursor = match ended.next {
             Some(cursor) => cursor,
-            None if emitted > ended.head => Cursor { after: ended.head, unread_only: false },
+            None if emitted > ended.head && !self.is_holding() => {
+                self.rounds += 1;
+                Cursor { after: ended.head, unread_only: false }
+            }
             None => return Next::Live(ended.head),
         };
         self.asked = true;
@@ -98,5 +146,29 @@ mod tests {
         assert_eq!(h.poll_next(Seq(9)), Next::Ask(Cursor { after: Seq(7), unread_only: false }));
         h.handle_step(vec![], Seq(9), None);
         assert_eq!(h.poll_next(Seq(9)), Next::Live(Seq(9)));
+    }
+
+    #[test]
+    fn holds_live_entries_once_reading_cannot_keep_up() {
+        let mut h = Handover::begun();
+        h.handle_step(vec![], Seq(1), None);
+        for round in 1..=4 {
+            assert!(!h.is_holding());
+            assert!(matches!(h.poll_next(Seq(round + 1)), Next::Ask(_)));
+            if round < 4 {
+                h.handle_step(vec![], Seq(round + 1), None);
+            }
+        }
+        // Asked with 5 emitted; from here on live entries come in.
+        assert!(h.is_holding());
+        for seq in 5..9 {
+            assert!(h.handle_held(Seq(seq), Bytes::from(seq.to_string()), 100));
+        }
+        h.handle_step(pages("read up to 6"), Seq(6), None);
+        assert!(h.handle_held(Seq(9), Bytes::from_static(b"9"), 100));
+        let sent: Vec<Bytes> = std::iter::from_fn(|| h.poll_payload()).collect();
+        assert_eq!(sent, ["read up to 6", "7", "8", "9"]);
+        assert_eq!(h.poll_next(Seq(12)), Next::Live(Seq(9)));
+        assert!(!h.handle_held(Seq(10), Bytes::from(vec![0; 200]), 100));
     }
 }

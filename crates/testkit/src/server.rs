@@ -23,6 +23,8 @@ pub struct Options {
     pub config: String,
     /// The memory store in place of SQLite.
     pub memory: bool,
+    /// What the store is wrapped in, to pause or spoil its answers.
+    pub wrap: Option<fn(Arc<dyn Store>) -> Arc<dyn Store>>,
 }
 
 /// The real server, in this process.
@@ -74,6 +76,7 @@ impl TestServer {
             let config = StoreConfig::new(&config.server.data, epochs);
             Arc::new(SqliteStore::open(config).expect("the store opens"))
         };
+        let store = self.options.wrap.map_or_else(|| Arc::clone(&store), |wrap| wrap(Arc::clone(&store)));
         let running = start(&config, Clock::stepped(Arc::clone(&self.clock)), store).await;
         let running = running.expect("the server starts");
         self.address = running.address;

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 
 use bytes::Bytes;
 use campanile_hub::{Full, Outbox, Slot, UserKey};
+use campanile_model::{Seq, Topic};
 use campanile_session::{Handover, Quota, Session, Tick};
 use campanile_ws::Decoder;
 use mio::net::TcpStream;
@@ -44,8 +45,8 @@ pub struct Seat {
 pub struct Rare {
     /// While it catches up.
     pub(super) handover: Option<Handover>,
-    /// What the user sees as of the last step.
-    pub(super) visibility: campanile_model::Visibility,
+    /// The user's subscriptions that began (`true`) or ended since it was registered.
+    pub(super) changes: Vec<(Seq, Topic, bool)>,
     /// Bytes of a client that talks too fast or waits for too many answers.
     pub(super) unread: Vec<u8>,
     /// When those may be read again, in milliseconds.

@@ -255,7 +255,8 @@ impl Door {
         let end = match request.parse(&read) {
             Ok(httparse::Status::Complete(end)) => end,
             Ok(httparse::Status::Partial) if read.len() >= MAX_HEAD => {
-                let long_target = request.path.is_none() || request.path.is_some_and(|p| p.len() > MAX_TARGET);
+                let long_target =
+                    request.path.is_none() || request.path.is_some_and(|p| p.len() > MAX_TARGET);
                 let refused = if long_target { refuse::URI_TOO_LONG } else { refuse::HEAD_TOO_LARGE };
                 self.refuse(index, refused, &[], None);
                 return true;
@@ -332,7 +333,9 @@ impl Door {
                     counted,
                 };
                 let shard = self.shards.of(&newcomer.workspace, &newcomer.user);
-                if let Err(Command::Attach(mut newcomer)) = shard.try_tell(Command::Attach(Box::new(newcomer))) {
+                if let Err(Command::Attach(mut newcomer)) =
+                    shard.try_tell(Command::Attach(Box::new(newcomer)))
+                {
                     tracing::warn!("a connection was refused: its shard is overloaded");
                     let _written = newcomer.stream.write(&refuse::response(refuse::FULL, &[], Some(5)));
                 }
@@ -363,13 +366,19 @@ impl Door {
 
     fn refuse_handshake(&mut self, index: usize, error: campanile_ws::HandshakeError) {
         let refused = match error.status() {
-            405 => Refused { status: 405, code: "method_not_allowed", detail: "A websocket handshake is a GET request." },
+            405 => Refused {
+                status: 405,
+                code: "method_not_allowed",
+                detail: "A websocket handshake is a GET request.",
+            },
             426 => Refused {
                 status: 426,
                 code: "upgrade_required",
                 detail: "This address speaks websocket, version 13.",
             },
-            status => Refused { status, code: "bad_handshake", detail: "The websocket handshake is malformed." },
+            status => {
+                Refused { status, code: "bad_handshake", detail: "The websocket handshake is malformed." }
+            }
         };
         let mut headers = error.headers().to_vec();
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-version")) {

@@ -40,7 +40,9 @@ impl Shard {
         let elapsed = u64::from(self.sockets.now.since(drain.from)) + 1;
         let due = match drain.spread {
             0 => drain.total,
-            spread => drain.total * usize::try_from(elapsed.min(u64::from(spread))).unwrap_or(0) / spread as usize,
+            spread => {
+                drain.total * usize::try_from(elapsed.min(u64::from(spread))).unwrap_or(0) / spread as usize
+            }
         };
         let open = drain.total.saturating_sub(due);
         if drain.left.len() > open {

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use campanile_engine::connect::Step;
-use campanile_hub::{Run, Sink, Slot};
-use campanile_model::{Entry, EntryKind, NotificationId, UserId};
-use campanile_session::{Next, Wanted};
+use campanile_hub::{Run, Sink, Slot, UserKey};
+use campanile_model::{Entry, EntryKind, NotificationId, Seq, Topic, UserId};
+use campanile_session::{Handover, Next, Wanted};
 use campanile_store::{Commit, StoreError};
 use campanile_wire::close;
 
+use super::conn::Conn;
 use super::frames;
 use super::requests::What;
 use super::shard::{Doom, Shard, Sockets};
@@ -19,7 +20,7 @@ impl Sink for Sockets {
         let surface = conn.session.surface();
         let wanted = conn.session.wants(run.first_seq(), run.last_seq(), wall);
         if wanted == Wanted::Nothing {
-            return;
+            return self.hold(slot, run);
         }
         conn.session.handle_delivered(run.last_seq(), now);
         match wanted {
@@ -49,6 +50,26 @@ impl Sink for Sockets {
     }
 }
 
+impl Sockets {
+    /// Keeps live entries for a connection that is about to have read the log.
+    fn hold(&mut self, slot: Slot, run: &Run) {
+        let limit = self.config.connection.outbox_bytes;
+        let Some(conn) = self.get_mut(slot) else { return };
+        let surface = conn.session.surface();
+        let Some(handover) = conn.rare.as_mut().and_then(|rare| rare.handover.as_mut()) else { return };
+        if !handover.is_holding() {
+            return;
+        }
+        for delivery in &run.deliveries {
+            let Some(seq) = delivery.seq else { continue };
+            let frame = frames::run(surface, std::slice::from_ref(delivery));
+            if !handover.handle_held(seq, frame, limit) {
+                return self.doomed.push((slot, Doom::Close(&close::TOO_SLOW)));
+            }
+        }
+    }
+}
+
 impl Shard {
     /// Takes entries in the order of their log.
     pub(super) fn handle_commit(&mut self, commit: &Commit) {
@@ -65,11 +86,13 @@ impl Shard {
                 EntryKind::Subscribe { topic, user } => {
                     if let Some(user) = named(user, self) {
                         self.registry.subscribe(user, topic);
+                        self.note_change(user, *seq, topic, true);
                     }
                 }
                 EntryKind::Unsubscribe { topic, user } => {
                     if let Some(user) = named(user, self) {
                         self.registry.unsubscribe(user, topic);
+                        self.note_change(user, *seq, topic, false);
                     }
                 }
                 EntryKind::Withdraw { user } => {
@@ -88,8 +111,19 @@ impl Shard {
         }
     }
 
+    /// Tells the user's connections that have not read their first step of a change they may not find there.
+    fn note_change(&mut self, user: UserKey, seq: Seq, topic: &Topic, subscribed: bool) {
+        for slot in self.registry.sockets(user).to_vec() {
+            if let Some(rare) = self.sockets.get_mut(slot).and_then(|conn| conn.rare.as_mut())
+                && rare.handover.as_ref().is_some_and(Handover::is_fresh)
+            {
+                rare.changes.push((seq, topic.clone(), subscribed));
+            }
+        }
+    }
+
     /// Closes every connection of a user whose access ended, before anything later is delivered.
-    fn expel(&mut self, user: campanile_hub::UserKey) {
+    fn expel(&mut self, user: UserKey) {
         for slot in self.registry.sockets(user).to_vec() {
             if let Some(conn) = self.sockets.get(slot) {
                 self.close(slot, conn.session.surface().refusals.workspace_refused);
@@ -108,9 +142,12 @@ impl Shard {
                 self.sockets.doomed.push((slot, Doom::Close(surface.refusals.workspace_refused)));
             }
             Ok(step) => {
-                let payloads = step.payloads.iter().map(|payload| frames::text(payload)).collect();
-                handover.handle_step(payloads, step.head, step.next);
-                rare.visibility = step.visibility;
+                let changes = handover.is_fresh().then(|| std::mem::take(&mut rare.changes));
+                let frames = step.payloads.iter().map(|payload| frames::text(payload)).collect();
+                handover.handle_step(frames, step.head, step.next);
+                if let Some(changes) = changes {
+                    self.adopt_topics(slot, &step, changes);
+                }
                 self.pump(slot);
             }
             Err(error) => {
@@ -143,9 +180,7 @@ impl Shard {
             Next::Live(position) => {
                 conn.session.handle_live(position);
                 rare.handover = None;
-                let visibility = std::mem::take(&mut rare.visibility);
                 conn.tidy();
-                self.adopt_topics(slot, seat.user, &visibility);
             }
         }
     }
@@ -158,22 +193,26 @@ impl Shard {
         }
     }
 
-    /// The first live socket of a user brings the subscriptions as of its place in the log; from then on
-    /// the log's own entries change them, in order.
-    fn adopt_topics(
-        &mut self,
-        slot: Slot,
-        user: campanile_hub::UserKey,
-        visibility: &campanile_model::Visibility,
-    ) {
-        let live = |other: &Slot| {
-            *other != slot && self.sockets.get(*other).is_some_and(|conn| !conn.session.is_catching_up())
+    /// The first step of a user's first connection brings the user's subscriptions: those of the step's
+    /// snapshot, and what changed after it. From then on the log's own entries change them, in order.
+    fn adopt_topics(&mut self, slot: Slot, step: &Step, changes: Vec<(Seq, Topic, bool)>) {
+        let Some(seat) = self.sockets.get(slot).and_then(|conn| conn.seat) else { return };
+        let adopted = |other: &Slot| {
+            let handover = |conn: &Conn| conn.rare.as_ref()?.handover.as_ref().map(Handover::is_fresh);
+            *other != slot && self.sockets.get(*other).is_some_and(|conn| handover(conn) != Some(true))
         };
-        if self.registry.sockets(user).iter().any(live) {
+        if self.registry.sockets(seat.user).iter().any(adopted) {
             return;
         }
-        let open = visibility.topics.iter().filter(|(_, intervals)| intervals.is_open());
-        self.registry.set_topics(user, open.map(|(topic, _)| topic.clone()));
+        let open = step.visibility.topics.iter().filter(|(_, intervals)| intervals.is_open());
+        self.registry.set_topics(seat.user, open.map(|(topic, _)| topic.clone()));
+        for (_, topic, subscribed) in changes.into_iter().filter(|(seq, ..)| *seq > step.head) {
+            if subscribed {
+                self.registry.subscribe(seat.user, &topic);
+            } else {
+                self.registry.unsubscribe(seat.user, &topic);
+            }
+        }
     }
 
     /// The engine answered a mark.

@@ -39,8 +39,11 @@ pub const HAMMERING: Refused = Refused {
     detail: "This token was refused several times from this address. Come back later, with a new token.",
 };
 /// No room for another connection.
-pub const FULL: Refused =
-    Refused { status: 503, code: "overloaded", detail: "This server has no room for another connection now." };
+pub const FULL: Refused = Refused {
+    status: 503,
+    code: "overloaded",
+    detail: "This server has no room for another connection now.",
+};
 
 /// The answer's bytes. `retry_after` in seconds.
 pub fn response(refused: Refused, headers: &[(&str, &str)], retry_after: Option<u64>) -> Bytes {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use campanile_engine::Engine;
+use campanile_engine::EngineError;
 use campanile_engine::connect::{self, Reader};
 use campanile_engine::mark_read::mark_read;
-use campanile_engine::EngineError;
 use campanile_hub::Slot;
 use campanile_model::NotificationId;
 use campanile_session::Cursor;

@@ -1,0 +1,185 @@
+//! The hand-over from the log to live delivery, with a pause before and after every read it makes.
+//!
+//! In every pause something is published. Whatever the pauses, the connection gets each entry that its user
+//! sees exactly once and in order.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use campanile_model::{Entry, NotificationId, Seq, Slug, Timestamp, Topic, UserId};
+use campanile_store::*;
+use campanile_testkit::{Client, Options, TestServer};
+use serde_json::json;
+use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
+
+/// A pause: what is read, and what lets it go on.
+type Pause = (&'static str, oneshot::Sender<()>);
+
+/// A store whose reads for connections stop before and after, while somebody listens.
+struct Pausing {
+    inner: Arc<dyn Store>,
+    pauses: &'static OnceLock<Mutex<Option<mpsc::Sender<Pause>>>>,
+}
+
+static PAUSES: OnceLock<Mutex<Option<mpsc::Sender<Pause>>>> = OnceLock::new();
+
+impl Pausing {
+    async fn pause(&self, at: &'static str) {
+        let listening = self.pauses.get_or_init(Mutex::default).lock().await.clone();
+        if let Some(pauses) = listening {
+            let (go_on, wait) = oneshot::channel();
+            if pauses.send((at, go_on)).await.is_ok() {
+                let _released = wait.await;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Pausing {
+    async fn append(&self, workspace: &Slug, write: Write, now: Timestamp) -> Result<Appended, StoreError> {
+        self.inner.append(workspace, write, now).await
+    }
+    async fn snapshot(&self, workspace: &Slug, user: &UserId) -> Result<Snapshot, StoreError> {
+        self.pause("before snapshot").await;
+        let answer = self.inner.snapshot(workspace, user).await;
+        self.pause("after snapshot").await;
+        answer
+    }
+    async fn entries(
+        &self,
+        w: &Slug,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.inner.entries(w, after, up_to, limit).await
+    }
+    async fn visible(&self, w: &Slug, user: &UserId, query: VisibleQuery) -> Result<Vec<Item>, StoreError> {
+        self.pause("before visible").await;
+        let answer = self.inner.visible(w, user, query).await;
+        self.pause("after visible").await;
+        answer
+    }
+    async fn find(&self, w: &Slug, user: Option<&UserId>, id: NotificationId) -> Result<Item, StoreError> {
+        self.inner.find(w, user, id).await
+    }
+    async fn mark(&self, w: &Slug, user: &UserId, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
+        self.inner.mark(w, user, mark, now).await
+    }
+    async fn subscribers(
+        &self,
+        workspace: &Slug,
+        topic: &Topic,
+        after: Option<&UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.inner.subscribers(workspace, topic, after, limit).await
+    }
+    async fn prune(
+        &self,
+        w: &Slug,
+        keep: Retention,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.inner.prune(w, keep, limit, now).await
+    }
+    async fn heads(&self) -> Result<Vec<Head>, StoreError> {
+        self.inner.heads().await
+    }
+    fn commits(&self) -> broadcast::Receiver<Arc<Commit>> {
+        self.inner.commits()
+    }
+    fn health(&self) -> Result<(), StoreError> {
+        self.inner.health()
+    }
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
+/// What is published in a pause, and whether alice sees it.
+async fn disturb(server: &TestServer, workspace: &str, nth: usize) -> Vec<String> {
+    let publish = async |to: serde_json::Value, message: String| {
+        server.publish(workspace, json!({"to": to, "title": "T", "message": message})).await;
+    };
+    let topic = |on: bool| (format!("/v1/workspaces/{workspace}/topics/news/subscribers"), on);
+    publish(json!({"user": "alice"}), format!("{nth} named")).await;
+    publish(json!({"user": "bob"}), format!("{nth} not hers")).await;
+    let (path, _) = topic(true);
+    let subscribed = server.post(&path, &server.publisher(), r#"{"users":["alice"]}"#).await;
+    assert!(subscribed.status < 300, "{subscribed:?}");
+    publish(json!({"topic": "news"}), format!("{nth} topic")).await;
+    let headers = format!("Bearer {}", server.publisher());
+    let headers = [("Authorization", headers.as_str()), ("Content-Type", "application/json")];
+    let ended =
+        campanile_testkit::request(server.address, "DELETE", &path, &headers, br#"{"users":["alice"]}"#)
+            .await;
+    assert!(ended.status < 300, "{ended:?}");
+    publish(json!({"topic": "news"}), format!("{nth} not subscribed")).await;
+    publish(json!({"workspace": true}), format!("{nth} everyone")).await;
+    vec![format!("{nth} named"), format!("{nth} topic"), format!("{nth} everyone")]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_entry_arrives_once_whatever_happens_between_the_steps() {
+    let wrap = |inner| -> Arc<dyn Store> { Arc::new(Pausing { inner, pauses: &PAUSES }) };
+    for way in ["live only", "unread", "since", "product"] {
+        // A hand-over under steady publishing ends after one start and four rounds, each read with a pause
+        // before and after its snapshot and its page: from then on it holds live entries and reads no more.
+        let all = if way == "live only" { 2 + 4 * 4 } else { 4 + 4 * 4 };
+        for pauses_used in [1, 3, 6, 12, all] {
+            let options = Options { memory: true, wrap: Some(wrap), ..Options::default() };
+            let server = TestServer::with(options).await;
+            let workspace = if way == "product" { "default" } else { "acme" };
+            let first = server.notify(workspace, "alice", "first").await;
+            let mut expected = vec![];
+            let mut before = disturb(&server, workspace, 0).await;
+            match way {
+                "unread" | "product" => {
+                    expected.push("first".to_owned());
+                    expected.append(&mut before);
+                }
+                "since" => expected.append(&mut before),
+                _ => {}
+            }
+            let (pauses, mut paused) = mpsc::channel(1);
+            *PAUSES.get_or_init(Mutex::default).lock().await = Some(pauses);
+            let path = match way {
+                "unread" => server.workspace_path("alice") + "&replay=unread",
+                "since" => server.workspace_path("alice") + "&since=" + &first,
+                "product" => server.product_path("alice"),
+                _ => server.workspace_path("alice"),
+            };
+            let mut alice = Client::connect(server.address, &path).await;
+            if way == "product" {
+                assert_eq!(alice.json().await["type"], "CONNECTION_ESTABLISHED");
+            }
+            // Before the first snapshot a live-only connection has no past yet: it gets everything from the
+            // upgrade's answer on.
+            for nth in 1..=pauses_used {
+                let next = tokio::time::timeout(campanile_testkit::WAIT, paused.recv());
+                let (_, go_on) = next.await.expect("a pause in time").expect("a pause");
+                expected.extend(disturb(&server, workspace, nth).await);
+                let _released = go_on.send(());
+            }
+            *PAUSES.get_or_init(Mutex::default).lock().await = None;
+            drop(paused);
+            server.notify(workspace, "alice", "last").await;
+            expected.push("last".to_owned());
+            let mut got = vec![];
+            while got.last().map(String::as_str) != Some("last") {
+                got.push(alice.json().await["message"].as_str().unwrap().to_owned());
+            }
+            if way == "live only" {
+                // What came before its snapshot is not delivered late.
+                let from = expected.len() - got.len().min(expected.len());
+                assert!(from <= 3, "{way}, {pauses_used} pauses: {got:?}");
+                assert_eq!(got, expected[from..], "{way}, {pauses_used} pauses");
+            } else {
+                assert_eq!(got, expected, "{way}, {pauses_used} pauses");
+            }
+        }
+    }
+}
