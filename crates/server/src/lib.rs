@@ -6,4 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod logging;
 pub mod routes;
+pub mod run;
+pub mod socket;

@@ -11,8 +11,6 @@ pub enum Origin {
     File(PathBuf),
     /// This environment variable.
     Variable(String),
-    /// This option of the command line.
-    Flag(&'static str),
 }
 
 impl fmt::Display for Origin {
@@ -20,7 +18,6 @@ impl fmt::Display for Origin {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Variable(name) => f.write_str(name),
-            Self::Flag(name) => f.write_str(name),
         }
     }
 }
@@ -82,7 +79,7 @@ pub enum ConfigError {
         nearest: String,
     },
     /// A key has no source, two, or one that does not fit its algorithm.
-    #[error("{key} ({algorithm}) needs exactly one of {wanted}, and has {got}")]
+    #[error("{key} ({algorithm}) needs {wanted}, and has {got}")]
     KeySource {
         /// Which key.
         key: String,
@@ -107,8 +104,8 @@ pub enum ConfigError {
         /// Whose.
         what: String,
     },
-    /// Others than the owner may read a key file.
-    #[error("{} can be read by others (mode {mode:04o})", path.display())]
+    /// Others than the owner may read the local key, or write a secret's file.
+    #[error("{} is open to others (mode {mode:04o})", path.display())]
     LooseFile {
         /// Which.
         path: PathBuf,

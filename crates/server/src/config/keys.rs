@@ -72,7 +72,7 @@ impl Key {
                 Ok(KeyConfig { secret: Some(checked(secret.expose(), name)?), ..key })
             }
             (None, Some(file), None) if shared => {
-                Ok(KeyConfig { secret: Some(checked(&read_secret(file)?, name)?), ..key })
+                Ok(KeyConfig { secret: Some(checked(&read_secret(file, Others::Read)?, name)?), ..key })
             }
             (None, None, Some(file)) if !shared => Ok(KeyConfig { pem: Some(read_text(file)?), ..key }),
             _ => Err(self.wrong_source(name)),
@@ -89,7 +89,11 @@ impl Key {
         ConfigError::KeySource {
             key: name.to_owned(),
             algorithm: self.algorithm,
-            wanted: if is_shared(self.algorithm) { "secret and secret_file" } else { "public_key_file" },
+            wanted: if is_shared(self.algorithm) {
+                "exactly one of secret and secret_file"
+            } else {
+                "public_key_file"
+            },
             got: if given.is_empty() { "none".into() } else { given.join(" and ") },
         }
     }
@@ -118,29 +122,46 @@ pub(super) fn checked(secret: &str, what: &str) -> Result<String, ConfigError> {
     Ok(secret.to_owned())
 }
 
-/// The text of a file that nobody but its owner may read, without one line end at its end.
-pub(super) fn read_secret(path: &Path) -> Result<String, ConfigError> {
+/// Who else may do what with a file that holds a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    /// Nothing: we made the file ourselves.
+    Nothing,
+    /// Read it: container platforms mount secrets so, and nothing can be done about it from inside. Warned of.
+    Read,
+}
+
+/// The text of a file, without one line end at its end.
+pub(super) fn read_secret(path: &Path, others: Others) -> Result<String, ConfigError> {
     let text = read_text(path)?;
-    refuse_loose(path)?;
+    check_mode(path, others)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
 #[cfg(unix)]
-fn refuse_loose(path: &Path) -> Result<(), ConfigError> {
+fn check_mode(path: &Path, others: Others) -> Result<(), ConfigError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(path)
         .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?
         .permissions()
         .mode();
-    if mode & 0o077 != 0 {
+    let refused = match others {
+        Others::Nothing => 0o077,
+        Others::Read => 0o022,
+    };
+    if mode & refused != 0 {
         return Err(ConfigError::LooseFile { path: path.to_owned(), mode: mode & 0o7777 });
+    }
+    if mode & 0o004 != 0 {
+        let mode = format!("{:04o}", mode & 0o7777);
+        tracing::warn!(path = %path.display(), mode, "every user of this machine can read a secret's file");
     }
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn refuse_loose(_: &Path) -> Result<(), ConfigError> {
+fn check_mode(_: &Path, _: Others) -> Result<(), ConfigError> {
     Ok(())
 }
 

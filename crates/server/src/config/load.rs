@@ -32,8 +32,13 @@ impl Config {
             merged.add_file(path)?;
         }
         merged.add_environment(environment)?;
-        merged.add_flags(flags);
         let mut config = merged.finish()?;
+        if let Some(listen) = flags.listen {
+            config.server.listen = listen;
+        }
+        if let Some(data) = &flags.data {
+            config.server.data.clone_from(data);
+        }
         config.auth.secret = environment.secret().map(Secret::new);
         Ok(config)
     }
@@ -48,6 +53,7 @@ impl Config {
         self.connection.check()?;
         self.surfaces.check()?;
         self.workspaces.check()?;
+        self.store.check()?;
         self.log.check()
     }
 }
@@ -97,17 +103,6 @@ impl Merged {
             self.set(&path, value, origin);
         }
         Ok(())
-    }
-
-    fn add_flags(&mut self, flags: &Flags) {
-        let path = |name: &str| vec!["server".to_owned(), name.to_owned()];
-        if let Some(listen) = flags.listen {
-            self.set(&path("listen"), Value::String(listen.to_string()), Origin::Flag("--listen"));
-        }
-        if let Some(data) = &flags.data {
-            let data = data.to_string_lossy().into_owned();
-            self.set(&path("data"), Value::String(data), Origin::Flag("--data"));
-        }
     }
 
     fn set(&mut self, path: &[String], value: Value, origin: Origin) {

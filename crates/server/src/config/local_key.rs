@@ -32,10 +32,10 @@ pub fn create(data: &Path) -> Result<(), ConfigError> {
 /// The key's text.
 ///
 /// # Errors
-/// [`ConfigError::NoLocalKey`], or that it can be read by others or is too short to be one.
+/// [`ConfigError::NoLocalKey`], or that it is open to others or too short to be one.
 pub fn read(data: &Path) -> Result<String, ConfigError> {
     let path = data.join(FILE);
-    match keys::read_secret(&path) {
+    match keys::read_secret(&path, keys::Others::Nothing) {
         Ok(text) => keys::checked(&text, &path.display().to_string()),
         Err(ConfigError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             Err(ConfigError::NoLocalKey(path))

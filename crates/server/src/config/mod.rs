@@ -1,8 +1,8 @@
 //! How the server is set up: one struct a section, each with its defaults.
 //!
-//! Sources, the later winning: the defaults, the file, the environment, the command line. [`load`] merges
-//! them and refuses what it does not know; [`environment`] is the one place that reads the environment;
-//! [`keys`] reads the key files; [`local_key`] is the key made on first start.
+//! Sources, the later winning: the defaults, the file, the environment, the command line. [`Config::load`]
+//! merges them and refuses what it does not know; [`environment`] is the one place that reads the
+//! environment; [`keys`] reads the key files; [`local_key`] is the key made on first start.
 
 mod auth;
 mod connection;
@@ -18,6 +18,7 @@ mod range;
 mod secret;
 mod server;
 mod shape;
+mod store;
 mod surfaces;
 mod workspaces;
 
@@ -31,6 +32,7 @@ pub use load::Flags;
 pub use log::{Format, Log};
 pub use secret::Secret;
 pub use server::Server;
+pub use store::Store;
 pub use surfaces::{ProductSurface, SurfaceConfig, Surfaces};
 pub use workspaces::Workspaces;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub surfaces: Surfaces,
     /// Which workspaces there are, and what becomes of their notifications.
     pub workspaces: Workspaces,
+    /// The log and the receipts.
+    pub store: Store,
     /// What is logged.
     pub log: Log,
 }

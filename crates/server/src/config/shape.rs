@@ -182,9 +182,10 @@ fn of_type(value: &Value) -> &'static str {
     }
 }
 
-/// The one of `known` that `name` was probably meant to be: at most a third of its letters differ.
+/// The one of `known` that `name` was probably meant to be: at most a third of its letters differ, and no more
+/// than four.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let bound = (name.chars().count() / 3).max(1);
+    let bound = name.chars().count().div_ceil(3).min(4);
     known
         .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= bound)
@@ -206,10 +207,6 @@ pub(super) fn join(path: &str, name: &str) -> String {
 }
 
 /// A struct of the configuration as a table.
-#[allow(
-    clippy::expect_used,
-    reason = "our own structs hold nothing that TOML cannot; a test writes them all"
-)]
 pub(super) fn to_table(section: &impl serde::Serialize) -> Table {
     Table::try_from(section).expect("our own structs hold nothing that TOML cannot")
 }

@@ -50,7 +50,6 @@ pub struct ProductSurface {
 }
 
 impl Default for ProductSurface {
-    #[allow(clippy::expect_used, reason = "`default` obeys the grammar of slugs")]
     fn default() -> Self {
         let workspace = Slug::new("default").expect("`default` obeys the grammar of slugs");
         Self { workspace, idle_timeout: None, max_per_user: 16 }

@@ -1,0 +1,160 @@
+//! `campanile send`: publishes one notification.
+
+use std::time::Duration;
+
+use campanile_model::{Slug, UserId};
+use clap::Args;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Request, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::bearer::{BearerArgs, Purpose};
+use super::endpoint::{Endpoint, EndpointArgs};
+use super::http_client::{Answer, request};
+use super::setup::Setup;
+use super::{Failure, output, runtime};
+use crate::config::Environment;
+
+const SCOPE: &str = "notifications:write";
+/// Who publishes where the token is our own: keys of two publishers never meet.
+const PUBLISHER: &str = "campanile-send";
+
+/// Publish one notification and print what the server answered: its id, and its place (seq) in the log.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// The workspace
+    #[arg(long, value_name = "SLUG", value_parser = Slug::new)]
+    workspace: Slug,
+    #[command(flatten)]
+    to: To,
+    /// Title, at most 200 characters
+    #[arg(long)]
+    title: String,
+    /// Text
+    #[arg(long)]
+    message: String,
+    /// A level (info, success, warning, error, alert) or any name that clients know
+    #[arg(long, value_name = "NAME", default_value = "info")]
+    r#type: String,
+    /// Makes repeating this very request safe for 24 hours
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    #[command(flatten)]
+    bearer: BearerArgs,
+    #[command(flatten)]
+    endpoint: EndpointArgs,
+    #[command(flatten)]
+    setup: Setup,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct To {
+    /// To this user; may be given several times
+    #[arg(long, value_name = "USER", value_parser = UserId::new)]
+    user: Vec<UserId>,
+    /// To the subscribers of a topic
+    #[arg(long, value_name = "TOPIC")]
+    topic: Option<String>,
+    /// To everybody in the workspace
+    #[arg(long)]
+    everyone: bool,
+}
+
+impl Send {
+    /// Publishes, and prints the answer.
+    pub fn run(self, environment: &Environment) -> Result<(), Failure> {
+        let config = self.setup.load(environment)?;
+        let endpoint = self.endpoint.endpoint(&config)?;
+        let body = body(&self.to, &self.title, &self.message, &self.r#type);
+        let user = UserId::new(PUBLISHER).map_err(|error| Failure::caused(PUBLISHER, &error))?;
+        let purpose =
+            Purpose { user, workspace: self.workspace.clone(), scope: SCOPE, ttl: Duration::from_secs(60) };
+        let token = self.bearer.source(environment, purpose).token(&config)?;
+
+        let mut built = Request::post(format!("/v1/workspaces/{}/notifications", self.workspace))
+            .header(HOST, &endpoint.authority)
+            .header(CONTENT_TYPE, "application/json")
+            .header(AUTHORIZATION, secret_header(&token)?);
+        if let Some(key) = &self.idempotency_key {
+            built = built.header("idempotency-key", key);
+        }
+        let built = built
+            .body(Full::new(Bytes::from(body.to_string())))
+            .map_err(|error| Failure::caused("--idempotency-key cannot be sent", &error))?;
+        let answer = runtime()?.block_on(request(&endpoint, built))?;
+        if answer.status.is_success() {
+            return output::line(String::from_utf8_lossy(&answer.body).trim());
+        }
+        Err(refusal(&endpoint, &answer))
+    }
+}
+
+fn secret_header(token: &str) -> Result<HeaderValue, Failure> {
+    let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
+        .map_err(|error| Failure::caused("the token cannot be sent", &error))?;
+    header.set_sensitive(true);
+    Ok(header)
+}
+
+fn body(to: &To, title: &str, message: &str, kind: &str) -> Value {
+    let to = match (&to.topic, to.user.as_slice()) {
+        (Some(topic), _) => json!({ "topic": topic }),
+        (None, [user]) => json!({ "user": user }),
+        (None, []) => json!({ "workspace": true }),
+        (None, users) => json!({ "users": users }),
+    };
+    json!({ "to": to, "title": title, "message": message, "type": kind })
+}
+
+/// What the server objects to, and what to do about it.
+fn refusal(endpoint: &Endpoint, answer: &Answer) -> Failure {
+    let problem: Map<String, Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let text = |name: &str| problem.get(name).and_then(Value::as_str);
+    let mut what = format!("{} answered {}", endpoint.url(), answer.status.as_u16());
+    if let Some(said) = text("detail").or(text("title")) {
+        what = format!("{what}: {said}");
+    }
+    if let Some(field) = text("field").filter(|field| !what.contains(field)) {
+        what = format!("{what} ({field})");
+    }
+    let hint = match answer.status {
+        StatusCode::UNAUTHORIZED => {
+            "is the key here the server's? `campanile token verify` on the server says what it objects to"
+                .into()
+        }
+        StatusCode::FORBIDDEN => {
+            format!("the token must name the workspace in `workspaces` and hold `{SCOPE}` in `scope`")
+        }
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => match answer.retry_after {
+            Some(seconds) => {
+                format!("try again in {seconds} s; with an --idempotency-key that is always safe")
+            }
+            None => "try again later; with an --idempotency-key that is always safe".into(),
+        },
+        StatusCode::NOT_FOUND => "does a Campanile server listen there?".into(),
+        _ => return Failure::new(what),
+    };
+    Failure::with_hint(what, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(users: &[&str], topic: Option<&str>) -> Value {
+        let user = users.iter().map(|user| UserId::new(user).unwrap()).collect();
+        let to = To { user, topic: topic.map(str::to_owned), everyone: false };
+        body(&to, "t", "m", "info")["to"].clone()
+    }
+
+    #[test]
+    fn audiences() {
+        assert_eq!(to(&["alice"], None), json!({ "user": "alice" }));
+        assert_eq!(to(&["alice", "bob"], None), json!({ "users": ["alice", "bob"] }));
+        assert_eq!(to(&[], Some("news")), json!({ "topic": "news" }));
+        assert_eq!(to(&[], None), json!({ "workspace": true }));
+    }
+}

@@ -1,0 +1,44 @@
+//! `campanile serve`
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use super::setup::Setup;
+use super::welcome::Welcome;
+use super::{Failure, failure};
+use crate::config::{Config, ConfigError, Environment, Flags, data_directory};
+use crate::logging::{self, Terminal};
+
+/// Run the server until SIGTERM or ctrl-C.
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    setup: Setup,
+    /// Address and port to listen on [default: 127.0.0.1:8700]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+impl Serve {
+    /// Prepares what the assembly needs, and hands over to it.
+    pub fn run(self, environment: &Environment, program: &str) -> Result<(), Failure> {
+        let Setup { config, data } = self.setup;
+        let config = Config::load(&Flags { config, data, listen: self.listen }, environment)?;
+        let is_terminal = std::io::stderr().is_terminal();
+        logging::start(&config.log, Terminal { is_terminal, no_color: environment.no_color })?;
+
+        let fresh = data_directory::prepare(&config)?;
+        let welcome = fresh.then(|| Welcome::new(program, &config));
+        let on_listening = move |listen: SocketAddr| {
+            if let Some(welcome) = welcome {
+                eprintln!("{}", welcome.text(listen));
+            }
+        };
+        crate::run::serve(&config, on_listening).map_err(|error| match error.downcast::<ConfigError>() {
+            Ok(refused) => refused.into(),
+            Err(error) => Failure::new(failure::chain(error.as_ref())),
+        })
+    }
+}

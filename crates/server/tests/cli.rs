@@ -1,0 +1,206 @@
+//! The commands, as scripts use them.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Child;
+
+use serde_json::Value;
+
+use crate::program::{Program, Ran};
+
+fn token(program: &Program, more: &[&str]) -> String {
+    let ran = program.run(["token", "--user", "alice"].iter().chain(more));
+    ran.succeeded();
+    ran.stdout.trim().to_owned()
+}
+
+fn verdicts(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.stdout).expect("one line of JSON")
+}
+
+#[test]
+fn help_is_help() {
+    let ran = Program::new().run(["--help"]);
+    ran.succeeded();
+    for word in ["serve", "token", "send", "listen", "check", "Exit status"] {
+        assert!(ran.stdout.contains(word), "{word}");
+    }
+    assert_eq!(Program::new().run(["serve", "--bogus"]).status, Some(2));
+    assert_eq!(Program::new().run(["token", "--user", "alice"]).status, Some(2), "a workspace is missing");
+}
+
+#[test]
+fn a_token_is_accepted_by_what_it_names() {
+    let program = Program::new().with_local_key();
+    let token = token(&program, &["--workspace", "acme", "--workspace", "default", "--scope", "a b"]);
+    let ran = program.run_with(&token, ["token", "verify", "--json"]);
+    ran.succeeded();
+    let said = verdicts(&ran);
+    assert_eq!(said["user"], "alice");
+    assert_eq!(said["workspaces"], serde_json::json!(["acme", "default"]));
+    assert_eq!(said["scope"], serde_json::json!(["a", "b"]));
+    assert!(said["surfaces"].as_array().expect("a list").iter().all(|s| s["accepted"] == true), "{said}");
+}
+
+#[test]
+fn a_product_token_opens_the_product_surface_only() {
+    let program = Program::new().with_local_key();
+    let token = token(&program, &["--product"]);
+    let ran = program.run_with(&token, ["token", "verify", "--json"]);
+    ran.succeeded();
+    let said = verdicts(&ran);
+    assert_eq!(
+        (&said["surfaces"][0]["code"], &said["surfaces"][1]["accepted"]),
+        (&4001.into(), &true.into())
+    );
+    let ran = program.run_with(&token, ["token", "verify", "--workspace", "acme"]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+}
+
+#[test]
+fn a_refused_token_is_told_why_and_never_shown() {
+    let program = Program::new().with_local_key();
+    let good = token(&program, &["--workspace", "acme"]);
+    let other = Program::new().with_local_key();
+    for (token, cause, workspace_code) in [
+        (token(&other, &["--workspace", "acme"]), "bad_signature", 4001),
+        ("not-a-token".into(), "malformed", 4001),
+        (String::new(), "token_missing", 4001),
+        (format!("{good}x"), "", 4001),
+    ] {
+        let ran = program.run_with(&token, ["token", "verify", "--json"]);
+        assert_eq!(ran.status, Some(1), "{ran:?}");
+        let said = verdicts(&ran);
+        assert_eq!(said["surfaces"][0]["code"], workspace_code);
+        assert_eq!(said["surfaces"][1]["code"], 1008);
+        if !cause.is_empty() {
+            assert_eq!(said["surfaces"][0]["cause"], cause);
+        }
+        assert!(token.is_empty() || !ran.stdout.contains(&token), "{ran:?}");
+    }
+    let ran = program.run_with(&good, ["token", "verify", "--workspace", "other"]);
+    assert!(ran.status == Some(1) && ran.stdout.contains("slug_not_granted"), "{ran:?}");
+}
+
+#[test]
+fn a_token_may_come_from_a_file() {
+    let program = Program::new().with_local_key();
+    program.write("token", &format!("{}\n", token(&program, &["--workspace", "*"])));
+    program.run(["token", "verify", "token", "--workspace", "any"]).succeeded();
+    program.run(["token", "verify", "none"]).failed("cannot read a token from none", "");
+}
+
+#[test]
+fn without_a_key_there_is_no_token() {
+    let sign = |program: &Program| program.run(["token", "--user", "alice", "--workspace", "acme"]);
+    sign(&Program::new()).failed("there is no key at ./campanile-data/secret.key", "campanile serve");
+
+    let loose = Program::new().with_local_key();
+    loose.chmod("campanile-data/secret.key", 0o640);
+    sign(&loose).failed("is open to others (mode 0640)", "run `chmod 600 ./campanile-data/secret.key`");
+
+    let public = Program::new().set("CAMPANILE_AUTH__KEYS", "[{algorithm='RS256', public_key_file='k.pem'}]");
+    sign(&public).failed("none of them can sign", "CAMPANILE_TOKEN");
+}
+
+#[test]
+fn the_secret_of_the_environment_signs_and_verifies() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let program = Program::new().set("CAMPANILE_SECRET", secret);
+    let token = token(&program, &["--workspace", "acme"]);
+    program.run_with(&token, ["token", "verify"]).succeeded();
+    let elsewhere = Program::new().set("CAMPANILE_SECRET", &secret.to_uppercase());
+    assert_eq!(elsewhere.run_with(&token, ["token", "verify"]).status, Some(1));
+}
+
+#[test]
+fn nobody_answers() {
+    let program = Program::new().with_local_key();
+    let to = ["--workspace", "acme", "--user", "alice", "--url", "http://127.0.0.1:9"];
+    let hint = "is `campanile serve` running at http://127.0.0.1:9?";
+    let send = ["send", "--title", "t", "--message", "m"];
+    program.run(send.iter().chain(&to)).failed("cannot reach http://127.0.0.1:9", hint);
+    program.run(["listen"].iter().chain(&to)).failed("cannot reach http://127.0.0.1:9", hint);
+    let tls = ["listen", "--workspace", "a", "--user", "b", "--url", "https://example.org"];
+    program.run(tls).failed("speaks plain http only", "http://127.0.0.1:8700");
+}
+
+/// The quick start, as a new user types it.
+#[test]
+fn serve_listen_send() {
+    let program = Program::new().set("CAMPANILE_SERVER__LISTEN", "127.0.0.1:0");
+    let mut serve = Running(program.start(["serve"]));
+    let url = format!("http://{}", serve.address());
+    let mut welcome = String::new();
+    let mut lines = serve.stderr_lines();
+    while !welcome.contains("token=<that token>") {
+        welcome.push_str(&lines.next().expect("the welcome has an end"));
+    }
+    assert!(
+        welcome.contains(&format!(
+            "send --workspace demo --user alice --title Hello --message 'It works' --url {url}"
+        )),
+        "{welcome}"
+    );
+
+    let to = ["--workspace", "demo", "--user", "alice", "--url", &url];
+    let mut listen = Running(program.start(["listen"].iter().chain(&to)));
+    let mut news = listen.stderr_lines();
+    assert!(news.next().expect("a line").starts_with("connected to "));
+    // Connected is not yet accepted: a first notification says that it is.
+    let send =
+        |title: &str| program.run(["send", "--title", title, "--message", "It works"].iter().chain(&to));
+    let sent = send("Hello");
+    sent.succeeded();
+    let sent: Value = serde_json::from_str(&sent.stdout).expect("one line of JSON");
+    let mut arrived = BufReader::new(listen.0.stdout.take().expect("piped")).lines();
+    let first: Value = serde_json::from_str(&arrived.next().expect("a line").expect("text")).expect("JSON");
+    assert_eq!((&first["id"], &first["title"]), (&sent["id"], &"Hello".into()));
+
+    send(&"x".repeat(300)).failed("answered 422: title has at most 200 characters", "");
+    let foreign = Program::new().with_local_key();
+    foreign
+        .run(["send", "--title", "t", "--message", "m"].iter().chain(&to))
+        .failed("answered 401", "campanile token verify");
+    let refused = foreign.run(["listen"].iter().chain(&to));
+    assert!(
+        refused.status == Some(1) && refused.stderr.contains("closed with 4001 \"unauthorized\""),
+        "{refused:?}"
+    );
+}
+
+/// A child that does not outlive its test.
+struct Running(Child);
+
+impl Running {
+    /// The address in the log line that says so.
+    fn address(&mut self) -> String {
+        let stderr = self.0.stderr.as_mut().expect("standard error is piped");
+        let mut line = Vec::new();
+        loop {
+            let mut byte = [0];
+            stderr.read_exact(&mut byte).expect("the server says where it listens before it ends");
+            if byte[0] != b'\n' {
+                line.push(byte[0]);
+                continue;
+            }
+            let said: Value = serde_json::from_slice(&line).expect("log lines are JSON where nobody looks");
+            if said["message"] == "listening" {
+                return said["address"].as_str().expect("an address").to_owned();
+            }
+            line.clear();
+        }
+    }
+
+    fn stderr_lines(&mut self) -> impl Iterator<Item = String> + use<> {
+        let stderr = self.0.stderr.take().expect("standard error is piped");
+        BufReader::new(stderr).lines().map(|line| line.expect("text"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Gone already, if these fail.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
