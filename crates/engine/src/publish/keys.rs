@@ -13,7 +13,8 @@ use crate::EngineError;
 const CAPACITY: usize = 100_000;
 
 /// What was published under a key without being stored, for 24 hours or until about 100,000 younger ones
-/// came, whichever is first. Lost with the node, as what it remembers was.
+/// came, whichever is first. Lost with the node, as what it remembers was. The store remembers the keys of
+/// durable requests; the two do not know of each other.
 #[derive(Default)]
 pub struct RealtimeKeys(Mutex<Generations>);
 

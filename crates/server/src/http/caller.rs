@@ -33,13 +33,14 @@ impl FromRequestParts<Arc<Api>> for Member {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let identity = authenticate(api, &parts.headers)?;
-        let params = RawPathParams::from_request_parts(parts, api).await;
+        // Bytes that are no text lead nowhere.
+        let params = RawPathParams::from_request_parts(parts, api)
+            .await
+            .map_err(|_| Problem::new(&problem::ROUTE_NOT_FOUND))?;
         let workspace = params
-            .ok()
-            .and_then(|params| {
-                params.iter().find(|(name, _)| *name == "workspace").map(|(_, v)| Slug::new(v))
-            })
-            .and_then(Result::ok)
+            .iter()
+            .find(|(name, _)| *name == "workspace")
+            .and_then(|(_, text)| Slug::new(text).ok())
             .filter(|slug| opens(api, &identity, slug));
         match workspace {
             Some(workspace) => Ok(Self { identity, workspace }),

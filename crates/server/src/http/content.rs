@@ -28,12 +28,15 @@ pub struct Content<'a> {
     metadata: Option<&'a RawValue>,
     /// The name of what happened.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     event: Option<&'a str>,
     /// The product concerned.
     #[serde(rename = "productName", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     product_name: Option<&'a str>,
     /// When the product expires, as the producer wrote it.
     #[serde(rename = "expiryDate", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     expiry_date: Option<&'a str>,
 }
 

@@ -16,8 +16,16 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Bounds a request in time, turns a panic into an answer, and keeps every answer out of caches.
 pub async fn guard(request: Request, next: Next) -> Response {
-    let answer = AssertUnwindSafe(tokio::time::timeout(DEADLINE, next.run(request))).catch_unwind().await;
-    let mut response = match answer {
+    let mut response = answer_within(DEADLINE, next.run(request)).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+async fn answer_within(deadline: Duration, answer: impl Future<Output = Response>) -> Response {
+    // What a handler shares with others is behind locks that hold whole values: nothing torn is left.
+    match AssertUnwindSafe(tokio::time::timeout(deadline, answer)).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Problem::new(&problem::TIMED_OUT).retry_after(5).into_response(),
         Err(_) => {
@@ -25,11 +33,7 @@ pub async fn guard(request: Request, next: Next) -> Response {
             tracing::error!("a request handler panicked");
             Problem::new(&problem::INTERNAL).into_response()
         }
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+    }
 }
 
 /// Nothing stands at this path.
@@ -50,4 +54,18 @@ pub async fn upgrade_required() -> Response {
     response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_and_a_delay_are_answered() {
+        let late = answer_within(Duration::ZERO, std::future::pending()).await;
+        assert_eq!(late.status().as_u16(), 503);
+        assert!(late.headers().contains_key(header::RETRY_AFTER));
+        let fallen = answer_within(DEADLINE, async { panic!("a defect") }).await;
+        assert_eq!(fallen.status().as_u16(), 500);
+    }
 }

@@ -23,6 +23,7 @@ pub struct Health {
 #[utoipa::path(
     get,
     path = "/healthz",
+    operation_id = "live",
     tag = "operations",
     responses((status = 200, body = Health, description = "It lives")),
     security(()),
@@ -37,6 +38,7 @@ pub async fn live() -> Json<Health> {
 #[utoipa::path(
     get,
     path = "/readyz",
+    operation_id = "ready",
     tag = "operations",
     responses((status = 200, body = Health, description = "It is ready")),
     security(()),

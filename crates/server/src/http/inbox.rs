@@ -83,7 +83,7 @@ pub struct InboxPage<'a> {
     /// Newest first.
     items: Vec<InboxItem<'a>>,
     /// Give this as `before` for the next older page; `null`: there is nothing older.
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, required)]
     older: Option<Seq>,
     /// Give this as `after` for whatever is newer, now or later.
     #[schema(value_type = u64)]
@@ -96,7 +96,7 @@ pub struct InboxPage<'a> {
     #[schema(value_type = u64)]
     head: Seq,
     /// The lineage that places count in; `null`: nothing was ever stored here.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     epoch: Option<Epoch>,
     /// The revision of the user's read state.
     #[schema(value_type = u64)]
@@ -139,6 +139,7 @@ impl<'a> From<&'a Item> for InboxItem<'a> {
 #[utoipa::path(
     get,
     path = "/v1/workspaces/{workspace}/inbox",
+    operation_id = "list_inbox",
     tag = "inbox",
     params(("workspace" = String, Path, description = "The workspace's slug"), ListQuery),
     responses((status = 200, body = InboxPage, description = "The page")),
@@ -191,6 +192,7 @@ impl From<campanile_store::Marked> for Marked {
 #[utoipa::path(
     post,
     path = "/v1/workspaces/{workspace}/inbox/{id}/read",
+    operation_id = "mark_read",
     tag = "inbox",
     params(
         ("workspace" = String, Path, description = "The workspace's slug"),
@@ -215,6 +217,7 @@ pub async fn read(
 #[utoipa::path(
     post,
     path = "/v1/workspaces/{workspace}/inbox/{id}/unread",
+    operation_id = "mark_unread",
     tag = "inbox",
     params(
         ("workspace" = String, Path, description = "The workspace's slug"),
@@ -237,6 +240,7 @@ pub async fn unread(
 #[utoipa::path(
     post,
     path = "/v1/workspaces/{workspace}/inbox/{id}/archive",
+    operation_id = "archive",
     tag = "inbox",
     params(
         ("workspace" = String, Path, description = "The workspace's slug"),
@@ -268,6 +272,7 @@ pub struct UpTo {
 #[utoipa::path(
     post,
     path = "/v1/workspaces/{workspace}/inbox/read-all",
+    operation_id = "read_all",
     tag = "inbox",
     params(("workspace" = String, Path, description = "The workspace's slug")),
     request_body = Option<UpTo>,
@@ -289,6 +294,7 @@ pub async fn read_all(
 #[utoipa::path(
     post,
     path = "/v1/workspaces/{workspace}/inbox/seen",
+    operation_id = "seen",
     tag = "inbox",
     params(("workspace" = String, Path, description = "The workspace's slug")),
     request_body = Option<UpTo>,

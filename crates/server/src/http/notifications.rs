@@ -29,7 +29,7 @@ pub struct Published {
     #[schema(value_type = String, format = Uuid)]
     id: NotificationId,
     /// Its place in the workspace's log; `null`: it is in no log.
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, required)]
     seq: Option<Seq>,
     /// When the server took it.
     #[schema(value_type = String, format = DateTime)]
@@ -65,6 +65,7 @@ pub enum PublishAnswer {
 #[utoipa::path(
     post,
     path = "/v1/workspaces/{workspace}/notifications",
+    operation_id = "publish",
     tag = "notifications",
     params(
         ("workspace" = String, Path, description = "The workspace's slug"),
@@ -164,6 +165,7 @@ pub enum To<'a> {
 #[utoipa::path(
     get,
     path = "/v1/workspaces/{workspace}/notifications/{id}",
+    operation_id = "read_notification",
     tag = "notifications",
     params(
         ("workspace" = String, Path, description = "The workspace's slug"),

@@ -187,9 +187,11 @@ pub struct ProblemBody<'a> {
     detail: &'a str,
     /// The entry of a batch, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     index: Option<usize>,
     /// The member or header concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     field: Option<&'static str>,
 }
 

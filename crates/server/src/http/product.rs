@@ -104,6 +104,7 @@ struct ItemSchema {
 #[utoipa::path(
     get,
     path = "/api/notification/list",
+    operation_id = "list_product",
     tag = "product",
     responses(
         (status = 200, body = ListSchema, description = "The list"),
@@ -131,6 +132,7 @@ pub struct Done {
 #[utoipa::path(
     post,
     path = "/api/notification/mark-read/{id}",
+    operation_id = "mark_read_product",
     tag = "product",
     params(("id" = String, Path, description = "The notification's id")),
     responses(

@@ -34,7 +34,7 @@ pub struct Subscribers {
     #[schema(value_type = Vec<String>)]
     users: Vec<UserId>,
     /// Give this as `after` for the next page; `null`: there is none.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     next: Option<UserId>,
 }
 
@@ -59,6 +59,7 @@ pub struct Changed {
 #[utoipa::path(
     get,
     path = "/v1/workspaces/{workspace}/topics/{topic}/subscribers",
+    operation_id = "list_subscribers",
     tag = "topics",
     params(
         ("workspace" = String, Path, description = "The workspace's slug"),
@@ -89,6 +90,7 @@ pub async fn list(
 #[utoipa::path(
     post,
     path = "/v1/workspaces/{workspace}/topics/{topic}/subscribers",
+    operation_id = "subscribe",
     tag = "topics",
     params(
         ("workspace" = String, Path, description = "The workspace's slug"),
@@ -115,6 +117,7 @@ pub async fn subscribe(
 #[utoipa::path(
     delete,
     path = "/v1/workspaces/{workspace}/topics/{topic}/subscribers",
+    operation_id = "unsubscribe",
     tag = "topics",
     params(
         ("workspace" = String, Path, description = "The workspace's slug"),
@@ -140,6 +143,7 @@ pub async fn unsubscribe(
 #[utoipa::path(
     delete,
     path = "/v1/workspaces/{workspace}/topics/{topic}/subscribers/{user}",
+    operation_id = "unsubscribe_one",
     tag = "topics",
     params(
         ("workspace" = String, Path, description = "The workspace's slug"),
