@@ -1,8 +1,11 @@
 //! The server from outside, a file for each part of its surface.
+#![allow(clippy::unwrap_used, reason = "a test's failure is its panic")]
 
 mod api;
 mod cli;
 mod config;
+mod crash;
+mod handover;
 mod http_edge;
 mod http_inbox;
 mod http_notifications;
@@ -10,5 +13,4 @@ mod http_product;
 mod http_topics;
 mod openapi;
 mod program;
-mod handover;
 mod smoke;
