@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -24,13 +25,14 @@ pub struct Serve {
 impl Serve {
     /// Prepares what the assembly needs, and hands over to it.
     pub fn run(self, environment: &Environment, program: &str) -> Result<(), Failure> {
-        let Setup { config, data } = self.setup;
-        let config = Config::load(&Flags { config, data, listen: self.listen }, environment)?;
+        let Setup { config: file, data } = self.setup;
+        let file = file.or_else(|| environment.config_file().map(PathBuf::from));
+        let config = Config::load(&Flags { config: file.clone(), data, listen: self.listen }, environment)?;
         let is_terminal = std::io::stderr().is_terminal();
         logging::start(&config.log, Terminal { is_terminal, no_color: environment.no_color })?;
 
         let fresh = data_directory::prepare(&config)?;
-        let welcome = fresh.then(|| Welcome::new(program, &config));
+        let welcome = fresh.then(|| Welcome::new(program, file.as_deref(), &config));
         let on_listening = move |listen: SocketAddr| {
             if let Some(welcome) = welcome {
                 eprintln!("{}", welcome.text(listen));

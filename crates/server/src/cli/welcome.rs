@@ -1,7 +1,8 @@
 //! What the first start on an empty data directory says: how to try it.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::endpoint::reachable;
 use crate::config::{Config, Server};
@@ -10,48 +11,53 @@ use crate::config::{Config, Server};
 #[derive(Debug, Clone)]
 pub struct Welcome {
     program: String,
-    data: PathBuf,
+    /// Options that every command needs to find the same key.
+    setup: String,
+    needs_secret: bool,
 }
 
 impl Welcome {
-    /// For a server that was started as `program`.
-    pub fn new(program: &str, config: &Config) -> Self {
-        Self { program: program.to_owned(), data: config.server.data.clone() }
+    /// For a server that was started as `program`, with `file` if there is a configuration file.
+    pub fn new(program: &str, file: Option<&Path>, config: &Config) -> Self {
+        let mut setup = String::new();
+        let mut option = |name: &str, path: &Path| {
+            // Writing to a String can't fail.
+            let _ = write!(setup, " --{name} {}", quoted(&path.to_string_lossy()));
+        };
+        if let Some(file) = file {
+            option("config", file);
+        }
+        if config.server.data != Server::default().data {
+            option("data", &config.server.data);
+        }
+        Self { program: quoted(program), setup, needs_secret: config.auth.secret.is_some() }
     }
 
-    /// The text, for a server that listens on `listen`: three commands that work as they stand in another
-    /// terminal in the same directory.
+    /// The text, for a server that listens on `listen`: commands that work as they stand in another terminal
+    /// in the same directory.
     pub fn text(&self, listen: SocketAddr) -> String {
-        let default = Server::default();
-        let data = if self.data == default.data { String::new() } else { self.data_flag() };
-        let url = if listen == default.listen {
-            String::new()
-        } else {
-            format!(" --url http://{}", reachable(listen))
-        };
-        let program = quoted(&self.program);
+        let Self { program, setup, needs_secret } = self;
         let at = reachable(listen);
+        let url =
+            if listen == Server::default().listen { String::new() } else { format!(" --url http://{at}") };
+        let secret = if *needs_secret { " (with the same CAMPANILE_SECRET)" } else { "" };
         format!(
             "\
-Campanile is new here. To try it, receive in a second terminal:
+Campanile is new here. To try it, receive in a second terminal{secret}:
 
-  {program} listen --workspace demo --user alice{data}{url}
+  {program} listen --workspace demo --user alice{setup}{url}
 
 and publish from a third:
 
-  {program} send --workspace demo --user alice --title Hello --message 'It works'{data}{url}
+  {program} send --workspace demo --user alice --title Hello --message 'It works'{setup}{url}
 
 A token for a client of your own:
 
-  {program} token --workspace demo --user alice{data}
+  {program} token --workspace demo --user alice{setup}
 
 which connects to ws://{at}/?workspaceSlug=demo&token=<that token>
 "
         )
-    }
-
-    fn data_flag(&self) -> String {
-        format!(" --data {}", quoted(&self.data.to_string_lossy()))
     }
 }
 
@@ -68,22 +74,27 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
 
-    fn text(program: &str, data: &str, listen: &str) -> String {
-        Welcome { program: program.into(), data: data.into() }.text(listen.parse().unwrap())
+    fn text(program: &str, file: Option<&str>, data: Option<&str>, listen: &str) -> String {
+        let mut config = Config::default();
+        if let Some(data) = data {
+            config.server.data = data.into();
+        }
+        Welcome::new(program, file.map(Path::new), &config).text(listen.parse().unwrap())
     }
 
     #[test]
     fn as_short_as_it_can_be() {
-        let text = text("campanile", "./campanile-data", "127.0.0.1:8700");
+        let text = text("campanile", None, None, "127.0.0.1:8700");
         assert!(text.contains("\n  campanile listen --workspace demo --user alice\n"), "{text}");
         assert!(!text.contains("--url") && !text.contains("--data"), "{text}");
     }
 
     #[test]
     fn as_long_as_it_must_be() {
-        let text = text("target/debug/campanile", "/srv/my data", "0.0.0.0:80");
-        assert!(text.contains("target/debug/campanile send"), "{text}");
-        assert!(text.contains(" --data '/srv/my data' --url http://127.0.0.1:80\n"), "{text}");
+        let text = text("target/debug/campanile", Some("c.toml"), Some("/srv/my data"), "0.0.0.0:80");
+        assert!(text.contains("  target/debug/campanile send"), "{text}");
+        let options = " --config c.toml --data '/srv/my data' --url http://127.0.0.1:80\n";
+        assert!(text.contains(options), "{text}");
         assert!(text.contains("ws://127.0.0.1:80/?"), "{text}");
     }
 }
