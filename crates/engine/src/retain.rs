@@ -49,7 +49,45 @@ fn retention(config: &Config) -> Retention {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use campanile_model::{Audience, Level, Notification, NotificationId, Slug};
+    use campanile_store::{Epochs, MemoryStore, Write};
+
     use super::*;
+
+    fn notification(n: usize, at: Timestamp) -> Arc<Notification> {
+        Arc::new(Notification {
+            id: NotificationId::parse(&format!("00000000-0000-7000-8000-{n:012}")).unwrap(),
+            audience: Audience::Workspace,
+            except: vec![],
+            title: "T".into(),
+            message: String::new(),
+            kind: "info".into(),
+            level: Level::Info,
+            timestamp: at,
+            metadata: None,
+            event: None,
+            product_name: None,
+            expiry_date: None,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_round_takes_as_many_steps_as_it_needs_in_every_workspace() {
+        let store = MemoryStore::new(Epochs::seeded(1));
+        let at = Timestamp::from_millis(0);
+        for (w, slug) in ["a", "b"].into_iter().enumerate() {
+            let notifications = (0..STEP + 10).map(|n| notification(n + w * 10 * STEP, at)).collect();
+            let write = Write::Publish { notifications, idempotency: None };
+            store.append(&Slug::new(slug).unwrap(), write, at).await.unwrap();
+        }
+        let config = Config { retention_days: 1, retention_entries: 4, ..Config::default() };
+        assert_eq!(retain_once(&store, &config, at).await.unwrap(), 2 * (STEP + 6));
+        let tomorrow = Timestamp::from_millis(DAY_MS + 1);
+        assert_eq!(retain_once(&store, &config, tomorrow).await.unwrap(), 8);
+        assert_eq!(retain_once(&store, &config, tomorrow).await.unwrap(), 0);
+    }
 
     #[test]
     fn zero_means_for_ever() {

@@ -1,8 +1,8 @@
 //! The HTTP API, a file for each noun of the routes.
 //!
-//! A request passes [`edge`] (deadline, panics, caching), is let in by [`caller`] (token, workspace, scope)
-//! and read by [`params`], [`body`] and [`batch`]; [`notifications`], [`inbox`], [`topics`], [`product`]
-//! and [`health`] are the handlers; what goes wrong is a [`problem`], by way of [`failure`].
+//! A request passes [`edge`] (deadline, panics, caching), is let in by `caller` (token, workspace, scope)
+//! and read by `params`, `body` and `batch`; [`notifications`], [`inbox`], [`topics`], [`product`]
+//! and [`health`] are the handlers; what goes wrong is a [`problem`], by way of `failure`.
 
 mod batch;
 mod body;
