@@ -31,9 +31,7 @@ impl From<EngineError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::KeyReused => {
-                Self::new(&problem::IDEMPOTENCY_KEY_REUSED).field("Idempotency-Key").detail(error.to_string())
-            }
+            StoreError::KeyReused => Self::new(&problem::IDEMPOTENCY_KEY_REUSED).field("Idempotency-Key"),
             StoreError::Limit { .. } => Self::new(&problem::LIMIT_EXCEEDED).detail(error.to_string()),
             StoreError::NotFound => Self::new(&problem::NOT_FOUND),
             StoreError::Busy { .. } => Self::new(&problem::OVERLOADED).retry_after(1),

@@ -122,9 +122,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A failure of the registry, with its title for a detail.
+    /// A failure of the registry, with its help for a detail.
     pub fn new(code: &'static Code) -> Self {
-        Self { code, detail: code.title.into(), index: None, field: None, retry_after: None, challenge: None }
+        Self { code, detail: code.help.into(), index: None, field: None, retry_after: None, challenge: None }
     }
 
     /// Says what exactly is wrong. Holds nothing that a log may not see.
@@ -270,9 +270,6 @@ mod tests {
 
     #[test]
     fn whoever_may_come_back_is_told_when() {
-        for code in ALL.iter().filter(|code| code.status == StatusCode::SERVICE_UNAVAILABLE) {
-            assert!(code.help.ends_with('.'), "{}", code.name);
-        }
         let response = Problem::new(&OVERLOADED).retry_after(1).into_response();
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
     }
