@@ -74,7 +74,44 @@ registry! {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    /// The registry as a table of the protocol's document.
+    fn table() -> String {
+        let rows = ALL.iter().map(|close| {
+            let reason = match close.reason {
+                "" => "(none)".to_owned(),
+                reason => format!("`{reason}`"),
+            };
+            let Close { name, code, come_back, .. } = close;
+            format!("| {code} | {reason} | `{name}` | {} |\n", come_back.as_str())
+        });
+        let head = "| code | reason | name | come back? |\n|---|---|---|---|\n";
+        head.to_owned() + &rows.collect::<String>()
+    }
+
+    /// `UPDATE_DOCS=1 cargo test -p campanile-wire close` writes the table anew.
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "the one switch of this test")]
+    fn docs_list_every_close() {
+        const BEGIN: &str = "<!-- close-codes -->\n";
+        const END: &str = "<!-- /close-codes -->";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/protocol.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = text.split_once(BEGIN).unwrap();
+        let (committed, after) = rest.split_once(END).unwrap();
+        let made = table();
+        if std::env::var("UPDATE_DOCS").is_ok() {
+            std::fs::write(&path, format!("{before}{BEGIN}{made}{END}{after}")).unwrap();
+        } else {
+            assert!(
+                committed == made,
+                "docs/protocol.md is not what the registry says: UPDATE_DOCS=1 writes it"
+            );
+        }
+    }
 
     #[test]
     fn registry_is_sendable() {
