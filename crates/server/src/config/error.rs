@@ -56,7 +56,7 @@ pub enum ConfigError {
         known: Vec<String>,
     },
     /// An option's value is not one it can have.
-    #[error("{}{key}{}: {problem}", origin.as_ref().map_or(String::new(), |o| format!("{o}: ")), got.as_ref().map_or(String::new(), |g| format!(" = {g}")))]
+    #[error("{}", invalid(key, got.as_deref(), problem, origin.as_ref()))]
     Invalid {
         /// The option, with its section.
         key: String,
@@ -162,4 +162,11 @@ impl ConfigError {
             Self::NotUnicode(_) | Self::Auth(_) => return None,
         })
     }
+}
+
+/// Where, what, and what instead: `campanile.toml: store.readers = 0: must be 1 to 64`.
+fn invalid(key: &str, got: Option<&str>, problem: &str, origin: Option<&Origin>) -> String {
+    let origin = origin.map(|origin| format!("{origin}: ")).unwrap_or_default();
+    let got = got.map(|got| format!(" = {got}")).unwrap_or_default();
+    format!("{origin}{key}{got}: {problem}")
 }

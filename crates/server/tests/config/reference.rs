@@ -1,4 +1,4 @@
-//! docs/configuration.md is made from the default file. `UPDATE_DOCS=1 cargo test` writes it anew.
+//! docs/configuration.md is made from the default file. `make docs` writes it anew.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -9,7 +9,7 @@ const HEAD: &str = "\
 # Configuration
 
 <!-- Made from crates/server/config.default.toml by crates/server/tests/config/reference.rs; edit that file
-     and run `UPDATE_DOCS=1 cargo test -p campanile-server --test main config::reference`. -->
+     and run `make docs`. -->
 
 Campanile runs without any. What differs from the defaults comes from, the later winning:
 
@@ -51,14 +51,14 @@ the local key.
 ";
 
 #[test]
-fn the_documentation_is_up_to_date() {
+fn docs_are_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
     let made = reference();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &made).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == made, "docs/configuration.md is behind; UPDATE_DOCS=1 writes it anew");
+    assert!(committed == made, "docs/configuration.md is behind; `make docs` writes it anew");
 }
 
 fn reference() -> String {
