@@ -32,6 +32,7 @@ client-tests: ## The real server with Node, Python and a browser
 
 fmt: ## Format everything
 	cargo fmt --all
+	cd tests/clients && node_modules/.bin/biome check --write . && $(HOME)/.cache/campanile/venv/bin/ruff format .
 
 docs: ## Write the generated documents again
 	UPDATE_DOCS=1 cargo test --package campanile-server --test main docs

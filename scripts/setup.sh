@@ -1,33 +1,43 @@
 #!/usr/bin/env bash
-# Installs what the tests need and the machine lacks. Needs apt-get, npm and pip; root or sudo for packages.
+# Installs what the tests need and the machine lacks; quick where all is there. Expects Rust (rustup) and, for
+# Debian packages, root or sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 missing=()
-command -v chromium >/dev/null || missing+=(chromium)
-command -v sqlite3 >/dev/null || missing+=(sqlite3)
-command -v cmake >/dev/null || true
+command -v cc >/dev/null || missing+=(build-essential)
+command -v "${CHROMIUM:-/usr/bin/chromium}" >/dev/null || missing+=(chromium)
+{ command -v node && command -v npm; } >/dev/null || missing+=(nodejs npm)
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 if ((${#missing[@]})); then
-  sudo=""
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  $sudo apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  as_root=()
+  [ "$(id -u)" = 0 ] || as_root=(sudo)
+  echo "installing ${missing[*]}" >&2
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 11) ? 0 : 1)'; then
+  echo "the client tests need Node.js 20.11 or newer, not $(node --version)" >&2
+  exit 1
 fi
 
-if ! [ -d tests/clients/node_modules ] || [ tests/clients/package-lock.json -nt tests/clients/node_modules/.package-lock.json ]; then
+# Both are marked by a copy of what they were installed from, written last: a broken install is done again.
+modules=tests/clients/node_modules
+if ! cmp -s tests/clients/package-lock.json "$modules/.installed"; then
   (cd tests/clients && npm ci --no-audit --no-fund --silent)
+  cp tests/clients/package-lock.json "$modules/.installed"
 fi
 
 venv="$HOME/.cache/campanile/venv"
-stamp="$venv/.requirements"
-if ! cmp -s tests/clients/requirements.txt "$stamp" 2>/dev/null; then
-  python3 -m venv "$venv"
+if ! "$venv/bin/python" -c '' 2>/dev/null || ! cmp -s tests/clients/requirements.txt "$venv/.installed"; then
+  python3 -m venv --clear "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
-  cp tests/clients/requirements.txt "$stamp"
+  cp tests/clients/requirements.txt "$venv/.installed"
 fi
 
-if ! command -v cargo-deny >/dev/null && [ "${CAMPANILE_SKIP_DENY:-}" = "" ]; then
+if ! command -v cargo-deny >/dev/null && [ -z "${CAMPANILE_SKIP_DENY:-}" ]; then
   # Built once and kept; a machine without the registry goes on without it.
-  CARGO_TARGET_DIR="$HOME/.cache/campanile/target-tools" cargo install --quiet --locked cargo-deny || \
+  CARGO_TARGET_DIR="$HOME/.cache/campanile/target-tools" cargo install --quiet --locked cargo-deny ||
     echo "cargo-deny can't be installed here: licences and bans are not checked" >&2
 fi

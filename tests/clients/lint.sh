@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Formatting, lints and types of the client tests.
+set -euo pipefail
+cd "$(dirname "$0")"
+venv="$HOME/.cache/campanile/venv"
+
+node_modules/.bin/biome ci --error-on-warnings .
+node_modules/.bin/tsc
+"$venv/bin/ruff" check .
+"$venv/bin/ruff" format --check .
+"$venv/bin/mypy"

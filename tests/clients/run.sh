@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Real clients against the real server: Node's ws, Python's websockets, and pages in Chromium. All three at once:
+# most of their time is waiting, up to three minutes. The binary is $CAMPANILE_BIN, or cargo's debug build.
+set -uo pipefail
+cd "$(dirname "$0")"
+logs="$(mktemp -d)"
+trap 'rm -rf "$logs"' EXIT
+if [ -n "${CAMPANILE_BIN:-}" ]; then
+  CAMPANILE_BIN="$(realpath "$CAMPANILE_BIN")"
+  export CAMPANILE_BIN
+fi
+
+# All files at once: the runner's own measure is the cores, which are idle here.
+node_test=(node --test --test-concurrency=16 --test-timeout=240000 --test-reporter=spec)
+declare -A command=(
+  [node]="${node_test[*]} node/*.test.mjs"
+  [browser]="${node_test[*]} browser/*.test.mjs"
+  [python]="$HOME/.cache/campanile/venv/bin/pytest"
+)
+declare -A pid
+for runner in node browser python; do
+  (
+    start=$SECONDS
+    # Unquoted: a list of words and patterns.
+    ${command[$runner]} >"$logs/$runner" 2>&1
+    status=$?
+    echo "$((SECONDS - start))" >"$logs/$runner.seconds"
+    exit "$status"
+  ) &
+  pid[$runner]=$!
+done
+
+declare -A status
+failed=0
+for runner in python browser node; do
+  wait "${pid[$runner]}"
+  status[$runner]=$?
+  cat "$logs/$runner"
+done
+for runner in node browser python; do
+  verdict=passed
+  if [ "${status[$runner]}" != 0 ]; then
+    verdict=FAILED
+    failed=1
+  fi
+  echo "clients/$runner: $verdict in $(cat "$logs/$runner.seconds") s"
+done
+exit "$failed"
