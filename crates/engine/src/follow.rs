@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use campanile_model::{Epoch, Seq, Slug};
-use campanile_store::{Commit, Store};
+use campanile_store::{Commit, Store, StoreError};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -95,15 +95,21 @@ impl<D: Deliver> Follower<D> {
 
     /// Emits `[next, up_to]` from the log. Entries that retention took meanwhile are gone for everybody.
     async fn repair(&mut self, workspace: &Slug, epoch: Epoch, mut next: Seq, up_to: Seq) -> ControlFlow<()> {
-        let mut pause = MIN_RETRY;
+        let (mut pause, mut page) = (MIN_RETRY, PAGE);
         while next <= up_to {
-            match self.store.entries(workspace, Seq(next.0 - 1), up_to, PAGE).await {
+            match self.store.entries(workspace, Seq(next.0 - 1), up_to, page).await {
                 Ok(entries) => {
                     let Some(last) = entries.last().map(|e| e.seq) else { break };
-                    let page = Commit { workspace: workspace.clone(), epoch, entries };
+                    let commit = Commit { workspace: workspace.clone(), epoch, entries };
                     next = last.next();
                     self.next.insert(workspace.clone(), (epoch, next));
-                    self.shard.deliver(Arc::new(page)).await?;
+                    self.shard.deliver(Arc::new(commit)).await?;
+                }
+                // One at a time up to the damaged entry, then past it: the others are not its hostages.
+                Err(StoreError::Corrupt { seq, .. }) if seq > next && page > 1 => page = 1,
+                Err(StoreError::Corrupt { seq, .. }) => {
+                    tracing::error!(%workspace, %seq, "a damaged entry can't be delivered to anybody");
+                    (next, page) = (seq.max(next).next(), PAGE);
                 }
                 Err(error) => {
                     tracing::warn!(%workspace, %error, "the log can't be read for delivery; trying again");

@@ -26,12 +26,12 @@ pub use workspaces::Workspaces;
 
 /// The sockets of this node, as far as a use case needs them.
 pub trait Live: Send + Sync + 'static {
-    /// Hands a notification that is not in any log to whoever is connected. First in, first out per
-    /// workspace; unordered against durable entries.
+    /// Hands notifications that are in no log to whoever is connected, all of them or none. First in, first
+    /// out per workspace; unordered against durable entries.
     ///
     /// # Errors
-    /// [`EngineError::Overloaded`] if a shard's queue is full: nobody of that shard got it.
-    fn emit(&self, workspace: &Slug, notification: Arc<Notification>) -> Result<(), EngineError>;
+    /// [`EngineError::Overloaded`] if a shard's queue is full: nobody got any of them.
+    fn emit(&self, workspace: &Slug, notifications: &[Arc<Notification>]) -> Result<(), EngineError>;
 }
 
 /// Makes the public id of a notification taken at an instant: a UUIDv7 with random tail.

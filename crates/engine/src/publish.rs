@@ -171,10 +171,7 @@ fn emit(
     workspace: &Slug,
     notifications: Vec<Arc<Notification>>,
 ) -> Result<Outcome, EngineError> {
-    let mut taken = Vec::with_capacity(notifications.len());
-    for notification in notifications {
-        taken.push(Taken { id: notification.id, seq: None, timestamp: notification.timestamp });
-        engine.live.emit(workspace, notification)?;
-    }
+    engine.live.emit(workspace, &notifications)?;
+    let taken = notifications.iter().map(|n| Taken { id: n.id, seq: None, timestamp: n.timestamp }).collect();
     Ok(Outcome { taken, replayed: false })
 }

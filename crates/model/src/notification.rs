@@ -66,7 +66,7 @@ pub struct Notification {
     /// When the server took it.
     pub timestamp: Timestamp,
     /// The producer's own JSON, passed through to the letter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Box<RawValue>>,
     /// What happened, for clients that switch on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,6 +77,11 @@ pub struct Notification {
     /// When the product expires, as the producer wrote it (product surface).
     #[serde(default, rename = "expiryDate", skip_serializing_if = "Option::is_none")]
     pub expiry_date: Option<String>,
+}
+
+/// A member that is there is a value, `null` included: only its absence is none.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(deserializer).map(Some)
 }
 
 impl PartialEq for Notification {

@@ -17,8 +17,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::Api;
 use crate::socket::{
-    Asked, Door, DoorConfig, DoorStop, Gauge, Judge, Plain, REQUESTS, Shard, ShardConfig, ShardHandle, Shards,
-    answer_requests, listen, raise_descriptors, serve_plain,
+    Asked, Door, DoorConfig, DoorStop, Gauge, Handshakes, Judge, Plain, REQUESTS, Shard, ShardConfig,
+    ShardHandle, Shards, answer_requests, listen, raise_descriptors, serve_plain,
 };
 
 /// Connections closed per second when the server ends, so that those who come back don't all come at once…
@@ -100,15 +100,16 @@ pub async fn start(config: &Config, clock: Clock, store: Arc<dyn Store>) -> anyh
     let (stop, stopping) = watch::channel(false);
     let header_timeout = config.connection.handshake_timeout;
     let router = crate::routes::router(api);
-    let plain = tokio::spawn(serve_plain(plain_out, router, header_timeout, stopping));
-
     let judge = Judge {
         verifier,
         engine: Arc::clone(&engine),
         product_workspace: config.surfaces.product.workspace.clone(),
         leeway_ms: i64::try_from(auth.leeway_secs).unwrap_or(0) * 1000,
     };
-    let door = start_door(config, listener, judge, &shards, plain_in, &gauge, &clock, &mut threads)?;
+    let handshakes = Arc::new(Handshakes::new(judge, shards.clone(), clock.clone()));
+    let serving = serve_plain(plain_out, router, Arc::clone(&handshakes), header_timeout, stopping);
+    let plain = tokio::spawn(serving);
+    let door = start_door(config, listener, handshakes, plain_in, &gauge, &clock, &mut threads)?;
     {
         let (door, shards) = (door.clone(), shards.clone());
         clock.on_step(move || {
@@ -177,12 +178,10 @@ fn start_shards(
         .collect()
 }
 
-#[allow(clippy::too_many_arguments, reason = "called once, where all parts are at hand")]
 fn start_door(
     config: &Config,
     listener: TcpListener,
-    judge: Judge,
-    shards: &Shards,
+    handshakes: Arc<Handshakes>,
     plain: mpsc::Sender<Plain>,
     gauge: &Gauge,
     clock: &Clock,
@@ -198,11 +197,9 @@ fn start_door(
         max_connections,
         "open descriptors are raised as far as the system allows"
     );
-    let door_config =
-        DoorConfig { max_connections, handshake_timeout: config.connection.handshake_timeout };
-    let (door, stop) =
-        Door::new(listener, door_config, judge, shards.clone(), plain, gauge.clone(), clock.clone())
-            .context("the door can't be made")?;
+    let door_config = DoorConfig { max_connections, handshake_timeout: config.connection.handshake_timeout };
+    let (door, stop) = Door::new(listener, door_config, handshakes, plain, gauge.clone(), clock.clone())
+        .context("the door can't be made")?;
     let builder = std::thread::Builder::new().name("door".into());
     threads.push(builder.spawn(move || door.run()).context("the door can't be started")?);
     Ok(stop)

@@ -159,13 +159,13 @@ pub struct Sockets {
 }
 
 impl Live for Sockets {
-    fn emit(&self, workspace: &Slug, notification: Arc<Notification>) -> Result<(), EngineError> {
+    fn emit(&self, workspace: &Slug, notifications: &[Arc<Notification>]) -> Result<(), EngineError> {
         let mut told = self.told.lock().unwrap();
         let room = self.room.load(Ordering::Relaxed);
-        if room > 0 && told.len() as u64 >= room {
+        if room > 0 && (told.len() + notifications.len()) as u64 > room {
             return Err(EngineError::Overloaded);
         }
-        told.push((workspace.clone(), notification));
+        told.extend(notifications.iter().map(|notification| (workspace.clone(), Arc::clone(notification))));
         Ok(())
     }
 }

@@ -3,12 +3,10 @@
 //! `CAMPANILE_CRASH_ROUNDS` sets how often (default 50).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use campanile_testkit::{Answer, SECRET, Token};
 use serde_json::{Value, json};
@@ -16,43 +14,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
+use crate::process::Process;
 use crate::program::Program;
 
 /// Publishers at work when the server is killed.
 const PUBLISHERS: u64 = 8;
-/// The longest a start may take, recovery included.
-const START: Duration = Duration::from_secs(2);
-
-/// A server process, and when it listened.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Process {
-    fn start(program: &Program) -> Self {
-        let started = Instant::now();
-        let mut child = program.start(["serve", "--listen", "127.0.0.1:0", "--data", "data"]);
-        let stderr = child.stderr.take().expect("standard error is piped");
-        let mut lines = BufReader::new(stderr).lines();
-        let address = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, rest) = line.split_once("\"address\":\"")?;
-                rest.split_once('"')?.0.parse().ok()
-            })
-            .expect("the server says where it listens");
-        assert!(started.elapsed() < START, "the start took {:?}", started.elapsed());
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Self { child, address }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().expect("the process is killed");
-        self.child.wait().expect("the process is gone");
-    }
-}
 
 /// One request on a connection of its own; `None` if the server died under it.
 async fn try_post(to: SocketAddr, path: &str, token: &str, key: &str, body: &str) -> Option<Answer> {
@@ -138,7 +104,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let next = Arc::new(AtomicU64::new(1));
     for round in 0..rounds {
-        let server = Process::start(&program);
+        let mut server = Process::start(&program);
         // Whatever had no answer is asked again under its key: done or not, it is done once.
         let unanswered: Vec<u64> = ledger.lock().await.unanswered.iter().copied().collect();
         for message in unanswered {
@@ -165,7 +131,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
             publisher.await.expect("a publisher ends");
         }
     }
-    let server = Process::start(&program);
+    let mut server = Process::start(&program);
     let unanswered: Vec<u64> = ledger.lock().await.unanswered.iter().copied().collect();
     for message in unanswered {
         assert!(publish(server.address, &publisher, message, &ledger).await, "message {message}");

@@ -66,7 +66,7 @@ pub struct Session {
     expires_at: Timestamp,
     /// The last entry that was sent, or that the hand-over ended at.
     position: Seq,
-    /// Last frame of the client but a pong, or last notification written.
+    /// Last frame of the client but a pong to our ping, or last notification written.
     active: Tick,
     /// Last byte of the client.
     heard: Tick,
@@ -76,7 +76,8 @@ pub struct Session {
     /// Since when a message is unfinished, or our close unanswered.
     unfinished: Option<Tick>,
     phase: Phase,
-    evicted: bool,
+    /// Our last ping has no pong yet.
+    awaits_pong: bool,
 }
 
 impl Session {
@@ -93,7 +94,7 @@ impl Session {
             stalled: None,
             unfinished: None,
             phase: Phase::CatchingUp,
-            evicted: false,
+            awaits_pong: false,
         }
     }
 
@@ -115,11 +116,6 @@ impl Session {
     /// Whether it is still reading the log.
     pub fn is_catching_up(&self) -> bool {
         self.phase == Phase::CatchingUp
-    }
-
-    /// Whether a newer connection took its place.
-    pub fn was_evicted(&self) -> bool {
-        self.evicted
     }
 
     /// When the client was last heard.
@@ -149,7 +145,8 @@ impl Session {
         if self.phase == Phase::Closing {
             return Reaction::Nothing;
         }
-        if !matches!(event, Event::Pong(_)) {
+        let answers_us = matches!(event, Event::Pong(_)) && std::mem::take(&mut self.awaits_pong);
+        if !answers_us {
             self.active = now;
         }
         match event {
@@ -219,12 +216,12 @@ impl Session {
     /// A ping was sent outside the rhythm.
     pub fn handle_pinged(&mut self, now: Tick) {
         self.pinged = now;
+        self.awaits_pong = true;
     }
 
-    /// Our close was sent. `evicted`: a newer connection took the place.
-    pub fn handle_closing(&mut self, evicted: bool, now: Tick) {
+    /// Our close was sent.
+    pub fn handle_closing(&mut self, now: Tick) {
         self.phase = Phase::Closing;
-        self.evicted = evicted;
         self.unfinished = Some(now);
     }
 
@@ -251,7 +248,7 @@ impl Session {
             return Due::Close(self.surface.refusals.idle);
         }
         if timing.keepalive.is_some_and(|keepalive| past(self.pinged, keepalive)) {
-            self.pinged = now;
+            self.handle_pinged(now);
             return Due::Ping;
         }
         Due::Nothing

@@ -16,6 +16,9 @@ use crate::client::{Client, WAIT};
 use crate::http::{Answer, request};
 use crate::token::{SECRET, Token};
 
+/// Wraps a store, to pause or spoil its answers.
+pub type Wrap = fn(Arc<dyn Store>) -> Arc<dyn Store>;
+
 /// How a test's server differs from the default one.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -24,7 +27,7 @@ pub struct Options {
     /// The memory store in place of SQLite.
     pub memory: bool,
     /// What the store is wrapped in, to pause or spoil its answers.
-    pub wrap: Option<fn(Arc<dyn Store>) -> Arc<dyn Store>>,
+    pub wrap: Option<Wrap>,
 }
 
 /// The real server, in this process.
@@ -90,10 +93,16 @@ impl TestServer {
         }
     }
 
+    /// Starts it again on the same address and data, after [`stop`](Self::stop).
+    pub async fn start_again(&mut self) {
+        assert!(self.running.is_none(), "it was stopped");
+        self.boot().await;
+    }
+
     /// Ends it and starts it again on the same address and data.
     pub async fn restart(&mut self) {
         self.stop().await;
-        self.boot().await;
+        self.start_again().await;
     }
 
     /// The running parts.

@@ -44,6 +44,11 @@ registry! {
     INVALID_QUERY = "invalid_query", BAD_REQUEST, "The query string is not understood",
         "`detail` names the parameter. Unknown and repeated parameters are refused, so that a misspelt filter \
          is never ignored.";
+    BAD_REQUEST = "bad_request", BAD_REQUEST, "This is not an HTTP request",
+        "The request head can't be parsed as HTTP/1.1. The connection is closed.";
+    BAD_HANDSHAKE = "bad_handshake", BAD_REQUEST, "The WebSocket handshake is malformed",
+        "RFC 6455 §4.1 lists what it must hold: HTTP/1.1, `Connection: Upgrade`, one `Sec-WebSocket-Key` of 16 \
+         bytes in base64, `Sec-WebSocket-Version: 13`, no body.";
     TOKEN_MISSING = "token_missing", UNAUTHORIZED, "A token is required",
         "Send `Authorization: Bearer <JWT>`, once. A token in the query string is for sockets only.";
     TOKEN_INVALID = "token_invalid", UNAUTHORIZED, "The token is not accepted",
@@ -63,13 +68,20 @@ registry! {
          answer alike.";
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "This path does not take that method",
         "The `Allow` header lists those it takes.";
+    HANDSHAKE_TIMEOUT = "handshake_timeout", REQUEST_TIMEOUT, "The request head did not arrive in time",
+        "A connection has `[connection] handshake_timeout` (10 s) from its start to the end of its request head.";
     BODY_TIMEOUT = "body_timeout", REQUEST_TIMEOUT, "The body did not arrive in time",
         "A body has 20 seconds to arrive. Nothing was done: repeat the request.";
+    CONNECTION_IN_USE = "connection_in_use", CONFLICT, "Another connection keeps the place",
+        "Several clients of this user kept replacing each other in this workspace. The one that is connected is \
+         alive and stays; come back after `Retry-After`, or close the other one first.";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "A request body has at most 4 MiB. Send several batches.";
     NOTIFICATION_TOO_LARGE = "notification_too_large", PAYLOAD_TOO_LARGE, "The notification is too large",
         "Documented clients take frames of at most 65,536 bytes, and `detail` says how many this one would \
          have. Nothing of the request was published. Send a link to what is large.";
+    URI_TOO_LONG = "uri_too_long", URI_TOO_LONG, "The request target is too long",
+        "Path and query together may have 8 KiB.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not declared as JSON",
         "Send `Content-Type: application/json`, and no `Content-Encoding`.";
     INVALID_BODY = "invalid_body", UNPROCESSABLE_ENTITY, "The body is JSON of another shape",
@@ -89,6 +101,12 @@ registry! {
          bytes to repeat one.";
     UPGRADE_REQUIRED = "upgrade_required", UPGRADE_REQUIRED, "This is a WebSocket",
         "Connect with a WebSocket client, such as `campanile listen`.";
+    TOKEN_REFUSED_REPEATEDLY = "token_refused_repeatedly", TOO_MANY_REQUESTS,
+        "This token was refused again and again",
+        "A token that is refused stays refused: get a new one. The same token from the same address is looked at \
+         again after `Retry-After`.";
+    HEAD_TOO_LARGE = "head_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The request head is too large",
+        "A request head may have 16 KiB and 64 headers.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "The server failed",
         "A defect: the server's log says more. What the request asked for may or may not have happened; a \
          publish can be repeated under the same `Idempotency-Key`.";

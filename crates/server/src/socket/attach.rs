@@ -1,6 +1,7 @@
 //! Newcomers: who gets a place, whose place they take, and who is turned away.
 
 use std::io::Write;
+use std::net::IpAddr;
 
 use bytes::{Bytes, BytesMut};
 use campanile_hub::{DuelVerdict, Slot, UserKey};
@@ -16,6 +17,7 @@ use super::gauge::Entered;
 use super::refuse;
 use super::requests::What;
 use super::shard::{Shard, Sockets};
+use crate::http::problem;
 
 /// A connection that passed the door.
 pub struct Newcomer {
@@ -23,7 +25,7 @@ pub struct Newcomer {
     pub stream: TcpStream,
     /// What the client sent behind its handshake.
     pub rest: Vec<u8>,
-    /// The 101, still to be sent.
+    /// The 101, still to be sent; empty if it was.
     pub response: Bytes,
     /// Where it came in.
     pub surface: &'static Surface,
@@ -37,6 +39,8 @@ pub struct Newcomer {
     pub replay: Replay,
     /// When its TCP connection was accepted, in order of all.
     pub order: u64,
+    /// Whence, for the log.
+    pub peer: IpAddr,
     /// Counts it as open.
     pub counted: Entered,
 }
@@ -174,13 +178,19 @@ impl Shard {
         let retry_after = self.registry.duel(seat.user).handle_refused(now_ms);
         tracing::info!(
             surface = newcomer.surface.name,
-            code = refuse::DUEL.status,
-            cause = "duel",
+            status = problem::CONNECTION_IN_USE.status.as_u16(),
+            cause = problem::CONNECTION_IN_USE.name,
+            peer = %newcomer.peer,
             "connection refused"
         );
-        let response = refuse::response(refuse::DUEL, &[], Some(retry_after));
+        let refusal = if newcomer.response.is_empty() {
+            // Upgraded already, behind a proxy that keeps its connections: too late for a status.
+            frames::close(newcomer.surface.refusals.crowded)
+        } else {
+            refuse::response(&problem::CONNECTION_IN_USE, &[], Some(retry_after))
+        };
         // A fresh socket takes so little at once; if not, its client is gone.
-        let _written = newcomer.stream.write(&response);
+        let _written = newcomer.stream.write(&refusal);
         let _shut = newcomer.stream.shutdown(std::net::Shutdown::Write);
     }
 
@@ -196,8 +206,9 @@ impl Shard {
         }
     }
 
-    /// Makes a newcomer a connection of this shard: registered first, so that nothing passes it by, then
-    /// answered with the 101 and, on surfaces that have one, the greeting in the same write.
+    /// Makes a newcomer a connection of this shard: registered first, so that nothing passes it by. The 101
+    /// and, on surfaces that have one, the greeting leave once the first step was read, or before whatever
+    /// is written sooner: what is published after a client saw its 101 then lies behind that step's head.
     fn seat(&mut self, mut newcomer: Box<Newcomer>) -> Option<Slot> {
         let index = self.sockets.conns.vacant_key();
         if let Err(error) = self.register(&mut newcomer, index) {
@@ -215,7 +226,9 @@ impl Shard {
             seat.place = place;
         }
         self.sockets.gauge.socket_opened();
-        self.sockets.send(slot, &hello.freeze());
+        if let Some(conn) = self.sockets.get_mut(slot) {
+            conn.rare().hello = Some(hello.freeze());
+        }
         self.sockets.reschedule(slot);
         Some(slot)
     }

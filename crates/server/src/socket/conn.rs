@@ -43,6 +43,8 @@ pub struct Seat {
 /// What only some connections have, for a while.
 #[derive(Default)]
 pub struct Rare {
+    /// The answer to its handshake, still to be sent: it goes before anything else.
+    pub(super) hello: Option<Bytes>,
     /// While it catches up.
     pub(super) handover: Option<Handover>,
     /// The user's subscriptions that began (`true`) or ended since it was registered.
@@ -65,7 +67,8 @@ pub struct Rare {
 
 impl Rare {
     fn is_empty(&self) -> bool {
-        self.handover.is_none()
+        self.hello.is_none()
+            && self.handover.is_none()
             && self.unread.is_empty()
             && self.resume_at.is_none()
             && self.marks == 0
@@ -113,6 +116,9 @@ impl Conn {
 
     /// Writes one frame at once if nothing waits before it; queues what the kernel does not take.
     pub fn write(&mut self, frame: &Bytes, limit: usize, now: Tick) -> Written {
+        if self.greet(limit, now) == Written::Gone {
+            return Written::Gone;
+        }
         if let Some(outbox) = &mut self.outbox {
             return match outbox.push(frame.clone(), false, limit) {
                 Ok(()) => Written::Waiting,
@@ -136,6 +142,14 @@ impl Conn {
         self.outbox = Some(outbox);
         self.session.handle_backlog(true, sent > 0, now);
         Written::Waiting
+    }
+
+    /// Answers its handshake, unless that was done.
+    pub fn greet(&mut self, limit: usize, now: Tick) -> Written {
+        match self.rare.as_mut().and_then(|rare| rare.hello.take()) {
+            Some(hello) => self.write(&hello, limit, now),
+            None => Written::All,
+        }
     }
 
     /// Writes what waits, until the kernel takes no more.

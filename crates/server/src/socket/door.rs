@@ -4,7 +4,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,11 +20,10 @@ use tokio::sync::mpsc;
 use super::attach::Newcomer;
 use super::frames;
 use super::gauge::{Entered, Gauge};
-use super::hammer::Hammer;
-use super::judge::{Judge, TurnedAway, token_of};
-use super::queue::{Command, Shards};
-use super::refuse::{self, Refused};
+use super::handshake::{Decision, Handshakes};
+use super::refuse;
 use crate::clock::Clock;
+use crate::http::problem::{self, Code};
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
@@ -45,6 +45,10 @@ pub struct Plain {
     pub stream: std::net::TcpStream,
     /// Bytes already read.
     pub read: Vec<u8>,
+    /// When it was accepted, in order of all.
+    pub order: u64,
+    /// Whence.
+    pub peer: IpAddr,
     /// Counts it as open.
     pub counted: Entered,
 }
@@ -66,11 +70,8 @@ pub struct Door {
     /// Reading visitors by deadline, and closing ones: each queue has one time-out, so it is in order.
     reading: VecDeque<(Duration, usize, u64)>,
     closing: VecDeque<(Duration, usize, u64)>,
-    order: u64,
-    hammer: Hammer,
+    handshakes: Arc<Handshakes>,
     config: DoorConfig,
-    judge: Judge,
-    shards: Shards,
     plain: mpsc::Sender<Plain>,
     gauge: Gauge,
     clock: Clock,
@@ -113,12 +114,10 @@ impl Door {
     ///
     /// # Errors
     /// If the system gives no poll.
-    #[allow(clippy::too_many_arguments, reason = "assembled in one place, run.rs")]
     pub fn new(
         listener: std::net::TcpListener,
         config: DoorConfig,
-        judge: Judge,
-        shards: Shards,
+        handshakes: Arc<Handshakes>,
         plain: mpsc::Sender<Plain>,
         gauge: Gauge,
         clock: Clock,
@@ -135,11 +134,8 @@ impl Door {
             visitors: Slab::new(),
             reading: VecDeque::new(),
             closing: VecDeque::new(),
-            order: 0,
-            hammer: Hammer::default(),
+            handshakes,
             config,
-            judge,
-            shards,
             plain,
             gauge,
             clock,
@@ -162,7 +158,7 @@ impl Door {
                 match event.token() {
                     LISTENER => accepting = true,
                     WAKER => {}
-                    Token(index) => self.handle_visitor(index),
+                    Token(index) => self.guarded(index),
                 }
             }
             if accepting {
@@ -203,12 +199,11 @@ impl Door {
         let counted = self.gauge.enter();
         if self.gauge.open() > self.config.max_connections {
             tracing::warn!(limit = self.config.max_connections, "a connection was refused: no room");
-            let _written = stream.write(&refuse::response(refuse::FULL, &[], Some(5)));
+            let _written = stream.write(&refuse::response(&problem::OVERLOADED, &[], Some(5)));
             let _shut = stream.shutdown(std::net::Shutdown::Write);
             return;
         }
-        self.order += 1;
-        let order = self.order;
+        let order = self.handshakes.count();
         let entry = self.visitors.vacant_entry();
         let index = entry.key();
         if let Err(error) = self.poll.registry().register(&mut stream, Token(index), Interest::READABLE) {
@@ -218,7 +213,15 @@ impl Door {
         entry.insert(Visitor { stream, peer, order, read: vec![], closing: false, counted: Some(counted) });
         let due = self.clock.monotonic() + self.config.handshake_timeout;
         self.reading.push_back((due, index, order));
-        self.handle_visitor(index);
+        self.guarded(index);
+    }
+
+    /// Looks after one visitor: a panic ends that visit, never the door.
+    fn guarded(&mut self, index: usize) {
+        if catch_unwind(AssertUnwindSafe(|| self.handle_visitor(index))).is_err() {
+            tracing::error!("a connection was closed because its handshake panicked");
+            self.remove(index);
+        }
     }
 
     fn handle_visitor(&mut self, index: usize) {
@@ -227,12 +230,8 @@ impl Door {
             let Some(visitor) = self.visitors.get_mut(index) else { return };
             match visitor.stream.read(&mut scratch) {
                 Ok(0) => return self.remove(index),
-                Ok(_) if visitor.closing => {
-                    // Its close, or whatever it had under way: it has had our answer.
-                    if is_close_frame(&scratch) {
-                        return self.remove(index);
-                    }
-                }
+                // Its close, or whatever it had under way: it has had our answer.
+                Ok(_) if visitor.closing => {}
                 Ok(read) => {
                     visitor.read.extend_from_slice(&scratch[..read]);
                     if self.handle_head(index) {
@@ -257,7 +256,7 @@ impl Door {
             Ok(httparse::Status::Partial) if read.len() >= MAX_HEAD => {
                 let long_target =
                     request.path.is_none() || request.path.is_some_and(|p| p.len() > MAX_TARGET);
-                let refused = if long_target { refuse::URI_TOO_LONG } else { refuse::HEAD_TOO_LARGE };
+                let refused = if long_target { &problem::URI_TOO_LONG } else { &problem::HEAD_TOO_LARGE };
                 self.refuse(index, refused, &[], None);
                 return true;
             }
@@ -266,18 +265,18 @@ impl Door {
                 return false;
             }
             Err(httparse::Error::TooManyHeaders) => {
-                self.refuse(index, refuse::HEAD_TOO_LARGE, &[], None);
+                self.refuse(index, &problem::HEAD_TOO_LARGE, &[], None);
                 return true;
             }
             Err(_) => {
-                self.refuse(index, refuse::BAD_REQUEST, &[], None);
+                self.refuse(index, &problem::BAD_REQUEST, &[], None);
                 return true;
             }
         };
         // Complete: the parser has all three.
         let target = request.path.unwrap_or_default();
         if target.len() > MAX_TARGET || end > MAX_HEAD {
-            let refused = if end > MAX_HEAD { refuse::HEAD_TOO_LARGE } else { refuse::URI_TOO_LONG };
+            let refused = if end > MAX_HEAD { &problem::HEAD_TOO_LARGE } else { &problem::URI_TOO_LONG };
             self.refuse(index, refused, &[], None);
             return true;
         }
@@ -307,17 +306,16 @@ impl Door {
         rest: &[u8],
     ) {
         let Some(visitor) = self.visitors.get(index) else { return };
-        let now = self.clock.monotonic();
-        let caller = self.hammer.caller(visitor.peer.ip(), &token_of(surface, query));
-        if let Some(seconds) = self.hammer.blocked(caller, now) {
-            return self.refuse(index, refuse::HAMMERING, &[], Some(seconds));
-        }
-        match self.judge.judge(surface, query, self.clock.now()) {
-            Err(away) => {
-                self.hammer.strike(caller, now);
-                self.turn_away(index, surface, away, accept);
+        match self.handshakes.decide(surface, query, visitor.peer.ip()) {
+            Decision::Refuse(code, seconds) => {
+                self.say_goodbye(index, &refuse::response(code, &[], Some(seconds)));
             }
-            Ok(admitted) => {
+            Decision::TurnAway(close) => {
+                let mut answer = BytesMut::from(&accept.response(None)[..]);
+                answer.extend_from_slice(&frames::close(close));
+                self.say_goodbye(index, &answer);
+            }
+            Decision::Admit(admitted) => {
                 let Some(mut visitor) = self.take(index) else { return };
                 let Some(counted) = visitor.counted.take() else { return };
                 let newcomer = Newcomer {
@@ -330,55 +328,22 @@ impl Door {
                     expires_at: admitted.expires_at,
                     replay: admitted.replay,
                     order: visitor.order,
+                    peer: visitor.peer.ip(),
                     counted,
                 };
-                let shard = self.shards.of(&newcomer.workspace, &newcomer.user);
-                if let Err(Command::Attach(mut newcomer)) =
-                    shard.try_tell(Command::Attach(Box::new(newcomer)))
-                {
-                    tracing::warn!("a connection was refused: its shard is overloaded");
-                    let _written = newcomer.stream.write(&refuse::response(refuse::FULL, &[], Some(5)));
+                if let Err(mut newcomer) = self.handshakes.hand_over(Box::new(newcomer)) {
+                    let _written =
+                        newcomer.stream.write(&refuse::response(&problem::OVERLOADED, &[], Some(5)));
                 }
             }
         }
     }
 
-    /// Completes the handshake, because a browser hides the status of a refused one, then closes.
-    fn turn_away(
-        &mut self,
-        index: usize,
-        surface: &Surface,
-        away: TurnedAway,
-        accept: &campanile_ws::Accept,
-    ) {
-        let Some(visitor) = self.visitors.get_mut(index) else { return };
-        tracing::info!(
-            surface = surface.name,
-            code = away.close.code,
-            cause = away.cause,
-            peer = %visitor.peer.ip(),
-            "connection refused"
-        );
-        let mut answer = BytesMut::from(&accept.response(None)[..]);
-        answer.extend_from_slice(&frames::close(away.close));
-        self.say_goodbye(index, &answer);
-    }
-
     fn refuse_handshake(&mut self, index: usize, error: campanile_ws::HandshakeError) {
         let refused = match error.status() {
-            405 => Refused {
-                status: 405,
-                code: "method_not_allowed",
-                detail: "A websocket handshake is a GET request.",
-            },
-            426 => Refused {
-                status: 426,
-                code: "upgrade_required",
-                detail: "This address speaks websocket, version 13.",
-            },
-            status => {
-                Refused { status, code: "bad_handshake", detail: "The websocket handshake is malformed." }
-            }
+            405 => &problem::METHOD_NOT_ALLOWED,
+            426 => &problem::UPGRADE_REQUIRED,
+            _ => &problem::BAD_HANDSHAKE,
         };
         let mut headers = error.headers().to_vec();
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-version")) {
@@ -387,14 +352,11 @@ impl Door {
         self.refuse(index, refused, &headers, None);
     }
 
-    fn refuse(&mut self, index: usize, refused: Refused, headers: &[(&str, &str)], retry_after: Option<u64>) {
+    fn refuse(&mut self, index: usize, refused: &Code, headers: &[(&str, &str)], retry_after: Option<u64>) {
         if let Some(visitor) = self.visitors.get(index) {
-            tracing::info!(status = refused.status, cause = refused.code, peer = %visitor.peer.ip(), "connection refused");
+            tracing::info!(status = refused.status.as_u16(), cause = refused.name, peer = %visitor.peer.ip(), "connection refused");
         }
         self.say_goodbye(index, &refuse::response(refused, headers, retry_after));
-        if let Some(visitor) = self.visitors.get(index) {
-            let _shut = visitor.stream.shutdown(std::net::Shutdown::Write);
-        }
     }
 
     /// Sends the last words and waits a little for the peer to hear them: closing at once while its bytes
@@ -406,6 +368,8 @@ impl Door {
         let order = visitor.order;
         match visitor.stream.write(words) {
             Ok(sent) if sent == words.len() => {
+                // Half-closed, so that the peer knows that this is the end whatever it was about to say.
+                let _shut = visitor.stream.shutdown(std::net::Shutdown::Write);
                 self.closing.push_back((self.clock.monotonic() + LINGER, index, order));
             }
             // A fresh socket takes so little at once; if not, its client is gone.
@@ -416,11 +380,17 @@ impl Door {
     fn hand_over_plain(&mut self, index: usize, read: Vec<u8>) {
         let Some(mut visitor) = self.take(index) else { return };
         let Some(counted) = visitor.counted.take() else { return };
-        let plain = Plain { stream: visitor.stream.into(), read, counted };
+        let plain = Plain {
+            stream: visitor.stream.into(),
+            read,
+            order: visitor.order,
+            peer: visitor.peer.ip(),
+            counted,
+        };
         if let Err(error) = self.plain.try_send(plain) {
             tracing::warn!("a request was refused: too many wait");
             let mut plain = error.into_inner();
-            let _written = plain.stream.write(&refuse::response(refuse::FULL, &[], Some(5)));
+            let _written = plain.stream.write(&refuse::response(&problem::OVERLOADED, &[], Some(5)));
         }
     }
 
@@ -444,7 +414,7 @@ impl Door {
         let now = self.clock.monotonic();
         while let Some((_, index, order)) = self.reading.pop_front_if(|(due, ..)| *due <= now) {
             if self.visitors.get(index).is_some_and(|v| v.order == order && !v.closing) {
-                self.refuse(index, refuse::TIMEOUT, &[], None);
+                self.refuse(index, &problem::HANDSHAKE_TIMEOUT, &[], None);
             }
         }
         while let Some((_, index, order)) = self.closing.pop_front_if(|(due, ..)| *due <= now) {
@@ -458,12 +428,7 @@ impl Door {
         let readers: Vec<usize> =
             self.visitors.iter().filter(|(_, visitor)| !visitor.closing).map(|(index, _)| index).collect();
         for index in readers {
-            self.refuse(index, refuse::FULL, &[], Some(5));
+            self.refuse(index, &problem::OVERLOADED, &[], Some(5));
         }
     }
-}
-
-/// Whether what came first is a close frame of a client.
-fn is_close_frame(bytes: &[u8]) -> bool {
-    bytes.first() == Some(&0x88)
 }

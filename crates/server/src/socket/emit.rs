@@ -1,5 +1,7 @@
 //! What clients are told: committed entries, steps of a hand-over, answers.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use campanile_engine::connect::Step;
 use campanile_hub::{Run, Sink, Slot, UserKey};
@@ -14,10 +16,34 @@ use super::requests::What;
 use super::shard::{Doom, Shard, Sockets};
 
 impl Sink for Sockets {
+    /// A panic ends that connection, never the shard.
     fn deliver(&mut self, slot: Slot, run: &Run) {
+        if catch_unwind(AssertUnwindSafe(|| self.deliver_run(slot, run))).is_err() {
+            tracing::error!("a connection was closed because a delivery panicked");
+            self.doomed.push((slot, Doom::Close(&close::INTERNAL_ERROR)));
+        }
+    }
+
+    fn is_due(&mut self) -> bool {
+        self.slice_is_over()
+    }
+
+    fn moved(&mut self, slot: Slot, place: u32) {
+        if let Some(seat) = self.get_mut(slot).and_then(|conn| conn.seat.as_mut()) {
+            seat.place = place;
+        }
+    }
+}
+
+impl Sockets {
+    fn deliver_run(&mut self, slot: Slot, run: &Run) {
         let (now, wall) = (self.now, self.wall);
         let Some(conn) = self.get_mut(slot) else { return };
         let surface = conn.session.surface();
+        if conn.rare.as_ref().is_some_and(|rare| rare.hello.is_some()) && run.first_seq().is_none() {
+            // In no log, and told before the client's handshake was answered: it was not here yet.
+            return;
+        }
         let wanted = conn.session.wants(run.first_seq(), run.last_seq(), wall);
         if wanted == Wanted::Nothing {
             return self.hold(slot, run);
@@ -39,18 +65,6 @@ impl Sink for Sockets {
         }
     }
 
-    fn is_due(&mut self) -> bool {
-        self.slice_is_over()
-    }
-
-    fn moved(&mut self, slot: Slot, place: u32) {
-        if let Some(seat) = self.get_mut(slot).and_then(|conn| conn.seat.as_mut()) {
-            seat.place = place;
-        }
-    }
-}
-
-impl Sockets {
     /// Keeps live entries for a connection that is about to have read the log.
     fn hold(&mut self, slot: Slot, run: &Run) {
         let limit = self.config.connection.outbox_bytes;
@@ -133,6 +147,7 @@ impl Shard {
 
     /// A step of the hand-over was read.
     pub(super) fn handle_step(&mut self, slot: Slot, step: Result<Step, StoreError>) {
+        self.sockets.greet(slot);
         let Some(conn) = self.sockets.get_mut(slot) else { return };
         let surface = conn.session.surface();
         let Some(rare) = conn.rare.as_mut() else { return };

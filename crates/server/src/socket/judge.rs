@@ -42,6 +42,8 @@ pub struct TurnedAway {
     pub close: &'static Close,
     /// What the operator is told.
     pub cause: &'static str,
+    /// It was for the token or what it grants, so that coming back with the same one is hammering.
+    pub for_token: bool,
 }
 
 /// The token as it stands in the query, for whoever has to recognise its repetition.
@@ -56,7 +58,9 @@ impl Judge {
     /// Judges the query of a handshake: first the token, then the workspace, so that nothing about
     /// workspaces is told to the unauthenticated.
     pub fn judge(&self, surface: &Surface, query: &str, now: Timestamp) -> Result<Admitted, TurnedAway> {
-        let no = |close, cause| Err(TurnedAway { close, cause });
+        let no = |close, cause| Err(TurnedAway { close, cause, for_token: true });
+        let no_workspace =
+            |cause| Err(TurnedAway { close: surface.refusals.workspace_missing, cause, for_token: false });
         let refusals = &surface.refusals;
         let token = match parameter(query, surface.token_parameter) {
             Parameter::Once(token) if !token.trim().is_empty() => token,
@@ -70,8 +74,8 @@ impl Judge {
         let slug = match surface.workspace_parameter.map(|name| parameter(query, name)) {
             None => Some(self.product_workspace.clone()),
             Some(Parameter::Once(slug)) if !slug.is_empty() => Slug::new(&slug).ok(),
-            Some(Parameter::Ambiguous) => return no(refusals.workspace_missing, "workspace_ambiguous"),
-            Some(_) => return no(refusals.workspace_missing, "workspace_missing"),
+            Some(Parameter::Ambiguous) => return no_workspace("workspace_ambiguous"),
+            Some(_) => return no_workspace("workspace_missing"),
         };
         // One text and the same work for a workspace that is not granted and for one that is not there.
         let stated = !matches!(identity.workspaces, campanile_auth::Workspaces::Unstated);

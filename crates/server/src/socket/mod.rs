@@ -1,8 +1,8 @@
 //! Sockets: from accept to the shard that owns them.
 //!
-//! The [`door`] accepts, reads one request head, and judges it: plain HTTP goes to the HTTP server with the
-//! bytes already read, a refusal is closed there, and an accepted connection moves to the [`shard`] of its
-//! user, where it lives until it ends. [`requests`] is the way from a shard to the engine and back.
+//! The `door` accepts, reads one request head, and judges it: plain HTTP goes to the HTTP server with the
+//! bytes already read, a refusal is closed there, and an accepted connection moves to the `shard` of its
+//! user, where it lives until it ends. `requests` is the way from a shard to the engine and back.
 
 mod attach;
 mod conn;
@@ -12,6 +12,7 @@ mod emit;
 mod frames;
 mod gauge;
 mod hammer;
+mod handshake;
 mod judge;
 mod limits;
 mod listen;
@@ -22,10 +23,12 @@ mod receive;
 mod refuse;
 mod requests;
 mod shard;
+mod upgrade;
 mod wheel;
 
 pub use door::{Door, DoorConfig, DoorStop, Plain};
 pub use gauge::Gauge;
+pub use handshake::Handshakes;
 pub use judge::Judge;
 pub use limits::{Descriptors, raise_descriptors};
 pub use listen::listen;

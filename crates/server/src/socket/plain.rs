@@ -2,25 +2,33 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use bytes::{Buf, Bytes};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tower::ServiceExt as _;
 
 use super::door::Plain;
+use super::gauge::Entered;
+use super::handshake::Handshakes;
+use super::upgrade;
 
 /// Serves plain connections until `stop` turns true; then lets those finish what they are at.
 pub async fn serve_plain(
     mut plain: mpsc::Receiver<Plain>,
     router: Router,
+    handshakes: Arc<Handshakes>,
     header_timeout: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -32,7 +40,8 @@ pub async fn serve_plain(
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             next = plain.recv() => match next {
                 Some(next) => {
-                    connections.spawn(serve_one(next, router.clone(), header_timeout, stop.clone()));
+                    let (router, handshakes) = (router.clone(), Arc::clone(&handshakes));
+                    connections.spawn(serve_one(next, router, handshakes, header_timeout, stop.clone()));
                 }
                 None => break,
             },
@@ -41,8 +50,13 @@ pub async fn serve_plain(
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve_one(plain: Plain, router: Router, header_timeout: Duration, mut stop: watch::Receiver<bool>) {
-    let _counted = plain.counted;
+async fn serve_one(
+    plain: Plain,
+    router: Router,
+    handshakes: Arc<Handshakes>,
+    header_timeout: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
     let stream = match TcpStream::from_std(plain.stream) {
         Ok(stream) => stream,
         Err(error) => {
@@ -50,11 +64,22 @@ async fn serve_one(plain: Plain, router: Router, header_timeout: Duration, mut s
             return;
         }
     };
-    let io = TokioIo::new(Rewound { read: plain.read.into(), stream });
+    let (order, peer) = (plain.order, plain.peer);
+    let io = TokioIo::new(Rewound { read: plain.read.into(), stream, counted: plain.counted });
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (router, handshakes) = (router.clone(), Arc::clone(&handshakes));
+        async move {
+            match upgrade::surface_of(&request) {
+                Some(surface) => Ok(upgrade::answer(request, surface, &handshakes, order, peer)),
+                None => router.oneshot(request).await,
+            }
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
-        .serve_connection(io, TowerToHyperService::new(router));
+        .serve_connection(io, service)
+        .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -75,9 +100,11 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// A stream whose first bytes were read already.
-struct Rewound {
-    read: Bytes,
-    stream: TcpStream,
+pub(super) struct Rewound {
+    pub(super) read: Bytes,
+    pub(super) stream: TcpStream,
+    /// Counts it as open.
+    pub(super) counted: Entered,
 }
 
 impl AsyncRead for Rewound {

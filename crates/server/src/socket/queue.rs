@@ -27,8 +27,8 @@ pub enum Command {
     Attach(Box<Newcomer>),
     /// Entries that became durable.
     Commit(Arc<Commit>),
-    /// An entry that is in no log.
-    Realtime(Slug, Arc<Notification>),
+    /// Entries that are in no log.
+    Realtime(Slug, Arc<[Arc<Notification>]>),
     /// A step of a hand-over.
     Stepped(Slot, Result<Step, StoreError>),
     /// What became of a mark; `None`: the store could not say.
@@ -120,12 +120,15 @@ impl Shards {
 }
 
 impl Live for Shards {
-    fn emit(&self, workspace: &Slug, notification: Arc<Notification>) -> Result<(), EngineError> {
-        let mut full = false;
-        for shard in self.iter() {
-            let command = Command::Realtime(workspace.clone(), Arc::clone(&notification));
-            full |= shard.try_tell(command).is_err();
+    fn emit(&self, workspace: &Slug, notifications: &[Arc<Notification>]) -> Result<(), EngineError> {
+        let notifications: Arc<[_]> = notifications.into();
+        // Room on every shard first, so that it is all or nothing.
+        let room = self.iter().map(|shard| shard.sender.try_reserve()).collect::<Result<Vec<_>, _>>();
+        let room = room.map_err(|_| EngineError::Overloaded)?;
+        for (permit, shard) in room.into_iter().zip(self.iter()) {
+            permit.send(Command::Realtime(workspace.clone(), Arc::clone(&notifications)));
+            shard.waking.wake();
         }
-        if full { Err(EngineError::Overloaded) } else { Ok(()) }
+        Ok(())
     }
 }

@@ -153,7 +153,7 @@ impl Shard {
             Some(code) => campanile_ws::encode_close(code, ""),
             None => campanile_ws::encode_close(close::NORMAL.code, ""),
         };
-        conn.session.handle_closing(false, now);
+        conn.session.handle_closing(now);
         match conn.write(&frame, limit + 256, now) {
             Written::Waiting => {
                 conn.rare().last_words = true;

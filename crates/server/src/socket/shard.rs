@@ -180,7 +180,9 @@ impl Shard {
             }
             for _ in 0..COMMANDS {
                 let Ok(command) = self.commands.try_recv() else { break };
-                self.handle_command(command);
+                if catch_unwind(AssertUnwindSafe(|| self.handle_command(command))).is_err() {
+                    tracing::error!("a command to a shard panicked; the shard goes on without it");
+                }
             }
             self.deliver();
             self.handle_ticks();
@@ -230,9 +232,11 @@ impl Shard {
         match command {
             Command::Attach(newcomer) => self.handle_newcomer(newcomer),
             Command::Commit(commit) => self.handle_commit(&commit),
-            Command::Realtime(workspace, notification) => {
-                if let Some(room) = self.registry.find_room(&workspace) {
-                    self.fanout.push(&mut self.registry, room, None, &notification);
+            Command::Realtime(workspace, notifications) => {
+                for notification in &*notifications {
+                    if let Some(room) = self.registry.find_room(&workspace) {
+                        self.fanout.push(&mut self.registry, room, None, notification);
+                    }
                 }
             }
             Command::Stepped(slot, step) => self.guarded(slot, |shard| shard.handle_step(slot, step)),
@@ -353,7 +357,7 @@ impl Shard {
         if conn.session.is_closing() {
             return;
         }
-        conn.session.handle_closing(*close == close::REPLACED, now);
+        conn.session.handle_closing(now);
         if let Some(rare) = &mut conn.rare {
             rare.handover = None;
         }
@@ -421,7 +425,21 @@ impl Sockets {
         let (now, limit) = (self.now, self.config.connection.outbox_bytes);
         let Some(conn) = self.get_mut(slot) else { return };
         let began = conn.outbox.is_none();
-        match conn.write(frame, limit, now) {
+        let written = conn.write(frame, limit, now);
+        self.handle_written(slot, began, written);
+    }
+
+    /// Answers a connection's handshake, unless that was done.
+    pub(super) fn greet(&mut self, slot: Slot) {
+        let (now, limit) = (self.now, self.config.connection.outbox_bytes);
+        let Some(conn) = self.get_mut(slot) else { return };
+        let began = conn.outbox.is_none();
+        let written = conn.greet(limit, now);
+        self.handle_written(slot, began, written);
+    }
+
+    fn handle_written(&mut self, slot: Slot, began: bool, written: Written) {
+        match written {
             Written::All => {}
             Written::Waiting if began => self.reschedule(slot),
             Written::Waiting => {}

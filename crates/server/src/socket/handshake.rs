@@ -1,0 +1,87 @@
+//! What becomes of a handshake, wherever its request was read.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use campanile_wire::Surface;
+use campanile_wire::close::Close;
+
+use super::attach::Newcomer;
+use super::hammer::Hammer;
+use super::judge::{Admitted, Judge, token_of};
+use super::queue::{Command, Shards};
+use crate::clock::Clock;
+use crate::http::problem::{self, Code};
+
+/// Decides handshakes and takes the admitted to their shards.
+pub struct Handshakes {
+    judge: Judge,
+    hammer: Mutex<Hammer>,
+    shards: Shards,
+    clock: Clock,
+    /// TCP connections accepted so far: the newest wins.
+    accepted: AtomicU64,
+}
+
+/// What becomes of one handshake.
+pub enum Decision {
+    /// An HTTP answer before the upgrade, to be repeated after so many seconds.
+    Refuse(&'static Code, u64),
+    /// The upgrade, then this close: a browser hides the status of a refused upgrade.
+    TurnAway(&'static Close),
+    /// The upgrade, and a place.
+    Admit(Admitted),
+}
+
+impl Handshakes {
+    /// Nobody was accepted or refused yet.
+    pub fn new(judge: Judge, shards: Shards, clock: Clock) -> Self {
+        Self { judge, hammer: Mutex::default(), shards, clock, accepted: AtomicU64::new(0) }
+    }
+
+    /// The number of a TCP connection just accepted.
+    pub fn count(&self) -> u64 {
+        self.accepted.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Decides; every refusal is logged with its cause, never with the token.
+    pub fn decide(&self, surface: &Surface, query: &str, peer: IpAddr) -> Decision {
+        let now = self.clock.monotonic();
+        let (caller, blocked) = {
+            let mut hammer = self.hammer.lock().unwrap_or_else(PoisonError::into_inner);
+            let caller = hammer.caller(peer, &token_of(surface, query));
+            (caller, hammer.blocked(caller, now))
+        };
+        if let Some(seconds) = blocked {
+            let refused = &problem::TOKEN_REFUSED_REPEATEDLY;
+            tracing::info!(surface = surface.name, status = refused.status.as_u16(), cause = refused.name, %peer, "connection refused");
+            return Decision::Refuse(refused, seconds);
+        }
+        match self.judge.judge(surface, query, self.clock.now()) {
+            Ok(admitted) => Decision::Admit(admitted),
+            Err(away) => {
+                if away.for_token {
+                    self.hammer.lock().unwrap_or_else(PoisonError::into_inner).strike(caller, now);
+                }
+                tracing::info!(surface = surface.name, code = away.close.code, cause = away.cause, %peer, "connection refused");
+                Decision::TurnAway(away.close)
+            }
+        }
+    }
+
+    /// Takes a newcomer to its user's shard.
+    ///
+    /// # Errors
+    /// Gives it back where the shard has no room for it.
+    pub fn hand_over(&self, newcomer: Box<Newcomer>) -> Result<(), Box<Newcomer>> {
+        let shard = self.shards.of(&newcomer.workspace, &newcomer.user);
+        match shard.try_tell(Command::Attach(newcomer)) {
+            Err(Command::Attach(newcomer)) => {
+                tracing::warn!("a connection was refused: its shard is overloaded");
+                Err(newcomer)
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
