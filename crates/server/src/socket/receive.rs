@@ -127,10 +127,8 @@ impl Shard {
                 }
                 self.ask(slot, What::MarkRead(id));
             }
-            Reaction::Close(close) => {
-                self.close(slot, close);
-                return false;
-            }
+            // What follows is read on: the client's own close may be in it already.
+            Reaction::Close(close) => self.close(slot, close),
             Reaction::Echo(code) => {
                 self.echo(slot, code);
                 return false;

@@ -355,6 +355,11 @@ impl Shard {
         let (now, limit) = (self.sockets.now, self.sockets.config.connection.outbox_bytes);
         let Some(conn) = self.sockets.get_mut(slot) else { return };
         if conn.session.is_closing() {
+            // Our close is on its way already; a breach after it means that the client's will never be
+            // understood.
+            if conn.decoder.has_ended() && conn.outbox.is_none() {
+                let _shut = conn.stream.shutdown(std::net::Shutdown::Write);
+            }
             return;
         }
         conn.session.handle_closing(now);
