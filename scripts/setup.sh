@@ -25,7 +25,7 @@ fi
 # Both are marked by a copy of what they were installed from, written last: a broken install is done again.
 modules=tests/clients/node_modules
 if ! cmp -s tests/clients/package-lock.json "$modules/.installed"; then
-  (cd tests/clients && npm ci --no-audit --no-fund --silent)
+  (cd tests/clients && npm ci --no-audit --no-fund --loglevel=error >&2)
   cp tests/clients/package-lock.json "$modules/.installed"
 fi
 

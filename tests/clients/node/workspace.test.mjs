@@ -30,7 +30,19 @@ test("a notification arrives as documented, and nothing before it", async () => 
   await client.leave();
 });
 
-test("the same at /ws", async () => {
+test("what is published once a client is open arrives, however soon", async () => {
+  const users = Array.from({ length: 64 }, (_, n) => `early ${n}`);
+  await Promise.all(
+    users.map(async (user) => {
+      const client = await Client.connect(server.workspaceOf(user));
+      const { id } = await server.publish("acme", user);
+      assert.equal((await client.json()).id, id);
+      await client.leave();
+    }),
+  );
+});
+
+test("notifications arrive at /ws too", async () => {
   const client = await Client.connect(server.ws(`/ws?workspaceSlug=acme&token=${workspaceToken("ws")}`));
   const { id } = await server.publish("acme", "ws");
   assert.equal((await client.json()).id, id);
