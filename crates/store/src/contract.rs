@@ -220,7 +220,7 @@ pub struct Snapshot {
     pub rev: Rev,
     /// How many notifications the user sees and has not read.
     pub unread: u64,
-    /// How many of them stand above the seen watermark.
+    /// How many of them were not seen either.
     pub unseen: u64,
     /// What the user sees.
     pub visibility: Visibility,

@@ -6,6 +6,8 @@
 //! Read in this order: the contract; [`MemoryStore`], which answers by brute force and so says what is
 //! right; [`SqliteStore`], which answers the same from indexes and survives.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod contract;
 mod epochs;
 mod error;
@@ -17,7 +19,7 @@ pub use contract::*;
 pub use epochs::Epochs;
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use sqlite::{CheckReport, Config, SqliteStore, check_full};
+pub use sqlite::{CheckReport, Config, SqliteStore, backup, check_full};
 #[doc(hidden)]
 pub use sqlite::{Fault, Faults};
 

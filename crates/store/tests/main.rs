@@ -3,6 +3,12 @@
 
 #![allow(clippy::unwrap_used)] // a test that meets an error has failed, whichever line says so
 
+mod backup;
+mod conformance;
+mod crash;
+mod damage;
+mod faults;
+mod files;
 mod histories;
 mod predicate;
 mod support;

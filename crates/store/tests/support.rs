@@ -234,3 +234,16 @@ pub fn cases(default: u32) -> u32 {
         asked => asked,
     }
 }
+
+/// Copies what a crash would leave: the database, its WAL and the witness.
+pub fn copy_database(from: &std::path::Path, to: &std::path::Path) {
+    for file in ["campanile.db", "campanile.db-wal", "campanile.head"] {
+        match std::fs::copy(from.join(file), to.join(file)) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let _ = std::fs::remove_file(to.join(file));
+            }
+            Err(error) => panic!("cannot copy {file}: {error}"),
+        }
+    }
+}

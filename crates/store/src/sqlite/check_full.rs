@@ -3,13 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use campanile_model::{Audience, Seq};
+use campanile_model::{Audience, EntryKind, Seq};
 use rusqlite::{Connection, params};
 
 use super::connect::{self, in_snapshot};
 use super::failure::{Failure, Outcome, store_error};
 use super::names::{self, from_sql, to_sql};
-use super::row::{COLUMNS, Stored};
+use super::row::{COLUMNS, Content, Stored};
+use super::user;
+use super::workspace::{self, Workspace};
 use crate::StoreError;
 
 /// Problems named at most; the first ones say enough.
@@ -27,15 +29,16 @@ pub struct CheckReport {
     pub problems: Vec<String>,
 }
 
-/// Checks the database in `dir` in one snapshot, while a server may be running on it: SQLite's own
-/// structure, every checksum, that no entry is missing between the first and the head, every ordinal,
-/// balance and counter. Takes about as long as reading the whole file.
+/// Checks a database in one snapshot, while a server may be running on it: SQLite's own structure, every
+/// checksum, that no entry is missing between the first and the head, every ordinal, balance, interval and
+/// counter. `path` is a data directory or a database file such as a backup. Takes longer than reading the
+/// whole file.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] or [`StoreError::Internal`] if it cannot be read at all. Damage within it is
 /// no error but a problem of the report.
-pub fn check_full(dir: &Path) -> Result<CheckReport, StoreError> {
-    let conn = connect::open_beside(dir).map_err(|e| store_error(&e))?;
+pub fn check_full(path: &Path) -> Result<CheckReport, StoreError> {
+    let conn = connect::open_beside(path).map_err(|e| store_error(&e))?;
     in_snapshot(&conn, |conn| {
         let mut check = Check { conn, report: CheckReport::default() };
         check.structure()?;
@@ -93,7 +96,7 @@ impl Check<'_> {
     }
 
     fn structure(&mut self) -> Outcome<()> {
-        let mut query = self.conn.prepare("PRAGMA quick_check")?;
+        let mut query = self.conn.prepare("PRAGMA integrity_check")?;
         let found: Vec<String> = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for problem in found.into_iter().filter(|line| line != "ok") {
             self.problem(problem);
@@ -102,48 +105,60 @@ impl Check<'_> {
     }
 
     fn logs(&mut self) -> Outcome<()> {
-        let mut query = self.conn.prepare("SELECT id, first, head FROM workspace")?;
-        let workspaces: Vec<(i64, i64, i64)> = query
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            .collect::<Result<_, _>>()?;
-        for (ws, first, floor) in workspaces {
+        let Some(workspaces) = self.sound(workspace::all(self.conn))? else { return Ok(()) };
+        for (_, workspace) in workspaces {
             self.report.workspaces += 1;
-            self.log(ws, Seq(from_sql(first)), Seq(from_sql(floor)))?;
+            self.log(&workspace)?;
         }
         Ok(())
     }
 
+    /// The value, unless damage was found on the way to it.
+    fn sound<T>(&mut self, outcome: Outcome<T>) -> Outcome<Option<T>> {
+        match outcome {
+            Ok(value) => Ok(Some(value)),
+            Err(Failure::Refused(damage)) => {
+                self.problem(damage.to_string());
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// Every entry from the first to the head stands there once, and ordinals run without a gap.
-    fn log(&mut self, ws: i64, first: Seq, floor: Seq) -> Outcome<()> {
+    fn log(&mut self, ws: &Workspace) -> Outcome<()> {
         let conn = self.conn;
         let mut query = conn.prepare(&format!("SELECT {COLUMNS} FROM entry WHERE ws = ?1 ORDER BY seq"))?;
-        let mut rows = query.query([ws])?;
-        let mut expected = first;
+        let mut rows = query.query([ws.id])?;
+        let mut expected = ws.first;
         let mut ordinals: HashMap<i64, i64> = HashMap::new();
+        let mut turns = Turns::default();
         while let Some(row) = rows.next()? {
             self.report.entries += 1;
             let seq = Seq(from_sql(row.get(2)?));
             if seq != expected {
-                self.problem(format!("workspace row {ws}: entry {seq} stands where {expected} should"));
+                self.problem(format!("workspace row {}: entry {seq} stands where {expected} should", ws.id));
             }
             expected = seq.next();
-            let stored = match Stored::read(row) {
-                Ok(stored) => stored,
-                Err(Failure::Refused(error)) => {
-                    self.problem(error.to_string());
-                    continue;
-                }
-                Err(failure) => return Err(failure),
-            };
+            let Some(stored) = self.sound(Stored::read(row))? else { continue };
             if let (Some(source), Some(ord)) = (stored.place.source, stored.place.ord)
                 && ordinals.insert(source, ord).is_some_and(|last| last + 1 != ord)
             {
-                self.problem(format!("workspace row {ws}: entry {seq} is not the next of its source"));
+                self.problem(format!("workspace row {}: entry {seq} is not the next of its source", ws.id));
             }
-            self.named(ws, &stored)?;
+            self.named(ws.id, &stored)?;
+            if !turns.take(conn, ws.id, &stored)? {
+                self.problem(format!("workspace row {}: entry {seq} opened or closed no interval", ws.id));
+            }
         }
-        if expected <= floor {
-            self.problem(format!("workspace row {ws}: entries {expected} to {floor} are missing"));
+        if expected != ws.head.next() {
+            self.problem(format!("workspace row {}: entries {expected} to {} are missing", ws.id, ws.head));
+        }
+        if turns.recorded(conn, ws)? != (turns.membership, turns.withdrawn) {
+            self.problem(format!(
+                "workspace row {}: intervals without an entry that opened or closed them",
+                ws.id
+            ));
         }
         Ok(())
     }
@@ -169,6 +184,8 @@ impl Check<'_> {
     }
 
     fn counters(&mut self) -> Outcome<()> {
+        let read_states = user::all_sound(self.conn);
+        self.sound(read_states)?;
         for (what, sql) in IMPOSSIBLE {
             let count: i64 = self.conn.query_row(sql, [], |row| row.get(0))?;
             if count != 0 {
@@ -176,5 +193,67 @@ impl Check<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Entries that open or close an interval, counted.
+#[derive(Default)]
+struct Turns {
+    membership: i64,
+    withdrawn: i64,
+}
+
+impl Turns {
+    /// Whether the interval that the entry opens or closes, if it is such an entry, is recorded.
+    fn take(&mut self, conn: &Connection, ws: i64, stored: &Stored) -> Outcome<bool> {
+        let (sql, topic, user) = match &stored.content {
+            Content::Entry(EntryKind::Subscribe { topic, user }) => (
+                "SELECT EXISTS (SELECT 1 FROM membership WHERE user = ?1 AND from_seq = ?2 AND topic = ?3)",
+                Some(topic),
+                user,
+            ),
+            Content::Entry(EntryKind::Unsubscribe { topic, user }) => (
+                "SELECT EXISTS (SELECT 1 FROM membership WHERE user = ?1 AND to_seq = ?2 AND topic = ?3)",
+                Some(topic),
+                user,
+            ),
+            Content::Entry(EntryKind::Grant { user }) => (
+                "SELECT EXISTS (SELECT 1 FROM access WHERE user = ?1 AND from_seq IN (0, ?2)) AND ?3 = 0",
+                None,
+                user,
+            ),
+            Content::Entry(EntryKind::Withdraw { user }) => (
+                "SELECT EXISTS (SELECT 1 FROM access WHERE user = ?1 AND to_seq = ?2) AND ?3 = 0",
+                None,
+                user,
+            ),
+            Content::Entry(EntryKind::Notification(_))
+            | Content::Tombstone(_)
+            | Content::Entry(EntryKind::Retract { .. }) => {
+                return Ok(true);
+            }
+        };
+        self.membership += i64::from(topic.is_some());
+        self.withdrawn += i64::from(matches!(stored.content, Content::Entry(EntryKind::Withdraw { .. })));
+        let topic = match topic {
+            Some(topic) => names::topic(conn, ws, topic)?.unwrap_or(-1),
+            None => 0,
+        };
+        let Some(user) = names::user(conn, ws, user)? else { return Ok(false) };
+        let bounds = params![user, to_sql(stored.place.seq.0), topic];
+        Ok(conn.prepare_cached(sql)?.query_row(bounds, |row| row.get(0))?)
+    }
+
+    /// The same counts by the intervals.
+    fn recorded(&self, conn: &Connection, ws: &Workspace) -> Outcome<(i64, i64)> {
+        let counts = conn.query_row(
+            "SELECT \
+             (SELECT count(*) FROM membership m JOIN user u ON u.id = m.user WHERE u.ws = ?1 AND m.from_seq >= ?2) + \
+             (SELECT count(*) FROM membership m JOIN user u ON u.id = m.user WHERE u.ws = ?1 AND m.to_seq >= ?2), \
+             (SELECT count(*) FROM access a JOIN user u ON u.id = a.user WHERE u.ws = ?1 AND a.to_seq >= ?2)",
+            params![ws.id, to_sql(ws.first.0)],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(counts)
     }
 }

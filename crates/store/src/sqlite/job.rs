@@ -35,13 +35,12 @@ impl Job {
     }
 
     /// Refuses it unheard.
-    pub(super) fn refuse(self, error: StoreError) {
+    pub(super) fn refuse(self, error: StoreError) -> Answer {
         match self {
             Self::Append { reply, .. } => Answer::Append(reply, Err(error)),
             Self::Mark { reply, .. } => Answer::Mark(reply, Err(error)),
             Self::Prune { reply, .. } => Answer::Prune(reply, Err(error)),
         }
-        .send();
     }
 }
 

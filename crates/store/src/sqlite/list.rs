@@ -4,10 +4,11 @@ use campanile_model::{Intervals, Seq, UserId};
 use rusqlite::{Connection, params};
 
 use super::failure::Outcome;
-use super::names::{WORKSPACE_SOURCE, Workspace, from_sql, to_sql};
+use super::names::{WORKSPACE_SOURCE, from_sql, to_sql};
 use super::row;
 use super::sight::{Sight, Window};
 use super::user::{self, UserState};
+use super::workspace::Workspace;
 use crate::{Item, VisibleQuery};
 
 /// Candidates looked at in one pass, at least and at most.
@@ -40,13 +41,13 @@ pub(super) fn visible(
     query: &VisibleQuery,
 ) -> Outcome<Vec<Item>> {
     let state = UserState::load(conn, ws.id, name)?;
-    let sight = Sight::load(conn, state.as_ref().map(|s| s.id))?;
-    let retained = Seq(ws.first.0.saturating_sub(1));
+    let sight = Sight::load(conn, state.id)?;
+    let retained = ws.before_first();
     let window = Window { after: query.after.max(retained), up_to: query.up_to.min(ws.head) };
     if !sight.visibility.access.is_open() {
         return Ok(Vec::new());
     }
-    let page = Page { conn, ws, name, sight: &sight, state: state.unwrap_or_default(), query };
+    let page = Page { conn, ws, name, sight: &sight, state, query };
     page.read(window)
 }
 

@@ -4,23 +4,24 @@ use campanile_model::{NotificationId, Rev, Seq, Slug, UserId};
 use rusqlite::{Connection, params};
 
 use super::failure::Outcome;
-use super::names::{self, Workspace, to_sql};
+use super::names::{self, to_sql};
 use super::read;
 use super::sight::Sight;
 use super::unread::{self, Badges};
 use super::user::{self, Kept, UserState};
+use super::workspace::Workspace;
 use crate::{Mark, Marked, StoreError};
 
 /// Does `mark`. Refuses before it writes anything.
 pub(super) fn mark(conn: &Connection, slug: &Slug, name: &UserId, mark: &Mark) -> Outcome<Marked> {
-    let Some(ws) = names::workspace(conn, slug)? else {
+    let Some(ws) = Workspace::load(conn, slug)? else {
         return match mark {
             Mark::ReadAll(_) | Mark::Seen(_) => Ok(Marked { changed: false, rev: Rev(0), unread: 0 }),
             Mark::Read(_) | Mark::Unread(_) | Mark::Archive(_) => Err(StoreError::NotFound.into()),
         };
     };
     let state = UserState::load(conn, ws.id, name)?;
-    let sight = Sight::load(conn, state.as_ref().map(|s| s.id))?;
+    let sight = Sight::load(conn, state.id)?;
     let marking = Marking { conn, ws: &ws, name, sight: &sight };
     let up_to = |place: &Option<Seq>| place.unwrap_or(ws.head).min(ws.head);
     match mark {
@@ -40,14 +41,9 @@ struct Marking<'a> {
 }
 
 impl Marking<'_> {
-    fn one(
-        &self,
-        state: Option<UserState>,
-        id: NotificationId,
-        change: impl Fn(Kept) -> Kept,
-    ) -> Outcome<Marked> {
+    fn one(&self, state: UserState, id: NotificationId, change: impl Fn(Kept) -> Kept) -> Outcome<Marked> {
         let (seq, _) = read::seen(self.conn, self.ws, self.name, self.sight, id)?;
-        let mut state = self.settle(state.unwrap_or_default())?;
+        let mut state = self.settle(state)?;
         let before = user::kept(self.conn, state.id, seq)?;
         let receipt = state.receipt(seq, before);
         let now = Kept { read: receipt.read, archived: receipt.archived };
@@ -74,8 +70,8 @@ impl Marking<'_> {
     }
 
     /// Costs one step for each receipt of the user above `up_to`, and for each without `read`.
-    fn read_all(&self, state: Option<UserState>, up_to: Seq) -> Outcome<Marked> {
-        let state = self.settle(state.unwrap_or_default())?;
+    fn read_all(&self, state: UserState, up_to: Seq) -> Outcome<Marked> {
+        let state = self.settle(state)?;
         let mut next = state.clone();
         next.read_upto = next.read_upto.max(up_to);
         self.recount(&mut next)?;
@@ -95,8 +91,8 @@ impl Marking<'_> {
         Ok(Marked { changed: true, rev: next.rev, unread })
     }
 
-    fn seen(&self, state: Option<UserState>, up_to: Seq) -> Outcome<Marked> {
-        let state = self.settle(state.unwrap_or_default())?;
+    fn seen(&self, state: UserState, up_to: Seq) -> Outcome<Marked> {
+        let state = self.settle(state)?;
         let mut next = state.clone();
         next.seen_upto = next.seen_upto.max(up_to);
         self.recount(&mut next)?;

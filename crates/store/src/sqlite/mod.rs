@@ -6,6 +6,7 @@
 //! happens after a failure.
 
 mod append;
+mod backup;
 mod check;
 mod check_full;
 mod checkpoint;
@@ -33,8 +34,10 @@ mod turn;
 mod unread;
 mod user;
 mod witness;
+mod workspace;
 mod writer;
 
+pub use backup::backup;
 pub use check_full::{CheckReport, check_full};
 pub use config::Config;
 pub use faults::{Fault, Faults};

@@ -4,13 +4,14 @@ use campanile_model::{Audience, Seq, Slug, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::failure::{Failure, Outcome};
-use super::names::{self, Workspace, from_sql, to_sql};
+use super::names::{self, from_sql, to_sql};
 use super::row::{self, Content, Stored};
 use super::settle;
+use super::workspace::Workspace;
 use crate::{Retention, StoreError};
 
 /// Removes at most about `limit` rows (one entry's narrow rows stay together) of what `keep` does not
-/// cover; returns how many. `counter` is that of the database's last row.
+/// cover; returns how many.
 ///
 /// Receipts of entries that went are removed by the calls after, as their number has no bound; whoever
 /// counts leaves them out.
@@ -20,14 +21,12 @@ pub(super) fn prune(
     keep: Retention,
     limit: usize,
     now: Timestamp,
-    counter: i64,
 ) -> Outcome<usize> {
-    let Some(ws) = names::workspace(conn, slug)? else { return Ok(0) };
+    let Some(ws) = Workspace::load(conn, slug)? else { return Ok(0) };
     let limit = limit.max(1);
     let mut gone = 0;
     if ws.first > Seq(1) {
-        let last = Seq(ws.first.0 - 1);
-        gone += settle::remove(conn, ws.id, Seq::ZERO, last, limit)?;
+        gone += settle::remove(conn, ws.id, Seq::ZERO, ws.before_first(), limit)?;
     }
     let mut first = ws.first;
     for (seq, committed) in oldest(conn, &ws, limit)? {
@@ -38,13 +37,8 @@ pub(super) fn prune(
         first = seq.next();
     }
     if first > ws.first {
-        // The head and the counter are those of the newest rows, which may be among what went.
-        conn.prepare_cached("UPDATE workspace SET first = ?2, head = ?3 WHERE id = ?1")?.execute(params![
-            ws.id,
-            to_sql(first.0),
-            to_sql(ws.head.0)
-        ])?;
-        conn.prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'counter'")?.execute([counter])?;
+        // The head is that of the newest row, which may be among what went.
+        Workspace { first, ..ws.clone() }.save(conn)?;
         conn.prepare_cached("DELETE FROM unsettled WHERE ws = ?1 AND seq < ?2")?
             .execute(params![ws.id, to_sql(first.0)])?;
     }

@@ -1,20 +1,21 @@
 //! What is read in one transaction and without writing.
 
 use campanile_model::{
-    Entry, EntryKind, Epoch, Notification, NotificationId, Receipt, Rev, Seq, Slug, Topic, UserId,
+    Entry, EntryKind, Notification, NotificationId, Receipt, Rev, Seq, Slug, Topic, UserId,
 };
 use rusqlite::{Connection, params};
 
 use super::failure::{Failure, Outcome};
-use super::names::{self, Workspace, from_sql, to_sql};
+use super::names::{self, to_sql};
 use super::row::{self, COLUMNS, Stored};
 use super::sight::Sight;
 use super::unread;
 use super::user::{self, UserState};
-use crate::{Head, Item, Snapshot, StoreError};
+use super::workspace::Workspace;
+use crate::{Item, Snapshot, StoreError};
 
 pub(super) fn snapshot(conn: &Connection, slug: &Slug, name: &UserId) -> Outcome<Snapshot> {
-    let Some(ws) = names::workspace(conn, slug)? else {
+    let Some(ws) = Workspace::load(conn, slug)? else {
         return Ok(Snapshot {
             epoch: None,
             first: Seq(1),
@@ -26,11 +27,8 @@ pub(super) fn snapshot(conn: &Connection, slug: &Slug, name: &UserId) -> Outcome
         });
     };
     let state = UserState::load(conn, ws.id, name)?;
-    let sight = Sight::load(conn, state.as_ref().map(|s| s.id))?;
-    let state = match state {
-        Some(state) => unread::settled(conn, &ws, state)?,
-        None => UserState::default(),
-    };
+    let sight = Sight::load(conn, state.id)?;
+    let state = unread::settled(conn, &ws, state)?;
     let badges = unread::badges(conn, &ws, &state, &sight)?;
     Ok(Snapshot {
         epoch: Some(ws.epoch),
@@ -81,16 +79,15 @@ pub(super) fn find(
     name: Option<&UserId>,
     id: NotificationId,
 ) -> Outcome<Item> {
-    let ws = names::workspace(conn, slug)?.ok_or(StoreError::NotFound)?;
+    let ws = Workspace::load(conn, slug)?.ok_or(StoreError::NotFound)?;
     let Some(name) = name else {
         let stored = retained(conn, &ws, id)?;
         let notification = stored.notification().ok_or(StoreError::NotFound)?.clone();
         return Ok(Item { seq: stored.place.seq, notification, receipt: Receipt::default() });
     };
     let state = UserState::load(conn, ws.id, name)?;
-    let sight = Sight::load(conn, state.as_ref().map(|s| s.id))?;
+    let sight = Sight::load(conn, state.id)?;
     let (seq, notification) = seen(conn, &ws, name, &sight, id)?;
-    let state = state.unwrap_or_default();
     let receipt = state.receipt(seq, user::kept(conn, state.id, seq)?);
     Ok(Item { seq, notification, receipt })
 }
@@ -127,7 +124,7 @@ pub(super) fn subscribers(
     after: Option<&UserId>,
     limit: usize,
 ) -> Outcome<Vec<UserId>> {
-    let Some(ws) = names::workspace(conn, slug)? else { return Ok(Vec::new()) };
+    let Some(ws) = Workspace::load(conn, slug)? else { return Ok(Vec::new()) };
     let Some(topic) = names::topic(conn, ws.id, topic)? else { return Ok(Vec::new()) };
     let mut query = conn.prepare_cached(
         "SELECT name FROM subscriber WHERE topic = ?1 AND name > ?2 ORDER BY name LIMIT ?3",
@@ -135,24 +132,6 @@ pub(super) fn subscribers(
     let bounds = params![topic, after.map_or("", UserId::as_str), to_sql(limit as u64)];
     let rows = query.query_map(bounds, |row| row.get::<_, String>(0))?;
     rows.map(|name| UserId::new(&name?).map_err(|_| damaged_name())).collect()
-}
-
-pub(super) fn heads(conn: &Connection) -> Outcome<Vec<Head>> {
-    let mut query = conn.prepare_cached(
-        "SELECT slug, epoch, first, max(head, coalesce((SELECT seq FROM entry WHERE ws = workspace.id \
-         ORDER BY seq DESC LIMIT 1), 0)) FROM workspace ORDER BY slug",
-    )?;
-    let mut rows = query.query([])?;
-    let mut heads = Vec::new();
-    while let Some(row) = rows.next()? {
-        heads.push(Head {
-            workspace: Slug::new(&row.get::<_, String>(0)?).map_err(|_| damaged_name())?,
-            epoch: Epoch(row.get::<_, i64>(1)?.cast_unsigned()),
-            first: Seq(from_sql(row.get(2)?)),
-            seq: Seq(from_sql(row.get(3)?)),
-        });
-    }
-    Ok(heads)
 }
 
 fn damaged_name() -> Failure {

@@ -3,33 +3,40 @@
 //! has already forgotten the failure.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use campanile_model::{Seq, Slug};
+use crossbeam_channel::RecvTimeoutError;
 use rusqlite::Connection;
 
 use super::connect::{self, in_snapshot};
 use super::failure::{Outcome, store_error};
+use super::job::Job;
 use super::status::State;
 use super::turn::Before;
+use super::workspace::Workspace;
 use super::writer::Writer;
-use super::{check, lineage, names, read};
+use super::{check, lineage, read};
 use crate::{Commit, StoreError};
 
 /// Pauses between attempts: doubled from the first to the last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 impl Writer {
-    /// Returns once writes are taken again, or the store is closed. `before` says where the workspaces of
+    /// Returns once the database is open again, or the store is closed. `before` says where the workspaces of
     /// the lost turn stood: whatever of it became durable all the same is sent on, so that the commits
     /// have no gap.
     pub(super) fn recover(&mut self, error: &rusqlite::Error, before: &Before) {
         let mut reason = format!("the log is being recovered after: {error}");
         tracing::error!(%error, "writing failed: the database is closed and opened again");
-        let mut pause = PAUSES.0;
+        // Opening it may work and the next turn fail again: then the pauses grow all the same.
+        let mut pause = PAUSES.0 * self.failures.min(100);
+        self.failures += 1;
         loop {
             self.status.set(State::Down(reason.clone()));
-            self.refuse_waiting(&StoreError::Unavailable { reason: reason.clone() });
+            if self.pause(pause, &reason) {
+                return;
+            }
             match self.reopen(before) {
                 Ok(()) => break,
                 Err(again) => {
@@ -40,14 +47,24 @@ impl Writer {
                     reason = again;
                 }
             }
-            if self.is_closed() {
-                return;
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(PAUSES.1);
+            pause = (pause * 2).clamp(PAUSES.0, PAUSES.1);
         }
-        tracing::info!(rows = self.counter, "the log is as acknowledged: writes are taken again");
+        tracing::info!(changes = self.counter, "the log is as acknowledged: writes are taken again");
         self.status.set(State::Ready);
+    }
+
+    /// Waits, and refuses whatever else does; whether the store was closed meanwhile.
+    fn pause(&self, pause: Duration, reason: &str) -> bool {
+        let refuse = |job: Job| job.refuse(StoreError::Unavailable { reason: reason.into() }).send();
+        let until = Instant::now() + pause;
+        loop {
+            self.rest.try_iter().for_each(refuse);
+            match self.publishes.recv_deadline(until) {
+                Ok(job) => refuse(job),
+                Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Disconnected) => return true,
+            }
+        }
     }
 
     fn reopen(&mut self, before: &Before) -> Result<(), StoreError> {
@@ -61,7 +78,7 @@ impl Writer {
         let counter = lineage::counter(&conn).map_err(|e| store_error(&e))?;
         if counter < self.counter {
             let reason = format!(
-                "the log ends at row {counter}, but row {} was acknowledged: acknowledged entries are gone",
+                "the log ends at change {counter}, but change {} was acknowledged: what was acknowledged is gone",
                 self.counter
             );
             return Err(StoreError::Unavailable { reason });
@@ -82,7 +99,7 @@ impl Writer {
 fn missed(conn: &Connection, before: &[(Slug, Seq)]) -> Outcome<Vec<Commit>> {
     let mut commits = Vec::new();
     for (slug, place) in before {
-        let Some(ws) = names::workspace(conn, slug)? else { continue };
+        let Some(ws) = Workspace::load(conn, slug)? else { continue };
         let entries = read::entries(conn, &ws, *place, ws.head, usize::MAX)?;
         if !entries.is_empty() {
             commits.push(Commit { workspace: slug.clone(), epoch: ws.epoch, entries });

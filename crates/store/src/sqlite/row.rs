@@ -24,7 +24,7 @@ const WITHDRAW: i64 = 6;
 /// Everything of a row but its content and checksum.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
-    /// The database's own count of appended rows.
+    /// The number of the change in the whole database.
     pub(super) id: i64,
     pub(super) ws: i64,
     pub(super) seq: Seq,

@@ -17,9 +17,11 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    /// Reads the intervals of `user`; of a user about whom nothing is recorded there are none.
-    pub(super) fn load(conn: &Connection, user: Option<i64>) -> Outcome<Self> {
-        let Some(user) = user else { return Ok(Self::default()) };
+    /// Reads the intervals of `user`; of a user about whom nothing is recorded (0) there are none.
+    pub(super) fn load(conn: &Connection, user: i64) -> Outcome<Self> {
+        if user == 0 {
+            return Ok(Self::default());
+        }
         let access = load_access(conn, user)?;
         let mut by_topic: HashMap<Topic, Vec<Interval>> = HashMap::new();
         let mut topics = Vec::new();

@@ -19,8 +19,9 @@ use super::job::{Job, Reply};
 use super::readers::Readers;
 use super::status::{State, Status};
 use super::witness::Witness;
+use super::workspace::{self, Workspace};
 use super::writer::Writer;
-use super::{check, connect, lineage, list, names, read, schema};
+use super::{check, connect, lineage, list, read, schema};
 use crate::{
     Appended, Commit, Head, Item, Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write,
     validate,
@@ -60,7 +61,7 @@ impl SqliteStore {
         let conn = connect::open_writer(&config).map_err(sqlite)?;
         schema::migrate(&conn, &config.epochs)?;
         check::tail(&conn)?;
-        let record = lineage::judge(&conn, &found, &config.epochs).map_err(sqlite)?;
+        let record = lineage::judge(&conn, &found, &config.epochs)?;
         witness.write(record);
         witness.flush();
         let handles = Handles::new(config.readers);
@@ -92,6 +93,7 @@ impl SqliteStore {
             commits: commits.clone(),
             committed,
             unsettled: true,
+            failures: 0,
             config,
         };
         threads.push(
@@ -180,7 +182,7 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Entry>, StoreError> {
         let workspace = workspace.clone();
         self.readers
-            .run(move |conn| match names::workspace(conn, &workspace)? {
+            .run(move |conn| match Workspace::load(conn, &workspace)? {
                 Some(ws) => read::entries(conn, &ws, after, up_to, limit),
                 None => Ok(Vec::new()),
             })
@@ -195,7 +197,7 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Item>, StoreError> {
         let (workspace, user) = (workspace.clone(), user.clone());
         self.readers
-            .run(move |conn| match names::workspace(conn, &workspace)? {
+            .run(move |conn| match Workspace::load(conn, &workspace)? {
                 Some(ws) => list::visible(conn, &ws, &user, &query),
                 None => Ok(Vec::new()),
             })
@@ -246,7 +248,7 @@ impl Store for SqliteStore {
     }
 
     async fn heads(&self) -> Result<Vec<Head>, StoreError> {
-        self.readers.run(read::heads).await
+        self.readers.run(workspace::heads).await
     }
 
     fn commits(&self) -> broadcast::Receiver<Arc<Commit>> {

@@ -22,8 +22,10 @@ const RETURNED: i64 = 128;
 pub(super) struct Turn<'a> {
     conn: &'a Connection,
     epochs: &'a Epochs,
-    /// Of the database's last row, this transaction's included.
+    /// Of the database's last durable change, this transaction's included.
     counter: i64,
+    /// Whether the newest row of the log does not say so: then it is recorded apart.
+    uncounted: bool,
     answers: Vec<Answer>,
     commits: Vec<Commit>,
     latest: Option<Timestamp>,
@@ -39,19 +41,49 @@ pub(super) struct Filled {
     pub(super) unsettled: bool,
 }
 
-/// Where the workspaces of a lost turn stood before it.
+impl Filled {
+    /// What is left if its commit failed.
+    pub(super) fn lost(self, error: rusqlite::Error) -> Lost {
+        Lost { error, before: before(self.commits.iter().map(Arc::as_ref)), waiting: self.answers }
+    }
+}
+
+/// A turn of which nothing is known to have happened.
+pub(super) struct Lost {
+    pub(super) error: rusqlite::Error,
+    /// Where the workspaces it wrote to stood before it.
+    pub(super) before: Before,
+    /// Whoever waits for it.
+    pub(super) waiting: Vec<Answer>,
+}
+
+impl Lost {
+    /// A turn that had written nothing.
+    pub(super) fn empty(error: rusqlite::Error, waiting: Vec<Answer>) -> Self {
+        Self { error, before: Before::new(), waiting }
+    }
+}
+
 pub(super) type Before = Vec<(Slug, Seq)>;
 
 impl<'a> Turn<'a> {
     pub(super) fn begin(conn: &'a Connection, epochs: &'a Epochs, counter: i64) -> rusqlite::Result<Self> {
         conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        Ok(Self { conn, epochs, counter, answers: Vec::new(), commits: Vec::new(), latest: None })
+        Ok(Self {
+            conn,
+            epochs,
+            counter,
+            uncounted: false,
+            answers: Vec::new(),
+            commits: Vec::new(),
+            latest: None,
+        })
     }
 
     /// Does one operation. A refusal is that operation's answer; the others do not notice it.
     ///
     /// # Errors
-    /// The database failed, and the turn with it. The answers are there to be [failed](Self::abandon).
+    /// The database failed, and the turn with it: it is [lost](Self::lost).
     pub(super) fn run(&mut self, job: Job) -> Result<(), rusqlite::Error> {
         match job {
             Job::Append { workspace, write, now, reply } => {
@@ -62,7 +94,12 @@ impl<'a> Turn<'a> {
                 error
             }
             Job::Mark { workspace, user, mark, reply } => {
-                let outcome = self.guarded(|turn| mark::mark(turn.conn, &workspace, &user, &mark));
+                let outcome = self.guarded(|turn| {
+                    let marked = mark::mark(turn.conn, &workspace, &user, &mark)?;
+                    turn.counter += i64::from(marked.changed);
+                    turn.uncounted |= marked.changed;
+                    Ok(marked)
+                });
                 let (result, error) = split(outcome);
                 self.answers.push(Answer::Mark(reply, result));
                 error
@@ -70,7 +107,9 @@ impl<'a> Turn<'a> {
             Job::Prune { workspace, keep, limit, now, reply } => {
                 let outcome = self.guarded(|turn| {
                     let limit = limit.min(PRUNED);
-                    let gone = prune::prune(turn.conn, &workspace, keep, limit, now, turn.counter)?;
+                    let gone = prune::prune(turn.conn, &workspace, keep, limit, now)?;
+                    // The newest row may be among what went.
+                    turn.uncounted |= gone > 0;
                     turn.return_pages()?;
                     Ok(gone)
                 });
@@ -83,6 +122,11 @@ impl<'a> Turn<'a> {
 
     /// Does a slice of what is to be cleaned up. Call it last.
     pub(super) fn clean_up(&mut self, unsettled: bool, slice: usize) -> Outcome<bool> {
+        if self.uncounted {
+            self.conn
+                .prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'counter'")?
+                .execute([self.counter])?;
+        }
         if let Some(now) = self.latest {
             append::purge(self.conn, now, PURGED)?;
         }
@@ -99,12 +143,9 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Tells every waiter that nothing of this turn is known to have happened.
-    pub(super) fn abandon(self, error: &StoreError) -> Before {
-        for answer in self.answers {
-            answer.fail(error.clone());
-        }
-        before(self.commits.iter())
+    /// What is left of a turn that the database failed.
+    pub(super) fn lost(self, error: rusqlite::Error) -> Lost {
+        Lost { error, before: before(self.commits.iter()), waiting: self.answers }
     }
 
     fn append(&mut self, slug: &Slug, write: crate::Write, now: Timestamp) -> Outcome<crate::Appended> {
@@ -148,7 +189,7 @@ impl<'a> Turn<'a> {
 }
 
 /// The places before the first entries of `commits`.
-pub(super) fn before<'a>(commits: impl Iterator<Item = &'a Commit>) -> Before {
+fn before<'a>(commits: impl Iterator<Item = &'a Commit>) -> Before {
     let place = |commit: &Commit| commit.entries.first().map(|e| Seq(e.seq.0.saturating_sub(1)));
     commits.filter_map(|commit| Some((commit.workspace.clone(), place(commit)?))).collect()
 }

@@ -10,9 +10,10 @@ use campanile_model::Seq;
 use rusqlite::{Connection, params};
 
 use super::failure::Outcome;
-use super::names::{WORKSPACE_SOURCE, Workspace, from_sql, to_sql};
+use super::names::{WORKSPACE_SOURCE, from_sql, to_sql};
 use super::sight::{Sight, Window};
 use super::user::UserState;
+use super::workspace::Workspace;
 
 /// The two badges of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,6 +41,9 @@ pub(super) fn badges(conn: &Connection, ws: &Workspace, state: &UserState, sight
 /// `state` as it will be once the receipts of entries that were pruned or retracted have been removed,
 /// which happens in slices. Usually there are none: two seeks.
 pub(super) fn settled(conn: &Connection, ws: &Workspace, mut state: UserState) -> Outcome<UserState> {
+    if state.id == 0 {
+        return Ok(state);
+    }
     for (seq, read) in unsettled_receipts(conn, ws, state.id)? {
         state.count(seq, read, -1);
     }
@@ -61,7 +65,7 @@ pub(super) fn unsettled_receipts(conn: &Connection, ws: &Workspace, user: i64) -
 
 /// Retained entries above `after` that the user sees.
 fn visible_above(conn: &Connection, ws: &Workspace, user: i64, sight: &Sight, after: Seq) -> Outcome<i64> {
-    let retained = Seq(ws.first.0.saturating_sub(1));
+    let retained = ws.before_first();
     let whole = Window { after: after.max(retained), up_to: ws.head };
     let any_dead = has_dead(conn, ws.id)?;
     let mut sum = 0;

@@ -1,7 +1,7 @@
 //! `campanile.head`: a second file that remembers how far the log had come.
 //!
-//! It names the number of the last row that was ever appended and the lineage of the database it was
-//! appended to. A database that holds less has lost acknowledged entries (a copy put back, a WAL
+//! It names the number of the last change (an entry, or a mark) and the lineage of the database that holds
+//! it. A database that holds less has lost acknowledged changes (a copy put back, a WAL
 //! deleted or torn by a disk that lied): positions in it mean something else now, so its epochs change.
 //!
 //! 28 bytes: magic, lineage, counter, CRC-32C of these. Written after each commit without a flush, and

@@ -8,17 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, select};
-use rusqlite::{Connection, ErrorCode};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, select};
+use rusqlite::Connection;
 use tokio::sync::broadcast;
 
 use super::config::Config;
 use super::failure::{Failure, defect, store_error};
 use super::faults::Fault;
 use super::handles::Handles;
-use super::job::Job;
+use super::job::{Answer, Job};
 use super::status::{State, Status};
-use super::turn::{Before, Filled, Turn};
+use super::turn::{Filled, Lost, Turn};
 use super::witness::{Record, Witness};
 use crate::{Commit, StoreError};
 
@@ -38,7 +38,7 @@ pub(super) struct Writer {
     pub(super) handles: Handles,
     pub(super) witness: Witness,
     pub(super) lineage: u64,
-    /// The number of the last row whose commit was acknowledged.
+    /// The number of the last change whose commit was acknowledged.
     pub(super) counter: i64,
     pub(super) publishes: Receiver<Job>,
     pub(super) rest: Receiver<Job>,
@@ -46,12 +46,8 @@ pub(super) struct Writer {
     pub(super) commits: broadcast::Sender<Arc<Commit>>,
     pub(super) committed: Arc<AtomicU64>,
     pub(super) unsettled: bool,
-}
-
-/// A turn that did not come to be.
-struct Lost {
-    error: rusqlite::Error,
-    before: Before,
+    /// Recoveries since a turn last worked.
+    pub(super) failures: u32,
 }
 
 enum Next {
@@ -72,18 +68,9 @@ impl Writer {
             };
             // A defect met in one operation must not end all writing: its turn is lost, as if the disk had failed.
             let turn = catch_unwind(AssertUnwindSafe(|| self.turn(first)));
-            let lost = turn.unwrap_or_else(|_| {
-                Err(Lost { error: defect("an operation panicked"), before: Before::new() })
-            });
-            if let Err(Lost { error, before }) = lost {
-                if error.sqlite_error_code() == Some(ErrorCode::DiskFull) && self.roll_back() {
-                    if !self.status.is_full() {
-                        tracing::error!("no space is left for the log: writes are refused until there is");
-                    }
-                    self.status.set(State::Full);
-                } else {
-                    self.recover(&error, &before);
-                }
+            let panicked = |_| Err(Lost::empty(defect("an operation panicked"), Vec::new()));
+            if let Err(lost) = turn.unwrap_or_else(panicked) {
+                self.lose(lost);
             }
         }
         self.witness.flush();
@@ -91,11 +78,12 @@ impl Writer {
     }
 
     fn next(&self) -> Next {
-        if let Ok(job) = self.publishes.try_recv().or_else(|_| self.rest.try_recv()) {
-            return Next::Job(job);
-        }
-        if self.unsettled {
-            return Next::Idle;
+        let either = || self.publishes.try_recv().or_else(|_| self.rest.try_recv());
+        match either() {
+            Ok(job) => return Next::Job(job),
+            Err(TryRecvError::Disconnected) => return Next::Closed,
+            Err(TryRecvError::Empty) if self.unsettled => return Next::Idle,
+            Err(TryRecvError::Empty) => {}
         }
         let patience = if self.status.is_full() { PROBE } else { Duration::MAX };
         let received = select! {
@@ -106,48 +94,44 @@ impl Writer {
         match received {
             Ok(job) => Next::Job(job),
             Err(RecvTimeoutError::Timeout) => Next::Idle,
-            // Both queues are closed together; the other may still hold something.
-            Err(RecvTimeoutError::Disconnected) => {
-                let left = self.publishes.try_recv().or_else(|_| self.rest.try_recv());
-                left.map_or(Next::Closed, Next::Job)
-            }
+            // Both queues are closed together, but one of them may still hold something.
+            Err(RecvTimeoutError::Disconnected) => either().map_or(Next::Closed, Next::Job),
         }
     }
 
     fn turn(&mut self, first: Option<Job>) -> Result<(), Lost> {
-        let Some(conn) = &self.conn else {
-            return Err(Lost { error: defect("the database is closed"), before: Before::new() });
+        let refused = |first: Option<Job>, error: &rusqlite::Error| {
+            first.into_iter().map(|job| job.refuse(store_error(error))).collect()
         };
+        let Some(conn) = &self.conn else {
+            let error = defect("the database is closed");
+            let waiting = refused(first, &error);
+            return Err(Lost::empty(error, waiting));
+        };
+        let idle = first.is_none();
         let mut turn = match Turn::begin(conn, &self.config.epochs, self.counter) {
             Ok(turn) => turn,
             Err(error) => {
-                first.into_iter().for_each(|job| job.refuse(store_error(&error)));
-                return Err(Lost { error, before: Before::new() });
+                let waiting = refused(first, &error);
+                return Err(Lost::empty(error, waiting));
             }
         };
         let filled = self.fill(&mut turn, first).and_then(|()| {
-            if self.status.is_full() {
+            if idle && self.status.is_full() {
                 probe(conn)?;
             }
             turn.clean_up(self.unsettled, self.config.slice).map_err(database)
         });
-        let unsettled = match filled {
-            Ok(unsettled) => unsettled,
-            Err(error) => return Err(Lost { before: turn.abandon(&store_error(&error)), error }),
+        let filled = match filled {
+            Ok(unsettled) => turn.filled(unsettled),
+            Err(error) => return Err(turn.lost(error)),
         };
-        let committed = self.commit(conn);
-        let filled = turn.filled(unsettled);
-        match committed {
+        match self.commit(conn) {
             Ok(()) => {
                 self.tell(filled);
                 Ok(())
             }
-            Err(error) => {
-                let told = store_error(&error);
-                let before = super::turn::before(filled.commits.iter().map(Arc::as_ref));
-                filled.answers.into_iter().for_each(|answer| answer.fail(told.clone()));
-                Err(Lost { error, before })
-            }
+            Err(error) => Err(filled.lost(error)),
         }
     }
 
@@ -188,33 +172,43 @@ impl Writer {
     fn tell(&mut self, filled: Filled) {
         self.counter = filled.counter;
         self.unsettled = filled.unsettled;
+        self.failures = 0;
         self.witness.write(Record { lineage: self.lineage, counter: self.counter.cast_unsigned() });
         self.committed.fetch_add(1, Ordering::Release);
         for commit in filled.commits {
             // No receiver is no failure.
             let _ = self.commits.send(commit);
         }
-        filled.answers.into_iter().for_each(super::job::Answer::send);
         if self.status.is_full() {
             tracing::info!("there is space for the log again");
         }
         self.status.set(State::Ready);
+        filled.answers.into_iter().for_each(Answer::send);
+    }
+
+    /// Nothing of the turn happened, as far as is known: its waiters are told, once the status says so too.
+    fn lose(&mut self, lost: Lost) {
+        let Lost { error, before, waiting } = lost;
+        let told = store_error(&error);
+        let full = matches!(told, StoreError::Full) && self.roll_back();
+        if full {
+            if !self.status.is_full() {
+                tracing::error!("no space is left for the log: writes are refused until there is");
+            }
+            self.status.set(State::Full);
+        } else {
+            self.status.set(State::Down(format!("the log is being recovered after: {error}")));
+        }
+        waiting.into_iter().for_each(|answer| answer.fail(told.clone()));
+        if !full {
+            self.recover(&error, &before);
+        }
     }
 
     /// Whether the connection is as if the turn had never begun.
     fn roll_back(&self) -> bool {
         let Some(conn) = &self.conn else { return false };
         conn.is_autocommit() || conn.execute_batch("ROLLBACK").is_ok()
-    }
-
-    /// Answers everything that waits while writes are down.
-    pub(super) fn refuse_waiting(&self, error: &StoreError) {
-        self.publishes.try_iter().chain(self.rest.try_iter()).for_each(|job| job.refuse(error.clone()));
-    }
-
-    /// Whether the store was closed by its owner: nothing will wait any more.
-    pub(super) fn is_closed(&self) -> bool {
-        matches!(self.publishes.try_recv(), Err(crossbeam_channel::TryRecvError::Disconnected))
     }
 }
 

@@ -13,8 +13,8 @@ use campanile_model::{Entry, EntryKind, Seq, Slug, Timestamp};
 use rusqlite::Connection;
 
 use super::failure::Outcome;
-use super::names::{self, Workspace};
 use super::row::{self, Place};
+use super::workspace::Workspace;
 use crate::{Appended, Epochs, Published, StoreError, Write};
 
 pub(super) use idempotency::purge;
@@ -24,7 +24,7 @@ pub(super) struct Appending<'a> {
     conn: &'a Connection,
     workspace: Workspace,
     now: Timestamp,
-    /// Of the last row of the database.
+    /// Of the last change of the database.
     counter: i64,
     entries: Vec<Entry>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Done {
     pub(super) counter: i64,
 }
 
-/// Does `write`, which passed [`validate`](crate::validate). `counter` is that of the database's last row.
+/// Does `write`, which passed [`validate`](crate::validate). `counter` is that of the database's last change.
 pub(super) fn append(
     conn: &Connection,
     epochs: &Epochs,
@@ -46,11 +46,11 @@ pub(super) fn append(
     write: Write,
     now: Timestamp,
 ) -> Outcome<Done> {
-    let found = names::workspace(conn, slug)?;
+    let found = Workspace::load(conn, slug)?;
     let begin = |found: Option<Workspace>| -> Outcome<Appending<'_>> {
         let workspace = match found {
             Some(workspace) => workspace,
-            None => names::create_workspace(conn, slug, epochs.draw())?,
+            None => Workspace::create(conn, slug, epochs.draw())?,
         };
         Ok(Appending { conn, workspace, now, counter, entries: Vec::new() })
     };

@@ -4,8 +4,8 @@
 -- of them belongs to that workspace alone.
 
 CREATE TABLE meta (
-  name  TEXT PRIMARY KEY,   -- lineage: random id of this database; counter: floor of entry.id;
-  value INTEGER NOT NULL    -- backup: 1 in a copy that was not opened for writing yet
+  name  TEXT PRIMARY KEY,   -- lineage: random id of this database; counter: of the last change, if no
+  value INTEGER NOT NULL    -- entry; backup: 1 in a copy that was not opened for writing yet
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE workspace (
@@ -13,7 +13,8 @@ CREATE TABLE workspace (
   slug  TEXT    NOT NULL UNIQUE,
   epoch INTEGER NOT NULL,
   first INTEGER NOT NULL,   -- the oldest retained entry
-  head  INTEGER NOT NULL    -- floor of the head: exact once nothing is retained, else see entry
+  head  INTEGER NOT NULL,   -- floor of the head: exact once nothing is retained, else see entry
+  crc   INTEGER NOT NULL    -- CRC-32C over epoch, first and head
 ) STRICT;
 
 CREATE TABLE topic (
@@ -29,17 +30,18 @@ CREATE TABLE user (
   id           INTEGER PRIMARY KEY,
   ws           INTEGER NOT NULL,
   name         TEXT    NOT NULL,
-  rev          INTEGER NOT NULL DEFAULT 0,
-  read_upto    INTEGER NOT NULL DEFAULT 0, -- read, unless a receipt says otherwise
-  seen_upto    INTEGER NOT NULL DEFAULT 0, -- seen
-  read_above   INTEGER NOT NULL DEFAULT 0, -- receipts with read above read_upto
-  unread_below INTEGER NOT NULL DEFAULT 0, -- receipts without read at or below it
-  above_seen   INTEGER NOT NULL DEFAULT 0, -- receipts above both watermarks
+  rev          INTEGER NOT NULL,
+  read_upto    INTEGER NOT NULL, -- read, unless a receipt says otherwise
+  seen_upto    INTEGER NOT NULL, -- seen
+  read_above   INTEGER NOT NULL, -- receipts with read above read_upto
+  unread_below INTEGER NOT NULL, -- receipts without read at or below it
+  above_seen   INTEGER NOT NULL, -- receipts above both watermarks
+  crc          INTEGER NOT NULL, -- CRC-32C over ws and the numbers above
   UNIQUE (ws, name)
 ) STRICT;
 
 CREATE TABLE entry (
-  id     INTEGER PRIMARY KEY, -- the database's own count of appended rows; never used again
+  id     INTEGER PRIMARY KEY, -- number of the change in the whole database; never used again
   ws     INTEGER NOT NULL,
   seq    INTEGER NOT NULL,
   kind   INTEGER NOT NULL,    -- 1 notification, 2 retract, 3 subscribe, 4 unsubscribe, 5 grant, 6 withdraw

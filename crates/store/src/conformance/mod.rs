@@ -1,0 +1,96 @@
+//! What every backend has to do, as tests that any backend can run (feature `conformance`).
+//!
+//! ```no_run
+//! # async fn check() {
+//! use campanile_store::{Epochs, MemoryStore, Store, conformance};
+//! conformance::run_all(async || Box::new(MemoryStore::new(Epochs::seeded(1))) as Box<dyn Store>).await;
+//! # }
+//! ```
+
+mod access;
+mod audience;
+mod commits;
+mod fixture;
+mod idempotency;
+mod log;
+mod receipts;
+mod retention;
+mod retract;
+
+use crate::Store;
+
+macro_rules! cases {
+    ($($module:ident :: $case:ident),+ $(,)?) => {
+        /// The names of the cases, in the order in which they run.
+        pub const CASES: &[&str] = &[$(concat!(stringify!($module), "::", stringify!($case))),+];
+
+        /// Runs the case of that name on `store`, which must be new and empty.
+        ///
+        /// # Panics
+        /// If the store does not do what the contract says, or there is no such case.
+        pub async fn run(case: &str, store: &dyn Store) {
+            match case {
+                $(concat!(stringify!($module), "::", stringify!($case)) => $module::$case(store).await,)+
+                _ => panic!("no case is called {case}"),
+            }
+        }
+    };
+}
+
+cases! {
+    log::a_workspace_begins_with_its_first_write,
+    log::a_refused_write_begins_no_workspace,
+    log::places_have_no_gap_and_a_batch_stands_together,
+    log::concurrent_publishes_get_each_place_once,
+    log::workspaces_do_not_meet,
+    log::entries_are_read_in_order_and_in_pages,
+    log::a_body_is_kept_to_the_letter,
+    log::bounds_are_refused_and_nothing_is_written,
+    log::an_id_is_taken_once,
+    log::a_closed_store_refuses_writes,
+    audience::each_audience_reaches_its_users_less_the_exceptions,
+    audience::a_subscription_reaches_from_its_start_to_its_end,
+    audience::repeated_subscriptions_write_nothing,
+    audience::topics_of_a_user_are_bounded,
+    audience::subscribers_are_listed_by_name_in_pages,
+    audience::lists_page_both_ways,
+    access::no_record_is_access_always,
+    access::a_withdrawal_hides_everything_until_a_grant,
+    access::a_first_grant_changes_nothing_but_is_recorded,
+    receipts::archived_is_read_and_read_is_seen,
+    receipts::each_effective_mark_is_one_revision,
+    receipts::a_mark_needs_an_entry_that_the_user_sees,
+    receipts::read_all_goes_up_to_a_place,
+    receipts::seen_goes_up_to_a_place,
+    receipts::what_was_read_one_by_one_can_be_unread_again,
+    receipts::lists_select_by_read_state,
+    receipts::users_do_not_meet,
+    retract::a_retracted_entry_is_gone_for_everyone,
+    retract::a_retraction_is_an_entry_and_happens_once,
+    retract::counts_leave_out_what_was_retracted,
+    idempotency::a_repetition_gets_the_first_outcome,
+    idempotency::another_body_is_refused,
+    idempotency::keys_belong_to_a_publisher_in_a_workspace,
+    idempotency::keys_are_kept_for_their_window,
+    idempotency::calls_in_flight_join,
+    idempotency::a_refused_publish_keeps_no_key,
+    retention::the_oldest_go_by_count,
+    retention::the_oldest_go_by_age_and_only_a_prefix,
+    retention::what_remains_keeps_its_place_and_count,
+    retention::an_empty_log_goes_on_counting,
+    commits::commits_come_whole_and_in_order,
+    commits::a_commit_can_be_read_when_it_is_told,
+    commits::what_writes_nothing_tells_nothing,
+}
+
+/// Runs every case, each on a new store from `make`.
+///
+/// # Panics
+/// If the store does not do what the contract says; the case is named by the panic's place.
+pub async fn run_all(make: impl AsyncFn() -> Box<dyn Store>) {
+    for case in CASES {
+        let store = make().await;
+        run(case, store.as_ref()).await;
+        store.close().await;
+    }
+}

@@ -1,0 +1,216 @@
+//! A device that is full or fails.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use campanile_model::{Audience, Seq};
+use campanile_store::{
+    Appended, Config, Epochs, Fault, Faults, Retention, SqliteStore, Store, StoreError, Write,
+};
+
+use crate::support::*;
+
+/// Breaks what it is told to, once each.
+#[derive(Default)]
+struct Breaker {
+    before: Mutex<Option<Fault>>,
+    after: Mutex<Option<Fault>>,
+    /// Put in the place of the database while it is closed.
+    older: Mutex<Option<PathBuf>>,
+    closed: AtomicBool,
+}
+
+impl Faults for Breaker {
+    fn before_commit(&self) -> Option<Fault> {
+        self.before.lock().unwrap().take()
+    }
+
+    fn after_commit(&self) -> Option<Fault> {
+        self.after.lock().unwrap().take()
+    }
+
+    fn while_closed(&self, dir: &Path) {
+        self.closed.store(true, Ordering::SeqCst);
+        if let Some(older) = self.older.lock().unwrap().take() {
+            for file in ["campanile.db", "campanile.db-wal"] {
+                let _ = std::fs::remove_file(dir.join(file));
+            }
+            std::fs::copy(older.join("campanile.db"), dir.join("campanile.db")).unwrap();
+        }
+    }
+}
+
+fn open(dir: &Path, breaker: &Arc<Breaker>) -> SqliteStore {
+    let mut config = Config::new(dir, Epochs::seeded(1));
+    config.faults = Some(Arc::clone(breaker) as Arc<dyn Faults>);
+    SqliteStore::open(config).unwrap()
+}
+
+async fn publish(store: &dyn Store, n: u64) -> Result<Appended, StoreError> {
+    let notifications = vec![notification(n, Audience::Workspace, vec![])];
+    store.append(&workspace(0), Write::Publish { notifications, idempotency: None }, at(0)).await
+}
+
+async fn head(store: &dyn Store) -> u64 {
+    store.snapshot(&workspace(0), &user(0)).await.unwrap().head.0
+}
+
+/// Waits for the writer to recover, at most ten seconds.
+async fn healthy(store: &SqliteStore) {
+    for _ in 0..1000 {
+        if store.health().is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("still unhealthy: {:?}", store.health());
+}
+
+#[test]
+fn a_full_device_refuses_and_the_next_write_tries_again() {
+    let dir = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let breaker = Arc::default();
+        let store = open(dir.path(), &breaker);
+        publish(&store, 1).await.unwrap();
+        *breaker.before.lock().unwrap() = Some(Fault::Full);
+        assert!(matches!(publish(&store, 2).await, Err(StoreError::Full)));
+        assert!(matches!(store.health(), Err(StoreError::Full)));
+        assert_eq!(head(&store).await, 1, "reads go on, and nothing was written");
+        assert_eq!(publish(&store, 2).await.unwrap().head, Seq(2));
+        assert!(store.health().is_ok());
+        assert!(!breaker.closed.load(Ordering::SeqCst), "no handle was closed for that");
+    });
+}
+
+/// SQLite's own SQLITE_FULL, from a bound on the pages of the file.
+#[test]
+fn a_database_that_reached_its_bound_heals_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let with_limit = |limit| {
+        let mut config = Config::new(dir.path(), Epochs::seeded(1));
+        config.page_limit = limit;
+        SqliteStore::open(config).unwrap()
+    };
+    runtime().block_on(async {
+        let store = with_limit(Some(60));
+        let mut kept = 0;
+        let refused = loop {
+            match publish(&store, kept + 1).await {
+                Ok(_) => kept += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, StoreError::Full), "{refused}");
+        assert!(matches!(publish(&store, kept + 1).await, Err(StoreError::Full)));
+        assert_eq!(head(&store).await, kept, "nothing that was acknowledged is gone");
+        // Retention makes room, in place: a deletion needs no page.
+        let keep = Retention { max_age_ms: None, max_entries: Some(5) };
+        while store.prune(&workspace(0), keep, 100, at(0)).await.unwrap() > 0 {}
+        publish(&store, kept + 2).await.unwrap();
+        assert!(store.health().is_ok());
+        assert!(store.check_full().await.unwrap().problems.is_empty());
+    });
+}
+
+#[test]
+fn a_failed_commit_is_recovered_from() {
+    let dir = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let breaker = Arc::default();
+        let store = open(dir.path(), &breaker);
+        let mut commits = store.commits();
+        publish(&store, 1).await.unwrap();
+        *breaker.before.lock().unwrap() = Some(Fault::Io);
+        assert!(matches!(publish(&store, 2).await, Err(StoreError::Unavailable { .. })));
+        healthy(&store).await;
+        assert!(breaker.closed.load(Ordering::SeqCst));
+        assert_eq!(head(&store).await, 1);
+        publish(&store, 3).await.unwrap();
+        for seq in [1, 2] {
+            assert_eq!(commits.recv().await.unwrap().entries[0].seq, Seq(seq));
+        }
+    });
+}
+
+/// The flush failed although the data had reached the disk: the waiter cannot be told, but the log goes on
+/// from there, and whoever follows it hears of the entry.
+#[test]
+fn a_commit_of_unknown_fate_is_neither_lost_nor_doubled() {
+    let dir = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let breaker = Arc::default();
+        let store = open(dir.path(), &breaker);
+        let mut commits = store.commits();
+        publish(&store, 1).await.unwrap();
+        *breaker.after.lock().unwrap() = Some(Fault::Io);
+        assert!(matches!(publish(&store, 2).await, Err(StoreError::Unavailable { .. })));
+        healthy(&store).await;
+        assert_eq!(head(&store).await, 2);
+        assert_eq!(publish(&store, 3).await.unwrap().head, Seq(3));
+        for seq in [1, 2, 3] {
+            let commit = commits.recv().await.unwrap();
+            assert_eq!(commit.entries.iter().map(|e| e.seq).collect::<Vec<_>>(), [Seq(seq)]);
+        }
+    });
+}
+
+#[test]
+fn a_log_that_lost_acknowledged_entries_stays_unavailable_and_says_so() {
+    let (dir, older) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    runtime().block_on(async {
+        let breaker = Arc::default();
+        let store = open(dir.path(), &breaker);
+        for n in 1..=3 {
+            publish(&store, n).await.unwrap();
+        }
+        store.close().await;
+        copy_database(dir.path(), older.path());
+        let store = open(dir.path(), &breaker);
+        let epoch = store.snapshot(&workspace(0), &user(0)).await.unwrap().epoch;
+        for n in 4..=5 {
+            publish(&store, n).await.unwrap();
+        }
+        *breaker.older.lock().unwrap() = Some(older.path().to_path_buf());
+        *breaker.before.lock().unwrap() = Some(Fault::Io);
+        assert!(publish(&store, 6).await.is_err());
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let Err(StoreError::Unavailable { reason }) = publish(&store, 7).await else {
+            panic!("a write was taken")
+        };
+        assert!(reason.contains("change 3") && reason.contains("change 5"), "{reason}");
+        drop(store);
+
+        // A start goes on from what is there, under new epochs: the old places mean something else now.
+        let store = open(dir.path(), &breaker);
+        let now = store.snapshot(&workspace(0), &user(0)).await.unwrap();
+        assert_eq!(now.head, Seq(3));
+        assert_ne!(now.epoch, epoch);
+        publish(&store, 8).await.unwrap();
+    });
+}
+
+#[test]
+fn operations_of_one_turn_do_not_spoil_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let store = open(dir.path(), &Arc::default());
+        publish(&store, 1).await.unwrap();
+        let ws = workspace(0);
+        let retract = |n| store.append(&ws, Write::Retract { id: id(n) }, at(0));
+        let outcomes = tokio::join!(
+            publish(&store, 2),
+            publish(&store, 1),
+            retract(99),
+            publish(&store, 3),
+            retract(1),
+            retract(1),
+        );
+        assert!(outcomes.0.is_ok() && outcomes.3.is_ok() && outcomes.4.is_ok(), "{outcomes:?}");
+        assert!(matches!(outcomes.1, Err(StoreError::Internal(_))));
+        assert!(matches!((outcomes.2, outcomes.5), (Err(StoreError::NotFound), Err(StoreError::NotFound))));
+        assert_eq!(head(&store).await, 4);
+    });
+}
