@@ -21,7 +21,7 @@ fn verdicts(ran: &Ran) -> Value {
 fn help_is_help() {
     let ran = Program::new().run(["--help"]);
     ran.succeeded();
-    for word in ["serve", "token", "send", "listen", "check", "Exit status"] {
+    for word in ["serve", "token", "send", "listen", "check", "backup", "Exit status"] {
         assert!(ran.stdout.contains(word), "{word}");
     }
     assert_eq!(Program::new().run(["serve", "--bogus"]).status, Some(2));
@@ -166,6 +166,29 @@ fn serve_listen_send() {
         refused.status == Some(1) && refused.stderr.contains("closed with 4001 \"unauthorized\""),
         "{refused:?}"
     );
+}
+
+#[test]
+fn a_backup_is_taken_while_the_server_runs() {
+    let program = Program::new().set("CAMPANILE_SERVER__LISTEN", "127.0.0.1:0");
+    program.run(["backup", "copy.db"]).failed("cannot copy ./campanile-data to copy.db", "--data");
+    assert!(!program.path("copy.db").exists(), "nothing is left behind");
+
+    let mut serve = Running(program.start(["serve"]));
+    let url = format!("http://{}", serve.address());
+    let send = ["send", "--workspace", "demo", "--everyone", "--title", "t", "--message", "m", "--url", &url];
+    program.run(send).succeeded();
+    program.run(["backup", "copy.db"]).succeeded();
+    program.run(["backup", "copy.db"]).failed("exists already", "must be new");
+
+    // The copy is a log: a server starts from it and goes on where it ended.
+    std::fs::create_dir(program.path("restored")).expect("a directory in the temporary directory");
+    std::fs::rename(program.path("copy.db"), program.path("restored/campanile.db")).expect("the copy");
+    let mut restored = Running(program.start(["serve", "--data", "restored"]));
+    let url = format!("http://{}", restored.address());
+    let send = ["send", "--workspace", "demo", "--everyone", "--title", "t", "--message", "m", "--url", &url];
+    let sent = program.run(send.iter().chain(&["--data", "restored"]));
+    assert!(sent.stdout.contains("\"seq\":2"), "{sent:?}");
 }
 
 /// A child that does not outlive its test.

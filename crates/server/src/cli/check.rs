@@ -7,7 +7,9 @@ use super::setup::Setup;
 use super::{Failure, output};
 use crate::config::{self, Environment, local_key};
 
-/// Validate a configuration, with its key files, and print the effective one, without secrets.
+/// Validate a configuration and print the effective one, without secrets
+///
+/// The key files that it names are read too.
 #[derive(Debug, Args)]
 pub struct Check {
     /// Print JSON in place of TOML

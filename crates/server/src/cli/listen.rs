@@ -28,9 +28,10 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 /// Nothing heard for as long: the network is dead.
 const SILENCE: Duration = Duration::from_secs(75);
 
-/// Print a user's notifications as they arrive, one line of JSON each; connection news goes to standard error.
-/// Reconnects until ctrl-C, and then asks for what was missed. This is the user's one socket on the workspace
-/// surface: another one is closed with 4009.
+/// Print a user's notifications as they arrive, one line of JSON each
+///
+/// News of the connection goes to standard error. Reconnects until ctrl-C, and asks for what was missed
+/// meanwhile. It takes the user's one place on the workspace surface: another socket there is closed with 4009.
 #[derive(Debug, Args)]
 pub struct Listen {
     /// The workspace

@@ -1,5 +1,6 @@
 //! The command line: one command, one file.
 
+mod backup;
 mod bearer;
 mod check;
 mod endpoint;
@@ -43,18 +44,15 @@ struct Cli {
     command: Command,
 }
 
+/// Each is described by its arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server
     Serve(serve::Serve),
-    /// Print a token, or say what the server would answer to one
     Token(token::Token),
-    /// Publish one notification
     Send(send::Send),
-    /// Print a user's notifications as they arrive, one line of JSON each
     Listen(listen::Listen),
-    /// Validate a configuration and print the effective one, without secrets
     Check(check::Check),
+    Backup(backup::Backup),
 }
 
 /// Runs the command that `arguments` (the program's own name first) ask for.
@@ -92,6 +90,7 @@ impl Cli {
             Command::Send(send) => send.run(&environment),
             Command::Listen(listen) => listen.run(&environment),
             Command::Check(check) => check.run(&environment),
+            Command::Backup(backup) => backup.run(&environment),
         }
     }
 }

@@ -21,7 +21,10 @@ const SCOPE: &str = "notifications:write";
 /// Who publishes where the token is our own: keys of two publishers never meet.
 const PUBLISHER: &str = "campanile-send";
 
-/// Publish one notification and print what the server answered: its id, and its place (seq) in the log.
+/// Publish one notification
+///
+/// Prints what the server answered, one line of JSON: its id, and its place (seq) in the log, which is null
+/// where the workspace keeps none.
 #[derive(Debug, Args)]
 pub struct Send {
     /// The workspace

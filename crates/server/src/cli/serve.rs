@@ -12,7 +12,9 @@ use super::{Failure, failure};
 use crate::config::{Config, ConfigError, Environment, Flags, data_directory};
 use crate::logging::{self, Terminal};
 
-/// Run the server until SIGTERM or ctrl-C.
+/// Run the server
+///
+/// Runs until SIGTERM or ctrl-C; a second one does not wait for connections to be closed.
 #[derive(Debug, Args)]
 pub struct Serve {
     #[command(flatten)]

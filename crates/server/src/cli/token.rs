@@ -12,7 +12,9 @@ use super::{Failure, output};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, duration};
 
-/// Print a token for a user, signed with CAMPANILE_SECRET, the first secret of the configuration, or the local key.
+/// Print a token, or say what the server would answer to one
+///
+/// It is signed with CAMPANILE_SECRET, else the first secret of the configuration, else the local key.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Token {
@@ -39,7 +41,6 @@ pub struct Token {
 
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
-    /// Say what each surface would answer to a token, and why; never the token
     Verify(Verify),
 }
 

@@ -18,8 +18,10 @@ use crate::config::{Config, Environment};
 /// Bytes read before giving up: no token is as long.
 const MAX_INPUT_BYTES: u64 = 1024 * 1024;
 
-/// Say what each surface would answer to a token, and why. The token itself is never printed.
-/// Exit status 0: accepted by a surface (with --workspace: by the one that is asked for it); 1: refused.
+/// Say what each surface would answer to a token, and why
+///
+/// The token itself is never printed. Exit status 0: accepted by a surface (with --workspace: by the one that
+/// is asked for it); 1: refused. Whether the workspace exists is not looked at.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// File with the token; standard input if absent
