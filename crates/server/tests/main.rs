@@ -4,13 +4,17 @@
 mod api;
 mod cli;
 mod config;
+mod conformance;
 mod crash;
 mod handover;
+mod hostile;
 mod http_edge;
 mod http_inbox;
 mod http_notifications;
 mod http_product;
 mod http_topics;
 mod openapi;
+mod process;
 mod program;
 mod smoke;
+mod sockets;

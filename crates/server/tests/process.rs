@@ -43,6 +43,16 @@ impl Process {
         self.child.wait().expect("the process is gone");
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for its end; its exit status, unless a signal ended it.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.wait().expect("the process can be waited for").code()
+    }
+
     /// Resident memory, in KiB.
     pub fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));

@@ -76,8 +76,8 @@ pub struct Session {
     /// Since when a message is unfinished, or our close unanswered.
     unfinished: Option<Tick>,
     phase: Phase,
-    /// Our last ping has no pong yet.
-    awaits_pong: bool,
+    /// Our pings that have no pong yet: a client that was asleep answers them all at once.
+    unanswered: u8,
 }
 
 impl Session {
@@ -94,7 +94,7 @@ impl Session {
             stalled: None,
             unfinished: None,
             phase: Phase::CatchingUp,
-            awaits_pong: false,
+            unanswered: 0,
         }
     }
 
@@ -145,8 +145,9 @@ impl Session {
         if self.phase == Phase::Closing {
             return Reaction::Nothing;
         }
-        let answers_us = matches!(event, Event::Pong(_)) && std::mem::take(&mut self.awaits_pong);
-        if !answers_us {
+        if matches!(event, Event::Pong(_)) && self.unanswered > 0 {
+            self.unanswered -= 1;
+        } else {
             self.active = now;
         }
         match event {
@@ -216,7 +217,7 @@ impl Session {
     /// A ping was sent outside the rhythm.
     pub fn handle_pinged(&mut self, now: Tick) {
         self.pinged = now;
-        self.awaits_pong = true;
+        self.unanswered = self.unanswered.saturating_add(1);
     }
 
     /// Our close was sent.

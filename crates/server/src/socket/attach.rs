@@ -251,7 +251,7 @@ impl Sockets {
             wheel_at: Tick(0),
             outbox: None,
             rare: Some(Box::new(Rare { handover: Some(Handover::begun()), ..Rare::default() })),
-            _counted: newcomer.counted,
+            counted: newcomer.counted,
         };
         let index = self.conns.insert(conn);
         Slot { index: u32::try_from(index).unwrap_or(u32::MAX), generation: self.generation }

@@ -29,7 +29,7 @@ pub struct Conn {
     pub(super) wheel_at: Tick,
     pub(super) outbox: Option<Box<Outbox>>,
     pub(super) rare: Option<Box<Rare>>,
-    pub(super) _counted: Entered,
+    pub(super) counted: Entered,
 }
 
 /// A place in the registry.
@@ -140,6 +140,7 @@ impl Conn {
         let pushed = outbox.push(frame.slice(sent..), sent > 0, limit.max(frame.len()));
         debug_assert!(pushed.is_ok());
         self.outbox = Some(outbox);
+        self.counted.gauge().backlog_began();
         self.session.handle_backlog(true, sent > 0, now);
         Written::Waiting
     }
@@ -169,6 +170,7 @@ impl Conn {
             }
         }
         self.outbox = None;
+        self.counted.gauge().backlog_ended();
         self.session.handle_backlog(false, true, now);
         Written::All
     }

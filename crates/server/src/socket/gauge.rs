@@ -11,6 +11,7 @@ pub struct Gauge(Arc<Counts>);
 struct Counts {
     open: AtomicUsize,
     sockets: AtomicUsize,
+    backlogs: AtomicUsize,
 }
 
 impl Gauge {
@@ -30,6 +31,19 @@ impl Gauge {
         self.0.sockets.load(Ordering::Relaxed)
     }
 
+    /// Sockets with bytes that their peer has not taken yet.
+    pub fn backlogs(&self) -> usize {
+        self.0.backlogs.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn backlog_began(&self) {
+        self.0.backlogs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn backlog_ended(&self) {
+        self.0.backlogs.fetch_sub(1, Ordering::Relaxed);
+    }
+
     pub(super) fn socket_opened(&self) {
         self.0.sockets.fetch_add(1, Ordering::Relaxed);
     }
@@ -42,6 +56,12 @@ impl Gauge {
 /// One counted connection.
 #[derive(Debug)]
 pub struct Entered(Gauge);
+
+impl Entered {
+    pub(super) fn gauge(&self) -> &Gauge {
+        &self.0
+    }
+}
 
 impl Drop for Entered {
     fn drop(&mut self) {

@@ -402,6 +402,9 @@ impl Shard {
         }
         let mut conn = self.sockets.conns.remove(slot.index as usize);
         self.sockets.gauge.socket_closed();
+        if conn.outbox.is_some() {
+            self.sockets.gauge.backlog_ended();
+        }
         // Closing the descriptor would do; a failure here means that it is closed already.
         let _closed = self.poll.registry().deregister(&mut conn.stream);
         let _shut = conn.stream.shutdown(std::net::Shutdown::Both);

@@ -1,0 +1,111 @@
+//! The conformance suite: what two documented notification services promise, check by check.
+//!
+//! Each test is named after its number in the list of conformance checks. Where the protocol contract decides
+//! what the list leaves open, or decides otherwise, the contract is what is tested; tests in `contract`
+//! cover its rows that no check names. Not here yet: 95 (wss with a certificate), 97 (Autobahn against an
+//! echo build) and 107 (the list of allowed origins), which belong to later work.
+//!
+//! Clients are independent of the server: tokio-tungstenite, or bytes written by hand. Time stands still
+//! unless a test steps it, so "within a second" means that no time passes at all, and that nothing comes is
+//! proved by a marker sent afterwards that comes first.
+#![allow(clippy::unwrap_used, reason = "a test's failure is its panic")]
+
+mod contract;
+mod manager;
+mod product_auth;
+mod product_connections;
+mod product_delivery;
+mod product_marks;
+mod product_messages;
+mod product_rest;
+mod product_tokens;
+mod raw;
+mod secrets;
+mod shared_frames;
+mod shared_handshake;
+mod workspace_auth;
+mod workspace_delivery;
+mod workspace_duel;
+mod workspace_life;
+mod workspace_tokens;
+
+use std::time::Duration;
+
+use campanile_testkit::{Client, Options, TestServer, Token, WAIT};
+use serde_json::Value;
+
+/// Code and reason of a close.
+type Closed = (u16, String);
+
+fn closed(code: u16, reason: &str) -> Closed {
+    (code, reason.to_owned())
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A server whose log is in memory.
+async fn server() -> TestServer {
+    configured("").await
+}
+
+/// The same, with some configuration.
+async fn configured(config: &str) -> TestServer {
+    TestServer::with(Options { config: config.into(), memory: true, ..Options::default() }).await
+}
+
+/// Completes the handshake at `path` and is closed without any other frame.
+async fn turned_away(server: &TestServer, path: &str) -> Closed {
+    Client::connect(server.address, path).await.close().await
+}
+
+/// Publishes to `user` and sees that this is the very next text the client gets.
+async fn delivers(server: &TestServer, workspace: &str, user: &str, client: &mut Client) {
+    let id = server.notify(workspace, user, "a marker").await;
+    let frame = client.json().await;
+    assert_eq!(frame["id"], id, "{frame}");
+}
+
+/// A token of the product surface's own shape: it names no workspace.
+fn product_token(server: &TestServer, user: &str) -> Token {
+    server.token(user).without("workspaces")
+}
+
+/// The product surface's address for a token.
+fn product_at(token: &str) -> String {
+    format!("/api/ws/notification?access_token={token}")
+}
+
+/// The workspace surface's address for a token, in `acme`.
+fn workspace_at(token: &str) -> String {
+    format!("/?token={token}&workspaceSlug=acme")
+}
+
+/// Every byte of `text` percent-encoded.
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// Steps the clock to a whole second, so that `exp` is exactly as far away as it says.
+fn to_the_second(server: &TestServer) {
+    let millis = u64::try_from(server.now_ms().as_millis()).unwrap();
+    server.clock.advance(Duration::from_millis(1000 - millis % 1000));
+}
+
+/// Waits for what happens in the server's own threads.
+async fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + WAIT;
+    while !happened() {
+        assert!(std::time::Instant::now() < deadline, "in vain: {what}");
+        tokio::time::sleep(millis(2)).await;
+    }
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
