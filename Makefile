@@ -13,7 +13,7 @@ run: ## Build and start the server on its embedded store, at http://127.0.0.1:87
 
 test: setup gate rust-tests client-tests ## Install what the tests need, then run every check and test
 
-setup: ## Install what the tests need (Debian packages, test clients, cargo-deny where it can be had)
+setup: ## Install what the tests need: Debian packages, test clients
 	./scripts/setup.sh
 
 gate: ## Formatting, lints, documentation, licences

@@ -35,9 +35,3 @@ if ! "$venv/bin/python" -c '' 2>/dev/null || ! cmp -s tests/clients/requirements
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
   cp tests/clients/requirements.txt "$venv/.installed"
 fi
-
-if ! command -v cargo-deny >/dev/null && [ -z "${CAMPANILE_SKIP_DENY:-}" ]; then
-  # Built once and kept; a machine without the registry goes on without it.
-  CARGO_TARGET_DIR="$HOME/.cache/campanile/target-tools" cargo install --quiet --locked cargo-deny ||
-    echo "cargo-deny can't be installed here: licences and bans are not checked" >&2
-fi

@@ -2,7 +2,7 @@
 //!
 //! One follower per shard owns `next` of every workspace. It takes commits from the store's stream, emits
 //! strictly in seq order, and reads the log for whatever is missing: after it fell behind, or where the
-//! stream (later: the bus) skipped something. A publisher that goes away, or tasks that wake in any order,
+//! stream skipped something. A publisher that goes away, or tasks that wake in any order,
 //! change nothing.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! The use cases, a file each. The only place where the store, the bus and the sockets meet.
+//! The use cases, a file each. The only place where the store and the sockets meet.
 //!
 //! A request goes: [`publish`] commits, [`follow`] takes what was committed to the sockets in order;
 //! [`connect`] hands a new socket over without a gap or a duplicate; [`inbox`] and [`mark_read`] are what

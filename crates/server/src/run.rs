@@ -266,7 +266,7 @@ fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
             Err(error) => panic!("the system's random source failed: {error}"),
         }
     });
-    let store = campanile_store::SqliteStore::open(campanile_store::Config::new(&config.server.data, epochs))
+    let store = campanile_store::SqliteStore::open(config.store.sqlite(&config.server.data, epochs))
         .with_context(|| format!("the store in {} can't be opened", config.server.data.display()))?;
     Ok(Arc::new(store))
 }

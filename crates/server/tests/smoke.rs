@@ -10,7 +10,10 @@ async fn a_notification_reaches_its_user_on_both_surfaces_and_is_still_there_whe
     let mut bob = server.product("bob").await;
     let to_alice = server.notify("acme", "alice", "hello").await;
     let frame = alice.json().await;
-    assert_eq!((&frame["id"], &frame["message"], &frame["read"]), (&json!(to_alice), &json!("hello"), &json!(false)));
+    assert_eq!(
+        (&frame["id"], &frame["message"], &frame["read"]),
+        (&json!(to_alice), &json!("hello"), &json!(false))
+    );
 
     let to_bob = server.notify("default", "bob", "milk").await;
     assert_eq!(bob.json().await["id"], to_bob);

@@ -41,8 +41,8 @@ impl Verdict {
             }
         };
         let opens = match (&identity.workspaces, workspace) {
-            (Workspaces::Unstated, _) => !surface.needs_workspaces_claim,
-            (stated, Some(workspace)) => stated.grants(workspace),
+            (workspaces, Some(workspace)) => Judge::grants(surface, workspaces, workspace),
+            (Workspaces::Unstated, None) => !surface.needs_workspaces_claim,
             (Workspaces::Named(named), None) => !named.is_empty(),
             (Workspaces::All { .. }, None) => true,
         };

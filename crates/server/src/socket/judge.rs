@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use campanile_auth::{Refusal, Verifier};
+use campanile_auth::{Refusal, Verifier, Workspaces};
 use campanile_engine::Engine;
 use campanile_model::{NotificationId, Slug, Timestamp, UserId};
 use campanile_wire::close::Close;
@@ -78,11 +78,10 @@ impl Judge {
             Some(_) => return no_workspace("workspace_missing"),
         };
         // One text and the same work for a workspace that is not granted and for one that is not there.
-        let stated = !matches!(identity.workspaces, campanile_auth::Workspaces::Unstated);
         let open = |slug: &Slug| {
-            let granted = identity.workspaces.grants(slug);
-            let exists = self.engine.workspaces.exists(slug, identity.workspaces.named_in_full(slug));
-            if stated || surface.needs_workspaces_claim { granted && exists } else { true }
+            let named_in_full = identity.workspaces.named_in_full(slug);
+            let exists = self.engine.workspaces.exists(slug, named_in_full);
+            Self::grants(surface, &identity.workspaces, slug) && exists
         };
         match slug.filter(open) {
             Some(workspace) => Ok(Admitted {
@@ -92,6 +91,14 @@ impl Judge {
                 replay: replay(surface, query),
             }),
             None => no(refusals.workspace_refused, "slug_not_granted"),
+        }
+    }
+
+    /// Whether a genuine token of these workspaces opens `slug` on a surface, if there is such a workspace.
+    pub fn grants(surface: &Surface, workspaces: &Workspaces, slug: &Slug) -> bool {
+        match workspaces {
+            Workspaces::Unstated => !surface.needs_workspaces_claim,
+            stated => stated.grants(slug),
         }
     }
 

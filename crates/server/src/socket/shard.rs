@@ -1,7 +1,7 @@
 //! A shard: one thread that owns its connections outright.
 //!
 //! Its loop waits for sockets, commands and ticks; everything that touches a connection happens here, so
-//! there is no lock and no task on the way of a delivery. What the parts do stands beside: [`attach`]
+//! there is no lock and no task on the way of a delivery. What the parts do stands beside: `attach`
 //! (newcomers), `receive` (what clients say), `emit` (what they are told), `drain` (the end).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -106,6 +106,18 @@ async fn until(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
+/// One shard, so that a witness tells how far it has come.
+const ONE_SHARD: &str = "[server]\nshards = 1\n";
+
+/// Sees that the shard has done whatever is due by now. It answers a ping before it looks at its timers, so
+/// the second answer comes after them.
+async fn caught_up(witness: &mut Client) {
+    for _ in 0..2 {
+        witness.send("PING").await;
+        assert_eq!(witness.text().await, r#"{"type":"pong"}"#);
+    }
+}
+
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }

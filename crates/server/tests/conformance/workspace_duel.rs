@@ -4,7 +4,7 @@ use campanile_testkit::Client;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::manager::Manager;
-use super::raw::Raw;
+use super::raw::{PING, Raw};
 use super::*;
 
 fn replaced() -> Closed {
@@ -74,7 +74,8 @@ async fn check_086_a_half_open_connection_gives_way() {
 
 #[tokio::test]
 async fn check_086_a_half_open_connection_gives_way_even_under_the_guard() {
-    let server = server().await;
+    let server = configured(ONE_SHARD).await;
+    let mut witness = server.product("witness").await;
     let path = server.workspace_path("alice");
     let mut live = server.workspace("alice").await;
     for _ in 0..3 {
@@ -92,26 +93,24 @@ async fn check_086_a_half_open_connection_gives_way_even_under_the_guard() {
     let refused = refused.err().expect("a newcomer is refused");
     assert_eq!((refused.status, refused.retry_after), (409, Some(30)));
     live.leave().await;
-    server.sockets(0).await;
+    server.sockets(1).await;
 
-    // With nobody there the place is free; then its holder dies without a word.
-    let dead = Raw::workspace(&server, "alice").await;
-    dead.lose_everything();
-    let waiting = Client::try_connect(server.address, &path);
-    let time = async {
-        // The newcomer is with the shard once it is no visitor of the door: two connections are open.
-        until("the newcomer is here", || server.running().gauge.open() == 2).await;
-        loop {
-            server.pass(millis(100)).await;
-            tokio::time::sleep(millis(10)).await;
-        }
-    };
-    let began = server.now_ms().as_millis();
-    let mut newcomer = tokio::select! {
-        admitted = waiting => admitted.unwrap_or_else(|refused| panic!("{refused:?}")),
-        () = time => unreachable!(),
-    };
-    let waited = server.now_ms().as_millis() - began;
-    assert!((1_900..=3_000).contains(&waited), "{waited} ms");
+    // With nobody there the place is free; then its holder falls silent.
+    let mut silent = Raw::workspace(&server, "alice").await;
+    let mut newcomer = std::pin::pin!(Client::try_connect(server.address, &path));
+    tokio::select! {
+        _ = &mut newcomer => panic!("not before the holder was asked"),
+        asked = silent.next() => assert_eq!(asked.map(|(first, _)| first), Some(PING)),
+    }
+    server.pass(millis(1_900)).await;
+    caught_up(&mut witness).await;
+    tokio::select! {
+        biased;
+        _ = &mut newcomer => panic!("it has two seconds to answer"),
+        () = tokio::task::yield_now() => {}
+    }
+    server.pass(millis(200)).await;
+    let mut newcomer = newcomer.await.expect("the newcomer is admitted");
     delivers(&server, "acme", "alice", &mut newcomer).await;
+    assert_eq!(silent.close().await, replaced());
 }

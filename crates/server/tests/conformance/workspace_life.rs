@@ -9,18 +9,6 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 use super::manager::Manager;
 use super::*;
 
-/// One shard, so that a witness tells how far it has come.
-const ONE_SHARD: &str = "[server]\nshards = 1\n";
-
-/// Sees that the shard has done whatever is due by now. It answers a ping before it looks at its timers, so
-/// the second answer comes after them.
-async fn caught_up(witness: &mut Client) {
-    for _ in 0..2 {
-        witness.send("PING").await;
-        assert_eq!(witness.text().await, r#"{"type":"pong"}"#);
-    }
-}
-
 #[tokio::test]
 async fn check_088_five_silent_minutes_end_a_connection() {
     let server = configured(ONE_SHARD).await;
