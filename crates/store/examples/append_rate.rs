@@ -20,7 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = args.get(3).map_or_else(|| scratch.path().to_path_buf(), Into::into);
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let opening = Instant::now();
     let store = Arc::new(SqliteStore::open(Config::new(dir, Epochs::seeded(1)))?);
+    let opened = opening.elapsed();
     let until = Instant::now() + Duration::from_secs(seconds);
     let tasks: Vec<_> = (0..publishers)
         .map(|p| runtime.spawn(publish(Arc::clone(&store), p, audience.clone(), until)))
@@ -30,10 +32,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         latencies.extend(runtime.block_on(task)??);
     }
     latencies.sort_unstable();
-    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
+    let at = |share: f64| {
+        let last = latencies.len().saturating_sub(1);
+        latencies.get((last as f64 * share) as usize).copied().unwrap_or_default()
+    };
     let report = format!(
-        "{publishers} publishers to {audience}: {:.0} appends/s, p50 {:?}, p99 {:?}, max {:?}\n",
-        latencies.len() as f64 / seconds as f64,
+        "opened in {opened:?}; {publishers} publishers to {audience}: {:.0} appends/s, p50 {:?}, p99 {:?}, max {:?}\n",
+        latencies.len() as f64 / seconds.max(1) as f64,
         at(0.5),
         at(0.99),
         at(1.0)

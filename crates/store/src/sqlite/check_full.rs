@@ -206,42 +206,30 @@ struct Turns {
 impl Turns {
     /// Whether the interval that the entry opens or closes, if it is such an entry, is recorded.
     fn take(&mut self, conn: &Connection, ws: i64, stored: &Stored) -> Outcome<bool> {
-        let (sql, topic, user) = match &stored.content {
-            Content::Entry(EntryKind::Subscribe { topic, user }) => (
-                "SELECT EXISTS (SELECT 1 FROM membership WHERE user = ?1 AND from_seq = ?2 AND topic = ?3)",
-                Some(topic),
-                user,
-            ),
-            Content::Entry(EntryKind::Unsubscribe { topic, user }) => (
-                "SELECT EXISTS (SELECT 1 FROM membership WHERE user = ?1 AND to_seq = ?2 AND topic = ?3)",
-                Some(topic),
-                user,
-            ),
-            Content::Entry(EntryKind::Grant { user }) => (
-                "SELECT EXISTS (SELECT 1 FROM access WHERE user = ?1 AND from_seq IN (0, ?2)) AND ?3 = 0",
-                None,
-                user,
-            ),
-            Content::Entry(EntryKind::Withdraw { user }) => (
-                "SELECT EXISTS (SELECT 1 FROM access WHERE user = ?1 AND to_seq = ?2) AND ?3 = 0",
-                None,
-                user,
-            ),
-            Content::Entry(EntryKind::Notification(_))
-            | Content::Tombstone(_)
-            | Content::Entry(EntryKind::Retract { .. }) => {
-                return Ok(true);
-            }
+        let Content::Entry(kind) = &stored.content else { return Ok(true) };
+        let (end, topic, user) = match kind {
+            EntryKind::Subscribe { topic, user } => ("from_seq = ?2", Some(topic), user),
+            EntryKind::Unsubscribe { topic, user } => ("to_seq = ?2", Some(topic), user),
+            // A grant that came first is recorded from the beginning.
+            EntryKind::Grant { user } => ("from_seq IN (0, ?2)", None, user),
+            EntryKind::Withdraw { user } => ("to_seq = ?2", None, user),
+            EntryKind::Notification(_) | EntryKind::Retract { .. } => return Ok(true),
         };
         self.membership += i64::from(topic.is_some());
-        self.withdrawn += i64::from(matches!(stored.content, Content::Entry(EntryKind::Withdraw { .. })));
-        let topic = match topic {
-            Some(topic) => names::topic(conn, ws, topic)?.unwrap_or(-1),
-            None => 0,
-        };
+        self.withdrawn += i64::from(matches!(kind, EntryKind::Withdraw { .. }));
         let Some(user) = names::user(conn, ws, user)? else { return Ok(false) };
-        let bounds = params![user, to_sql(stored.place.seq.0), topic];
-        Ok(conn.prepare_cached(sql)?.query_row(bounds, |row| row.get(0))?)
+        let seq = to_sql(stored.place.seq.0);
+        let exists = |sql: &str, keys: &[i64]| -> Outcome<bool> {
+            let mut query = conn.prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM {sql})"))?;
+            Ok(query.query_row(rusqlite::params_from_iter(keys), |row| row.get(0))?)
+        };
+        match topic.map(|topic| names::topic(conn, ws, topic)).transpose()? {
+            Some(Some(topic)) => {
+                exists(&format!("membership WHERE user = ?1 AND {end} AND topic = ?3"), &[user, seq, topic])
+            }
+            Some(None) => Ok(false),
+            None => exists(&format!("access WHERE user = ?1 AND {end}"), &[user, seq]),
+        }
     }
 
     /// The same counts by the intervals.

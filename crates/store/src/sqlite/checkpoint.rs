@@ -1,13 +1,13 @@
 //! Copies the WAL into the database, off the commit path, and flushes the witness.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rusqlite::Connection;
 
-use super::connect::PAGE_BYTES;
+use super::connect::{BUSY_TIMEOUT, PAGE_BYTES};
 use super::handles::Slot;
 use super::witness::Witness;
 
@@ -15,9 +15,11 @@ use super::witness::Witness;
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the witness is flushed at most.
 const FLUSH: Duration = Duration::from_secs(1);
-/// The WAL is cut back to nothing once it holds this many times the configured growth. Writers wait while
-/// the last of it is copied; that is little, as a passive checkpoint goes before.
+/// The WAL is cut back to nothing once it holds this many times the configured growth. The writer does that
+/// between two turns, as nobody else comes in between under load; little is left to copy by then.
 const CUT_AT: u64 = 4;
+/// How long the writer waits for readers of the WAL's end before it gives up cutting.
+const CUT_PATIENCE: Duration = Duration::from_millis(50);
 
 /// The thread that looks after the files.
 pub(super) struct Checkpointer {
@@ -27,6 +29,8 @@ pub(super) struct Checkpointer {
     pub(super) commits: Arc<AtomicU64>,
     /// Pages of growth that are worth a checkpoint.
     pub(super) growth: u64,
+    /// Set when the writer is to [`cut`] the WAL.
+    pub(super) cut_wanted: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy)]
@@ -72,12 +76,23 @@ impl Checkpointer {
         if wal.pages < self.growth * CUT_AT {
             *cut_after = 0;
         } else if wal.pages >= *cut_after {
+            // What was written meanwhile, so that the writer has less to do.
+            let wal = checkpoint(conn, "PASSIVE")?;
             // In vain while a long read (a backup) holds on to the WAL: then not again before it grew.
-            let left = checkpoint(conn, "TRUNCATE")?;
-            *cut_after = left.pages + self.growth;
+            *cut_after = wal.pages + self.growth;
+            self.cut_wanted.store(true, Ordering::Release);
         }
         Ok(())
     }
+}
+
+/// Copies the rest of the WAL and cuts it back to nothing, if no reader holds on to it. Between two turns,
+/// on the writer's connection.
+pub(super) fn cut(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(CUT_PATIENCE)?;
+    let cut = checkpoint(conn, "TRUNCATE");
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    cut.map(drop)
 }
 
 fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<Wal> {

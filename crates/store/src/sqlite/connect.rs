@@ -15,6 +15,9 @@ use crate::StoreError;
 /// Bytes of a page: 16 KiB took twice the rows a second of 4 KiB (measured, the design's storage figures).
 pub(super) const PAGE_BYTES: u64 = 16_384;
 
+/// How long a statement waits for a lock that another process holds.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Statements kept ready on a connection; more than there are.
 const STATEMENTS: usize = 128;
 
@@ -93,7 +96,7 @@ pub(super) fn open_beside(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let file = if path.is_dir() { database(path) } else { path.to_path_buf() };
     let conn = Connection::open_with_flags(file, flags)?;
-    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
     Ok(conn)
 }
 
@@ -103,7 +106,7 @@ fn open(config: &Config, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // Plans depend on the statement alone. Otherwise SQLite plans a statement anew for every new value
     // bound to it, which cost more than running it (measured: 8 times).
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.pragma_update(None, "cache_size", -1024 * i64::from(config.cache_mib))?;
     conn.pragma_update(None, "trusted_schema", false)?;

@@ -1,7 +1,7 @@
 //! The store as its users see it: queues, and the threads behind them.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
@@ -73,11 +73,13 @@ impl SqliteStore {
         let (checkpointer, stop) = bounded(0);
         let commits = broadcast::channel(config.broadcast.max(1)).0;
         let (status, committed) = (Arc::<Status>::default(), Arc::<AtomicU64>::default());
+        let cut_wanted = Arc::<AtomicBool>::default();
         let checkpoints = Checkpointer {
             slot: Arc::clone(&handles.checkpointer),
             witness: witness.clone(),
             commits: Arc::clone(&committed),
             growth: Checkpointer::growth_of(config.checkpoint_mib),
+            cut_wanted: Arc::clone(&cut_wanted),
         };
         let thread = |error: std::io::Error| StoreError::Internal(format!("cannot start a thread: {error}"));
         let (readers, mut threads) = Readers::start(&handles, config.read_queue).map_err(thread)?;
@@ -92,6 +94,7 @@ impl SqliteStore {
             status: Arc::clone(&status),
             commits: commits.clone(),
             committed,
+            cut_wanted,
             unsettled: true,
             failures: 0,
             config,

@@ -5,13 +5,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, select};
 use rusqlite::Connection;
 use tokio::sync::broadcast;
 
+use super::checkpoint;
 use super::config::Config;
 use super::failure::{Failure, defect, store_error};
 use super::faults::Fault;
@@ -45,6 +46,8 @@ pub(super) struct Writer {
     pub(super) status: Arc<Status>,
     pub(super) commits: broadcast::Sender<Arc<Commit>>,
     pub(super) committed: Arc<AtomicU64>,
+    /// Set by the checkpointer when the WAL has grown long.
+    pub(super) cut_wanted: Arc<AtomicBool>,
     pub(super) unsettled: bool,
     /// Recoveries since a turn last worked.
     pub(super) failures: u32,
@@ -72,6 +75,7 @@ impl Writer {
             if let Err(lost) = turn.unwrap_or_else(panicked) {
                 self.lose(lost);
             }
+            self.cut_wal();
         }
         self.witness.flush();
         self.status.set(State::Closed);
@@ -202,6 +206,17 @@ impl Writer {
         waiting.into_iter().for_each(|answer| answer.fail(told.clone()));
         if !full {
             self.recover(&error, &before);
+        }
+    }
+
+    /// Cuts the WAL if the checkpointer asks for it.
+    fn cut_wal(&self) {
+        if self.cut_wanted.swap(false, Ordering::AcqRel)
+            && let Some(conn) = &self.conn
+            && let Err(error) = checkpoint::cut(conn)
+        {
+            // The pages stay in the WAL, where they are safe.
+            tracing::warn!(%error, "cannot cut the WAL");
         }
     }
 

@@ -37,7 +37,7 @@ pub(super) struct Done {
     pub(super) counter: i64,
 }
 
-/// Does `write`, which passed [`validate`](crate::validate). `counter` is that of the database's last change.
+/// Does `write`, which passed `validate`. `counter` is that of the database's last change.
 pub(super) fn append(
     conn: &Connection,
     epochs: &Epochs,
