@@ -113,6 +113,8 @@ async fn attack(address: SocketAddr, path: &str, random: &mut Random, frames: u6
     assert_eq!(answer.status, 101);
     let mut bytes: Vec<u8> = (0..frames).flat_map(|_| hostile(random)).collect();
     bytes.extend(frame(0x88, &1000u16.to_be_bytes()));
+    // Completes whatever frame was left open, so that the connection ends for a reason of the server's.
+    bytes.extend([0xFF; 140_000]);
     let (mut read, mut write) = stream.split();
     let send = async {
         let mut rest = &bytes[..];

@@ -59,7 +59,7 @@ pub struct Rare {
     pub(super) challenged: bool,
     /// It was heard since.
     pub(super) spoke: bool,
-    /// Drop the connection as soon as the outbox is empty.
+    /// Half-close the connection as soon as the outbox is empty.
     pub(super) last_words: bool,
     /// Who it was, for the duel guard, once evicted.
     pub(super) evicted: Option<(campanile_model::Slug, campanile_model::UserId)>,
@@ -143,6 +143,16 @@ impl Conn {
         self.counted.gauge().backlog_began();
         self.session.handle_backlog(true, sent > 0, now);
         Written::Waiting
+    }
+
+    /// Tells the peer that nothing follows what was written, once that has left.
+    pub fn half_close(&mut self) {
+        if self.outbox.is_some() {
+            self.rare().last_words = true;
+        } else {
+            // A failure means that the peer is gone, which its end will tell.
+            let _shut = self.stream.shutdown(std::net::Shutdown::Write);
+        }
     }
 
     /// Answers its handshake, unless that was done.

@@ -142,7 +142,7 @@ impl Shard {
         true
     }
 
-    /// The client closed: answer in kind, and end the connection once that has left.
+    /// The client closed: answer in kind, and wait for its end of the connection.
     fn echo(&mut self, slot: Slot, code: Option<u16>) {
         self.leave(slot);
         let (now, limit) = (self.sockets.now, self.sockets.config.connection.outbox_bytes);
@@ -152,13 +152,13 @@ impl Shard {
             None => campanile_ws::encode_close(close::NORMAL.code, ""),
         };
         conn.session.handle_closing(now);
-        match conn.write(&frame, limit + 256, now) {
-            Written::Waiting => {
-                conn.rare().last_words = true;
-                self.sockets.reschedule(slot);
-            }
-            _ => self.drop_conn(slot),
+        if conn.write(&frame, limit + 256, now) == Written::Gone {
+            return self.drop_conn(slot);
         }
+        // Closing at once would reset the connection if the client sent anything behind its close, and with
+        // it destroy our answer on the way.
+        conn.half_close();
+        self.sockets.reschedule(slot);
     }
 }
 

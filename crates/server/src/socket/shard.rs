@@ -317,9 +317,7 @@ impl Shard {
         let Some(conn) = self.sockets.get_mut(slot) else { return };
         match conn.flush(now) {
             Written::Gone => self.sockets.doomed.push((slot, Doom::Drop)),
-            Written::All if conn.rare.as_ref().is_some_and(|rare| rare.last_words) => {
-                self.sockets.doomed.push((slot, Doom::Drop));
-            }
+            Written::All if conn.rare.as_ref().is_some_and(|rare| rare.last_words) => conn.half_close(),
             _ => self.pump(slot),
         }
     }
@@ -357,8 +355,8 @@ impl Shard {
         if conn.session.is_closing() {
             // Our close is on its way already; a breach after it means that the client's will never be
             // understood.
-            if conn.decoder.has_ended() && conn.outbox.is_none() {
-                let _shut = conn.stream.shutdown(std::net::Shutdown::Write);
+            if conn.decoder.has_ended() {
+                conn.half_close();
             }
             return;
         }
@@ -371,15 +369,13 @@ impl Shard {
         {
             outbox.drop_whole();
         }
-        match conn.write(&frames::close(close), limit + 256, now) {
-            Written::Gone => return self.drop_conn(slot),
-            // What a client sends after a breach of the protocol can't be understood, its close included:
-            // half-closing tells it that this is the end.
-            Written::All if conn.decoder.has_ended() => {
-                let _shut = conn.stream.shutdown(std::net::Shutdown::Write);
-            }
-            Written::Waiting if conn.decoder.has_ended() => conn.rare().last_words = true,
-            _ => {}
+        if conn.write(&frames::close(close), limit + 256, now) == Written::Gone {
+            return self.drop_conn(slot);
+        }
+        // What a client sends after a breach of the protocol can't be understood, its close included:
+        // half-closing tells it that this is the end.
+        if conn.decoder.has_ended() {
+            conn.half_close();
         }
         tracing::debug!(code = close.code, reason = close.reason, "connection closed");
         self.sockets.reschedule(slot);
