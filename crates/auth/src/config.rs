@@ -29,7 +29,8 @@ pub struct Config {
     /// Takes 4 bytes each when empty, some 300 bytes for a token of usual size, and never more than about
     /// `max_token_bytes`.
     pub cache_entries: usize,
-    /// Bytes of the longest token that is looked at. 256 to 65,536, default 8,192 (threat T3).
+    /// Bytes of the longest token that is looked at: a bound on what a stranger makes us read. 256 to 65,536,
+    /// default 8,192.
     pub max_token_bytes: usize,
 }
 

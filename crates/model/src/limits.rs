@@ -24,5 +24,5 @@ pub const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
 pub const MAX_REPLAY: usize = 100;
 /// Characters of `type`, `event`: names that clients switch on.
 pub const MAX_NAME_CHARS: usize = 128;
-/// Characters of `productName` (the reference system's column).
+/// Characters of `productName` (the protocol, §6).
 pub const MAX_PRODUCT_NAME_CHARS: usize = 255;

@@ -1,8 +1,8 @@
 //! The conformance suite: what two documented notification services promise, check by check.
 //!
-//! Each test is named after its number in the list of conformance checks. Where the protocol contract decides
-//! what the list leaves open, or decides otherwise, the contract is what is tested; tests in `contract`
-//! cover its rows that no check names. Not here yet: 95 (wss with a certificate), 97 (Autobahn against an
+//! Each test carries the number of its check, which never changes. Where docs/protocol.md decides what the two
+//! services' documents leave open, that is what is tested; tests in `contract` cover its rows that no
+//! numbered check stands for. Not here yet: 95 (wss with a certificate), 97 (Autobahn against an
 //! echo build) and 107 (the list of allowed origins), which belong to later work.
 //!
 //! Clients are independent of the server: tokio-tungstenite, or bytes written by hand. Time stands still

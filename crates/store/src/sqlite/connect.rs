@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::config::Config;
 use crate::StoreError;
 
-/// Bytes of a page: 16 KiB took twice the rows a second of 4 KiB (measured, the design's storage figures).
+/// Bytes of a page: 16 KiB took twice the rows a second of 4 KiB (docs/decisions/0008-sqlite.md).
 pub(super) const PAGE_BYTES: u64 = 16_384;
 
 /// How long a statement waits for a lock that another process holds.
