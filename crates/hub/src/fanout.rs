@@ -35,6 +35,7 @@ impl Default for Budget {
 #[derive(Default)]
 pub struct Fanout {
     turns: VecDeque<RoomId>,
+    waiting_bytes: usize,
 }
 
 impl Fanout {
@@ -69,21 +70,32 @@ impl Fanout {
             }
         };
         let mut delivery = Delivery { seq, notification: Arc::clone(notification) };
+        let weight = delivery.weight();
         let runs = &mut registry.rooms[room.0 as usize].runs;
         if let Some(last) = runs.back_mut() {
             match last.try_merge(delivery, &target) {
-                Ok(()) => return,
+                Ok(()) => {
+                    self.waiting_bytes += weight;
+                    return;
+                }
                 Err(refused) => delivery = refused,
             }
         } else {
             self.turns.push_back(room);
         }
-        runs.push_back(Run::new(delivery, target));
+        let run = Run::new(delivery, target);
+        self.waiting_bytes += run.weight();
+        runs.push_back(run);
     }
 
     /// Notes an entry that goes to no socket, so that connections know how far the room has come.
     pub fn skip(&mut self, registry: &mut Registry, room: RoomId, seq: Seq) {
         registry.rooms[room.0 as usize].emitted = seq;
+    }
+
+    /// About how many bytes wait. The owner takes no further entries while it is more than it allows.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
     }
 
     /// Whether anything waits.
@@ -108,6 +120,7 @@ impl Fanout {
             };
             match finished {
                 Served::All => {
+                    self.waiting_bytes -= run.weight();
                     room.runs.pop_front();
                 }
                 Served::UpTo(cursor) => {
@@ -309,6 +322,7 @@ mod tests {
             while !fanout.is_idle() {
                 fanout.run_slice(&mut registry, Budget { sockets: 3 }, &mut sink);
             }
+            prop_assert_eq!(fanout.waiting_bytes(), 0);
             for (slot, user, _) in &here {
                 let got = sink.got.remove(slot).unwrap_or_default();
                 prop_assert!(got.windows(2).all(|w| w[0] < w[1]), "{user}: {got:?}");

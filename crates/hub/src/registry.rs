@@ -203,6 +203,11 @@ impl Registry {
         &self.rooms[room.0 as usize].slug
     }
 
+    /// Every socket of the room.
+    pub fn members(&self, room: RoomId) -> Vec<Slot> {
+        self.rooms[room.0 as usize].members.iter().flatten().map(|(slot, _)| *slot).collect()
+    }
+
     /// The last entry queued for fan-out in the room since it came to be.
     pub fn emitted(&self, room: RoomId) -> Seq {
         self.rooms[room.0 as usize].emitted

@@ -28,6 +28,7 @@ pub struct Run {
     frames: Frames,
     pub(crate) cursor: usize,
     pub(crate) started: bool,
+    weight: usize,
 }
 
 /// Frames by surface index.
@@ -45,32 +46,53 @@ pub(crate) enum Target {
     Sockets(Vec<(Slot, UserKey)>),
 }
 
+impl Target {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Everyone => 0,
+            Self::Sockets(sockets) => sockets.capacity() * size_of::<(Slot, UserKey)>(),
+        }
+    }
+}
+
 /// Entries merged into one run: enough for a burst, few enough that one write stays under an outbox.
 const MAX_MERGED: usize = 64;
 /// Bytes of text merged into one run, before encoding.
 const MAX_MERGED_BYTES: usize = 32 * 1024;
 
+impl Delivery {
+    /// About how many bytes it holds while it waits.
+    pub(crate) fn weight(&self) -> usize {
+        let n = &self.notification;
+        256 + n.title.len() + n.message.len() + n.metadata.as_ref().map_or(0, |m| m.get().len())
+    }
+}
+
 impl Run {
+    /// About how many bytes it holds while it waits.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
+    }
+
     pub(crate) fn new(delivery: Delivery, target: Target) -> Self {
-        Self { deliveries: vec![delivery], target, frames: Frames::default(), cursor: 0, started: false }
+        let weight = delivery.weight() + target.weight();
+        let frames = Frames::default();
+        Self { deliveries: vec![delivery], target, frames, cursor: 0, started: false, weight }
     }
 
     /// Takes one more entry for the same sockets, if it fits: then each socket gets all in one write.
     pub(crate) fn try_merge(&mut self, delivery: Delivery, target: &Target) -> Result<(), Delivery> {
-        let size = |d: &Delivery| {
-            let n = &d.notification;
-            256 + n.title.len() + n.message.len() + n.metadata.as_ref().map_or(0, |m| m.get().len())
-        };
         let plain = |d: &Delivery| d.notification.except.is_empty() && d.seq.is_some();
         let fits = !self.started
             && self.target == *target
             && self.deliveries.len() < MAX_MERGED
             && plain(&delivery)
             && self.deliveries.iter().all(plain)
-            && self.deliveries.iter().map(size).sum::<usize>() + size(&delivery) <= MAX_MERGED_BYTES;
+            && self.weight() + delivery.weight() <= MAX_MERGED_BYTES;
         if !fits {
             return Err(delivery);
         }
+        self.weight += delivery.weight();
         self.deliveries.push(delivery);
         Ok(())
     }

@@ -84,11 +84,11 @@ pub async fn start(config: &Config, clock: Clock, store: Arc<dyn Store>) -> anyh
         tokio::spawn(answer_requests(asked, Arc::clone(&engine), clock.clone())),
         tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())),
     ];
-    for (shard, commits) in commits {
-        tasks.push(tokio::spawn(follow::follow(Arc::clone(&store), commits, heads.clone(), shard)));
-    }
-
     let ready = Arc::new(AtomicBool::new(true));
+    for (shard, commits) in commits {
+        let following = follow::follow(Arc::clone(&store), commits, heads.clone(), shard);
+        tasks.push(tokio::spawn(supervise(following, Arc::clone(&ready))));
+    }
     let api = Arc::new(Api {
         engine: Arc::clone(&engine),
         verifier: Arc::clone(&verifier),
@@ -203,6 +203,14 @@ fn start_door(
     let builder = std::thread::Builder::new().name("door".into());
     threads.push(builder.spawn(move || door.run()).context("the door can't be started")?);
     Ok(stop)
+}
+
+/// Without its follower a shard tells its sockets nothing any more: the node is not ready then.
+async fn supervise(following: impl Future<Output = ()> + Send + 'static, ready: Arc<AtomicBool>) {
+    if tokio::spawn(following).await.is_err() {
+        ready.store(false, Ordering::SeqCst);
+        tracing::error!("a follower panicked: its shard's sockets get nothing new; restart this server");
+    }
 }
 
 async fn retain_for_ever(engine: Arc<Engine>, clock: Clock) {

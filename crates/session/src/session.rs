@@ -118,6 +118,11 @@ impl Session {
         self.phase == Phase::CatchingUp
     }
 
+    /// The last entry it stands behind; `None` while it catches up.
+    pub fn position(&self) -> Option<Seq> {
+        (self.phase != Phase::CatchingUp).then_some(self.position)
+    }
+
     /// When the client was last heard.
     pub fn heard(&self) -> Tick {
         self.heard
@@ -151,8 +156,14 @@ impl Session {
             self.active = now;
         }
         match event {
-            Event::Text(text) => self.handle_command((self.surface.decode)(text)),
-            Event::Binary(_) => self.surface.binary.map_or(Reaction::Nothing, Reaction::Close),
+            Event::Text(text) => {
+                self.unfinished = None;
+                self.handle_command((self.surface.decode)(text))
+            }
+            Event::Binary(_) => {
+                self.unfinished = None;
+                self.surface.binary.map_or(Reaction::Nothing, Reaction::Close)
+            }
             Event::Ping(payload) => Reaction::Pong(payload.to_vec()),
             Event::Pong(_) | Event::Close { .. } => Reaction::Nothing,
         }
@@ -226,6 +237,11 @@ impl Session {
         self.unfinished = Some(now);
     }
 
+    /// Since when our close, or what waits before it, makes no progress.
+    fn closing_since(&self) -> Tick {
+        self.unfinished.max(self.stalled).unwrap_or_default()
+    }
+
     /// What is due at `now`.
     pub fn handle_tick(&mut self, now: Tick, wall: Timestamp, timing: &Timing) -> Due {
         let past = |since: Tick, span: u32| now.since(since) >= span;
@@ -259,7 +275,7 @@ impl Session {
     pub fn poll_deadline(&self, now: Tick, wall: Timestamp, timing: &Timing) -> Tick {
         let due = |since: Option<Tick>, span: Option<u32>| since.zip(span).map(|(t, s)| t.after(s));
         if self.phase == Phase::Closing {
-            return due(self.unfinished, Some(timing.linger)).unwrap_or(now).max(now.after(1));
+            return self.closing_since().after(timing.linger).max(now.after(1));
         }
         let left_ms = self.expires_at.as_millis().saturating_sub(wall.as_millis()).max(0);
         let expiry = u32::try_from(left_ms / 100 + 1).map_or(Tick(u32::MAX), |ticks| now.after(ticks));

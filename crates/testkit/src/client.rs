@@ -84,6 +84,8 @@ impl Client {
                     // Lets the library echo, then sees the server end the TCP connection.
                     let end = tokio::time::timeout(WAIT, self.socket.next()).await.expect("an end in time");
                     assert!(end.is_none(), "after the close: {end:?}");
+                    // As every client does once the server has half-closed.
+                    let _shut = self.socket.get_mut().shutdown().await;
                     return (frame.code.into(), frame.reason.to_string());
                 }
                 Message::Ping(_) | Message::Pong(_) => {}

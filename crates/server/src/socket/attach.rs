@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use bytes::{Bytes, BytesMut};
 use campanile_hub::{DuelVerdict, Slot, UserKey};
-use campanile_model::{Slug, Timestamp, UserId};
-use campanile_session::{Handover, Session, Tick};
+use campanile_model::{Seq, Slug, Timestamp, UserId};
+use campanile_session::{Cursor, Handover, Session, Tick};
 use campanile_wire::close;
 use campanile_wire::{Crowding, Replay, Surface};
 use mio::net::TcpStream;
@@ -16,7 +16,7 @@ use super::frames;
 use super::gauge::Entered;
 use super::refuse;
 use super::requests::What;
-use super::shard::{Shard, Sockets};
+use super::shard::{NOT_SCHEDULED, Shard, Sockets};
 use crate::http::problem;
 
 /// A connection that passed the door.
@@ -35,14 +35,23 @@ pub struct Newcomer {
     pub user: UserId,
     /// Until when.
     pub expires_at: Timestamp,
-    /// What of the past is asked for.
-    pub replay: Replay,
+    /// Where it begins.
+    pub start: Start,
     /// When its TCP connection was accepted, in order of all.
     pub order: u64,
     /// Whence, for the log.
     pub peer: IpAddr,
     /// Counts it as open.
     pub counted: Entered,
+}
+
+/// Where a newcomer begins.
+#[derive(Debug, Clone, Copy)]
+pub enum Start {
+    /// With what of the past it asks for; live delivery counts from the snapshot read for it.
+    Replay(Replay),
+    /// With whatever comes after this place.
+    After(Seq),
 }
 
 /// A newcomer who gets the place only if its holder is dead.
@@ -106,7 +115,12 @@ impl Shard {
         };
         match self.registry.duel(user).handle_newcomer(now_ms) {
             DuelVerdict::Evict => {
-                self.evict(oldest, &newcomer);
+                let limit = self.sockets.config.surfaces[newcomer.surface.index].max_per_user;
+                let mut others = others.to_vec();
+                others.sort_unstable_by_key(order);
+                for slot in &others[..(others.len() + 1).saturating_sub(limit)] {
+                    self.evict(*slot, &newcomer);
+                }
                 self.admit(newcomer);
             }
             DuelVerdict::Challenge => self.challenge(newcomer, oldest),
@@ -151,7 +165,9 @@ impl Shard {
         let now = self.sockets.now;
         for challenge in std::mem::take(&mut self.challenges) {
             let incumbent = self.sockets.get(challenge.incumbent).filter(|conn| conn.seat.is_some());
-            let spoke = incumbent.is_some_and(|conn| conn.rare.as_ref().is_some_and(|rare| rare.spoke));
+            // Bytes that it was not allowed to say yet are a sign of life as well.
+            let alive = |conn: &Conn| conn.rare.as_ref().is_some_and(|r| r.spoke || !r.unread.is_empty());
+            let spoke = incumbent.is_some_and(alive);
             if spoke {
                 self.turn_away(challenge);
             } else if incumbent.is_some() && now < challenge.until {
@@ -168,7 +184,8 @@ impl Shard {
             self.registry.duel(seat.user).handle_admitted();
             self.close(incumbent, newcomer.surface.refusals.crowded);
         }
-        self.admit(newcomer);
+        // As any newcomer: somebody else may have taken the place meanwhile.
+        self.handle_newcomer(newcomer);
     }
 
     fn turn_away(&mut self, challenge: Challenge) {
@@ -195,9 +212,15 @@ impl Shard {
     }
 
     fn admit(&mut self, mut newcomer: Box<Newcomer>) {
-        let (mut rest, replay) = (std::mem::take(&mut newcomer.rest), newcomer.replay);
+        let (mut rest, start) = (std::mem::take(&mut newcomer.rest), newcomer.start);
         let Some(slot) = self.seat(newcomer) else { return };
-        self.ask(slot, What::Start(replay));
+        self.ask(
+            slot,
+            match start {
+                Start::Replay(replay) => What::Start(replay),
+                Start::After(after) => What::More(Cursor { after, unread_only: false }),
+            },
+        );
         if self.drain.is_some() {
             return self.close(slot, &close::SHUTTING_DOWN);
         }
@@ -248,7 +271,7 @@ impl Sockets {
             seat: Some(Seat { user, place: 0 }),
             order: newcomer.order,
             generation: self.generation,
-            wheel_at: Tick(0),
+            wheel_at: NOT_SCHEDULED,
             outbox: None,
             rare: Some(Box::new(Rare { handover: Some(Handover::begun()), ..Rare::default() })),
             counted: newcomer.counted,

@@ -17,7 +17,7 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 use tokio::sync::mpsc;
 
-use super::attach::Newcomer;
+use super::attach::{Newcomer, Start};
 use super::frames;
 use super::gauge::{Entered, Gauge};
 use super::handshake::{Decision, Handshakes};
@@ -28,25 +28,28 @@ use crate::http::problem::{self, Code};
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
 /// Bytes of a request head.
-const MAX_HEAD: usize = 16 * 1024;
+pub(super) const MAX_HEAD: usize = 16 * 1024;
 /// Bytes of a request target.
 const MAX_TARGET: usize = 8 * 1024;
 /// Headers of a request.
-const MAX_HEADERS: usize = 64;
+pub(super) const MAX_HEADERS: usize = 64;
 /// Connections accepted before those already here get their turn.
 const ACCEPTS: usize = 128;
+/// Refused visitors that may linger while there is no room: half the descriptors kept in reserve.
+const LINGERING: usize = 64;
+/// Pause before accepting again after it failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Reads of one visitor in one go; above, it is flooding the door, and is thrown out.
+const READS: usize = 64;
 /// How long the answer to a refusing close is waited for.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// A connection that speaks plain HTTP, with what was read of its first request.
-#[derive(Debug)]
 pub struct Plain {
     /// Non-blocking.
     pub stream: std::net::TcpStream,
     /// Bytes already read.
     pub read: Vec<u8>,
-    /// When it was accepted, in order of all.
-    pub order: u64,
     /// Whence.
     pub peer: IpAddr,
     /// Counts it as open.
@@ -70,6 +73,8 @@ pub struct Door {
     /// Reading visitors by deadline, and closing ones: each queue has one time-out, so it is in order.
     reading: VecDeque<(Duration, usize, u64)>,
     closing: VecDeque<(Duration, usize, u64)>,
+    /// After a failure the listener says nothing new about those who wait already.
+    accept_again: Option<Duration>,
     handshakes: Arc<Handshakes>,
     config: DoorConfig,
     plain: mpsc::Sender<Plain>,
@@ -134,6 +139,7 @@ impl Door {
             visitors: Slab::new(),
             reading: VecDeque::new(),
             closing: VecDeque::new(),
+            accept_again: None,
             handshakes,
             config,
             plain,
@@ -161,6 +167,8 @@ impl Door {
                     Token(index) => self.guarded(index),
                 }
             }
+            let now = self.clock.monotonic();
+            accepting |= self.accept_again.take_if(|at| *at <= now).is_some();
             if accepting {
                 accepting = self.accept();
             }
@@ -173,7 +181,7 @@ impl Door {
 
     fn timeout(&self) -> Option<Duration> {
         let fronts = [self.reading.front(), self.closing.front()];
-        let due = fronts.into_iter().flatten().map(|(due, ..)| *due).min()?;
+        let due = fronts.into_iter().flatten().map(|(due, ..)| *due).chain(self.accept_again).min()?;
         Some(due.saturating_sub(self.clock.monotonic()).max(Duration::from_millis(1)))
     }
 
@@ -188,7 +196,8 @@ impl Door {
                 Err(error) => {
                     // Out of descriptors despite the reserve, or a connection that ended before it began.
                     tracing::warn!(%error, "a connection can't be accepted");
-                    return error.kind() == io::ErrorKind::ConnectionAborted;
+                    self.accept_again = Some(self.clock.monotonic() + ACCEPT_PAUSE);
+                    return false;
                 }
             }
         }
@@ -197,12 +206,7 @@ impl Door {
 
     fn welcome(&mut self, mut stream: TcpStream, peer: SocketAddr) {
         let counted = self.gauge.enter();
-        if self.gauge.open() > self.config.max_connections {
-            tracing::warn!(limit = self.config.max_connections, "a connection was refused: no room");
-            let _written = stream.write(&refuse::response(&problem::OVERLOADED, &[], Some(5)));
-            let _shut = stream.shutdown(std::net::Shutdown::Write);
-            return;
-        }
+        let full = self.gauge.open() > self.config.max_connections;
         let order = self.handshakes.count();
         let entry = self.visitors.vacant_entry();
         let index = entry.key();
@@ -210,10 +214,33 @@ impl Door {
             tracing::error!(%error, "a connection can't be registered");
             return;
         }
-        entry.insert(Visitor { stream, peer, order, read: vec![], closing: false, counted: Some(counted) });
+        entry.insert(Visitor {
+            stream,
+            peer,
+            order,
+            read: vec![],
+            closing: false,
+            counted: (!full).then_some(counted),
+        });
+        if full {
+            return self.refuse_for_room(index);
+        }
         let due = self.clock.monotonic() + self.config.handshake_timeout;
         self.reading.push_back((due, index, order));
         self.guarded(index);
+    }
+
+    /// Says 503. The first few linger within the descriptors kept in reserve, or their requests would reset
+    /// our answer; the others get it as well as it may be.
+    fn refuse_for_room(&mut self, index: usize) {
+        tracing::warn!(limit = self.config.max_connections, "a connection was refused: no room");
+        if self.visitors.len() <= LINGERING {
+            return self.refuse(index, &problem::OVERLOADED, &[], Some(5));
+        }
+        if let Some(visitor) = self.visitors.get_mut(index) {
+            let _written = visitor.stream.write(&refuse::response(&problem::OVERLOADED, &[], Some(5)));
+        }
+        self.remove(index);
     }
 
     /// Looks after one visitor: a panic ends that visit, never the door.
@@ -226,7 +253,7 @@ impl Door {
 
     fn handle_visitor(&mut self, index: usize) {
         let mut scratch = [0; MAX_HEAD];
-        loop {
+        for _ in 0..READS {
             let Some(visitor) = self.visitors.get_mut(index) else { return };
             match visitor.stream.read(&mut scratch) {
                 Ok(0) => return self.remove(index),
@@ -243,6 +270,8 @@ impl Door {
                 Err(_) => return self.remove(index),
             }
         }
+        // A head fits in fewer reads, and after a refusal there is nothing left to say.
+        self.remove(index);
     }
 
     /// Acts on the head if it is complete; whether the visitor is done reading.
@@ -326,7 +355,7 @@ impl Door {
                     workspace: admitted.workspace,
                     user: admitted.user,
                     expires_at: admitted.expires_at,
-                    replay: admitted.replay,
+                    start: Start::Replay(admitted.replay),
                     order: visitor.order,
                     peer: visitor.peer.ip(),
                     counted,
@@ -380,13 +409,7 @@ impl Door {
     fn hand_over_plain(&mut self, index: usize, read: Vec<u8>) {
         let Some(mut visitor) = self.take(index) else { return };
         let Some(counted) = visitor.counted.take() else { return };
-        let plain = Plain {
-            stream: visitor.stream.into(),
-            read,
-            order: visitor.order,
-            peer: visitor.peer.ip(),
-            counted,
-        };
+        let plain = Plain { stream: visitor.stream.into(), read, peer: visitor.peer.ip(), counted };
         if let Err(error) = self.plain.try_send(plain) {
             tracing::warn!("a request was refused: too many wait");
             let mut plain = error.into_inner();

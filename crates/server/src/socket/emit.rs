@@ -111,7 +111,7 @@ impl Shard {
                 }
                 EntryKind::Withdraw { user } => {
                     if let Some(user) = named(user, self) {
-                        self.expel(user);
+                        self.expel(user, *seq);
                     }
                     if self.registry.find_room(&commit.workspace) != Some(room) {
                         return;
@@ -137,9 +137,13 @@ impl Shard {
     }
 
     /// Closes every connection of a user whose access ended, before anything later is delivered.
-    fn expel(&mut self, user: UserKey) {
+    fn expel(&mut self, user: UserKey, withdrawn: Seq) {
         for slot in self.registry.sockets(user).to_vec() {
-            if let Some(conn) = self.sockets.get(slot) {
+            // Whoever stands behind the withdrawal in the log was let in after it; whoever reads the log still
+            // is told by its next step.
+            if let Some(conn) = self.sockets.get(slot)
+                && conn.session.position().is_some_and(|position| position < withdrawn)
+            {
                 self.close(slot, conn.session.surface().refusals.workspace_refused);
             }
         }

@@ -58,7 +58,8 @@ impl Hammer {
         let strikes = self.recent.get(&caller.0).or_else(|| self.older.get(&caller.0))?;
         let (first, last) = (strikes.at[0]?, strikes.at[STRIKES - 1]?);
         let left = (last + WINDOW).checked_sub(now)?;
-        (last - first <= WINDOW && !left.is_zero()).then(|| left.as_secs().max(1))
+        let seconds = u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+        (last - first <= WINDOW && seconds > 0).then_some(seconds)
     }
 
     /// The pair was closed for its token.

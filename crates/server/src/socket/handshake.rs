@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use campanile_wire::Surface;
+use campanile_store::StoreError;
 use campanile_wire::close::Close;
+use campanile_wire::{Replay, Surface};
 
-use super::attach::Newcomer;
+use super::attach::{Newcomer, Start};
 use super::hammer::Hammer;
 use super::judge::{Admitted, Judge, token_of};
 use super::queue::{Command, Shards};
@@ -68,6 +69,22 @@ impl Handshakes {
                 Decision::TurnAway(away.close)
             }
         }
+    }
+
+    /// Where a newcomer begins whose 101 is answered before its shard has it: live delivery counts from the
+    /// log's head as of now.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn start_of(&self, admitted: &Admitted) -> Result<Start, StoreError> {
+        Ok(match admitted.replay {
+            Replay::None => {
+                let store = &self.judge.engine.store;
+                let snapshot = store.snapshot(&admitted.workspace, &admitted.user).await?;
+                Start::After(snapshot.head)
+            }
+            replay => Start::Replay(replay),
+        })
     }
 
     /// Takes a newcomer to its user's shard.

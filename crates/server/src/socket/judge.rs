@@ -42,7 +42,7 @@ pub struct TurnedAway {
     pub close: &'static Close,
     /// What the operator is told.
     pub cause: &'static str,
-    /// It was for the token or what it grants, so that coming back with the same one is hammering.
+    /// A token was refused, alone or for this workspace: coming back with the same one is hammering.
     pub for_token: bool,
 }
 
@@ -50,7 +50,8 @@ pub struct TurnedAway {
 pub fn token_of(surface: &Surface, query: &str) -> String {
     match parameter(query, surface.token_parameter) {
         Parameter::Once(token) => token,
-        Parameter::Missing | Parameter::Ambiguous => String::new(),
+        Parameter::Missing => String::new(),
+        Parameter::Ambiguous => query.to_owned(),
     }
 }
 
@@ -58,13 +59,14 @@ impl Judge {
     /// Judges the query of a handshake: first the token, then the workspace, so that nothing about
     /// workspaces is told to the unauthenticated.
     pub fn judge(&self, surface: &Surface, query: &str, now: Timestamp) -> Result<Admitted, TurnedAway> {
-        let no = |close, cause| Err(TurnedAway { close, cause, for_token: true });
-        let no_workspace =
-            |cause| Err(TurnedAway { close: surface.refusals.workspace_missing, cause, for_token: false });
         let refusals = &surface.refusals;
+        let no = |close, cause| Err(TurnedAway { close, cause, for_token: true });
         let token = match parameter(query, surface.token_parameter) {
             Parameter::Once(token) if !token.trim().is_empty() => token,
-            Parameter::Once(_) | Parameter::Missing => return no(refusals.token_missing, "token_missing"),
+            Parameter::Once(_) | Parameter::Missing => {
+                let (close, cause) = (refusals.token_missing, "token_missing");
+                return Err(TurnedAway { close, cause, for_token: false });
+            }
             Parameter::Ambiguous => return no(refusals.token_invalid, "token_ambiguous"),
         };
         let identity = match self.verifier.verify(&token, now) {
@@ -74,8 +76,8 @@ impl Judge {
         let slug = match surface.workspace_parameter.map(|name| parameter(query, name)) {
             None => Some(self.product_workspace.clone()),
             Some(Parameter::Once(slug)) if !slug.is_empty() => Slug::new(&slug).ok(),
-            Some(Parameter::Ambiguous) => return no_workspace("workspace_ambiguous"),
-            Some(_) => return no_workspace("workspace_missing"),
+            Some(Parameter::Ambiguous) => return no(refusals.workspace_missing, "workspace_ambiguous"),
+            Some(_) => return no(refusals.workspace_missing, "workspace_missing"),
         };
         // One text and the same work for a workspace that is not granted and for one that is not there.
         let open = |slug: &Slug| {

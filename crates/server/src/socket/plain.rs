@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-use super::door::Plain;
+use super::door::{MAX_HEAD, MAX_HEADERS, Plain};
 use super::gauge::Entered;
 use super::handshake::Handshakes;
 use super::upgrade;
@@ -64,13 +64,13 @@ async fn serve_one(
             return;
         }
     };
-    let (order, peer) = (plain.order, plain.peer);
+    let peer = plain.peer;
     let io = TokioIo::new(Rewound { read: plain.read.into(), stream, counted: plain.counted });
     let service = service_fn(move |request: Request<Incoming>| {
         let (router, handshakes) = (router.clone(), Arc::clone(&handshakes));
         async move {
             match upgrade::surface_of(&request) {
-                Some(surface) => Ok(upgrade::answer(request, surface, &handshakes, order, peer)),
+                Some(surface) => Ok(upgrade::answer(request, surface, &handshakes, peer).await),
                 None => router.oneshot(request).await,
             }
         }
@@ -78,6 +78,8 @@ async fn serve_one(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
         .serve_connection(io, service)
         .with_upgrades();
     tokio::pin!(connection);

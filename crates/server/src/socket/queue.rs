@@ -17,18 +17,16 @@ use tokio::sync::mpsc;
 
 use super::attach::Newcomer;
 
-/// Commands that may wait before a shard. Full: the follower waits and reads the log again, realtime
-/// publishes and newcomers get 503.
-const CAPACITY: usize = 16_384;
+/// Commands that may wait before a shard. Full: newcomers get 503, answers of the engine wait.
+const COMMANDS: usize = 16_384;
+/// Entries, in commits and batches, that may wait before a shard; each may be as large as a request. Full:
+/// the follower waits, and reads the log again where that takes too long; realtime publishes get 503.
+const ENTRIES: usize = 256;
 
 /// What a shard is told.
 pub enum Command {
     /// A connection for it.
     Attach(Box<Newcomer>),
-    /// Entries that became durable.
-    Commit(Arc<Commit>),
-    /// Entries that are in no log.
-    Realtime(Slug, Arc<[Arc<Notification>]>),
     /// A step of a hand-over.
     Stepped(Slot, Result<Step, StoreError>),
     /// What became of a mark; `None`: the store could not say.
@@ -37,10 +35,26 @@ pub enum Command {
     Drain(Duration),
 }
 
+/// What a shard is to tell its sockets. Apart from the commands, because a shard takes no further entries
+/// while enough of them wait to be delivered.
+pub enum Entries {
+    /// Became durable.
+    Commit(Arc<Commit>),
+    /// Are in no log.
+    Realtime(Slug, Arc<[Arc<Notification>]>),
+}
+
+/// The shard's end of its queues.
+pub(super) struct Inbound {
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) entries: mpsc::Receiver<Entries>,
+}
+
 /// One shard, from any thread.
 #[derive(Clone)]
 pub struct ShardHandle {
-    sender: mpsc::Sender<Command>,
+    commands: mpsc::Sender<Command>,
+    entries: mpsc::Sender<Entries>,
     waking: Arc<Waking>,
 }
 
@@ -61,22 +75,23 @@ impl Waking {
 }
 
 impl ShardHandle {
-    pub(super) fn new(waking: Arc<Waking>) -> (Self, mpsc::Receiver<Command>) {
-        let (sender, receiver) = mpsc::channel(CAPACITY);
-        (Self { sender, waking }, receiver)
+    pub(super) fn new(waking: Arc<Waking>) -> (Self, Inbound) {
+        let (commands, commands_out) = mpsc::channel(COMMANDS);
+        let (entries, entries_out) = mpsc::channel(ENTRIES);
+        (Self { commands, entries, waking }, Inbound { commands: commands_out, entries: entries_out })
     }
 
     /// Tells the shard now, or gives the command back where its queue is full or it is gone.
     #[allow(clippy::result_large_err, reason = "the caller gets its command back")]
     pub fn try_tell(&self, command: Command) -> Result<(), Command> {
-        let sent = self.sender.try_send(command).map_err(mpsc::error::TrySendError::into_inner);
+        let sent = self.commands.try_send(command).map_err(mpsc::error::TrySendError::into_inner);
         self.waking.wake();
         sent
     }
 
     /// Tells the shard, waiting for room. `Break` if it is gone.
     pub async fn tell(&self, command: Command) -> ControlFlow<()> {
-        let sent = self.sender.send(command).await;
+        let sent = self.commands.send(command).await;
         self.waking.wake();
         if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
@@ -90,7 +105,9 @@ impl ShardHandle {
 #[async_trait]
 impl Deliver for ShardHandle {
     async fn deliver(&mut self, commit: Arc<Commit>) -> ControlFlow<()> {
-        self.tell(Command::Commit(commit)).await
+        let sent = self.entries.send(Entries::Commit(commit)).await;
+        self.waking.wake();
+        if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 
@@ -123,10 +140,10 @@ impl Live for Shards {
     fn emit(&self, workspace: &Slug, notifications: &[Arc<Notification>]) -> Result<(), EngineError> {
         let notifications: Arc<[_]> = notifications.into();
         // Room on every shard first, so that it is all or nothing.
-        let room = self.iter().map(|shard| shard.sender.try_reserve()).collect::<Result<Vec<_>, _>>();
+        let room = self.iter().map(|shard| shard.entries.try_reserve()).collect::<Result<Vec<_>, _>>();
         let room = room.map_err(|_| EngineError::Overloaded)?;
         for (permit, shard) in room.into_iter().zip(self.iter()) {
-            permit.send(Command::Realtime(workspace.clone(), Arc::clone(&notifications)));
+            permit.send(Entries::Realtime(workspace.clone(), Arc::clone(&notifications)));
             shard.waking.wake();
         }
         Ok(())

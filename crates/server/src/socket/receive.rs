@@ -48,6 +48,11 @@ impl Shard {
             let Some(conn) = self.sockets.get_mut(slot) else { return };
             match conn.read(scratch) {
                 Ok(None) => return,
+                // Without a close, but perhaps still reading: it is told that this is no way to end.
+                Ok(Some(0)) if !conn.session.is_closing() => {
+                    self.close(slot, &close::PROTOCOL_ERROR);
+                    return self.finish(slot);
+                }
                 Ok(Some(0)) | Err(_) => {
                     self.sockets.doomed.push((slot, Doom::Drop));
                     return;
@@ -135,7 +140,7 @@ impl Shard {
             }
             Reaction::Finish => {
                 self.handle_echo(slot);
-                self.drop_conn(slot);
+                self.finish(slot);
                 return false;
             }
         }
@@ -155,10 +160,16 @@ impl Shard {
         if conn.write(&frame, limit + 256, now) == Written::Gone {
             return self.drop_conn(slot);
         }
-        // Closing at once would reset the connection if the client sent anything behind its close, and with
-        // it destroy our answer on the way.
-        conn.half_close();
-        self.sockets.reschedule(slot);
+        self.finish(slot);
+    }
+
+    /// Both closes are said: nothing follows, and the client's end is waited for. Ending the connection at
+    /// once would reset it if the client sent anything behind its close, and destroy ours on the way.
+    fn finish(&mut self, slot: Slot) {
+        if let Some(conn) = self.sockets.get_mut(slot) {
+            conn.half_close();
+            self.sockets.reschedule(slot);
+        }
     }
 }
 

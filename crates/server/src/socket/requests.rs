@@ -1,5 +1,6 @@
 //! The way from a shard to the engine and back.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use campanile_engine::Engine;
@@ -11,6 +12,7 @@ use campanile_model::NotificationId;
 use campanile_session::Cursor;
 use campanile_store::StoreError;
 use campanile_wire::Replay;
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
 use super::queue::{Command, ShardHandle};
@@ -27,6 +29,7 @@ pub struct Asked {
     pub(super) what: What,
 }
 
+#[derive(Clone, Copy)]
 pub(super) enum What {
     /// The first step of a hand-over.
     Start(Replay),
@@ -43,16 +46,30 @@ pub async fn answer_requests(mut asked: mpsc::Receiver<Asked>, engine: Arc<Engin
     }
 }
 
+/// A panic on the way is an answer too: the connection must not wait for ever.
 async fn answer(asked: Asked, engine: Arc<Engine>, clock: Clock) {
     let Asked { shard, slot, reader, what } = asked;
-    let command = match what {
+    let working = AssertUnwindSafe(work(slot, &reader, what, &engine, &clock)).catch_unwind();
+    let command = working.await.unwrap_or_else(|_| {
+        let error = StoreError::Internal("a request of a connection panicked".into());
+        match what {
+            What::Start(_) | What::More(_) => Command::Stepped(slot, Err(error)),
+            What::MarkRead(id) => Command::Marked(slot, id, None),
+        }
+    });
+    // A shard that is gone has closed the connection too.
+    let _gone = shard.tell(command).await;
+}
+
+async fn work(slot: Slot, reader: &Reader, what: What, engine: &Engine, clock: &Clock) -> Command {
+    match what {
         What::Start(replay) => {
-            let step = connect::start(&*engine.store, &engine.ids, &reader, replay, clock.now()).await;
+            let step = connect::start(&*engine.store, &engine.ids, reader, replay, clock.now()).await;
             Command::Stepped(slot, step)
         }
-        What::More(from) => Command::Stepped(slot, connect::more(&*engine.store, &reader, from).await),
+        What::More(from) => Command::Stepped(slot, connect::more(&*engine.store, reader, from).await),
         What::MarkRead(id) => {
-            let marked = match mark_read(&engine, &reader.workspace, &reader.user, id, clock.now()).await {
+            let marked = match mark_read(engine, &reader.workspace, &reader.user, id, clock.now()).await {
                 Ok(_) => Some(true),
                 Err(EngineError::Store(StoreError::NotFound)) => Some(false),
                 Err(error) => {
@@ -62,7 +79,5 @@ async fn answer(asked: Asked, engine: Arc<Engine>, clock: Clock) {
             };
             Command::Marked(slot, id, marked)
         }
-    };
-    // A shard that is gone has closed the connection too.
-    let _gone = shard.tell(command).await;
+    }
 }

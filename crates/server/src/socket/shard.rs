@@ -23,22 +23,28 @@ use super::conn::{Conn, Written};
 use super::drain::Drain;
 use super::frames;
 use super::gauge::Gauge;
-use super::queue::{Command, ShardHandle, Waking};
+use super::queue::{Command, Entries, Inbound, ShardHandle, Waking};
 use super::requests::{Asked, What};
 use super::wheel::Wheel;
 use crate::clock::Clock;
 use crate::config::{Connection, SurfaceConfig};
 
+/// The wheel has no entry for a connection.
+pub(super) const NOT_SCHEDULED: Tick = Tick(u32::MAX);
 /// The waker's token; connections have their index.
 const WAKER: Token = Token(usize::MAX);
 /// Commands taken before sockets get their turn again.
 const COMMANDS: usize = 1024;
+/// Bytes of entries waiting for fan-out above which no further ones are taken: 64 of the largest.
+const WAITING_BYTES: usize = 4 * 1024 * 1024;
 /// Time for deliveries before sockets get their turn again.
 const SLICE: Duration = Duration::from_millis(1);
 /// How long a client may take to finish a message it began: 64 KiB at the speed of a bad mobile network.
 const MESSAGE: Duration = Duration::from_secs(30);
 /// How long a client's answer to our close is waited for.
 const LINGER: Duration = Duration::from_secs(5);
+/// How often the wall clock is looked at: a token's end is to be noticed within a second.
+const CLOCK_LOOK: Duration = Duration::from_millis(500);
 /// Bytes read at once, into one buffer for all connections.
 pub(super) const SCRATCH: usize = 16 * 1024;
 /// How often guards that are over are forgotten.
@@ -60,7 +66,7 @@ pub struct Shard {
     fanout: Fanout,
     poll: Poll,
     waking: Arc<Waking>,
-    commands: mpsc::Receiver<Command>,
+    inbound: Inbound,
     pub(super) handle: ShardHandle,
     pub(super) requests: mpsc::Sender<Asked>,
     pub(super) challenges: Vec<Challenge>,
@@ -114,7 +120,7 @@ impl Shard {
         let poll = Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKER)?;
         let waking = Arc::new(Waking { waker, asleep: false.into() });
-        let (handle, commands) = ShardHandle::new(Arc::clone(&waking));
+        let (handle, inbound) = ShardHandle::new(Arc::clone(&waking));
         let timings = config.surfaces.map(|surface| Timing {
             keepalive: config.connection.keepalive.map(Tick::span),
             idle: surface.idle_timeout.map(Tick::span),
@@ -145,7 +151,7 @@ impl Shard {
             fanout: Fanout::default(),
             poll,
             waking,
-            commands,
+            inbound,
             handle: handle.clone(),
             requests,
             challenges: vec![],
@@ -175,14 +181,22 @@ impl Shard {
                     self.handle_socket(event.token().0, event.is_readable(), event.is_writable());
                 }
             }
-            for slot in std::mem::take(&mut self.eager) {
+            let mut eager = std::mem::take(&mut self.eager);
+            eager.sort_unstable_by_key(|slot| (slot.index, slot.generation));
+            eager.dedup();
+            for slot in eager {
                 self.guarded(slot, |shard| shard.read_on(slot));
             }
             for _ in 0..COMMANDS {
-                let Ok(command) = self.commands.try_recv() else { break };
+                let Ok(command) = self.inbound.commands.try_recv() else { break };
                 if catch_unwind(AssertUnwindSafe(|| self.handle_command(command))).is_err() {
                     tracing::error!("a command to a shard panicked; the shard goes on without it");
                 }
+            }
+            let ends = Instant::now() + SLICE;
+            while self.fanout.waiting_bytes() < WAITING_BYTES && Instant::now() < ends {
+                let Ok(entries) = self.inbound.entries.try_recv() else { break };
+                self.handle_entries(&entries);
             }
             self.deliver();
             self.handle_ticks();
@@ -199,13 +213,14 @@ impl Shard {
             return Some(Duration::from_millis(pause));
         }
         self.waking.asleep.store(true, Ordering::SeqCst);
-        if !self.commands.is_empty() {
+        if !(self.inbound.commands.is_empty() && self.inbound.entries.is_empty()) {
             self.waking.asleep.store(false, Ordering::SeqCst);
             return Some(Duration::ZERO);
         }
         let wheel = self.sockets.wheel.next_due()?;
-        let due = Tick::LENGTH * wheel.0;
-        Some(due.saturating_sub(self.clock.monotonic()).max(Duration::from_millis(1)))
+        let due = (Tick::LENGTH * wheel.0).saturating_sub(self.clock.monotonic());
+        // Not longer than a wall clock that is set may go unnoticed.
+        Some(due.clamp(Duration::from_millis(1), CLOCK_LOOK))
     }
 
     fn look_at_the_clock(&mut self) {
@@ -231,19 +246,37 @@ impl Shard {
     fn handle_command(&mut self, command: Command) {
         match command {
             Command::Attach(newcomer) => self.handle_newcomer(newcomer),
-            Command::Commit(commit) => self.handle_commit(&commit),
-            Command::Realtime(workspace, notifications) => {
-                for notification in &*notifications {
-                    if let Some(room) = self.registry.find_room(&workspace) {
-                        self.fanout.push(&mut self.registry, room, None, notification);
-                    }
-                }
-            }
             Command::Stepped(slot, step) => self.guarded(slot, |shard| shard.handle_step(slot, step)),
             Command::Marked(slot, id, marked) => {
                 self.guarded(slot, |shard| shard.handle_marked(slot, id, marked));
             }
             Command::Drain(spread) => self.begin_drain(spread),
+        }
+    }
+
+    /// Queues entries for fan-out. Where that panics, whoever might miss one of them is closed, so that
+    /// nobody has a gap without a word.
+    fn handle_entries(&mut self, entries: &Entries) {
+        let queued = catch_unwind(AssertUnwindSafe(|| match entries {
+            Entries::Commit(commit) => self.handle_commit(commit),
+            Entries::Realtime(workspace, notifications) => {
+                for notification in &**notifications {
+                    if let Some(room) = self.registry.find_room(workspace) {
+                        self.fanout.push(&mut self.registry, room, None, notification);
+                    }
+                }
+            }
+        }));
+        if queued.is_err() {
+            tracing::error!("queueing entries panicked; the connections of their workspace are closed");
+            let workspace = match entries {
+                Entries::Commit(commit) => &commit.workspace,
+                Entries::Realtime(workspace, _) => workspace,
+            };
+            let members = self.registry.find_room(workspace).map(|room| self.registry.members(room));
+            for slot in members.unwrap_or_default() {
+                self.sockets.doomed.push((slot, Doom::Close(&close::INTERNAL_ERROR)));
+            }
         }
     }
 
@@ -282,7 +315,8 @@ impl Shard {
     fn handle_ticks(&mut self) {
         while let Some((tick, fired)) = self.sockets.wheel.poll(self.sockets.now) {
             for slot in fired {
-                if self.sockets.get(slot).is_some_and(|conn| conn.wheel_at == tick) {
+                if let Some(conn) = self.sockets.get_mut(slot).filter(|conn| conn.wheel_at == tick) {
+                    conn.wheel_at = NOT_SCHEDULED;
                     self.guarded(slot, |shard| shard.handle_tick(slot));
                 }
             }
@@ -297,6 +331,8 @@ impl Shard {
         let timing = &sockets.timings[conn.session.surface().index];
         match conn.session.handle_tick(now, wall, timing) {
             Due::Nothing => {}
+            // Before its handshake is answered there is nobody to ping, and the answer has to wait.
+            Due::Ping if conn.rare.as_ref().is_some_and(|rare| rare.hello.is_some()) => {}
             Due::Ping => {
                 let ping = sockets.ping.clone();
                 sockets.send(slot, &ping);
@@ -462,7 +498,8 @@ impl Sockets {
             let ticks = Tick::span(Duration::from_millis(at.saturating_sub(now_ms)));
             due = due.min(now.after(ticks.max(1)));
         }
-        if conn.wheel_at <= now || due < conn.wheel_at {
+        // An entry at this very tick or before is still to fire in this turn of the loop: it stays.
+        if due < conn.wheel_at {
             conn.wheel_at = self.wheel.schedule(slot, due);
         }
     }

@@ -1,7 +1,8 @@
 //! Handshakes on a connection that spoke HTTP before, as proxies that pool their connections make them.
 //!
-//! The 101 is the HTTP server's here, so one thing differs from a handshake at the door: a newcomer that the
-//! duel guard turns away gets its close after the upgrade instead of a 409 before it.
+//! The 101 is the HTTP server's here, so two things differ from a handshake at the door: a newcomer that the
+//! duel guard turns away gets its close after the upgrade instead of a 409 before it; and the place in the log
+//! from which live delivery counts is read before the 101 is answered, not by the shard.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use hyper::{Request, Response, Version, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::attach::Newcomer;
+use super::attach::{Newcomer, Start};
 use super::frames;
 use super::handshake::{Decision, Handshakes};
 use super::judge::Admitted;
@@ -33,11 +34,10 @@ pub fn surface_of(request: &Request<Incoming>) -> Option<&'static Surface> {
 }
 
 /// The answer to a handshake; what follows it is done in a task of its own.
-pub fn answer(
+pub async fn answer(
     request: Request<Incoming>,
     surface: &'static Surface,
     handshakes: &Arc<Handshakes>,
-    order: u64,
     peer: IpAddr,
 ) -> Response<Body> {
     let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
@@ -56,12 +56,18 @@ pub fn answer(
     let follow_up = match handshakes.decide(surface, request.uri().query().unwrap_or_default(), peer) {
         Decision::Refuse(code, seconds) => return refused(code, &[], Some(seconds)),
         Decision::TurnAway(close) => FollowUp::Close(close),
-        Decision::Admit(admitted) => FollowUp::HandOver(admitted),
+        Decision::Admit(admitted) => match handshakes.start_of(&admitted).await {
+            Ok(start) => FollowUp::HandOver(admitted, start, handshakes.count()),
+            Err(error) => {
+                tracing::warn!(%error, "a connection can't be handed over from the log");
+                return refused(&problem::STORAGE_UNAVAILABLE, &[], Some(5));
+            }
+        },
     };
     let handshakes = Arc::clone(handshakes);
     tokio::spawn(async move {
         match hyper::upgrade::on(request).await {
-            Ok(upgraded) => follow(upgraded, follow_up, surface, &handshakes, order, peer).await,
+            Ok(upgraded) => follow(upgraded, follow_up, surface, &handshakes, peer).await,
             Err(error) => tracing::debug!(%error, "an upgrade was not completed"),
         }
     });
@@ -70,7 +76,7 @@ pub fn answer(
 
 enum FollowUp {
     Close(&'static Close),
-    HandOver(Admitted),
+    HandOver(Admitted, Start, u64),
 }
 
 async fn follow(
@@ -78,16 +84,15 @@ async fn follow(
     follow_up: FollowUp,
     surface: &'static Surface,
     handshakes: &Handshakes,
-    order: u64,
     peer: IpAddr,
 ) {
     let Ok(parts) = upgraded.downcast::<TokioIo<Rewound>>() else {
         return tracing::error!("an upgraded connection is not one of ours");
     };
     let Rewound { read, mut stream, counted } = parts.io.into_inner();
-    let admitted = match follow_up {
+    let (admitted, start, order) = match follow_up {
         FollowUp::Close(close) => return say_goodbye(&mut stream, close).await,
-        FollowUp::HandOver(admitted) => admitted,
+        FollowUp::HandOver(admitted, start, order) => (admitted, start, order),
     };
     let mut rest = BytesMut::from(&parts.read_buf[..]);
     rest.extend_from_slice(&read);
@@ -103,7 +108,7 @@ async fn follow(
         workspace: admitted.workspace,
         user: admitted.user,
         expires_at: admitted.expires_at,
-        replay: admitted.replay,
+        start,
         order,
         peer,
         counted,
