@@ -1,7 +1,7 @@
 //! The commands, as scripts use them.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::Child;
+use std::process::{Child, Command};
 
 use serde_json::Value;
 
@@ -191,6 +191,52 @@ fn a_backup_is_taken_while_the_server_runs() {
     assert!(sent.stdout.contains("\"seq\":2"), "{sent:?}");
 }
 
+#[test]
+fn the_store_is_checked_on_demand() {
+    let program = Program::new().set("CAMPANILE_SERVER__LISTEN", "127.0.0.1:0");
+    let check = |more: &[&str]| program.run(["check", "--store"].iter().chain(more));
+    check(&[]).failed("cannot check ./campanile-data", "--data");
+    assert!(!program.path("campanile-data").exists(), "nothing is made");
+
+    let mut serve = Running(program.start(["serve"]));
+    let url = format!("http://{}", serve.address());
+    for message in ["first", "the-second-body", "third"] {
+        let to = ["send", "--workspace", "demo", "--user", "alice", "--title", "t", "--url", &url];
+        program.run(to.iter().chain(&["--message", message])).succeeded();
+    }
+    let ran = check(&["--json"]);
+    ran.succeeded();
+    let sound =
+        serde_json::json!({"data": "./campanile-data", "workspaces": 1, "entries": 3, "problems": []});
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).expect("one line of JSON"), sound);
+    program.run(["backup", "copy.db"]).succeeded();
+    check(&["--data", "copy.db"]).succeeded();
+
+    serve.terminate();
+    let ran = check(&[]);
+    ran.succeeded();
+    assert_eq!(ran.stdout, "./campanile-data is sound (workspaces: 1, entries: 3)\n");
+
+    let file = program.path("copy.db");
+    let mut bytes = std::fs::read(&file).expect("the database");
+    let body = b"the-second-body";
+    let at =
+        bytes.windows(body.len()).position(|window| window == body).expect("the body is in the database");
+    bytes[at] ^= 1;
+    std::fs::create_dir(program.path("damaged")).expect("a directory in the temporary directory");
+    std::fs::write(program.path("damaged/campanile.db"), &bytes).expect("the database");
+    let ran = check(&["--data", "damaged"]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stdout.starts_with("damaged has problems (workspaces: 1, entries: 3)\n  "), "{ran:?}");
+    assert!(!ran.stdout.contains("second-body") && ran.stderr.is_empty(), "{ran:?}");
+    let ran = check(&["--data", "damaged", "--json"]);
+    let said: Value = serde_json::from_str(&ran.stdout).expect("one line of JSON");
+    assert!(said["problems"][0].as_str().is_some_and(|problem| problem.contains("entry 2")), "{said}");
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    let after = std::fs::read(program.path("damaged/campanile.db")).expect("the database");
+    assert!(after == bytes, "it is only read");
+}
+
 /// A child that does not outlive its test.
 struct Running(Child);
 
@@ -212,6 +258,13 @@ impl Running {
             }
             line.clear();
         }
+    }
+
+    /// Asks it to end, and waits until it has.
+    fn terminate(&mut self) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+        assert!(self.0.wait().expect("a child").success());
     }
 
     fn stderr_lines(&mut self) -> impl Iterator<Item = String> + use<> {
