@@ -112,7 +112,9 @@ pub async fn list(
     Ok(Listed { items, older, newer, snapshot })
 }
 
-/// The newest `limit` entries of `user`'s inbox that were not put away, newest first, for lists without pages.
+/// Hands the newest `limit` entries of `user`'s inbox that were not put away to `take`, newest first, until
+/// it wants no more: for lists without pages. Reads [`MAX_PAGE`] at a time, so that no more are in memory at
+/// once; each page shows the read state of its own moment.
 ///
 /// # Errors
 /// Those of the store.
@@ -121,16 +123,27 @@ pub async fn newest(
     workspace: &Slug,
     user: &UserId,
     limit: usize,
-) -> Result<Vec<Item>, EngineError> {
-    let query = VisibleQuery {
-        after: Seq::ZERO,
-        up_to: Seq(u64::MAX),
-        limit,
-        newest_first: true,
-        read: None,
-        archived: Some(false),
-    };
-    Ok(engine.store.visible(workspace, user, query).await?)
+    mut take: impl FnMut(&Item) -> bool,
+) -> Result<(), EngineError> {
+    let (mut up_to, mut left) = (Seq(u64::MAX), limit);
+    while left > 0 && up_to > Seq::ZERO {
+        let asked = left.min(MAX_PAGE);
+        let query = VisibleQuery {
+            after: Seq::ZERO,
+            up_to,
+            limit: asked,
+            newest_first: true,
+            read: None,
+            archived: Some(false),
+        };
+        let page = engine.store.visible(workspace, user, query).await?;
+        if !page.iter().all(&mut take) || page.len() < asked {
+            break;
+        }
+        left -= asked;
+        up_to = page.last().map_or(Seq::ZERO, |item| Seq(item.seq.0.saturating_sub(1)));
+    }
+    Ok(())
 }
 
 /// How much is new in `user`'s inbox, read at or after the place `min_seq` in the log.

@@ -66,8 +66,8 @@ pub struct Taken {
 ///
 /// # Errors
 /// [`EngineError::Invalid`], [`EngineError::NotSupportedYet`] and [`EngineError::TooLarge`] before anything
-/// happened. [`EngineError::Overloaded`] where a socket's shard has no room: those before it in the batch
-/// were told. Those of the store.
+/// happened. [`EngineError::Overloaded`] where a socket's shard has no room: then nobody was told of any of
+/// them. Those of the store.
 ///
 /// # Cancel safety
 /// A dropped future may or may not have published, never a part of a durable request.

@@ -11,7 +11,8 @@ const STEP: usize = 500;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Removes whatever `config` no longer covers from every workspace, a bounded step at a time; returns how
-/// many entries went. A workspace that fails is logged and left for the next round; the others go on.
+/// many rows went: one of the entry and one for each user it names, or a receipt. A workspace that fails is
+/// logged and left for the next round; the others go on.
 ///
 /// # Errors
 /// Those of the store if not even its workspaces can be listed.

@@ -84,6 +84,21 @@ async fn the_query_is_strict() {
     ] {
         api.get(&format!("{PATH}?{query}"), &api.user("alice")).await.problem(400, "invalid_query");
     }
+    for (query, said) in [
+        ("limit=secret", "limit: "),
+        ("archived=secret", "archived: expected one of `false`, `true`, `any`"),
+        ("archived=secret,%20expected%20secret", "archived: expected one of `false`, `true`, `any`"),
+        ("unread=secret", "unread: "),
+        ("minSeq=secret", "minSeq: "),
+        ("limit=1&limit=secret", "duplicate field `limit`"),
+        ("limt=secret", "unknown parameter `limt`, expected one of `limit`, "),
+        (&format!("{}=1", "secret".repeat(20)), "unknown parameter, expected one of `limit`, "),
+    ] {
+        let answer = api.get(&format!("{PATH}?{query}"), &api.user("alice")).await;
+        assert!(!answer.text.contains("secret"), "{answer:?}");
+        let detail = answer.problem(400, "invalid_query")["detail"].to_string();
+        assert!(detail.contains(said), "{detail}");
+    }
     page(&api, "limit=100&archived=any&unread=true&minSeq=0&before=18446744073709551615").await;
 }
 

@@ -93,6 +93,44 @@ async fn check_57_newest_first_and_always_an_array() {
 }
 
 #[tokio::test]
+async fn the_list_is_bounded_by_rows() {
+    let api = TestApi::new();
+    let mut ids = vec![];
+    for batch in 0..5 {
+        let one = |n: usize| {
+            let to = if n == 7 { "u2" } else { "u1" };
+            json!({"to": {"user": to}, "title": "T", "message": format!("{batch}/{n}")})
+        };
+        let body = Value::from_iter((0..210).map(one)).to_string();
+        let path = "/v1/workspaces/default/notifications";
+        let answer = api.post_json(path, &api.producer(), &body).await.expect(201).json();
+        ids.extend(answer.as_array().unwrap().iter().map(|entry| entry["id"].clone()));
+        ids.remove(batch * 209 + 7);
+    }
+    let listed = list(&api, "u1").await;
+    let newest: Vec<_> = ids.iter().rev().take(1_000).collect();
+    assert_eq!(listed.iter().map(|row| &row["id"]).collect::<Vec<_>>(), newest);
+}
+
+#[tokio::test]
+async fn the_list_is_bounded_by_bytes() {
+    let api = TestApi::new();
+    let mut ids = vec![];
+    let message = "m".repeat(60_000);
+    for _ in 0..75 {
+        let body = json!({"to": {"user": "u1"}, "title": "T", "message": message}).to_string();
+        let path = "/v1/workspaces/default/notifications";
+        let answer = api.post_json(path, &api.producer(), &body).await.expect(201).json();
+        ids.insert(0, answer["id"].clone());
+    }
+    let answer = api.get(LIST, &api.token("u1", "", "")).await.expect(200);
+    assert!((4_100_000..=4 * 1024 * 1024 + 200).contains(&answer.text.len()), "{}", answer.text.len());
+    let listed = answer.json();
+    let listed: Vec<_> = listed["notifications"].as_array().unwrap().iter().map(|row| &row["id"]).collect();
+    assert_eq!(listed, ids[..listed.len()].iter().collect::<Vec<_>>(), "the newest, without a gap");
+}
+
+#[tokio::test]
 async fn a_token_that_grants_the_surfaces_workspace_opens_it_too() {
     let api = TestApi::new();
     for workspaces in ["", "default", "*"] {

@@ -20,7 +20,6 @@ pub struct BearerArgs {
 }
 
 /// A source of tokens.
-#[derive(Debug)]
 pub enum Bearer {
     /// A file, read anew each time.
     File(PathBuf),

@@ -31,7 +31,7 @@ pub const NAMES: [(&str, &str); 3] = [
 ];
 
 /// What the process was given, as far as it concerns us.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Environment {
     ours: BTreeMap<String, String>,
     /// Whether `NO_COLOR` is set to anything.

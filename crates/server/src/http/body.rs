@@ -18,7 +18,6 @@ const ARRIVAL: Duration = Duration::from_secs(20);
 const MAX_ECHOED_NAME: usize = 64;
 
 /// A body that is declared as JSON, as it came; or no body at all.
-#[derive(Debug)]
 pub struct JsonBody(pub Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
@@ -93,29 +92,30 @@ pub(super) fn refuse(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     let text = text.strip_suffix(&place).unwrap_or(&text).trim_end();
     if error.is_data() {
-        Problem::new(&problem::INVALID_BODY).detail(format!("{}, {place}", expectation(text)))
+        Problem::new(&problem::INVALID_BODY).detail(format!("{}, {place}", expectation(text, "member")))
     } else {
         Problem::new(&problem::INVALID_JSON).detail(format!("{text}, {place}"))
     }
 }
 
-/// The part of a shape error that tells what would be right. The other part quotes the body.
-fn expectation(text: &str) -> String {
+/// The part of a shape error that tells what would be right of a `member`, as its format calls it. The other
+/// part quotes what was sent.
+pub(super) fn expectation(text: &str, member: &str) -> String {
     if let Some(rest) = text.strip_prefix("unknown field `")
         && let Some((name, expected)) = rest.rsplit_once("`, expected ")
         && let Some(name) = name.split("`, expected ").next()
     {
         return if name.len() <= MAX_ECHOED_NAME {
-            format!("unknown member `{name}`, expected {expected}")
+            format!("unknown {member} `{name}`, expected {expected}")
         } else {
-            format!("unknown member, expected {expected}")
+            format!("unknown {member}, expected {expected}")
         };
     }
     let quotes = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "];
     if quotes.iter().any(|prefix| text.starts_with(prefix)) {
         return match text.rsplit_once(", expected ") {
             Some((_, expected)) => format!("expected {expected}"),
-            None => "a member has another type than expected".to_owned(),
+            None => format!("a {member} has another type than expected"),
         };
     }
     // Missing and repeated members, and the rules of our own types: they name, but quote nothing.

@@ -1,10 +1,13 @@
 //! What stands in the path and in the query string.
 
+use std::error::Error;
+
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::request::Parts;
 use campanile_model::{IdError, NotificationId, Topic, UserId};
 use serde::de::DeserializeOwned;
 
+use super::body;
 use super::problem::{self, Problem};
 
 /// The query string as a `T`. Unknown and repeated parameters are refused where `T` refuses them.
@@ -15,12 +18,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for InQuery<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         Query::try_from_uri(&parts.uri).map(|Query(query)| Self(query)).map_err(|rejection| {
-            // The source names the parameter and what it should be; the text around it says nothing more.
-            let source = std::error::Error::source(&rejection);
-            let detail = source.map_or_else(|| rejection.to_string(), ToString::to_string);
-            Problem::new(&problem::INVALID_QUERY).detail(detail)
+            let problem = Problem::new(&problem::INVALID_QUERY);
+            // Within the rejection, axum's error; within that, the one that tells.
+            let cause = rejection.source().and_then(Error::source);
+            match cause.and_then(|cause| cause.downcast_ref()) {
+                Some(error) => problem.detail(refusal(error)),
+                None => problem,
+            }
         })
     }
+}
+
+/// The parameter, and what would be right. Nothing of what it was set to.
+fn refusal(error: &serde_path_to_error::Error<serde::de::value::Error>) -> String {
+    let expectation = body::expectation(&error.inner().to_string(), "parameter");
+    // A parameter that is unknown or given twice is named already.
+    let is_named = ["unknown ", "duplicate "].iter().any(|start| expectation.starts_with(start));
+    if is_named { expectation } else { format!("{}: {expectation}", error.path()) }
 }
 
 /// A name that stands in a route's path.

@@ -116,8 +116,8 @@ registry! {
         "The workspace's log did not reach `minSeq` within 5 seconds. Repeat the request after `Retry-After` \
          seconds, or without `minSeq`.";
     OVERLOADED = "overloaded", SERVICE_UNAVAILABLE, "Too much is waiting",
-        "The store's or the sockets' queue is full. A durable request was not done; of a realtime batch, a \
-         part may have been told. Repeat after `Retry-After` seconds.";
+        "The store's or the sockets' queue is full. Nothing of the request was done: repeat it after \
+         `Retry-After` seconds.";
     STORAGE_FULL = "storage_full", SERVICE_UNAVAILABLE, "No space is left",
         "The log's device is full, so nothing was published; reading goes on. An operator must make room.";
     STORAGE_UNAVAILABLE = "storage_unavailable", SERVICE_UNAVAILABLE, "The store takes no writes now",

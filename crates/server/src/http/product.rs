@@ -13,6 +13,7 @@ use campanile_model::NotificationId;
 use campanile_store::StoreError;
 use campanile_wire::product_rest::{self, ListItem};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::Api;
 use super::caller::Bearer;
@@ -21,6 +22,8 @@ use super::problem::Problem;
 
 /// Rows of the list, which has no pages: the newest.
 const MAX_LISTED: usize = 1_000;
+/// Bytes of its rows, 4 MiB: as many rows of the longest messages would make an answer of 64 MiB.
+const MAX_LISTED_BYTES: usize = 4 * 1024 * 1024;
 
 /// A caller of this surface: any genuine token, unless it names other workspaces only.
 pub struct Customer(Arc<Identity>);
@@ -66,8 +69,8 @@ impl IntoResponse for Stranger {
 }
 
 #[derive(Serialize)]
-struct List<'a> {
-    notifications: Vec<ListItem<'a>>,
+struct List {
+    notifications: Vec<Box<RawValue>>,
 }
 
 /// The caller's notifications.
@@ -100,7 +103,8 @@ struct ItemSchema {
 
 /// List
 ///
-/// The caller's notifications, newest first: all that were not archived, at most the newest 1,000.
+/// The caller's notifications, newest first: all that were not archived, at most the newest 1,000, and no
+/// more of them than fit into 4 MiB.
 #[utoipa::path(
     get,
     path = "/api/notification/list",
@@ -113,9 +117,19 @@ struct ItemSchema {
     security(("bearer" = [])),
 )]
 pub async fn list(State(api): State<Arc<Api>>, customer: Customer) -> Result<Response, Problem> {
-    let items = inbox::newest(&api.engine, &api.product_workspace, &customer.0.user, MAX_LISTED).await?;
-    let notifications =
-        items.iter().map(|item| ListItem::new(&item.notification, item.receipt.read)).collect();
+    let (mut notifications, mut bytes) = (vec![], 0);
+    let (workspace, user) = (&api.product_workspace, &customer.0.user);
+    inbox::newest(&api.engine, workspace, user, MAX_LISTED, |item| {
+        // Strings and booleans can't fail to serialize.
+        let row = to_raw_value(&ListItem::new(&item.notification, item.receipt.read)).unwrap_or_default();
+        bytes += row.get().len();
+        let fits = bytes <= MAX_LISTED_BYTES;
+        if fits {
+            notifications.push(row);
+        }
+        fits
+    })
+    .await?;
     Ok(Json(List { notifications }).into_response())
 }
 
