@@ -6,12 +6,13 @@ if ! command -v cargo-deny >/dev/null; then
   exit 0
 fi
 cargo deny --all-features check bans licenses sources
-if ! cargo deny --all-features check advisories 2>/tmp/campanile-advisories.$$; then
-  if grep -qiE 'failed to fetch|unable to fetch|could not (connect|resolve)|failed to acquire|network' /tmp/campanile-advisories.$$; then
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+if ! cargo deny --all-features check advisories 2>"$said"; then
+  if grep -qiE 'failed to fetch|unable to fetch|could not (connect|resolve)|failed to acquire|network' "$said"; then
     echo "the advisory database can't be reached: advisories are not checked" >&2
   else
-    cat /tmp/campanile-advisories.$$ >&2
+    cat "$said" >&2
     exit 1
   fi
 fi
-rm -f /tmp/campanile-advisories.$$
