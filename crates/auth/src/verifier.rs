@@ -12,8 +12,6 @@ use crate::{ClaimNames, Config, Identity, KeySet, Refusal};
 /// Judges tokens. Shared by all threads.
 pub struct Verifier {
     keys: KeySet,
-    /// Counts the key sets this verifier has had.
-    generation: u64,
     claims: ClaimNames,
     leeway_millis: i64,
     max_token_bytes: usize,
@@ -25,7 +23,6 @@ impl Verifier {
     pub fn new(keys: KeySet, config: &Config) -> Self {
         Self {
             keys,
-            generation: 0,
             claims: config.claims.clone(),
             leeway_millis: config.leeway_millis(),
             max_token_bytes: config.max_token_bytes,
@@ -47,7 +44,7 @@ impl Verifier {
         if token.trim().is_empty() {
             return Err(Refusal::Missing);
         }
-        let key = CacheKey::new(token, self.generation);
+        let key = CacheKey::new(token);
         if let Some(statement) = self.cache.get(&key) {
             return self.admit(statement, now);
         }
@@ -56,12 +53,6 @@ impl Verifier {
         // Failures are not remembered: they would push out those who come back.
         self.cache.put(key, statement);
         Ok(identity)
-    }
-
-    /// Takes `keys` in place of those so far. What the old ones verified is forgotten with them.
-    pub fn replace_keys(&mut self, keys: KeySet) {
-        self.keys = keys;
-        self.generation += 1;
     }
 
     /// What a token states, if it is genuine: the part that does not depend on when it is asked.

@@ -17,7 +17,7 @@ mod visibility;
 pub use audience::{Audience, Topic};
 pub use id::{IdError, NotificationId, Slug, UserId};
 pub use notification::{Entry, EntryKind, Level, Notification};
-pub use position::{Epoch, Position, Rev, Seq};
+pub use position::{Epoch, Rev, Seq};
 pub use receipt::Receipt;
 pub use time::Timestamp;
 pub use visibility::{Interval, Intervals, Visibility};

@@ -54,12 +54,3 @@ impl Serialize for Epoch {
         serializer.collect_str(self)
     }
 }
-
-/// A place in a log: what a client holds to resume.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// The lineage `seq` counts in.
-    pub epoch: Epoch,
-    /// The last entry seen.
-    pub seq: Seq,
-}

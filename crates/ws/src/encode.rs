@@ -1,7 +1,5 @@
 //! The server's frames. Never masked, so one encoding serves every receiver (RFC 6455 §5.1).
 
-use std::{fmt, io};
-
 use bytes::Bytes;
 
 use crate::close::{self, NO_STATUS};
@@ -12,18 +10,6 @@ const ROOM: usize = 10;
 const FIN: u8 = 0x80;
 /// What is sent in place of a code that must not be sent: internal error.
 const INTERNAL: u16 = 1011;
-
-/// A text message in one frame: header and payload in one [`Bytes`], to be shared by all receivers.
-#[must_use]
-pub fn encode_text(payload: &str) -> Bytes {
-    message(DataKind::Text, payload.as_bytes())
-}
-
-/// A binary message in one frame.
-#[must_use]
-pub fn encode_binary(payload: &[u8]) -> Bytes {
-    message(DataKind::Binary, payload)
-}
 
 /// A ping of 0 to 125 bytes.
 ///
@@ -78,28 +64,19 @@ fn control(kind: ControlKind, payload: &[u8]) -> Result<Bytes, ControlTooLong> {
     Ok(frame.into())
 }
 
-fn message(kind: DataKind, payload: &[u8]) -> Bytes {
-    let header = Head::new(kind, payload.len());
-    let mut frame = Vec::with_capacity(header.as_slice().len() + payload.len());
-    frame.extend(header.as_slice());
-    frame.extend(payload);
-    frame.into()
-}
-
-/// A message written in place: room for the header is kept in front, so the payload is never moved.
+/// A text message written in place, in one [`Bytes`] to be shared by all receivers: room for the header is
+/// kept in front, so the payload is never moved.
 ///
 /// ```
-/// use std::io::Write;
 /// use campanile_ws::FrameBuilder;
 ///
 /// let mut frame = FrameBuilder::text(64);
-/// write!(frame, "{{\"seq\":{}}}", 7)?; // serde_json::to_writer works as well
+/// frame.push(b"{\"seq\":");
+/// frame.push(b"7}");
 /// assert_eq!(&frame.finish()[..], b"\x81\x09{\"seq\":7}");
-/// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct FrameBuilder {
-    kind: DataKind,
     /// The header's room, then the payload.
     frame: Vec<u8>,
 }
@@ -109,19 +86,9 @@ impl FrameBuilder {
     /// debug builds check it. `expected` bytes of payload are allocated; it grows if there are more.
     #[must_use]
     pub fn text(expected: usize) -> Self {
-        Self::new(DataKind::Text, expected)
-    }
-
-    /// A binary message; `expected` as for [`text`](Self::text).
-    #[must_use]
-    pub fn binary(expected: usize) -> Self {
-        Self::new(DataKind::Binary, expected)
-    }
-
-    fn new(kind: DataKind, expected: usize) -> Self {
         let mut frame = Vec::with_capacity(ROOM.saturating_add(expected));
         frame.extend([0; ROOM]);
-        Self { kind, frame }
+        Self { frame }
     }
 
     /// Adds bytes to the payload.
@@ -129,24 +96,12 @@ impl FrameBuilder {
         self.frame.extend_from_slice(bytes);
     }
 
-    /// Bytes of payload written so far.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.frame.len() - ROOM
-    }
-
-    /// Whether nothing was written.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The frame: header and payload in one piece. Unused memory is given back if it is more than an eighth.
     #[must_use]
     pub fn finish(mut self) -> Bytes {
         let (room, payload) = self.frame.split_at_mut(ROOM);
-        debug_assert!(self.kind != DataKind::Text || simdutf8::basic::from_utf8(payload).is_ok());
-        let head = Head::new(self.kind, payload.len());
+        debug_assert!(simdutf8::basic::from_utf8(payload).is_ok());
+        let head = Head::new(payload.len());
         let start = ROOM - head.as_slice().len();
         room[start..].copy_from_slice(head.as_slice());
         if self.frame.capacity() - self.frame.len() > self.frame.len() / 8 {
@@ -156,34 +111,16 @@ impl FrameBuilder {
     }
 }
 
-impl io::Write for FrameBuilder {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.push(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl fmt::Write for FrameBuilder {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push(text.as_bytes());
-        Ok(())
-    }
-}
-
-/// The header of a message in one frame.
+/// The header of a text message in one frame.
 struct Head {
     bytes: [u8; ROOM],
     len: usize,
 }
 
 impl Head {
-    fn new(kind: DataKind, payload: usize) -> Self {
+    fn new(payload: usize) -> Self {
         let mut bytes = [0; ROOM];
-        bytes[0] = FIN | Opcode::Data(kind).bits();
+        bytes[0] = FIN | Opcode::Data(DataKind::Text).bits();
         let len = if payload <= MAX_CONTROL {
             bytes[1] = payload as u8;
             2
@@ -207,7 +144,6 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     #[test]
     fn lengths_in_their_three_forms() {
@@ -220,17 +156,10 @@ mod tests {
         ] {
             let payload = "x".repeat(len);
             let expected = [head, payload.as_bytes()].concat();
-            assert_eq!(encode_text(&payload), expected);
             let mut builder = FrameBuilder::text(len / 2);
-            assert!(builder.is_empty());
-            builder.write_all(payload.as_bytes()).unwrap();
-            assert_eq!(builder.len(), len);
+            builder.push(payload.as_bytes());
             assert_eq!(builder.finish(), expected);
         }
-        assert_eq!(&encode_binary(b"\xFF")[..], b"\x82\x01\xFF");
-        let mut builder = FrameBuilder::binary(1);
-        builder.push(b"\xFF");
-        assert_eq!(&builder.finish()[..], b"\x82\x01\xFF");
     }
 
     #[test]

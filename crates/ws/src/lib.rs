@@ -9,7 +9,7 @@
 //! 5. [`encode`] makes the server's frames.
 //!
 //! ```
-//! use campanile_ws::{Decoder, Event, Limits, encode_text};
+//! use campanile_ws::{Decoder, Event, Limits, encode_pong};
 //!
 //! let (mut decoder, limits) = (Decoder::new(), Limits::default());
 //! let mut scratch = *b"\x81\x82\x01\x02\x03\x04ik"; // a masked "hi", as if just read from a socket
@@ -18,8 +18,8 @@
 //!     assert_eq!(event, Event::Text("hi".into()));
 //! }
 //! assert!(decoder.is_idle());
-//! assert_eq!(&encode_text("hi")[..], b"\x81\x02hi");
-//! # Ok::<(), campanile_ws::Violation>(())
+//! assert_eq!(&encode_pong(b"hi")?[..], b"\x8A\x02hi");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 // In reading order; the empty lines keep it from being sorted.
@@ -47,8 +47,6 @@ pub mod encode;
 
 pub use accept::Accept;
 pub use decode::{Decoder, Event, Limits};
-pub use encode::{
-    ControlTooLong, FrameBuilder, encode_binary, encode_close, encode_ping, encode_pong, encode_text,
-};
+pub use encode::{ControlTooLong, FrameBuilder, encode_close, encode_ping, encode_pong};
 pub use handshake::{HandshakeError, check};
 pub use violation::Violation;

@@ -5,10 +5,10 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use campanile_ws::close::NO_STATUS;
 use campanile_ws::{
-    Accept, Decoder, Event, HandshakeError, Limits, check, encode_binary, encode_close, encode_pong,
-    encode_text,
+    Accept, Decoder, Event, FrameBuilder, HandshakeError, Limits, check, encode_close, encode_pong,
 };
 
 /// Bytes of a request's head.
@@ -94,8 +94,8 @@ fn echo(
     loop {
         let (answer, last) = match decoder.next(input, &mut consumed, limits) {
             Ok(None) => return Ok(false),
-            Ok(Some(Event::Text(text))) => (encode_text(&text), false),
-            Ok(Some(Event::Binary(bytes))) => (encode_binary(&bytes), false),
+            Ok(Some(Event::Text(text))) => (text_frame(&text), false),
+            Ok(Some(Event::Binary(bytes))) => (binary_frame(&bytes), false),
             Ok(Some(Event::Ping(bytes))) => (encode_pong(&bytes).map_err(io::Error::other)?, false),
             Ok(Some(Event::Pong(_))) => continue,
             Ok(Some(Event::Close { code, .. })) => (encode_close(code.unwrap_or(NO_STATUS), ""), true),
@@ -106,6 +106,30 @@ fn echo(
             return Ok(true);
         }
     }
+}
+
+fn text_frame(payload: &str) -> Bytes {
+    let mut frame = FrameBuilder::text(payload.len());
+    frame.push(payload.as_bytes());
+    frame.finish()
+}
+
+/// The codec makes none: no surface of the server sends binary messages.
+fn binary_frame(payload: &[u8]) -> Bytes {
+    let mut frame = vec![0x82];
+    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+        (Ok(len @ ..=125), _) => frame.push(len),
+        (_, Ok(len)) => {
+            frame.push(126);
+            frame.extend(len.to_be_bytes());
+        }
+        _ => {
+            frame.push(127);
+            frame.extend((payload.len() as u64).to_be_bytes());
+        }
+    }
+    frame.extend(payload);
+    frame.into()
 }
 
 /// Ends the connection so that the last frame arrives: closing a socket with unread bytes would reset it, and
