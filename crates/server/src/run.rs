@@ -218,7 +218,7 @@ async fn retain_for_ever(engine: Arc<Engine>, clock: Clock) {
         tokio::time::sleep(RETAIN_EVERY).await;
         match retain::retain_once(&*engine.store, engine.workspaces.config(), clock.now()).await {
             Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "entries past their retention were removed"),
+            Ok(rows) => tracing::info!(rows, "what is past its retention was removed"),
             Err(error) => tracing::warn!(%error, "entries past their retention can't be removed now"),
         }
     }
