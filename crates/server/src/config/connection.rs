@@ -12,7 +12,7 @@ use super::{ConfigError, duration, range::within};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Connection {
-    /// Time between pings to a client that is quiet, 1 s to 1 h; `None` (`"off"`): no pings, and a dead
+    /// Time between pings to a client, 1 s to 1 h; `None` (`"off"`): no pings, and a dead
     /// network is found only when something is sent. Default: 25 s (the protocol, §2).
     #[serde(with = "duration::or_off")]
     pub keepalive: Option<Duration>,
