@@ -13,12 +13,12 @@ use serde_json::json;
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 
 /// A pause: what is read, and what lets it go on.
-type Pause = (&'static str, oneshot::Sender<()>);
+pub type Pause = (&'static str, oneshot::Sender<()>);
 
 /// A store whose reads for connections stop before and after, while somebody listens.
-struct Pausing {
-    inner: Arc<dyn Store>,
-    pauses: &'static OnceLock<Mutex<Option<mpsc::Sender<Pause>>>>,
+pub struct Pausing {
+    pub inner: Arc<dyn Store>,
+    pub pauses: &'static OnceLock<Mutex<Option<mpsc::Sender<Pause>>>>,
 }
 
 static PAUSES: OnceLock<Mutex<Option<mpsc::Sender<Pause>>>> = OnceLock::new();

@@ -71,7 +71,7 @@ pub struct Session {
     /// Last byte of the client.
     heard: Tick,
     pinged: Tick,
-    /// Since when something waits without a byte leaving.
+    /// Since when something waits without a byte leaving. Once our close was sent: when the last byte left.
     stalled: Option<Tick>,
     /// Since when a message is unfinished, or our close unanswered.
     unfinished: Option<Tick>,
@@ -219,6 +219,8 @@ impl Session {
     /// Something waits to leave (`Some`, and whether a byte left just now), or nothing does.
     pub fn handle_backlog(&mut self, waiting: bool, progress: bool, now: Tick) {
         self.stalled = match (waiting, progress) {
+            // With the close gone as well, its answer is waited for.
+            (false, _) if self.phase == Phase::Closing => Some(now),
             (false, _) => None,
             (true, true) => Some(now),
             (true, false) => self.stalled.or(Some(now)),
@@ -237,20 +239,19 @@ impl Session {
         self.unfinished = Some(now);
     }
 
-    /// Since when our close, or what waits before it, makes no progress.
-    fn closing_since(&self) -> Tick {
-        self.unfinished.max(self.stalled).unwrap_or_default()
+    /// When a client that was sent our close is given up: some time after the last byte left, so that a slow
+    /// reader gets to the close, but not for ever.
+    fn closing_until(&self, timing: &Timing) -> Tick {
+        let closed = self.unfinished.unwrap_or_default();
+        let last = self.stalled.unwrap_or_default().max(closed);
+        last.after(timing.linger).min(closed.after(timing.farewell))
     }
 
     /// What is due at `now`.
     pub fn handle_tick(&mut self, now: Tick, wall: Timestamp, timing: &Timing) -> Due {
         let past = |since: Tick, span: u32| now.since(since) >= span;
         if self.phase == Phase::Closing {
-            return if self.unfinished.is_none_or(|s| past(s, timing.linger)) {
-                Due::Drop
-            } else {
-                Due::Nothing
-            };
+            return if now >= self.closing_until(timing) { Due::Drop } else { Due::Nothing };
         }
         if wall >= self.expires_at {
             return Due::Close(self.surface.refusals.token_expired);
@@ -275,7 +276,7 @@ impl Session {
     pub fn poll_deadline(&self, now: Tick, wall: Timestamp, timing: &Timing) -> Tick {
         let due = |since: Option<Tick>, span: Option<u32>| since.zip(span).map(|(t, s)| t.after(s));
         if self.phase == Phase::Closing {
-            return self.closing_since().after(timing.linger).max(now.after(1));
+            return self.closing_until(timing).max(now.after(1));
         }
         let left_ms = self.expires_at.as_millis().saturating_sub(wall.as_millis()).max(0);
         let expiry = u32::try_from(left_ms / 100 + 1).map_or(Tick(u32::MAX), |ticks| now.after(ticks));

@@ -43,6 +43,8 @@ pub struct Timing {
     pub stall: u32,
     /// How long a client may take to finish a message it began.
     pub message: u32,
-    /// How long the client's close is waited for.
+    /// How long the client's close is waited for, from the last byte that left.
     pub linger: u32,
+    /// How long a closed connection is kept in all, while what waits before the close still leaves.
+    pub farewell: u32,
 }

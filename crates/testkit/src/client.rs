@@ -127,11 +127,22 @@ impl Client {
 /// Upgrades by hand, for what no library would send. Returns the answer, and the stream if it was a 101.
 pub async fn raw_upgrade(to: SocketAddr, path: &str) -> (Answer, TcpStream) {
     let mut stream = TcpStream::connect(to).await.expect("the server listens");
+    let answer = upgrade_on(&mut stream, path).await;
+    (answer, stream)
+}
+
+/// Upgrades a connection by hand, whatever it was used for before.
+pub async fn upgrade_on(stream: &mut TcpStream, path: &str) -> Answer {
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {to}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.expect("the request is taken");
+    read_head(stream).await
+}
+
+/// Reads an answer's head, and nothing behind it.
+pub async fn read_head(stream: &mut TcpStream) -> Answer {
     let mut head = vec![];
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -139,7 +150,7 @@ pub async fn raw_upgrade(to: SocketAddr, path: &str) -> (Answer, TcpStream) {
         assert_eq!(read.expect("an answer"), 1, "the connection ended in its answer's head");
         head.push(byte[0]);
     }
-    (Answer::parse(&head), stream)
+    Answer::parse(&head)
 }
 
 /// One masked client frame, whatever it holds.

@@ -9,7 +9,7 @@ mod http;
 mod server;
 mod token;
 
-pub use client::{Client, Refused, WAIT, frame, raw_upgrade};
+pub use client::{Client, Refused, WAIT, frame, raw_upgrade, read_head, upgrade_on};
 pub use http::{Answer, request};
 pub use server::{Options, TestServer};
 pub use token::{SECRET, Token, forge};

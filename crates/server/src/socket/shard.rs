@@ -41,8 +41,10 @@ const WAITING_BYTES: usize = 4 * 1024 * 1024;
 const SLICE: Duration = Duration::from_millis(1);
 /// How long a client may take to finish a message it began: 64 KiB at the speed of a bad mobile network.
 const MESSAGE: Duration = Duration::from_secs(30);
-/// How long a client's answer to our close is waited for.
+/// How long a client's answer to our close is waited for, from the last byte that left.
 const LINGER: Duration = Duration::from_secs(5);
+/// How long a client may take in all to read what waits before our close.
+const FAREWELL: Duration = Duration::from_secs(30);
 /// How often the wall clock is looked at: a token's end is to be noticed within a second.
 const CLOCK_LOOK: Duration = Duration::from_millis(500);
 /// Bytes read at once, into one buffer for all connections.
@@ -127,6 +129,7 @@ impl Shard {
             stall: Tick::span(config.connection.stall_timeout),
             message: Tick::span(MESSAGE),
             linger: Tick::span(LINGER),
+            farewell: Tick::span(FAREWELL),
         });
         let now = Tick::at(clock.monotonic());
         let sockets = Sockets {

@@ -19,7 +19,7 @@ mod product_marks;
 mod product_messages;
 mod product_rest;
 mod product_tokens;
-mod raw;
+pub mod raw;
 mod secrets;
 mod shared_frames;
 mod shared_handshake;
@@ -35,27 +35,27 @@ use campanile_testkit::{Client, Options, TestServer, Token, WAIT};
 use serde_json::Value;
 
 /// Code and reason of a close.
-type Closed = (u16, String);
+pub type Closed = (u16, String);
 
-fn closed(code: u16, reason: &str) -> Closed {
+pub fn closed(code: u16, reason: &str) -> Closed {
     (code, reason.to_owned())
 }
 
-fn secs(seconds: u64) -> Duration {
+pub fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn millis(millis: u64) -> Duration {
+pub fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
 /// A server whose log is in memory.
-async fn server() -> TestServer {
+pub async fn server() -> TestServer {
     configured("").await
 }
 
 /// The same, with some configuration.
-async fn configured(config: &str) -> TestServer {
+pub async fn configured(config: &str) -> TestServer {
     TestServer::with(Options { config: config.into(), memory: true, ..Options::default() }).await
 }
 
@@ -65,24 +65,24 @@ async fn turned_away(server: &TestServer, path: &str) -> Closed {
 }
 
 /// Publishes to `user` and sees that this is the very next text the client gets.
-async fn delivers(server: &TestServer, workspace: &str, user: &str, client: &mut Client) {
+pub async fn delivers(server: &TestServer, workspace: &str, user: &str, client: &mut Client) {
     let id = server.notify(workspace, user, "a marker").await;
     let frame = client.json().await;
     assert_eq!(frame["id"], id, "{frame}");
 }
 
 /// A token of the product surface's own shape: it names no workspace.
-fn product_token(server: &TestServer, user: &str) -> Token {
+pub fn product_token(server: &TestServer, user: &str) -> Token {
     server.token(user).without("workspaces")
 }
 
 /// The product surface's address for a token.
-fn product_at(token: &str) -> String {
+pub fn product_at(token: &str) -> String {
     format!("/api/ws/notification?access_token={token}")
 }
 
 /// The workspace surface's address for a token, in `acme`.
-fn workspace_at(token: &str) -> String {
+pub fn workspace_at(token: &str) -> String {
     format!("/?token={token}&workspaceSlug=acme")
 }
 
@@ -92,13 +92,13 @@ fn encoded(text: &str) -> String {
 }
 
 /// Steps the clock to a whole second, so that `exp` is exactly as far away as it says.
-fn to_the_second(server: &TestServer) {
+pub fn to_the_second(server: &TestServer) {
     let millis = u64::try_from(server.now_ms().as_millis()).unwrap();
     server.clock.advance(Duration::from_millis(1000 - millis % 1000));
 }
 
 /// Waits for what happens in the server's own threads.
-async fn until(what: &str, mut happened: impl FnMut() -> bool) {
+pub async fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + WAIT;
     while !happened() {
         assert!(std::time::Instant::now() < deadline, "in vain: {what}");
@@ -107,11 +107,11 @@ async fn until(what: &str, mut happened: impl FnMut() -> bool) {
 }
 
 /// One shard, so that a witness tells how far it has come.
-const ONE_SHARD: &str = "[server]\nshards = 1\n";
+pub const ONE_SHARD: &str = "[server]\nshards = 1\n";
 
 /// Sees that the shard has done whatever is due by now. It answers a ping before it looks at its timers, so
 /// the second answer comes after them.
-async fn caught_up(witness: &mut Client) {
+pub async fn caught_up(witness: &mut Client) {
     for _ in 0..2 {
         witness.send("PING").await;
         assert_eq!(witness.text().await, r#"{"type":"pong"}"#);
