@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's failure is its panic")]
 
 mod api;
+mod burst;
 mod cli;
 mod config;
 mod conformance;

@@ -16,7 +16,8 @@ use super::frames;
 use super::gauge::Entered;
 use super::refuse;
 use super::requests::What;
-use super::shard::{NOT_SCHEDULED, Shard, Sockets};
+use super::shard::Shard;
+use super::sockets::{NOT_SCHEDULED, Sockets};
 use crate::http::problem;
 
 /// A connection that passed the door.

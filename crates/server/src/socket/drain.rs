@@ -6,7 +6,8 @@ use campanile_hub::Slot;
 use campanile_session::Tick;
 use campanile_wire::close;
 
-use super::shard::{Doom, Shard, Sockets};
+use super::shard::Shard;
+use super::sockets::{Doom, Sockets};
 
 /// How long clients may take to answer the last close before the shard goes.
 const GOODBYE: Duration = Duration::from_secs(5);

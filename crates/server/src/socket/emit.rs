@@ -13,7 +13,8 @@ use campanile_wire::close;
 use super::conn::Conn;
 use super::frames;
 use super::requests::What;
-use super::shard::{Doom, Shard, Sockets};
+use super::shard::Shard;
+use super::sockets::{Doom, Sockets};
 
 impl Sink for Sockets {
     /// A panic ends that connection, never the shard.

@@ -8,7 +8,8 @@ use campanile_ws::{Limits, Violation};
 use super::conn::{Conn, Written};
 use super::frames;
 use super::requests::What;
-use super::shard::{Doom, Shard};
+use super::shard::Shard;
+use super::sockets::Doom;
 
 /// Reads of one connection before others get their turn.
 const READS: usize = 4;

@@ -1,0 +1,174 @@
+//! The connections of a shard, apart from who they are: what a delivery touches.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use campanile_hub::Slot;
+use campanile_model::Timestamp;
+use campanile_session::{Tick, Timing};
+use campanile_wire::close::{self, Close};
+use slab::Slab;
+
+use super::conn::{Conn, Written};
+use super::gauge::Gauge;
+use super::wheel::Wheel;
+use crate::clock::Clock;
+use crate::config::{Connection, SurfaceConfig};
+
+/// The wheel has no entry for a connection.
+pub(super) const NOT_SCHEDULED: Tick = Tick(u32::MAX);
+/// How long a client may take to finish a message it began: 64 KiB at the speed of a bad mobile network.
+const MESSAGE: Duration = Duration::from_secs(30);
+/// How long a client's answer to our close is waited for, from the last byte that left.
+const LINGER: Duration = Duration::from_secs(5);
+/// How long a client may take in all to read what waits before our close.
+const FAREWELL: Duration = Duration::from_secs(30);
+
+/// What a shard is held to.
+#[derive(Debug, Clone)]
+pub struct ShardConfig {
+    /// Every connection's bounds.
+    pub connection: Connection,
+    /// By surface index.
+    pub surfaces: [SurfaceConfig; 2],
+}
+
+/// The connections, apart from who they are: what a delivery touches.
+pub struct Sockets {
+    pub(super) conns: Slab<Conn>,
+    pub(super) wheel: Wheel,
+    pub(super) config: ShardConfig,
+    pub(super) timings: [Timing; 2],
+    pub(super) gauge: Gauge,
+    pub(super) now: Tick,
+    pub(super) now_ms: u64,
+    pub(super) wall: Timestamp,
+    /// Wall time less monotonic time when last looked at: it moves only when the clock is set.
+    offset_ms: i64,
+    /// Connections to be ended once nobody walks the tables.
+    pub(super) doomed: Vec<(Slot, Doom)>,
+    pub(super) generation: u32,
+    slice_ends: Instant,
+    pub(super) ping: Bytes,
+}
+
+/// How a connection is to end.
+#[derive(Debug, Clone, Copy)]
+pub enum Doom {
+    /// With a close frame.
+    Close(&'static Close),
+    /// Without: the peer is gone.
+    Drop,
+}
+
+impl Sockets {
+    /// None yet.
+    pub(super) fn new(config: ShardConfig, clock: &Clock, gauge: Gauge) -> Self {
+        let timings = config.surfaces.map(|surface| Timing {
+            keepalive: config.connection.keepalive.map(Tick::span),
+            idle: surface.idle_timeout.map(Tick::span),
+            stall: Tick::span(config.connection.stall_timeout),
+            message: Tick::span(MESSAGE),
+            linger: Tick::span(LINGER),
+            farewell: Tick::span(FAREWELL),
+        });
+        let now = Tick::at(clock.monotonic());
+        Self {
+            conns: Slab::new(),
+            wheel: Wheel::new(now),
+            config,
+            timings,
+            gauge,
+            now,
+            now_ms: 0,
+            wall: clock.now(),
+            offset_ms: offset_ms(clock),
+            doomed: vec![],
+            generation: 0,
+            slice_ends: Instant::now(),
+            // An empty ping can't be too long.
+            ping: campanile_ws::encode_ping(&[]).unwrap_or_default(),
+        }
+    }
+
+    /// Takes the time for everything that follows in this turn of the loop.
+    pub(super) fn look_at_the_clock(&mut self, clock: &Clock) {
+        let monotonic = clock.monotonic();
+        self.now = Tick::at(monotonic);
+        self.now_ms = u64::try_from(monotonic.as_millis()).unwrap_or(u64::MAX);
+        self.wall = clock.now();
+        let offset = offset_ms(clock);
+        if (offset - self.offset_ms).abs() > 500 {
+            // The wall clock was set: look at every token again.
+            self.offset_ms = offset;
+            for (index, conn) in &mut self.conns {
+                conn.wheel_at = self.wheel.schedule(conn.slot(index), self.now);
+            }
+        }
+    }
+
+    /// Deliveries have this long.
+    pub(super) fn begin_slice(&mut self, length: Duration) {
+        self.slice_ends = Instant::now() + length;
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> Option<&Conn> {
+        self.conns.get(slot.index as usize).filter(|conn| conn.generation == slot.generation)
+    }
+
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Conn> {
+        self.conns.get_mut(slot.index as usize).filter(|conn| conn.generation == slot.generation)
+    }
+
+    /// Writes a frame to a connection; one that can't take it is doomed.
+    pub(super) fn send(&mut self, slot: Slot, frame: &Bytes) {
+        let (now, limit) = (self.now, self.config.connection.outbox_bytes);
+        let Some(conn) = self.get_mut(slot) else { return };
+        let began = conn.outbox.is_none();
+        let written = conn.write(frame, limit, now);
+        self.handle_written(slot, began, written);
+    }
+
+    /// Answers a connection's handshake, unless that was done.
+    pub(super) fn greet(&mut self, slot: Slot) {
+        let (now, limit) = (self.now, self.config.connection.outbox_bytes);
+        let Some(conn) = self.get_mut(slot) else { return };
+        let began = conn.outbox.is_none();
+        let written = conn.greet(limit, now);
+        self.handle_written(slot, began, written);
+    }
+
+    fn handle_written(&mut self, slot: Slot, began: bool, written: Written) {
+        match written {
+            Written::All => {}
+            Written::Waiting if began => self.reschedule(slot),
+            Written::Waiting => {}
+            Written::Full => self.doomed.push((slot, Doom::Close(&close::TOO_SLOW))),
+            Written::Gone => self.doomed.push((slot, Doom::Drop)),
+        }
+    }
+
+    /// Makes sure that the wheel looks at a connection when something may be due.
+    pub(super) fn reschedule(&mut self, slot: Slot) {
+        let (now, wall, now_ms) = (self.now, self.wall, self.now_ms);
+        let Some(conn) = self.conns.get_mut(slot.index as usize) else { return };
+        let timing = &self.timings[conn.session.surface().index];
+        let mut due = conn.session.poll_deadline(now, wall, timing);
+        if let Some(at) = conn.rare.as_ref().and_then(|rare| rare.resume_at) {
+            let ticks = Tick::span(Duration::from_millis(at.saturating_sub(now_ms)));
+            due = due.min(now.after(ticks.max(1)));
+        }
+        // An entry at this very tick or before is still to fire in this turn of the loop: it stays.
+        if due < conn.wheel_at {
+            conn.wheel_at = self.wheel.schedule(slot, due);
+        }
+    }
+
+    pub(super) fn slice_is_over(&self) -> bool {
+        Instant::now() >= self.slice_ends
+    }
+}
+
+fn offset_ms(clock: &Clock) -> i64 {
+    clock.now().as_millis() - i64::try_from(clock.monotonic().as_millis()).unwrap_or(i64::MAX)
+}
