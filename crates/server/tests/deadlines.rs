@@ -11,6 +11,8 @@ use crate::conformance::*;
 
 /// The length of a message's frame head with a length of 64 bits and a mask.
 const LONG_HEAD: usize = 14;
+/// Bytes it sends in 100 ms.
+const BYTES: usize = 150;
 
 /// What a close frame holds.
 fn closing(code: u16, reason: &str) -> (u8, Vec<u8>) {
@@ -26,18 +28,24 @@ struct Dribbler {
 impl Dribbler {
     async fn connect(server: &TestServer, path: &str) -> Self {
         let mut raw = Raw::upgrade(server, path).await;
+        // Every byte leaves at once, not with the next one's acknowledgement.
+        raw.stream.set_nodelay(true).unwrap();
         let mut head = frame(TEXT, &[b'x'; 65_536]);
         let left = head.split_off(LONG_HEAD).into_iter();
         raw.send(&head).await;
         Self { raw, left }
     }
 
-    /// 100 ms pass, in which the server reads one byte more.
+    /// 100 ms pass while bytes come in, so that the shard finds some whenever it looks at the clock.
     async fn dribble(&mut self, server: &TestServer, witness: &mut Client) {
-        let byte = self.left.next().expect("a byte of the message");
-        // The server may have ended the connection.
-        let _sent = self.raw.stream.write_all(&[byte]).await;
-        server.clock.advance(millis(100));
+        for nth in 0..BYTES {
+            let byte = self.left.next().expect("a byte of the message");
+            // The server may have ended the connection.
+            let _sent = self.raw.stream.write_all(&[byte]).await;
+            if nth == BYTES / 2 {
+                server.clock.advance(millis(100));
+            }
+        }
         caught_up(witness).await;
     }
 
