@@ -90,6 +90,12 @@ pub(super) fn open_checkpointer(config: &Config) -> rusqlite::Result<Connection>
     Ok(conn)
 }
 
+/// A connection for the last words of a store that was closed.
+pub(super) fn open_last(dir: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(database(dir), flags)
+}
+
 /// A connection for a process beside the server: it reads, and leaves everything as it is. `path` is a data
 /// directory, or a database file such as a backup.
 pub(super) fn open_beside(path: &Path) -> rusqlite::Result<Connection> {

@@ -1,6 +1,6 @@
 //! The store as its users see it: queues, and the threads behind them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -11,7 +11,7 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::{broadcast, oneshot};
 
 use super::check_full::{CheckReport, check_full};
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{self, Checkpointer};
 use super::config::Config;
 use super::failure::store_error;
 use super::handles::Handles;
@@ -156,10 +156,22 @@ impl SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.stop();
-        for thread in self.threads.get_mut().drain(..) {
-            // A thread that panicked has nothing left to finish.
-            let _ = thread.join();
-        }
+        end(self.threads.get_mut().drain(..).collect(), &self.dir);
+    }
+}
+
+/// Waits for the threads, then leaves one file behind in place of two: connections that close at the same
+/// time may each take another for the last one. The log is as safe in the second.
+fn end(threads: Vec<JoinHandle<()>>, dir: &Path) {
+    if threads.is_empty() {
+        return;
+    }
+    for thread in threads {
+        // A thread that panicked has nothing left to finish.
+        let _ = thread.join();
+    }
+    if let Err(error) = connect::open_last(dir).and_then(|conn| checkpoint::cut(&conn)) {
+        tracing::info!(%error, "the write-ahead log stays beside the database");
     }
 }
 
@@ -267,7 +279,8 @@ impl Store for SqliteStore {
         // Held until all have ended, so that a second close waits as well.
         let mut threads = self.threads.lock().await;
         let ended: Vec<_> = threads.drain(..).collect();
-        let join = move || ended.into_iter().for_each(|thread| drop(thread.join()));
+        let dir = self.dir.clone();
+        let join = move || end(ended, &dir);
         // Fails only where the runtime itself is ending; the threads end by themselves all the same.
         let _ = tokio::task::spawn_blocking(join).await;
         self.status.set(State::Closed);
