@@ -1,8 +1,5 @@
 //! The codec against a client that shares no code with it, over real sockets.
 
-#[path = "../examples/echo/serve.rs"]
-mod serve;
-
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
@@ -22,7 +19,7 @@ type Client = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 fn start() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
-    std::thread::spawn(move || serve::serve(&listener, Limits::default()));
+    std::thread::spawn(move || crate::serve::serve(&listener, Limits::default()));
     address
 }
 

@@ -1,10 +1,8 @@
 //! What holds for every stream of bytes, however it is split.
 
-mod reference;
-
+use crate::reference::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, Seen, TEXT, cut, decode};
 use campanile_ws::{Decoder, Limits, Violation};
 use proptest::prelude::*;
-use reference::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, Seen, TEXT, cut, decode};
 
 /// Small enough for random streams to break them.
 const TIGHT: Limits = Limits { max_message_bytes: 300, max_fragments: 4 };
