@@ -99,8 +99,8 @@ impl Store for Pausing {
     }
 }
 
-/// What is published in a pause, and whether alice sees it.
-async fn disturb(server: &TestServer, workspace: &str, nth: usize) -> Vec<String> {
+/// What is published in a pause; returns what alice sees of it. `witness` is on the same shard.
+async fn disturb(server: &TestServer, witness: &mut Client, workspace: &str, nth: usize) -> Vec<String> {
     let publish = async |to: serde_json::Value, message: String| {
         server.publish(workspace, json!({"to": to, "title": "T", "message": message})).await;
     };
@@ -119,6 +119,8 @@ async fn disturb(server: &TestServer, workspace: &str, nth: usize) -> Vec<String
     assert!(ended.status < 300, "{ended:?}");
     publish(json!({"topic": "news"}), format!("{nth} not subscribed")).await;
     publish(json!({"workspace": true}), format!("{nth} everyone")).await;
+    // Once the witness has the last of them, the shard has had them all.
+    while witness.json().await["message"] != format!("{nth} everyone") {}
     vec![format!("{nth} named"), format!("{nth} topic"), format!("{nth} everyone")]
 }
 
@@ -130,12 +132,17 @@ async fn every_entry_arrives_once_whatever_happens_between_the_steps() {
         // before and after its snapshot and its page: from then on it holds live entries and reads no more.
         let all = if way == "live only" { 2 + 4 * 4 } else { 4 + 4 * 4 };
         for pauses_used in [1, 3, 6, 12, all] {
-            let options = Options { memory: true, wrap: Some(wrap), ..Options::default() };
+            let config = "[server]\nshards = 1\n".to_owned();
+            let options = Options { config, memory: true, wrap: Some(wrap) };
             let server = TestServer::with(options).await;
             let workspace = if way == "product" { "default" } else { "acme" };
+            let mut witness = match way {
+                "product" => server.product("witness").await,
+                _ => server.workspace("witness").await,
+            };
             let first = server.notify(workspace, "alice", "first").await;
             let mut expected = vec![];
-            let mut before = disturb(&server, workspace, 0).await;
+            let mut before = disturb(&server, &mut witness, workspace, 0).await;
             match way {
                 "unread" | "product" => {
                     expected.push("first".to_owned());
@@ -158,7 +165,7 @@ async fn every_entry_arrives_once_whatever_happens_between_the_steps() {
             for nth in 1..=pauses_used {
                 let next = tokio::time::timeout(campanile_testkit::WAIT, paused.recv());
                 let (_, go_on) = next.await.expect("a pause in time").expect("a pause");
-                expected.extend(disturb(&server, workspace, nth).await);
+                expected.extend(disturb(&server, &mut witness, workspace, nth).await);
                 let _released = go_on.send(());
             }
             *PAUSES.get_or_init(Mutex::default).lock().await = None;
