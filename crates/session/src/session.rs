@@ -113,11 +113,6 @@ impl Session {
         self.phase == Phase::Closing
     }
 
-    /// Whether it is still reading the log.
-    pub fn is_catching_up(&self) -> bool {
-        self.phase == Phase::CatchingUp
-    }
-
     /// The last entry it stands behind; `None` while it catches up.
     pub fn position(&self) -> Option<Seq> {
         (self.phase != Phase::CatchingUp).then_some(self.position)

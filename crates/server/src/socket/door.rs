@@ -318,7 +318,10 @@ impl Door {
                 let method = request.method.unwrap_or_default();
                 let minor = request.version.unwrap_or_default();
                 match campanile_ws::check(method, minor, headers) {
-                    Err(error) => self.refuse_handshake(index, error),
+                    Err(error) => {
+                        let (code, headers) = refuse::handshake(error);
+                        self.refuse(index, code, &headers, None);
+                    }
                     Ok(accept) => self.handle_handshake(index, surface, query, &accept, &read[end..]),
                 }
             }
@@ -366,19 +369,6 @@ impl Door {
                 }
             }
         }
-    }
-
-    fn refuse_handshake(&mut self, index: usize, error: campanile_ws::HandshakeError) {
-        let refused = match error.status() {
-            405 => &problem::METHOD_NOT_ALLOWED,
-            426 => &problem::UPGRADE_REQUIRED,
-            _ => &problem::BAD_HANDSHAKE,
-        };
-        let mut headers = error.headers().to_vec();
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-version")) {
-            headers.push(("Sec-WebSocket-Version", "13"));
-        }
-        self.refuse(index, refused, &headers, None);
     }
 
     fn refuse(&mut self, index: usize, refused: &Code, headers: &[(&str, &str)], retry_after: Option<u64>) {

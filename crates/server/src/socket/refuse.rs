@@ -2,7 +2,23 @@
 
 use bytes::Bytes;
 
-use crate::http::problem::{Code, DOCS_PATH};
+use campanile_ws::HandshakeError;
+
+use crate::http::problem::{self, Code, DOCS_PATH};
+
+/// How a handshake that is none is refused: the problem, and the headers that go with it.
+pub fn handshake(error: HandshakeError) -> (&'static Code, Vec<(&'static str, &'static str)>) {
+    let code = match error.status() {
+        405 => &problem::METHOD_NOT_ALLOWED,
+        426 => &problem::UPGRADE_REQUIRED,
+        _ => &problem::BAD_HANDSHAKE,
+    };
+    let mut headers = error.headers().to_vec();
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-version")) {
+        headers.push(("Sec-WebSocket-Version", "13"));
+    }
+    (code, headers)
+}
 
 /// The answer's bytes. The TCP connection is closed after it: bytes behind a refused upgrade are no request.
 /// `retry_after` in seconds.

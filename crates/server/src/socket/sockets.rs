@@ -72,7 +72,8 @@ impl Sockets {
             linger: Tick::span(LINGER),
             farewell: Tick::span(FAREWELL),
         });
-        let now = Tick::at(clock.monotonic());
+        let (wall, monotonic) = (clock.now(), clock.monotonic());
+        let now = Tick::at(monotonic);
         Self {
             conns: Slab::new(),
             wheel: Wheel::new(now),
@@ -81,8 +82,8 @@ impl Sockets {
             gauge,
             now,
             now_ms: 0,
-            wall: clock.now(),
-            offset_ms: offset_ms(clock),
+            wall,
+            offset_ms: offset_ms(wall, monotonic),
             doomed: vec![],
             generation: 0,
             slice_ends: Instant::now(),
@@ -97,7 +98,7 @@ impl Sockets {
         self.now = Tick::at(monotonic);
         self.now_ms = u64::try_from(monotonic.as_millis()).unwrap_or(u64::MAX);
         self.wall = clock.now();
-        let offset = offset_ms(clock);
+        let offset = offset_ms(self.wall, monotonic);
         if (offset - self.offset_ms).abs() > 500 {
             // The wall clock was set: look at every token again.
             self.offset_ms = offset;
@@ -122,24 +123,19 @@ impl Sockets {
 
     /// Writes a frame to a connection; one that can't take it is doomed.
     pub(super) fn send(&mut self, slot: Slot, frame: &Bytes) {
-        let (now, limit) = (self.now, self.config.connection.outbox_bytes);
-        let Some(conn) = self.get_mut(slot) else { return };
-        let began = conn.outbox.is_none();
-        let written = conn.write(frame, limit, now);
-        self.handle_written(slot, began, written);
+        self.write(slot, |conn, limit, now| conn.write(frame, limit, now));
     }
 
     /// Answers a connection's handshake, unless that was done.
     pub(super) fn greet(&mut self, slot: Slot) {
+        self.write(slot, Conn::greet);
+    }
+
+    fn write(&mut self, slot: Slot, write: impl FnOnce(&mut Conn, usize, Tick) -> Written) {
         let (now, limit) = (self.now, self.config.connection.outbox_bytes);
         let Some(conn) = self.get_mut(slot) else { return };
         let began = conn.outbox.is_none();
-        let written = conn.greet(limit, now);
-        self.handle_written(slot, began, written);
-    }
-
-    fn handle_written(&mut self, slot: Slot, began: bool, written: Written) {
-        match written {
+        match write(conn, limit, now) {
             Written::All => {}
             Written::Waiting if began => self.reschedule(slot),
             Written::Waiting => {}
@@ -169,6 +165,6 @@ impl Sockets {
     }
 }
 
-fn offset_ms(clock: &Clock) -> i64 {
-    clock.now().as_millis() - i64::try_from(clock.monotonic().as_millis()).unwrap_or(i64::MAX)
+fn offset_ms(wall: Timestamp, monotonic: Duration) -> i64 {
+    wall.as_millis() - i64::try_from(monotonic.as_millis()).unwrap_or(i64::MAX)
 }

@@ -23,6 +23,7 @@ use super::frames;
 use super::handshake::{Decision, Handshakes};
 use super::judge::Admitted;
 use super::plain::Rewound;
+use super::refuse;
 use crate::http::problem::{self, Code};
 
 /// How long the answer to a refusing close is waited for.
@@ -45,12 +46,8 @@ pub async fn answer(
     let accept = match campanile_ws::check(request.method().as_str(), minor, headers) {
         Ok(accept) => accept,
         Err(error) => {
-            let code = match error.status() {
-                405 => &problem::METHOD_NOT_ALLOWED,
-                426 => &problem::UPGRADE_REQUIRED,
-                _ => &problem::BAD_HANDSHAKE,
-            };
-            return refused(code, error.headers(), None);
+            let (code, headers) = refuse::handshake(error);
+            return refused(code, &headers, None);
         }
     };
     let follow_up = match handshakes.decide(surface, request.uri().query().unwrap_or_default(), peer) {
