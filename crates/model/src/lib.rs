@@ -16,7 +16,7 @@ mod visibility;
 
 pub use audience::{Audience, Topic};
 pub use id::{IdError, NotificationId, Slug, UserId};
-pub use notification::{Entry, EntryKind, Level, Notification};
+pub use notification::{Cause, Entry, EntryKind, Level, Notification};
 pub use position::{Epoch, Rev, Seq};
 pub use receipt::Receipt;
 pub use time::Timestamp;

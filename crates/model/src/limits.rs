@@ -26,3 +26,7 @@ pub const MAX_REPLAY: usize = 100;
 pub const MAX_NAME_CHARS: usize = 128;
 /// Characters of `productName` (the protocol, §6).
 pub const MAX_PRODUCT_NAME_CHARS: usize = 255;
+/// Characters of a `collapseKey`.
+pub const MAX_COLLAPSE_KEY_CHARS: usize = 128;
+/// The shortest and longest time until `sendAt` and of a `ttl`, in milliseconds: 1 s and 365 days.
+pub const DELAY_MS: std::ops::RangeInclusive<i64> = 1_000..=365 * 24 * 60 * 60 * 1_000;

@@ -44,7 +44,7 @@ impl Level {
     }
 }
 
-/// A notification as it is stored and delivered. Immutable once committed.
+/// A notification as it is stored and delivered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Notification {
     /// Unique in the whole installation.
@@ -77,6 +77,15 @@ pub struct Notification {
     /// When the product expires, as the producer wrote it (product surface).
     #[serde(default, rename = "expiryDate", skip_serializing_if = "Option::is_none")]
     pub expiry_date: Option<String>,
+    /// When nobody sees it any more.
+    #[serde(default, rename = "expiresAt", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The next notification of this key to the same audience supersedes it.
+    #[serde(default, rename = "collapseKey", skip_serializing_if = "Option::is_none")]
+    pub collapse_key: Option<String>,
+    /// When it was last said anew.
+    #[serde(default, rename = "updatedAt", skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
 }
 
 /// A member that is there is a value, `null` included: only its absence is none.
@@ -98,6 +107,9 @@ impl PartialEq for Notification {
             && self.event == other.event
             && self.product_name == other.product_name
             && self.expiry_date == other.expiry_date
+            && self.expires_at == other.expires_at
+            && self.collapse_key == other.collapse_key
+            && self.updated_at == other.updated_at
     }
 }
 
@@ -111,17 +123,46 @@ pub struct Entry {
     pub kind: EntryKind,
 }
 
+/// Why a notification is withdrawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// Its producer withdrew it.
+    #[default]
+    Retracted,
+    /// Its time was over (`ttl`).
+    Expired,
+}
+
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EntryKind {
     /// A notification to its audience.
     Notification(Arc<Notification>),
+    /// A notification is said anew: it stays in its place and reads like this from here on.
+    Update {
+        /// Its place.
+        target_seq: Seq,
+        /// The whole of it, under its old id.
+        notification: Arc<Notification>,
+    },
     /// The notification `target` is withdrawn: its body is erased, nobody sees it from here on.
     Retract {
         /// The withdrawn one's id.
         target: NotificationId,
         /// The withdrawn one's place.
         target_seq: Seq,
+        /// Why.
+        cause: Cause,
+    },
+    /// The notification `target` no longer holds: from here on only those see it who had read it.
+    Supersede {
+        /// The superseded one's id.
+        target: NotificationId,
+        /// The superseded one's place.
+        target_seq: Seq,
+        /// What took its place; `None`: it was resolved.
+        by: Option<NotificationId>,
     },
     /// `user` sees the topic's entries after this one.
     Subscribe {

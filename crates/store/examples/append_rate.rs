@@ -79,6 +79,9 @@ async fn publish(
             event: None,
             product_name: None,
             expiry_date: None,
+            expires_at: None,
+            collapse_key: None,
+            updated_at: None,
         };
         let began = Instant::now();
         if began >= until {

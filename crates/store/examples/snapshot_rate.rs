@@ -115,6 +115,9 @@ fn notification(n: u64, topics: u64) -> Result<Arc<Notification>, StoreError> {
         event: None,
         product_name: None,
         expiry_date: None,
+        expires_at: None,
+        collapse_key: None,
+        updated_at: None,
     }))
 }
 

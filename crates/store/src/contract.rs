@@ -8,7 +8,7 @@ use campanile_model::{
 };
 use tokio::sync::broadcast;
 
-use crate::StoreError;
+use crate::{DocumentWrite, Documents, StoreError};
 
 /// A durable home for workspaces' logs and their users' receipts.
 ///
@@ -29,20 +29,22 @@ use crate::StoreError;
 ///
 /// # Visibility
 /// Whether a user sees an entry is decided by [`Visibility::sees`] as of the snapshot read, and in all of
-/// `visible_since`, `inbox`, `snapshot` (unread) and `mark` alike. Entries that were retracted are seen by nobody.
+/// `visible`, `find`, `snapshot` (unread) and `mark` alike. Entries that were retracted or have expired are seen
+/// by nobody. One that was superseded is seen only by those who had read it when it was, and marking it unread
+/// changes nothing.
 ///
 /// # Cancel safety
 /// A dropped future may or may not have taken effect, never half of it.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Documents {
     /// Commits `write` to `workspace`, which is created if this is its first. `now` dates idempotency keys.
     ///
     /// Publishing under an idempotency key that was kept within [`IDEMPOTENCY_WINDOW_MS`] returns the first
     /// call's outcome with `replayed` set and writes nothing; two calls in flight with one key join.
     ///
     /// # Errors
-    /// [`StoreError::KeyReused`], [`StoreError::NotFound`] (retract), [`StoreError::Limit`], and those of the
-    /// backend: `Busy`, `Full`, `Unavailable`.
+    /// [`StoreError::KeyReused`], [`StoreError::NotFound`] (update, retract), [`StoreError::Conflict`] (change),
+    /// [`StoreError::Limit`], and those of the backend: `Busy`, `Full`, `Unavailable`.
     async fn append(&self, workspace: &Slug, write: Write, now: Timestamp) -> Result<Appended, StoreError>;
 
     /// What a connection starts from, read in one snapshot. A workspace that was never written to has
@@ -50,7 +52,8 @@ pub trait Store: Send + Sync + 'static {
     async fn snapshot(&self, workspace: &Slug, user: &UserId) -> Result<Snapshot, StoreError>;
 
     /// Every entry of `(after, up_to]`, ascending, at most `limit`, for the follower. Entries below the
-    /// retained prefix are simply absent; a retracted notification's own entry is absent too.
+    /// retained prefix are simply absent; the own entry of a notification that was retracted, has expired or
+    /// was superseded is absent too. One that was updated reads as it is now.
     async fn entries(
         &self,
         workspace: &Slug,
@@ -112,6 +115,11 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<usize, StoreError>;
 
+    /// Withdraws at most `limit` notifications whose `expires_at` is at `now` or before, of every workspace,
+    /// the longest due first, each by an [`EntryKind::Retract`](campanile_model::EntryKind::Retract) entry;
+    /// returns how many. Zero: nothing is left to do, and no write was queued.
+    async fn expire(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
     /// Every workspace with its epoch, first retained and last entry.
     async fn heads(&self) -> Result<Vec<Head>, StoreError>;
 
@@ -132,12 +140,23 @@ pub const IDEMPOTENCY_WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
 /// Something to commit.
 #[derive(Debug, Clone)]
 pub enum Write {
-    /// One or more notifications, consecutive in the log.
+    /// One or more notifications, consecutive in the log. One with a `collapse_key` supersedes the newest
+    /// earlier one of the same key, audience and exceptions, within this write too; what it supersedes is said
+    /// by [`EntryKind::Supersede`](campanile_model::EntryKind::Supersede) entries after the write's last
+    /// notification.
     Publish {
         /// At least one.
         notifications: Vec<Arc<Notification>>,
         /// The caller's promise that a repetition is the same request.
         idempotency: Option<Idempotency>,
+    },
+    /// What a source changed and what it caused, all or nothing.
+    Change(Change),
+    /// Says one notification anew, in its old place: its id, audience, exceptions and time of publishing stay.
+    /// What users did with it stays too.
+    Update {
+        /// The whole notification as it is to be read from here on.
+        notification: Arc<Notification>,
     },
     /// Withdraws one notification: its body is erased, a tombstone stays.
     Retract {
@@ -172,6 +191,22 @@ pub enum Write {
     },
 }
 
+/// What a source writes in one transaction, in this order. The documents' expectations are judged first.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// Who has access from here on, as of [`Write::Grant`], so that they see what follows.
+    pub grant: Vec<UserId>,
+    /// Each kind and id once; at most [`MAX_DOCUMENTS_PER_CHANGE`](crate::MAX_DOCUMENTS_PER_CHANGE).
+    pub documents: Vec<DocumentWrite>,
+    /// As of [`Write::Publish`]; may be none.
+    pub notifications: Vec<Arc<Notification>>,
+    /// Notifications that no longer hold: only those who had read them still see them. Unknown, retracted and
+    /// superseded ones are passed over.
+    pub resolve: Vec<NotificationId>,
+    /// Who has no access from here on, as of [`Write::Withdraw`].
+    pub withdraw: Vec<UserId>,
+}
+
 /// Names a request so that its repetition is recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
@@ -190,6 +225,8 @@ pub struct Appended {
     pub epoch: Epoch,
     /// Ids, places and times of published notifications in array order; empty for other writes.
     pub published: Vec<Published>,
+    /// The versions of a change's documents in array order, 0 for one that was deleted; empty for other writes.
+    pub versions: Vec<u64>,
     /// The log's head after the write.
     pub head: Seq,
     /// The outcome was remembered under an idempotency key; nothing was written now.
@@ -252,6 +289,8 @@ pub struct Item {
     pub notification: Arc<Notification>,
     /// What the user did with it.
     pub receipt: Receipt,
+    /// It was superseded: this user still sees it, having read it before.
+    pub superseded: bool,
 }
 
 /// A change of read state.

@@ -2,6 +2,8 @@
 
 use campanile_model::Seq;
 
+use crate::DocumentKind;
+
 /// Why a store did not do what it was asked. Nothing was written unless a variant says otherwise.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -15,6 +17,16 @@ pub enum StoreError {
         what: &'static str,
         /// The bound.
         limit: usize,
+    },
+    /// A document is not as a change expects it: it was changed, made or deleted meanwhile.
+    #[error("a document is not as expected")]
+    Conflict {
+        /// Its kind.
+        kind: DocumentKind,
+        /// Its id.
+        id: std::sync::Arc<str>,
+        /// Its state as it is; `None`: there is none.
+        version: Option<u64>,
     },
     /// No notification of that id is visible to the caller. A miss and a refusal look alike.
     #[error("no such notification")]

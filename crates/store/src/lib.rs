@@ -9,6 +9,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod contract;
+mod documents;
 mod epochs;
 mod error;
 mod memory;
@@ -16,6 +17,7 @@ mod sqlite;
 mod validate;
 
 pub use contract::*;
+pub use documents::*;
 pub use epochs::Epochs;
 pub use error::StoreError;
 pub use memory::MemoryStore;

@@ -45,6 +45,9 @@ pub fn notification(n: u64, audience: Audience, except: Vec<UserId>) -> Arc<Noti
         event: None,
         product_name: None,
         expiry_date: None,
+        expires_at: None,
+        collapse_key: None,
+        updated_at: None,
     })
 }
 

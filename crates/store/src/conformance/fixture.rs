@@ -68,6 +68,9 @@ pub(super) fn to(audience: Audience) -> Notification {
         event: None,
         product_name: None,
         expiry_date: None,
+        expires_at: None,
+        collapse_key: None,
+        updated_at: None,
     }
 }
 

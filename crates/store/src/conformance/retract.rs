@@ -1,6 +1,6 @@
 //! Withdrawn notifications.
 
-use campanile_model::{EntryKind, Seq};
+use campanile_model::{Cause, EntryKind, Seq};
 
 use super::fixture::*;
 use crate::{Mark, Store, StoreError, Write};
@@ -32,7 +32,10 @@ pub(super) async fn a_retraction_is_an_entry_and_happens_once(store: &dyn Store)
     assert!(matches!(again, Err(StoreError::NotFound)));
     let entries = store.entries(&ws(), Seq(0), Seq(9), 9).await.expect("entries can be read");
     assert_eq!(entries.iter().map(|e| e.seq.0).collect::<Vec<_>>(), [2, 3], "its own entry is absent");
-    assert_eq!(entries[1].kind, EntryKind::Retract { target: id, target_seq: Seq(1) });
+    assert_eq!(
+        entries[1].kind,
+        EntryKind::Retract { target: id, target_seq: Seq(1), cause: Cause::Retracted }
+    );
 }
 
 pub(super) async fn counts_leave_out_what_was_retracted(store: &dyn Store) {

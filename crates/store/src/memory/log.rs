@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use campanile_model::{
-    Entry, EntryKind, Epoch, Intervals, Notification, NotificationId, Seq, Timestamp, Topic, UserId,
+    Cause, Entry, EntryKind, Epoch, Intervals, Notification, NotificationId, Seq, Timestamp, Topic, UserId,
     Visibility, limits,
 };
 
@@ -110,8 +110,10 @@ impl Log {
                 let row = self.rows.iter_mut().find(|row| row.shows(id)).ok_or(StoreError::NotFound)?;
                 row.retracted = true;
                 let target_seq = row.entry.seq;
-                self.push(EntryKind::Retract { target: id, target_seq }, now);
+                let cause = Cause::Retracted;
+                self.push(EntryKind::Retract { target: id, target_seq, cause }, now);
             }
+            Write::Change(_) | Write::Update { .. } => return Err(StoreError::Internal("not built".into())),
             Write::Subscribe { topic, users } => self.subscribe(&topic, users, now)?,
             Write::Unsubscribe { topic, users } => {
                 for user in users {
@@ -140,7 +142,13 @@ impl Log {
                 }
             }
         }
-        Ok(Appended { epoch: self.epoch, published: Vec::new(), head: self.head, replayed: false })
+        Ok(Appended {
+            epoch: self.epoch,
+            published: Vec::new(),
+            versions: Vec::new(),
+            head: self.head,
+            replayed: false,
+        })
     }
 
     fn publish(
@@ -171,7 +179,8 @@ impl Log {
                 Published { id, seq: self.push(EntryKind::Notification(n), now), timestamp }
             })
             .collect();
-        let appended = Appended { epoch: self.epoch, published, head: self.head, replayed: false };
+        let appended =
+            Appended { epoch: self.epoch, published, versions: Vec::new(), head: self.head, replayed: false };
         if let Some(Idempotency { publisher, key, fingerprint }) = idempotency {
             let outcome = Outcome { fingerprint, kept_since: now, appended: appended.clone() };
             self.keys.insert((publisher, key), outcome);

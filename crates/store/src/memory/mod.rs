@@ -14,8 +14,8 @@ use campanile_model::{Entry, NotificationId, Rev, Seq, Slug, Timestamp, Topic, U
 use tokio::sync::broadcast;
 
 use crate::{
-    Appended, Commit, Epochs, Head, Item, Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery,
-    Write, validate,
+    Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Epochs, Head, Item, Mark, Marked,
+    Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
 };
 use log::Log;
 
@@ -165,6 +165,10 @@ impl Store for MemoryStore {
         Ok(inner.logs.get_mut(workspace).map_or(0, |log| log.prune(keep, limit, now, &mut inner.ids)))
     }
 
+    async fn expire(&self, _now: Timestamp, _limit: usize) -> Result<usize, StoreError> {
+        Err(StoreError::Internal("not built".into()))
+    }
+
     async fn heads(&self) -> Result<Vec<Head>, StoreError> {
         let inner = self.lock();
         Ok(inner
@@ -189,5 +193,38 @@ impl Store for MemoryStore {
 
     async fn close(&self) {
         self.lock().closed = true;
+    }
+}
+
+#[async_trait]
+impl Documents for MemoryStore {
+    async fn documents(
+        &self,
+        _workspace: &Slug,
+        _kind: DocumentKind,
+        _ids: &[Arc<str>],
+    ) -> Result<Vec<Option<Document>>, StoreError> {
+        Err(StoreError::Internal("not built".into()))
+    }
+
+    async fn list_documents(
+        &self,
+        _workspace: &Slug,
+        _query: DocumentQuery,
+    ) -> Result<Vec<Document>, StoreError> {
+        Err(StoreError::Internal("not built".into()))
+    }
+
+    async fn due(
+        &self,
+        _kind: DocumentKind,
+        _up_to: Timestamp,
+        _limit: usize,
+    ) -> Result<Vec<(Slug, Document)>, StoreError> {
+        Err(StoreError::Internal("not built".into()))
+    }
+
+    async fn purge(&self, _now: Timestamp, _limit: usize) -> Result<usize, StoreError> {
+        Err(StoreError::Internal("not built".into()))
     }
 }

@@ -32,7 +32,12 @@ impl Log {
         self.rows()
             .filter_map(|row| Some((row.entry.seq, row.notification()?)))
             .filter(|(seq, n)| visible(*seq, n))
-            .map(|(seq, n)| Item { seq, notification: Arc::clone(n), receipt: self.receipt(user, seq) })
+            .map(|(seq, n)| Item {
+                seq,
+                notification: Arc::clone(n),
+                receipt: self.receipt(user, seq),
+                superseded: false,
+            })
             .collect()
     }
 
@@ -79,7 +84,12 @@ impl Log {
                 .rows()
                 .filter_map(|row| Some((row.entry.seq, row.notification()?)))
                 .find(|(_, n)| n.id == id)
-                .map(|(seq, n)| Item { seq, notification: Arc::clone(n), receipt: Receipt::default() }),
+                .map(|(seq, n)| Item {
+                    seq,
+                    notification: Arc::clone(n),
+                    receipt: Receipt::default(),
+                    superseded: false,
+                }),
         }
     }
 

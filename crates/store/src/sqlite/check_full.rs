@@ -213,7 +213,10 @@ impl Turns {
             // A grant that came first is recorded from the beginning.
             EntryKind::Grant { user } => ("from_seq IN (0, ?2)", None, user),
             EntryKind::Withdraw { user } => ("to_seq = ?2", None, user),
-            EntryKind::Notification(_) | EntryKind::Retract { .. } => return Ok(true),
+            EntryKind::Notification(_)
+            | EntryKind::Update { .. }
+            | EntryKind::Retract { .. }
+            | EntryKind::Supersede { .. } => return Ok(true),
         };
         self.membership += i64::from(topic.is_some());
         self.withdrawn += i64::from(matches!(kind, EntryKind::Withdraw { .. }));

@@ -187,7 +187,7 @@ impl Page<'_> {
             let Some(stored) = row::at(self.conn, self.ws.id, *seq)? else { continue };
             let Some(notification) = stored.notification() else { continue };
             debug_assert!(self.sight.visibility.sees(self.name, *seq, notification), "{seq} by two rules");
-            items.push(Item { seq: *seq, notification: notification.clone(), receipt });
+            items.push(Item { seq: *seq, notification: notification.clone(), receipt, superseded: false });
         }
         Ok(())
     }

@@ -83,13 +83,18 @@ pub(super) fn find(
     let Some(name) = name else {
         let stored = retained(conn, &ws, id)?;
         let notification = stored.notification().ok_or(StoreError::NotFound)?.clone();
-        return Ok(Item { seq: stored.place.seq, notification, receipt: Receipt::default() });
+        return Ok(Item {
+            seq: stored.place.seq,
+            notification,
+            receipt: Receipt::default(),
+            superseded: false,
+        });
     };
     let state = UserState::load(conn, ws.id, name)?;
     let sight = Sight::load(conn, state.id)?;
     let (seq, notification) = seen(conn, &ws, name, &sight, id)?;
     let receipt = state.receipt(seq, user::kept(conn, state.id, seq)?);
-    Ok(Item { seq, notification, receipt })
+    Ok(Item { seq, notification, receipt, superseded: false })
 }
 
 /// The place and body of a notification, judged by the predicate itself.

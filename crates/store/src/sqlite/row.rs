@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use campanile_model::{Entry, EntryKind, Notification, NotificationId, Seq, Timestamp, Topic, UserId};
+use campanile_model::{Cause, Entry, EntryKind, Notification, NotificationId, Seq, Timestamp, Topic, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -59,6 +59,8 @@ pub(super) struct Tombstone {
 struct RetractBody {
     target: NotificationId,
     target_seq: Seq,
+    #[serde(default)]
+    cause: Cause,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -187,8 +189,11 @@ fn bytes(uid: &Uuid) -> &[u8] {
 fn encode(kind: &EntryKind) -> Outcome<(i64, Option<Uuid>, Vec<u8>)> {
     Ok(match kind {
         EntryKind::Notification(n) => (NOTIFICATION, Some(n.id.0), json(n.as_ref())?),
-        EntryKind::Retract { target, target_seq } => {
-            (RETRACT, None, json(&RetractBody { target: *target, target_seq: *target_seq })?)
+        EntryKind::Update { .. } | EntryKind::Supersede { .. } => {
+            return Err(StoreError::Internal("not built".into()).into());
+        }
+        EntryKind::Retract { target, target_seq, cause } => {
+            (RETRACT, None, json(&RetractBody { target: *target, target_seq: *target_seq, cause: *cause })?)
         }
         EntryKind::Subscribe { topic, user } => (SUBSCRIBE, None, member(topic, user)?),
         EntryKind::Unsubscribe { topic, user } => (UNSUBSCRIBE, None, member(topic, user)?),
@@ -209,8 +214,8 @@ fn decode(kind: i64, body: &[u8]) -> Option<EntryKind> {
     Some(match kind {
         NOTIFICATION => EntryKind::Notification(Arc::new(serde_json::from_slice(body).ok()?)),
         RETRACT => {
-            let RetractBody { target, target_seq } = serde_json::from_slice(body).ok()?;
-            EntryKind::Retract { target, target_seq }
+            let RetractBody { target, target_seq, cause } = serde_json::from_slice(body).ok()?;
+            EntryKind::Retract { target, target_seq, cause }
         }
         SUBSCRIBE | UNSUBSCRIBE => {
             let MemberBody { topic, user } = serde_json::from_slice(body).ok()?;

@@ -23,8 +23,8 @@ use super::workspace::{self, Workspace};
 use super::writer::Writer;
 use super::{check, connect, lineage, list, read, schema};
 use crate::{
-    Appended, Commit, Head, Item, Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write,
-    validate,
+    Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Head, Item, Mark, Marked, Retention,
+    Snapshot, Store, StoreError, VisibleQuery, Write, validate,
 };
 
 /// A [`Store`] in one SQLite database file.
@@ -262,6 +262,10 @@ impl Store for SqliteStore {
         self.write(|reply| Job::Prune { workspace, keep, limit, now, reply }).await
     }
 
+    async fn expire(&self, _now: Timestamp, _limit: usize) -> Result<usize, StoreError> {
+        Err(StoreError::Internal("not built".into()))
+    }
+
     async fn heads(&self) -> Result<Vec<Head>, StoreError> {
         self.readers.run(workspace::heads).await
     }
@@ -284,5 +288,38 @@ impl Store for SqliteStore {
         // Fails only where the runtime itself is ending; the threads end by themselves all the same.
         let _ = tokio::task::spawn_blocking(join).await;
         self.status.set(State::Closed);
+    }
+}
+
+#[async_trait]
+impl Documents for SqliteStore {
+    async fn documents(
+        &self,
+        _workspace: &Slug,
+        _kind: DocumentKind,
+        _ids: &[Arc<str>],
+    ) -> Result<Vec<Option<Document>>, StoreError> {
+        Err(StoreError::Internal("not built".into()))
+    }
+
+    async fn list_documents(
+        &self,
+        _workspace: &Slug,
+        _query: DocumentQuery,
+    ) -> Result<Vec<Document>, StoreError> {
+        Err(StoreError::Internal("not built".into()))
+    }
+
+    async fn due(
+        &self,
+        _kind: DocumentKind,
+        _up_to: Timestamp,
+        _limit: usize,
+    ) -> Result<Vec<(Slug, Document)>, StoreError> {
+        Err(StoreError::Internal("not built".into()))
+    }
+
+    async fn purge(&self, _now: Timestamp, _limit: usize) -> Result<usize, StoreError> {
+        Err(StoreError::Internal("not built".into()))
     }
 }

@@ -95,6 +95,7 @@ fn decode(bytes: &[u8]) -> Option<Appended> {
     Some(Appended {
         epoch: Epoch(u64::from_le_bytes(*epoch)),
         published: published.collect::<Option<_>>()?,
+        versions: Vec::new(),
         head: Seq(u64::from_le_bytes(*head)),
         replayed: true,
     })
@@ -111,8 +112,13 @@ mod tests {
             seq: Seq(seq),
             timestamp: Timestamp::from_millis(1_767_225_600_000 + seq as i64),
         });
-        let outcome =
-            Appended { epoch: Epoch(u64::MAX), published: published.collect(), head: Seq(9), replayed: true };
+        let outcome = Appended {
+            epoch: Epoch(u64::MAX),
+            published: published.collect(),
+            versions: Vec::new(),
+            head: Seq(9),
+            replayed: true,
+        };
         assert_eq!(decode(&encode(&outcome)), Some(outcome));
         assert_eq!(decode(&[0; 23]), None);
     }

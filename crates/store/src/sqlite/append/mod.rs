@@ -77,6 +77,7 @@ pub(super) fn append(
             retract::retract(&mut log, &target)?;
             Ok(log.finish())
         }
+        Write::Change(_) | Write::Update { .. } => Err(StoreError::Internal("not built".into()).into()),
         Write::Subscribe { topic, users } => {
             if let Some(ws) = &found {
                 membership::refuse_above_limit(conn, ws.id, &topic, &users)?;
@@ -119,7 +120,13 @@ impl Appending<'_> {
     }
 
     fn done(&self, published: Vec<Published>) -> Appended {
-        Appended { epoch: self.workspace.epoch, published, head: self.workspace.head, replayed: false }
+        Appended {
+            epoch: self.workspace.epoch,
+            published,
+            versions: Vec::new(),
+            head: self.workspace.head,
+            replayed: false,
+        }
     }
 
     fn told(self, appended: Appended) -> Done {

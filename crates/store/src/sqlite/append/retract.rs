@@ -1,6 +1,6 @@
 //! A notification withdrawn: its body is erased, a tombstone stays, and its receipts go.
 
-use campanile_model::{Audience, EntryKind};
+use campanile_model::{Audience, Cause, EntryKind};
 use rusqlite::params;
 
 use super::Appending;
@@ -30,6 +30,6 @@ pub(super) fn retract(log: &mut Appending<'_>, target: &Stored) -> Outcome<()> {
     }
     row::bury(log.conn, &target.place, &Tombstone { retracted: notification.id, named })?;
     settle::begin(log.conn, ws, seq)?;
-    log.push(EntryKind::Retract { target: notification.id, target_seq: seq })?;
+    log.push(EntryKind::Retract { target: notification.id, target_seq: seq, cause: Cause::Retracted })?;
     Ok(())
 }
