@@ -30,11 +30,13 @@ pub enum DocumentKind {
     Announcement,
     /// Work of the server itself that goes on in steps. Due: at once.
     Job,
+    /// The answer to a request, remembered under its idempotency key.
+    Answer,
 }
 
 impl DocumentKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Settings,
         Self::Product,
         Self::Record,
@@ -45,6 +47,7 @@ impl DocumentKind {
         Self::Schedule,
         Self::Announcement,
         Self::Job,
+        Self::Answer,
     ];
 
     /// The number it is stored under: never another one.
@@ -60,6 +63,7 @@ impl DocumentKind {
             Self::Schedule => 8,
             Self::Announcement => 9,
             Self::Job => 10,
+            Self::Answer => 11,
         }
     }
 }
@@ -68,6 +72,8 @@ impl DocumentKind {
 pub const MAX_DOCUMENT_ID_BYTES: usize = 256;
 /// Bytes of a document's group; it may be empty.
 pub const MAX_GROUP_BYTES: usize = 256;
+/// Bytes of a document's body: twice a request's, since a job keeps one with what came of it so far.
+pub const MAX_DOCUMENT_BYTES: usize = 2 * campanile_model::limits::MAX_BODY_BYTES;
 /// Documents of one change: the bulk limit of the protocol's sources, and their event.
 pub const MAX_DOCUMENTS_PER_CHANGE: usize = 20_001;
 
@@ -157,6 +163,10 @@ pub enum Order {
 /// As of [`Store`](crate::Store): a read sees one commit, and one that starts after a write returned sees it.
 /// Every method but [`due`](Documents::due) and [`purge`](Documents::purge), which serve the node itself,
 /// takes the workspace.
+///
+/// # Damage
+/// A document is read as it was written or not at all: a read that meets a damaged one fails with
+/// [`StoreError::Internal`]. One that is written with [`Expect::Anything`] is made anew, or deleted.
 #[async_trait]
 pub trait Documents: Send + Sync + 'static {
     /// The documents of these ids, in their order; `None` where there is none. At most
@@ -176,7 +186,8 @@ pub trait Documents: Send + Sync + 'static {
     ) -> Result<Vec<Document>, StoreError>;
 
     /// What is due at `up_to` or before, of every workspace, the longest due first (ties: by `number`), at
-    /// most `limit`. Costs what it returns, however many documents there are.
+    /// most `limit`. Costs what it returns, however many documents there are. One that is damaged is passed
+    /// over and named in the log: it must not stop those behind it.
     async fn due(
         &self,
         kind: DocumentKind,
@@ -184,7 +195,9 @@ pub trait Documents: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(Slug, Document)>, StoreError>;
 
-    /// Removes at most `limit` documents whose `expires` is at `now` or before; returns how many went.
+    /// Removes at most `limit` documents (or as many as one write of the backend may) whose `expires` is at
+    /// `now` or before, the longest expired first; returns how many went. Zero: nothing is left to do, and no
+    /// write was queued.
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 }
 

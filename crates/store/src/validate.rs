@@ -1,32 +1,79 @@
 //! The bounds of a write, the same for every backend.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use campanile_model::{Audience, Notification, limits};
+use campanile_model::{Audience, Notification, NotificationId, limits};
 
-use crate::{StoreError, Write};
+use crate::{
+    Change, DocumentWrite, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES, MAX_DOCUMENTS_PER_CHANGE,
+    MAX_GROUP_BYTES, StoreError, Write,
+};
 
 /// Refuses what no backend takes, before any of it looks at its data.
 pub(crate) fn validate(write: &Write) -> Result<(), StoreError> {
-    let Write::Publish { notifications, idempotency } = write else { return Ok(()) };
-    if notifications.is_empty() {
-        return Err(StoreError::Internal("a publish holds at least one notification".into()));
+    match write {
+        Write::Publish { notifications: none, .. } if none.is_empty() => {
+            Err(StoreError::Internal("a publish holds at least one notification".into()))
+        }
+        Write::Publish { notifications, idempotency } => {
+            validate_notifications(notifications)?;
+            let key_bytes = idempotency.as_ref().map_or(0, |i| i.key.len());
+            at_most("bytes of an idempotency key", key_bytes, limits::MAX_IDEMPOTENCY_KEY_BYTES)
+        }
+        Write::Change(change) => validate_change(change),
+        _ => Ok(()),
     }
-    at_most("notifications of one request", notifications.len(), limits::MAX_BATCH)?;
-    for notification in notifications {
-        validate_notification(notification)?;
-    }
-    let mut ids = HashSet::with_capacity(notifications.len());
-    if let Some(twice) = notifications.iter().find(|n| !ids.insert(n.id)) {
-        return Err(id_is_taken(twice));
-    }
-    let key_bytes = idempotency.as_ref().map_or(0, |i| i.key.len());
-    at_most("bytes of an idempotency key", key_bytes, limits::MAX_IDEMPOTENCY_KEY_BYTES)
+}
+
+/// Bounds how many documents are asked for at once.
+pub(crate) fn ids(ids: &[Arc<str>]) -> Result<(), StoreError> {
+    at_most("documents of one read", ids.len(), MAX_DOCUMENTS_PER_CHANGE)
 }
 
 /// An id is drawn by the server, so meeting one again is its defect and no answer to a producer.
 pub(crate) fn id_is_taken(notification: &Notification) -> StoreError {
     StoreError::Internal(format!("notification id {} was used before", notification.id))
+}
+
+fn validate_change(change: &Change) -> Result<(), StoreError> {
+    let access = change.grant.len().max(change.withdraw.len());
+    at_most("users whose access one change says", access, limits::MAX_RECIPIENTS_PER_REQUEST)?;
+    at_most("notifications that one change resolves", change.resolve.len(), MAX_RESOLVED)?;
+    at_most("documents of one change", change.documents.len(), MAX_DOCUMENTS_PER_CHANGE)?;
+    let mut documents = HashSet::with_capacity(change.documents.len());
+    for write in &change.documents {
+        validate_document(write)?;
+        if !documents.insert((write.kind, &*write.id)) {
+            return Err(StoreError::Internal("a change holds one document twice".into()));
+        }
+    }
+    validate_notifications(&change.notifications)
+}
+
+/// As many as a change of products may have caused: each of its documents at most one that still holds.
+const MAX_RESOLVED: usize = MAX_DOCUMENTS_PER_CHANGE;
+
+fn validate_document(write: &DocumentWrite) -> Result<(), StoreError> {
+    if write.id.is_empty() {
+        return Err(StoreError::Internal("a document's id is not empty".into()));
+    }
+    at_most("bytes of a document's id", write.id.len(), MAX_DOCUMENT_ID_BYTES)?;
+    let Some(contents) = &write.put else { return Ok(()) };
+    at_most("bytes of a document's group", contents.group.len(), MAX_GROUP_BYTES)?;
+    at_most("bytes of a document", contents.body.len(), MAX_DOCUMENT_BYTES)
+}
+
+fn validate_notifications(notifications: &[Arc<Notification>]) -> Result<(), StoreError> {
+    at_most("notifications of one request", notifications.len(), limits::MAX_BATCH)?;
+    for notification in notifications {
+        validate_notification(notification)?;
+    }
+    let mut ids = HashSet::<NotificationId>::with_capacity(notifications.len());
+    match notifications.iter().find(|n| !ids.insert(n.id)) {
+        Some(twice) => Err(id_is_taken(twice)),
+        None => Ok(()),
+    }
 }
 
 fn validate_notification(notification: &Notification) -> Result<(), StoreError> {

@@ -61,6 +61,7 @@ impl Live {
                 }
                 EntryKind::Grant { user } => self.of(user).access.open(entry.seq),
                 EntryKind::Withdraw { user } => self.of(user).access.close(entry.seq),
+                EntryKind::Update { .. } | EntryKind::Supersede { .. } => {}
             }
         }
     }

@@ -10,6 +10,7 @@
 mod access;
 mod audience;
 mod commits;
+mod documents;
 mod fixture;
 mod idempotency;
 mod log;
@@ -81,6 +82,20 @@ cases! {
     commits::commits_come_whole_and_in_order,
     commits::a_commit_can_be_read_when_it_is_told,
     commits::what_writes_nothing_tells_nothing,
+    documents::a_document_is_made_replaced_and_deleted,
+    documents::what_is_not_as_expected_is_refused,
+    documents::a_refused_change_writes_nothing,
+    documents::no_version_and_no_number_comes_twice,
+    documents::many_are_read_in_the_order_asked_for,
+    documents::lists_page_by_id_and_by_age,
+    documents::a_group_is_left_and_entered,
+    documents::what_is_due_comes_in_order_from_every_workspace,
+    documents::what_is_due_moves_with_its_contents,
+    documents::expired_documents_are_purged_in_steps,
+    documents::workspaces_and_kinds_do_not_meet,
+    documents::a_change_is_one_commit_in_its_order,
+    documents::bounds_of_a_change_are_refused,
+    documents::concurrent_changes_lose_no_update,
 }
 
 /// Runs every case, each on a new store from `make`.

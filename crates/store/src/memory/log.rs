@@ -9,7 +9,7 @@ use campanile_model::{
 };
 
 use super::receipts::Receipts;
-use crate::{Appended, IDEMPOTENCY_WINDOW_MS, Idempotency, Published, Retention, StoreError, Write};
+use crate::{Appended, Change, IDEMPOTENCY_WINDOW_MS, Idempotency, Published, Retention, StoreError, Write};
 
 /// A workspace's log with everything that hangs on it.
 pub(super) struct Log {
@@ -113,7 +113,8 @@ impl Log {
                 let cause = Cause::Retracted;
                 self.push(EntryKind::Retract { target: id, target_seq, cause }, now);
             }
-            Write::Change(_) | Write::Update { .. } => return Err(StoreError::Internal("not built".into())),
+            Write::Change(change) => return self.change(change, now, ids),
+            Write::Update { .. } => return Err(StoreError::Internal("not built".into())),
             Write::Subscribe { topic, users } => self.subscribe(&topic, users, now)?,
             Write::Unsubscribe { topic, users } => {
                 for user in users {
@@ -124,23 +125,8 @@ impl Log {
                     }
                 }
             }
-            Write::Grant { user } => match &self.user(user.clone()).access {
-                Some(access) if access.is_open() => {}
-                Some(_) => {
-                    let seq = self.push(EntryKind::Grant { user: user.clone() }, now);
-                    self.user(user).access.get_or_insert_default().open(seq);
-                }
-                None => {
-                    self.push(EntryKind::Grant { user: user.clone() }, now);
-                    self.user(user).access = Some(Intervals::always());
-                }
-            },
-            Write::Withdraw { user } => {
-                if self.visibility(&user).access.is_open() {
-                    let seq = self.push(EntryKind::Withdraw { user: user.clone() }, now);
-                    self.user(user).access.get_or_insert_with(Intervals::always).close(seq);
-                }
-            }
+            Write::Grant { user } => self.grant(user, now),
+            Write::Withdraw { user } => self.withdraw(user, now),
         }
         Ok(Appended {
             epoch: self.epoch,
@@ -168,9 +154,7 @@ impl Log {
                 Err(StoreError::KeyReused)
             };
         }
-        if let Some(taken) = notifications.iter().find(|n| ids.contains(&n.id)) {
-            return Err(crate::validate::id_is_taken(taken));
-        }
+        refuse_known_ids(&notifications, ids)?;
         let published = notifications
             .into_iter()
             .map(|n| {
@@ -186,6 +170,47 @@ impl Log {
             self.keys.insert((publisher, key), outcome);
         }
         Ok(appended)
+    }
+
+    /// Does all of it but the documents.
+    fn change(
+        &mut self,
+        change: Change,
+        now: Timestamp,
+        ids: &mut HashSet<NotificationId>,
+    ) -> Result<Appended, StoreError> {
+        refuse_known_ids(&change.notifications, ids)?;
+        for user in change.grant {
+            self.grant(user, now);
+        }
+        let mut appended = self.publish(change.notifications, None, now, ids)?;
+        // RESOLVE: each of `change.resolve`, once superseding is there.
+        for user in change.withdraw {
+            self.withdraw(user, now);
+        }
+        appended.head = self.head;
+        Ok(appended)
+    }
+
+    fn grant(&mut self, user: UserId, now: Timestamp) {
+        match &self.user(user.clone()).access {
+            Some(access) if access.is_open() => {}
+            Some(_) => {
+                let seq = self.push(EntryKind::Grant { user: user.clone() }, now);
+                self.user(user).access.get_or_insert_default().open(seq);
+            }
+            None => {
+                self.push(EntryKind::Grant { user: user.clone() }, now);
+                self.user(user).access = Some(Intervals::always());
+            }
+        }
+    }
+
+    fn withdraw(&mut self, user: UserId, now: Timestamp) {
+        if self.visibility(&user).access.is_open() {
+            let seq = self.push(EntryKind::Withdraw { user: user.clone() }, now);
+            self.user(user).access.get_or_insert_with(Intervals::always).close(seq);
+        }
     }
 
     fn subscribe(&mut self, topic: &Topic, users: Vec<UserId>, now: Timestamp) -> Result<(), StoreError> {
@@ -241,6 +266,16 @@ impl Log {
 
     fn user(&mut self, name: UserId) -> &mut User {
         self.users.entry(name).or_default()
+    }
+}
+
+fn refuse_known_ids(
+    notifications: &[Arc<Notification>],
+    ids: &HashSet<NotificationId>,
+) -> Result<(), StoreError> {
+    match notifications.iter().find(|n| ids.contains(&n.id)) {
+        Some(taken) => Err(crate::validate::id_is_taken(taken)),
+        None => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! It answers by asking [`Visibility::sees`](campanile_model::Visibility::sees) about every entry, so that
 //! it is right by reading it. For tests and for judging other backends; nothing survives the process.
 
+mod documents;
 mod log;
 mod receipts;
 
@@ -17,6 +18,7 @@ use crate::{
     Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Epochs, Head, Item, Mark, Marked,
     Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
 };
+use documents::Shelf;
 use log::Log;
 
 /// Commits a slow reader may fall behind before it is told so.
@@ -32,6 +34,7 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Inner {
     logs: BTreeMap<Slug, Log>,
+    shelf: Shelf,
     /// Of every retained notification of the installation.
     ids: HashSet<NotificationId>,
     closed: bool,
@@ -56,10 +59,20 @@ impl MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn append(&self, workspace: &Slug, write: Write, now: Timestamp) -> Result<Appended, StoreError> {
+    async fn append(
+        &self,
+        workspace: &Slug,
+        mut write: Write,
+        now: Timestamp,
+    ) -> Result<Appended, StoreError> {
         validate(&write)?;
         let mut inner = self.lock_for_writing()?;
         let inner = &mut *inner;
+        let documents = match &mut write {
+            Write::Change(change) => std::mem::take(&mut change.documents),
+            _ => Vec::new(),
+        };
+        inner.shelf.judge(workspace, &documents)?;
         // A refused write brings no workspace into being, so a new log is kept only once it was accepted.
         let mut fresh = None;
         let log = match inner.logs.get_mut(workspace) {
@@ -67,7 +80,8 @@ impl Store for MemoryStore {
             None => fresh.insert(Log::new(self.epochs.draw())),
         };
         let before = log.head();
-        let appended = log.append(write, now, &mut inner.ids)?;
+        let mut appended = log.append(write, now, &mut inner.ids)?;
+        appended.versions = inner.shelf.write(workspace, documents, now);
         let entries = log.entries(before, log.head(), usize::MAX);
         if let Some(log) = fresh {
             inner.logs.insert(workspace.clone(), log);
@@ -200,31 +214,33 @@ impl Store for MemoryStore {
 impl Documents for MemoryStore {
     async fn documents(
         &self,
-        _workspace: &Slug,
-        _kind: DocumentKind,
-        _ids: &[Arc<str>],
+        workspace: &Slug,
+        kind: DocumentKind,
+        ids: &[Arc<str>],
     ) -> Result<Vec<Option<Document>>, StoreError> {
-        Err(StoreError::Internal("not built".into()))
+        validate::ids(ids)?;
+        let inner = self.lock();
+        Ok(ids.iter().map(|id| inner.shelf.get(workspace, kind, id).cloned()).collect())
     }
 
     async fn list_documents(
         &self,
-        _workspace: &Slug,
-        _query: DocumentQuery,
+        workspace: &Slug,
+        query: DocumentQuery,
     ) -> Result<Vec<Document>, StoreError> {
-        Err(StoreError::Internal("not built".into()))
+        Ok(self.lock().shelf.list(workspace, &query))
     }
 
     async fn due(
         &self,
-        _kind: DocumentKind,
-        _up_to: Timestamp,
-        _limit: usize,
+        kind: DocumentKind,
+        up_to: Timestamp,
+        limit: usize,
     ) -> Result<Vec<(Slug, Document)>, StoreError> {
-        Err(StoreError::Internal("not built".into()))
+        Ok(self.lock().shelf.due(kind, up_to, limit))
     }
 
-    async fn purge(&self, _now: Timestamp, _limit: usize) -> Result<usize, StoreError> {
-        Err(StoreError::Internal("not built".into()))
+    async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        Ok(self.lock_for_writing()?.shelf.purge(now, limit))
     }
 }

@@ -1,6 +1,8 @@
 //! What waits for the writer, and how it is answered.
 
-use campanile_model::{Audience, Slug, Timestamp, UserId};
+use std::sync::Arc;
+
+use campanile_model::{Audience, Notification, Slug, Timestamp, UserId};
 use tokio::sync::oneshot;
 
 use crate::{Appended, Mark, Marked, Retention, StoreError, Write};
@@ -12,25 +14,25 @@ pub(super) enum Job {
     Append { workspace: Slug, write: Write, now: Timestamp, reply: Reply<Appended> },
     Mark { workspace: Slug, user: UserId, mark: Mark, reply: Reply<Marked> },
     Prune { workspace: Slug, keep: Retention, limit: usize, now: Timestamp, reply: Reply<usize> },
+    Purge { limit: usize, now: Timestamp, reply: Reply<usize> },
 }
 
 impl Job {
     /// About how many rows it writes.
     pub(super) fn rows(&self) -> usize {
         match self {
-            Self::Append { write: Write::Publish { notifications, .. }, .. } => {
-                let named = |audience: &Audience| match audience {
-                    Audience::Users(users) => users.len(),
-                    Audience::Topic(_) | Audience::Workspace => 0,
-                };
-                notifications.iter().map(|n| 1 + named(&n.audience) + n.except.len()).sum()
+            Self::Append { write: Write::Publish { notifications, .. }, .. } => published(notifications),
+            Self::Append { write: Write::Change(change), .. } => {
+                let access = change.grant.len() + change.withdraw.len();
+                let documents = 2 * change.documents.len();
+                documents + published(&change.notifications) + 2 * (access + change.resolve.len())
             }
             Self::Append {
                 write: Write::Subscribe { users, .. } | Write::Unsubscribe { users, .. }, ..
             } => 3 * users.len(),
             Self::Append { .. } => 10,
             Self::Mark { .. } => 2,
-            Self::Prune { limit, .. } => *limit,
+            Self::Prune { limit, .. } | Self::Purge { limit, .. } => *limit,
         }
     }
 
@@ -39,16 +41,25 @@ impl Job {
         match self {
             Self::Append { reply, .. } => Answer::Append(reply, Err(error)),
             Self::Mark { reply, .. } => Answer::Mark(reply, Err(error)),
-            Self::Prune { reply, .. } => Answer::Prune(reply, Err(error)),
+            Self::Prune { reply, .. } | Self::Purge { reply, .. } => Answer::Removed(reply, Err(error)),
         }
     }
+}
+
+fn published(notifications: &[Arc<Notification>]) -> usize {
+    let named = |audience: &Audience| match audience {
+        Audience::Users(users) => users.len(),
+        Audience::Topic(_) | Audience::Workspace => 0,
+    };
+    notifications.iter().map(|n| 1 + named(&n.audience) + n.except.len()).sum()
 }
 
 /// A result that waits for the commit.
 pub(super) enum Answer {
     Append(Reply<Appended>, Result<Appended, StoreError>),
     Mark(Reply<Marked>, Result<Marked, StoreError>),
-    Prune(Reply<usize>, Result<usize, StoreError>),
+    /// How many, by pruning or purging.
+    Removed(Reply<usize>, Result<usize, StoreError>),
 }
 
 impl Answer {
@@ -57,7 +68,7 @@ impl Answer {
         match self {
             Self::Append(reply, result) => drop(reply.send(result)),
             Self::Mark(reply, result) => drop(reply.send(result)),
-            Self::Prune(reply, result) => drop(reply.send(result)),
+            Self::Removed(reply, result) => drop(reply.send(result)),
         }
     }
 
@@ -66,7 +77,7 @@ impl Answer {
         match self {
             Self::Append(reply, _) => Self::Append(reply, Err(error)),
             Self::Mark(reply, _) => Self::Mark(reply, Err(error)),
-            Self::Prune(reply, _) => Self::Prune(reply, Err(error)),
+            Self::Removed(reply, _) => Self::Removed(reply, Err(error)),
         }
         .send();
     }

@@ -1,8 +1,8 @@
 //! The embedded backend: SQLite in WAL mode, one thread that writes, others that read.
 //!
-//! Read in this order: `migrations/0001_log.sql` is the layout; [`row`] one entry; [`sight`], [`unread`]
-//! and [`list`] what a user sees and how it is counted without a scan; [`append`], [`mark`] and [`prune`]
-//! the writes; [`turn`] and [`writer`] the group commit; [`recover`], [`witness`] and [`lineage`] what
+//! Read in this order: `migrations` is the layout; [`row`] one entry; [`sight`], [`unread`]
+//! and [`list`] what a user sees and how it is counted without a scan; [`documents`] what sources keep;
+//! [`append`], [`mark`] and [`prune`] the writes; [`turn`] and [`writer`] the group commit; [`recover`], [`witness`] and [`lineage`] what
 //! happens after a failure.
 
 mod append;
@@ -12,6 +12,8 @@ mod check_full;
 mod checkpoint;
 mod config;
 mod connect;
+mod document_row;
+mod documents;
 mod failure;
 mod faults;
 mod handles;

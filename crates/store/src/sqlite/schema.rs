@@ -12,8 +12,10 @@ struct Migration {
 
 /// In order; the version of a schema is how many of these it went through. Append only: a published
 /// migration is never edited, its checksum is in every database.
-const MIGRATIONS: &[Migration] =
-    &[Migration { name: "0001_log", sql: include_str!("migrations/0001_log.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "0001_log", sql: include_str!("migrations/0001_log.sql") },
+    Migration { name: "0002_documents", sql: include_str!("migrations/0002_documents.sql") },
+];
 
 /// Brings the database to the newest schema.
 ///

@@ -21,7 +21,7 @@ use super::status::{State, Status};
 use super::witness::Witness;
 use super::workspace::{self, Workspace};
 use super::writer::Writer;
-use super::{check, connect, lineage, list, read, schema};
+use super::{check, connect, documents, lineage, list, read, schema};
 use crate::{
     Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Head, Item, Mark, Marked, Retention,
     Snapshot, Store, StoreError, VisibleQuery, Write, validate,
@@ -295,31 +295,37 @@ impl Store for SqliteStore {
 impl Documents for SqliteStore {
     async fn documents(
         &self,
-        _workspace: &Slug,
-        _kind: DocumentKind,
-        _ids: &[Arc<str>],
+        workspace: &Slug,
+        kind: DocumentKind,
+        ids: &[Arc<str>],
     ) -> Result<Vec<Option<Document>>, StoreError> {
-        Err(StoreError::Internal("not built".into()))
+        validate::ids(ids)?;
+        let (workspace, ids) = (workspace.clone(), ids.to_vec());
+        self.readers.run(move |conn| documents::documents(conn, &workspace, kind, &ids)).await
     }
 
     async fn list_documents(
         &self,
-        _workspace: &Slug,
-        _query: DocumentQuery,
+        workspace: &Slug,
+        query: DocumentQuery,
     ) -> Result<Vec<Document>, StoreError> {
-        Err(StoreError::Internal("not built".into()))
+        let workspace = workspace.clone();
+        self.readers.run(move |conn| documents::list(conn, &workspace, &query)).await
     }
 
     async fn due(
         &self,
-        _kind: DocumentKind,
-        _up_to: Timestamp,
-        _limit: usize,
+        kind: DocumentKind,
+        up_to: Timestamp,
+        limit: usize,
     ) -> Result<Vec<(Slug, Document)>, StoreError> {
-        Err(StoreError::Internal("not built".into()))
+        self.readers.run(move |conn| documents::due(conn, kind, up_to, limit)).await
     }
 
-    async fn purge(&self, _now: Timestamp, _limit: usize) -> Result<usize, StoreError> {
-        Err(StoreError::Internal("not built".into()))
+    async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        if limit == 0 || !self.readers.run(move |conn| documents::has_expired(conn, now)).await? {
+            return Ok(0);
+        }
+        self.write(|reply| Job::Purge { limit, now, reply }).await
     }
 }

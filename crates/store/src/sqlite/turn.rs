@@ -7,12 +7,12 @@ use rusqlite::Connection;
 
 use super::failure::{Failure, Outcome, defect};
 use super::job::{Answer, Job};
-use super::{append, mark, prune, settle};
+use super::{append, documents, mark, prune, settle};
 use crate::{Commit, Epochs, StoreError};
 
 /// Outcomes of requests that are forgotten in one turn, once their time has passed.
 const PURGED: usize = 64;
-/// Rows that one call of prune removes at most, whatever it asks for.
+/// Rows that one call of prune or purge removes at most, whatever it asks for.
 const PRUNED: usize = 1000;
 /// Free pages from which on the file is made smaller, and by how many at a time.
 const FREE: i64 = 1024;
@@ -114,7 +114,17 @@ impl<'a> Turn<'a> {
                     Ok(gone)
                 });
                 let (result, error) = split(outcome);
-                self.answers.push(Answer::Prune(reply, result));
+                self.answers.push(Answer::Removed(reply, result));
+                error
+            }
+            Job::Purge { limit, now, reply } => {
+                let outcome = self.guarded(|turn| {
+                    let gone = documents::purge(turn.conn, now, limit.min(PRUNED))?;
+                    turn.return_pages()?;
+                    Ok(gone)
+                });
+                let (result, error) = split(outcome);
+                self.answers.push(Answer::Removed(reply, result));
                 error
             }
         }
@@ -151,6 +161,7 @@ impl<'a> Turn<'a> {
     fn append(&mut self, slug: &Slug, write: crate::Write, now: Timestamp) -> Outcome<crate::Appended> {
         let done = append::append(self.conn, self.epochs, self.counter, slug, write, now)?;
         self.counter = done.counter;
+        self.uncounted |= !done.appended.versions.is_empty();
         if !done.entries.is_empty() {
             match self.commits.iter_mut().find(|commit| commit.workspace == *slug) {
                 Some(commit) => commit.entries.extend(done.entries),

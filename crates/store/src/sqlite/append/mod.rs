@@ -4,6 +4,7 @@
 //! nothing behind in a transaction it shares with others.
 
 mod access;
+mod change;
 mod idempotency;
 mod membership;
 mod publish;
@@ -77,7 +78,12 @@ pub(super) fn append(
             retract::retract(&mut log, &target)?;
             Ok(log.finish())
         }
-        Write::Change(_) | Write::Update { .. } => Err(StoreError::Internal("not built".into()).into()),
+        Write::Change(change) => {
+            let steps = change::judge(conn, found.as_ref().map(|ws| ws.id), &change.documents)?;
+            publish::refuse_known_ids(conn, &change.notifications)?;
+            change::change(begin(found)?, change, &steps)
+        }
+        Write::Update { .. } => Err(StoreError::Internal("not built".into()).into()),
         Write::Subscribe { topic, users } => {
             if let Some(ws) = &found {
                 membership::refuse_above_limit(conn, ws.id, &topic, &users)?;
