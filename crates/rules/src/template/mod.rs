@@ -1,0 +1,166 @@
+//! Templates: minijinja's expressions, `if` and `for`, as plain text.
+//!
+//! The engine's fuel bounds instructions. Everything else that could cost time or memory is bounded here: the
+//! statements and operators (`scan`), the event's values (`data`), the filters (`filters`), and the text made
+//! (a writer that takes no more than it may).
+
+mod data;
+mod filters;
+mod scan;
+
+use std::sync::{Arc, OnceLock};
+
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+use crate::Event;
+use crate::error::{Fault, Position, Reason};
+use crate::limits::TEMPLATE_FUEL;
+
+/// A template, compiled.
+#[derive(Debug)]
+pub(crate) enum Template {
+    /// A text without anything to evaluate.
+    Plain(Box<str>),
+    /// Its own environment, which holds it under [`NAME`].
+    Compiled(Box<Environment<'static>>),
+}
+
+/// The name of a template in its environment. Errors are named by who asked.
+const NAME: &str = "template";
+
+impl Template {
+    /// Compiles `source`.
+    ///
+    /// # Errors
+    /// What does not parse, passes a bound, or has a filter or statement that templates do not have.
+    pub(crate) fn new(source: &str) -> Result<Self, Fault> {
+        if !scan::scan(source)? && !source.contains("{#") {
+            return Ok(Self::Plain(source.into()));
+        }
+        let mut env = base().clone();
+        env.add_template_owned(NAME, source.to_owned()).map_err(|error| fault(source, &error))?;
+        let compiled = env.get_template(NAME).map_err(|error| fault(source, &error))?;
+        for name in compiled.undeclared_variables(false) {
+            if !NAMES.contains(&name.as_str()) {
+                return Err(Reason::Unknown(format!("variable {name}")).into());
+            }
+        }
+        Ok(Self::Compiled(Box::new(env)))
+    }
+
+    /// The text for an event, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// A member that is not there, an operation that cannot be done, too long a text or too much spent.
+    pub(crate) fn render(&self, context: &Context<'_>, limit: usize) -> Result<String, Fault> {
+        let env = match self {
+            Self::Plain(text) if text.len() <= limit => return Ok(text.to_string()),
+            Self::Plain(_) => return Err(Reason::TooLong { limit, unit: "bytes" }.into()),
+            Self::Compiled(env) => env,
+        };
+        let meter = Arc::new(data::Meter::new());
+        let template = env.get_template(NAME).map_err(|error| fault("", &error))?;
+        let mut out = Out { bytes: Vec::new(), limit, full: false };
+        let rendered = template.render_captured_to(context.value(&meter), &mut out).map(drop);
+        if out.full {
+            return Err(Reason::TooLong { limit, unit: "bytes" }.into());
+        }
+        rendered.map_err(|error| fault(template.source(), &error))?;
+        if meter.is_spent() {
+            return Err(Reason::TooCostly.into());
+        }
+        String::from_utf8(out.bytes).map_err(|_| Reason::Template("the text is not UTF-8").into())
+    }
+}
+
+/// The names that templates see.
+const NAMES: [&str; 6] = ["event", "data", "actor", "type", "subject", "source"];
+
+/// An event as templates see it.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    event: Event<'a>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(event: &Event<'a>) -> Self {
+        Self { event: *event }
+    }
+
+    fn value(&self, meter: &Arc<data::Meter>) -> Value {
+        let event = &self.event;
+        let data = data::value(event.data, meter);
+        let actor = Value::from(event.actor.map(|actor| actor.as_str()));
+        let common = [
+            ("type", Value::from(event.kind)),
+            ("source", Value::from(event.source)),
+            ("subject", Value::from(event.subject)),
+            ("actor", actor),
+            ("data", data),
+        ];
+        let own = [("id", Value::from(event.id)), ("time", Value::from(event.time))];
+        let whole: Value = common.iter().cloned().chain(own).collect();
+        common.into_iter().chain([("event", whole), filters::meter_entry(meter)]).collect()
+    }
+}
+
+/// The environment that every template's begins as.
+fn base() -> &'static Environment<'static> {
+    static BASE: OnceLock<Environment<'static>> = OnceLock::new();
+    BASE.get_or_init(|| {
+        let mut env = Environment::empty();
+        env.set_undefined_behavior(UndefinedBehavior::Strict);
+        env.set_fuel(Some(TEMPLATE_FUEL));
+        env.set_debug(false);
+        env.set_recursion_limit(16);
+        filters::add_all(&mut env);
+        env
+    })
+}
+
+/// The engine's error without its text, which may hold a value of the event.
+fn fault(source: &str, error: &Error) -> Fault {
+    let position = match (error.range(), error.line()) {
+        (Some(range), _) => Some(Position::of(source, range.start)),
+        (None, Some(line)) => Some(Position { line: u32::try_from(line).unwrap_or(u32::MAX), column: 0 }),
+        (None, None) => None,
+    };
+    let reason = match error.kind() {
+        ErrorKind::SyntaxError | ErrorKind::BadEscape => {
+            let detail = error.detail().unwrap_or("it does not parse");
+            Reason::Syntax(detail.chars().take(160).collect())
+        }
+        ErrorKind::UndefinedError => Reason::Missing(None),
+        ErrorKind::OutOfFuel => Reason::TooCostly,
+        ErrorKind::UnknownFilter => Reason::Unknown("such filter".to_owned()),
+        ErrorKind::UnknownTest => Reason::Unknown("such test".to_owned()),
+        ErrorKind::UnknownFunction | ErrorKind::UnknownMethod => Reason::Unknown("such function".to_owned()),
+        ErrorKind::TooManyArguments => Reason::Template("a filter has too many arguments"),
+        ErrorKind::MissingArgument => Reason::Template("a filter lacks an argument"),
+        ErrorKind::CannotUnpack => Reason::Template("the value cannot be taken apart"),
+        _ => Reason::Template("the operation cannot be done with these values"),
+    };
+    Fault { position, reason }
+}
+
+/// Takes at most `limit` bytes.
+struct Out {
+    bytes: Vec<u8>,
+    limit: usize,
+    full: bool,
+}
+
+impl std::io::Write for &mut Out {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.limit {
+            self.full = true;
+            return Err(std::io::ErrorKind::WriteZero.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
