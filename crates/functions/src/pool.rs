@@ -1,0 +1,326 @@
+//! The processes that functions run in: how many, who is next, and what becomes of them.
+
+mod call;
+mod drive;
+mod process;
+mod spawner;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, interval, timeout};
+
+pub use call::{Call, CheckError, PoolError};
+
+use crate::frame::Outcome;
+use crate::limits::{MAX_CODE_BYTES, MAX_PARAMS_BYTES};
+use crate::{AllowList, Finished, Host, HttpClient, Limit, Limits, Usage, Verdict};
+use call::Work;
+use drive::drive;
+use process::Worker;
+use spawner::Spawner;
+
+/// How a pool is to be.
+#[derive(Debug, Clone)]
+pub struct PoolConfig {
+    /// The program that calls [`worker_main`](crate::worker_main); the server's own executable.
+    pub program: PathBuf,
+    /// Its arguments. Default `internal-js-worker`.
+    pub args: Vec<String>,
+    /// Processes at most. Default: the number of cores, at least 2.
+    pub workers: usize,
+    /// Runs that may wait for a process, besides those that have one. Default 1,000.
+    pub queue: usize,
+    /// What each run may use at most.
+    pub limits: Limits,
+    /// Whom functions may reach by HTTP. Default: nobody.
+    pub http: AllowList,
+    /// After how long without work a process ends; one stays. Default 60 s.
+    pub idle: Duration,
+    /// After how many runs a process is replaced, so that what the allocator could not give back does not stay.
+    /// Default 1,000.
+    pub runs: u32,
+    /// Resident bytes above which a process without work is replaced. Default 96 MiB.
+    pub resident_bytes: u64,
+}
+
+impl PoolConfig {
+    /// The defaults, with `program`.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        Self {
+            program: program.into(),
+            args: vec!["internal-js-worker".to_owned()],
+            workers: std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)),
+            queue: 1000,
+            limits: Limits::default(),
+            http: AllowList::default(),
+            idle: Duration::from_secs(60),
+            runs: 1000,
+            resident_bytes: 96 << 20,
+        }
+    }
+}
+
+/// More processes than this are a slip of the pen.
+const MAX_WORKERS: usize = 1024;
+
+/// Runs functions, each in a process that runs nothing else at that time.
+///
+/// A process is started when a run needs one and none is idle. Dropping the pool kills them all.
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+/// What runs, the caretaker and burials share.
+struct Shared {
+    config: PoolConfig,
+    spawner: Spawner,
+    http: HttpClient,
+    runtime: Handle,
+    /// A permit for each process that runs, or is being buried. Idle ones have none: whoever gets a permit takes one.
+    slots: Arc<Semaphore>,
+    /// Runs that wait or run.
+    asked: AtomicUsize,
+    idle: Mutex<Vec<Worker>>,
+    state: watch::Sender<State>,
+    unfiltered: AtomicBool,
+}
+
+/// How far its end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Open,
+    /// Nothing new is begun.
+    Closing,
+    /// What runs is killed.
+    Killing,
+}
+
+impl Pool {
+    /// A pool without any process yet. To be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Where the thread that starts processes, or the HTTP client, could not be made.
+    pub fn new(mut config: PoolConfig) -> Result<Self, PoolError> {
+        config.workers = config.workers.clamp(1, MAX_WORKERS);
+        config.limits = config.limits.within(&config.limits);
+        let shared = Arc::new(Shared {
+            spawner: Spawner::start(&config).map_err(PoolError::Spawn)?,
+            http: HttpClient::new(config.http.clone()).map_err(PoolError::Http)?,
+            runtime: Handle::current(),
+            slots: Arc::new(Semaphore::new(config.workers)),
+            asked: AtomicUsize::new(0),
+            idle: Mutex::default(),
+            state: watch::channel(State::Open).0,
+            unfiltered: AtomicBool::new(false),
+            config,
+        });
+        let weak = Arc::downgrade(&shared);
+        let idle = shared.config.idle;
+        shared.runtime.spawn(async move {
+            let mut ticks = interval((idle / 4).max(Duration::from_millis(10)));
+            loop {
+                ticks.tick().await;
+                let Some(shared) = weak.upgrade() else { return };
+                shared.end_idle();
+            }
+        });
+        Ok(Self { shared })
+    }
+
+    /// Runs one function to its end, with `host` behind its `api`.
+    ///
+    /// Waits for a process first, behind those who asked before; its limits count from then on. Calls of the host
+    /// that the function did not await are finished before this returns, within its wall limit.
+    ///
+    /// # Errors
+    /// [`PoolError::Busy`], [`PoolError::Closed`], and [`PoolError::Spawn`] where there is no process to be had:
+    /// then nothing was run.
+    ///
+    /// # Panics
+    /// Where `host` panics. The process is killed.
+    ///
+    /// # Cancel safety
+    /// Dropping the future kills the process that ran it. Calls of the host that were under way are dropped.
+    pub async fn run(&self, call: Call, host: Arc<dyn Host>) -> Result<Finished, PoolError> {
+        if call.code.len() > MAX_CODE_BYTES {
+            return Ok(refused(Limit::Code));
+        }
+        if call.execution_params.get().len().max(call.trigger_params.get().len()) > MAX_PARAMS_BYTES {
+            return Ok(refused(Limit::Params));
+        }
+        let limits = self.limits(call.limits.as_ref());
+        self.shared.work(Work::Run(&call), &limits, Some(host)).await.map(|ended| ended.finished)
+    }
+
+    /// Parses `code` in a process and runs nothing of it.
+    ///
+    /// # Errors
+    /// [`CheckError::Syntax`] with the place; [`CheckError::TooLarge`] above [`MAX_CODE_BYTES`];
+    /// [`CheckError::TooCostly`] where the limits of a run do not suffice to parse it; [`CheckError::Pool`].
+    pub async fn check(&self, code: &str) -> Result<(), CheckError> {
+        if code.len() > MAX_CODE_BYTES {
+            return Err(CheckError::TooLarge { bytes: code.len() });
+        }
+        let ended = self.shared.work(Work::Check(code), &self.limits(None), None).await?;
+        match ended.outcome {
+            Some(Outcome::Parsed) => Ok(()),
+            Some(Outcome::Unparsable(error)) => Err(CheckError::Syntax(error)),
+            _ => Err(CheckError::TooCostly),
+        }
+    }
+
+    /// Whether every process so far put its system call filter in force.
+    pub fn confined(&self) -> bool {
+        !self.shared.unfiltered.load(Ordering::Relaxed)
+    }
+
+    /// Takes no more runs, lets those under way end for `grace`, kills the rest, and returns when no process is left.
+    /// Runs that were killed or still waited end with [`PoolError::Closed`].
+    pub async fn shutdown(&self, grace: Duration) {
+        let all = u32::try_from(self.shared.config.workers).unwrap_or(u32::MAX);
+        self.shared.state.send_replace(State::Closing);
+        // Whoever holds every permit knows that nothing runs, and that nothing is being buried.
+        if timeout(grace, self.shared.slots.acquire_many(all)).await.is_err() {
+            self.shared.state.send_replace(State::Killing);
+            let _ = self.shared.slots.acquire_many(all).await;
+        }
+        let idle = std::mem::take(&mut *self.shared.idle());
+        for worker in idle {
+            worker.end().await;
+        }
+    }
+
+    fn limits(&self, own: Option<&Limits>) -> Limits {
+        own.unwrap_or(&self.shared.config.limits).within(&self.shared.config.limits)
+    }
+}
+
+/// What a run left.
+struct Ended {
+    finished: Finished,
+    outcome: Option<Outcome>,
+}
+
+impl Shared {
+    async fn work(
+        self: &Arc<Self>,
+        work: Work<'_>,
+        limits: &Limits,
+        host: Option<Arc<dyn Host>>,
+    ) -> Result<Ended, PoolError> {
+        let _asked = Asked::new(self)?;
+        let mut state = self.state.subscribe();
+        let permit = tokio::select! {
+            biased;
+            _ = state.wait_for(|state| *state >= State::Closing) => return Err(PoolError::Closed),
+            permit = Arc::clone(&self.slots).acquire_owned() => permit.map_err(|_| PoolError::Closed)?,
+        };
+        let mut seat = Seat { shared: Arc::clone(self), permit: Some(permit), worker: None };
+        let worker = seat.worker.insert(self.ready_worker().await?);
+        let driven = tokio::select! {
+            driven = drive(worker, work, limits, host.as_deref(), &self.http) => driven,
+            _ = state.wait_for(|state| *state == State::Killing) => return Err(PoolError::Closed),
+        };
+        if driven.clean {
+            seat.leave();
+        }
+        Ok(driven.ended)
+    }
+
+    /// An idle worker that is ready, or a new one.
+    async fn ready_worker(&self) -> Result<Worker, PoolError> {
+        loop {
+            let idle = self.idle().pop();
+            let Some(mut worker) = idle else { break };
+            if worker.is_ready().await {
+                return Ok(worker);
+            }
+            worker.end().await;
+        }
+        let worker = self.spawner.spawn(&self.config.limits).await?;
+        if !worker.filtered {
+            self.unfiltered.store(true, Ordering::Relaxed);
+        }
+        Ok(worker)
+    }
+
+    /// Ends processes that had nothing to do for long, but the one used last.
+    fn end_idle(&self) {
+        let now = Instant::now();
+        let mut idle = self.idle();
+        let spared = idle.pop();
+        let (old, kept): (Vec<_>, Vec<_>) =
+            idle.drain(..).partition(|worker| now.duration_since(worker.idle_since) >= self.config.idle);
+        *idle = kept;
+        idle.extend(spared);
+        drop(idle);
+        for worker in old {
+            self.runtime.spawn(worker.end());
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
+        // Nothing that can panic is done under this lock.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of those who wait or run.
+struct Asked<'a>(&'a AtomicUsize);
+
+impl<'a> Asked<'a> {
+    fn new(shared: &'a Shared) -> Result<Self, PoolError> {
+        let most = shared.config.queue + shared.config.workers;
+        let asked = shared.asked.fetch_add(1, Ordering::Relaxed);
+        let this = Self(&shared.asked);
+        if asked >= most { Err(PoolError::Busy { queue: shared.config.queue }) } else { Ok(this) }
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A permit and its process. Unless the process is handed back, it is killed, and the permit is free when it is gone.
+struct Seat {
+    shared: Arc<Shared>,
+    permit: Option<OwnedSemaphorePermit>,
+    worker: Option<Worker>,
+}
+
+impl Seat {
+    /// Hands the process back for further runs.
+    fn leave(&mut self) {
+        let Some(mut worker) = self.worker.take() else { return };
+        let config = &self.shared.config;
+        if worker.is_worn(config.runs, config.resident_bytes) {
+            self.worker = Some(worker);
+            return;
+        }
+        worker.idle_since = Instant::now();
+        self.shared.idle().push(worker);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let permit = self.permit.take();
+        if let Some(worker) = self.worker.take() {
+            self.shared.runtime.spawn(async move {
+                worker.end().await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+fn refused(limit: Limit) -> Finished {
+    Finished { verdict: Verdict::Refused(limit), log: Vec::new(), usage: Usage::default() }
+}

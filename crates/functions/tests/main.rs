@@ -1,0 +1,5 @@
+//! The sandbox from outside: a real pool, real processes.
+
+mod support;
+
+mod documented;
