@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use campanile_model::{Audience, Seq};
-use campanile_store::{Config, Epochs, SqliteStore, Store, StoreError, Write, backup, check_full};
+use campanile_store::{
+    Change, Config, Contents, DocumentKind, DocumentWrite, Epochs, Expect, SqliteStore, Store, StoreError,
+    Write, backup, check_full, document,
+};
 
 use crate::support::*;
 
@@ -13,10 +16,17 @@ fn open(dir: &std::path::Path, seed: u64) -> SqliteStore {
     SqliteStore::open(Config::new(dir, Epochs::seeded(seed))).unwrap()
 }
 
+/// A notification, and a document with it.
 async fn publish(store: &dyn Store, n: u64) -> u64 {
     let notifications = vec![notification(n, Audience::Users(users()), vec![])];
-    let write = Write::Publish { notifications, idempotency: None };
-    store.append(&workspace(0), write, at(0)).await.unwrap().head.0
+    let document = DocumentWrite {
+        kind: DocumentKind::Record,
+        id: n.to_string().into(),
+        expect: Expect::Absent,
+        put: Some(Contents { group: "".into(), due: None, expires: None, body: "{}".into() }),
+    };
+    let change = Change { documents: vec![document], notifications, ..Change::default() };
+    store.append(&workspace(0), Write::Change(change), at(0)).await.unwrap().head.0
 }
 
 #[test]
@@ -54,6 +64,7 @@ fn a_backup_under_load_is_one_instant_of_the_log_under_new_epochs() {
     let report = check_full(&copy).unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
     assert!((acknowledged_before..=head).contains(&report.entries));
+    assert_eq!(report.documents, report.entries, "one instant of both");
 
     let restored = open(other.path(), 2);
     runtime.block_on(async {
@@ -65,6 +76,11 @@ fn a_backup_under_load_is_one_instant_of_the_log_under_new_epochs() {
             Store::entries(store, &workspace(0), Seq(0), is.head, usize::MAX).await.unwrap()
         };
         assert_eq!(all(&*store).await, all(&restored).await);
+        let last = is.head.0.to_string();
+        let document =
+            async |store| document(store, &workspace(0), DocumentKind::Record, &last).await.unwrap();
+        let (was, is_too) = (document(&*store).await, document(&restored).await);
+        assert!(was.is_some() && was == is_too);
         // The mark is gone with the first start: a restart keeps the epoch.
         restored.close().await;
         let again = open(other.path(), 3).snapshot(&workspace(0), &user(0)).await.unwrap();

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campanile_model::{Audience, EntryKind, NotificationId, Seq};
-use campanile_store::{Mark, SqliteStore, Store, Write};
+use campanile_store::{
+    Change, Contents, DocumentKind, DocumentQuery, DocumentWrite, Documents, Expect, Mark, Order,
+    SqliteStore, Store, Write,
+};
 
 use crate::support::*;
 
@@ -59,6 +62,7 @@ fn a_killed_process_keeps_what_was_acknowledged() {
         assert_eq!(distinct.len(), kept.len(), "an entry is there twice");
         let missing: Vec<_> = acknowledged.iter().filter(|id| !distinct.contains(id)).collect();
         assert!(missing.is_empty(), "acknowledged but missing: {missing:?}");
+        runtime().block_on(changes_are_whole(&store));
         let report = runtime().block_on(store.check_full()).unwrap();
         assert_eq!(report.problems, Vec::<String>::new());
     }
@@ -109,7 +113,12 @@ fn child_that_is_killed() {
                 for n in 0.. {
                     let to = if n % 2 == 0 { Audience::Workspace } else { Audience::Users(users()) };
                     let id = ((round * 4 + publisher) << 24) + n + 1;
-                    let id = publish(&store, notification(id, to, vec![])).await;
+                    let notification = notification(id, to, vec![]);
+                    let id = if is_change(notification.id) {
+                        change(&store, notification).await
+                    } else {
+                        publish(&store, notification).await
+                    };
                     // One system call, so that lines of several publishers do not mix.
                     std::io::stdout().lock().write_all(format!("\nack {id}\n").as_bytes()).unwrap();
                     if n % 10 == 9 {
@@ -130,6 +139,38 @@ fn child_that_is_killed() {
 async fn publish(store: &SqliteStore, notification: Arc<campanile_model::Notification>) -> NotificationId {
     let write = Write::Publish { notifications: vec![notification], idempotency: None };
     store.append(&workspace(0), write, at(0)).await.unwrap().published[0].id
+}
+
+/// Every third one is written with documents.
+fn is_change(id: NotificationId) -> bool {
+    ((id.0.as_u64_pair().0 >> 16) & 0xff_ffff).is_multiple_of(3)
+}
+
+/// A notification with two documents that are named after it.
+async fn change(store: &SqliteStore, notification: Arc<campanile_model::Notification>) -> NotificationId {
+    let put = |id: String, due| DocumentWrite {
+        kind: DocumentKind::Product,
+        id: id.into(),
+        expect: Expect::Absent,
+        put: Some(Contents { group: "".into(), due, expires: None, body: "{}".into() }),
+    };
+    let id = notification.id;
+    let documents = vec![put(format!("{id}"), Some(at(0))), put(format!("{id} too"), None)];
+    let write = Write::Change(Change { documents, notifications: vec![notification], ..Change::default() });
+    store.append(&workspace(0), write, at(0)).await.unwrap().published[0].id
+}
+
+/// A change's documents are there exactly if its notification is.
+async fn changes_are_whole(store: &SqliteStore) {
+    let changes = ids(store).await.into_iter().filter(|id| is_change(*id));
+    let right: BTreeSet<_> = changes.flat_map(|id| [format!("{id}"), format!("{id} too")]).collect();
+    let query = |order| DocumentQuery { kind: DocumentKind::Product, group: None, order, limit: 1_000_000 };
+    for order in [Order::Id(None), Order::Newest(None)] {
+        let listed = store.list_documents(&workspace(0), query(order)).await.unwrap();
+        assert_eq!(listed.iter().map(|d| d.id.to_string()).collect::<BTreeSet<_>>(), right);
+    }
+    let due = store.due(DocumentKind::Product, at(0), usize::MAX).await.unwrap();
+    assert_eq!(due.len(), right.len() / 2);
 }
 
 async fn ids(store: &SqliteStore) -> Vec<NotificationId> {

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use campanile_model::{Audience, Entry, Epoch, Seq};
 use campanile_store::{
-    Config, Epochs, Item, Mark, SqliteStore, Store, StoreError, VisibleQuery, Write, check_full,
+    Change, Config, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Documents, Epochs,
+    Expect, Item, Mark, Order, SqliteStore, Store, StoreError, VisibleQuery, Write, check_full, document,
 };
 
 use crate::support::*;
@@ -168,6 +169,142 @@ fn torn_flipped_and_cut_files() {
     }
     println!("{verdicts:?}");
     assert!(verdicts.len() >= 3, "the variants are too tame: {verdicts:?}");
+}
+
+/// Three documents in one file, and where the second one's row stands in it.
+fn with_documents(dir: &Path) -> (Vec<u8>, std::ops::Range<usize>) {
+    let documents = ["first", "second", "third"].map(|name| DocumentWrite {
+        kind: DocumentKind::Product,
+        id: format!("id of the {name}").into(),
+        expect: Expect::Absent,
+        put: Some(Contents {
+            group: format!("group of the {name}").into(),
+            due: Some(at(1)),
+            expires: Some(at(2)),
+            body: format!("body of the {name}").into(),
+        }),
+    });
+    runtime().block_on(async {
+        let store = open(dir).unwrap();
+        let write = Write::Change(Change { documents: documents.to_vec(), ..Change::default() });
+        store.append(&workspace(0), write, at(0)).await.unwrap();
+        store.close().await;
+    });
+    let file = fs::read(dir.join("campanile.db")).unwrap();
+    let find = |text: &str| file.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
+    // The row begins with its number and its lengths, and ends with its checksum.
+    let row = find("body of the third") + "body of the third".len() + 4..find("body of the second") + 18 + 4;
+    (file, row)
+}
+
+/// Each bit of a document's row, one at a time: no read gives out what was not written, and a check finds it.
+#[test]
+fn a_flipped_bit_of_a_document_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, row) = with_documents(dir.path());
+    assert!((80..200).contains(&row.len()), "{row:?}");
+    let path = dir.path().join("campanile.db");
+    let right = runtime().block_on(documents(&open(dir.path()).unwrap())).unwrap();
+    assert_eq!(right.len(), 3);
+    let mut dice = Dice(2);
+    let (mut refused, mut passed_over, mut unnoticed) = (0, 0, 0);
+    for byte in row {
+        let mut broken = file.clone();
+        broken[byte] ^= 1 << dice.below(8);
+        fs::write(&path, broken).unwrap();
+        let found = check_full(&path).map_or(true, |report| !report.problems.is_empty());
+        let Ok(store) = open(dir.path()) else { continue };
+        runtime().block_on(async {
+            match documents(&store).await {
+                Ok(read) => {
+                    assert!(read.iter().all(|d| right.contains(d)), "byte {byte}: {read:?}");
+                    // SQLite never looks at the type it noted for the number, which is the row's key.
+                    assert!(found || read == right, "byte {byte}: no check finds it");
+                    unnoticed += usize::from(!found);
+                }
+                Err(error) => {
+                    assert!(!error.to_string().is_empty());
+                    refused += 1;
+                }
+            }
+            if let Ok(due) = store.due(DocumentKind::Product, at(9), 9).await {
+                assert!(due.iter().all(|(_, d)| right.contains(d)), "byte {byte}: {due:?}");
+                passed_over += usize::from(due.len() == 2);
+            }
+            store.close().await;
+        });
+        let _ = fs::remove_file(dir.path().join("campanile.head"));
+    }
+    assert!(unnoticed <= 1, "{unnoticed} bytes were no part of the document");
+    assert!(refused > 50 && passed_over > 50, "{refused} refused, {passed_over} passed over");
+}
+
+async fn documents(store: &SqliteStore) -> Result<Vec<Document>, StoreError> {
+    let order = Order::Id(None);
+    let query = DocumentQuery { kind: DocumentKind::Product, group: None, order, limit: 10 };
+    store.list_documents(&workspace(0), query).await
+}
+
+/// The texts and instants of a document stand in its row and in the indexes: wherever one is flipped, a check
+/// finds it.
+#[test]
+fn a_flipped_bit_of_an_index_of_documents_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, _) = with_documents(dir.path());
+    let path = dir.path().join("campanile.db");
+    let instants = [1, 2].map(|n| at(n).as_millis().to_be_bytes()[2..].to_vec());
+    let texts = ["id of the second", "group of the second"].map(|text| text.as_bytes().to_vec());
+    let mut found = 0;
+    for bytes in instants.into_iter().chain(texts) {
+        let places = file.windows(bytes.len()).enumerate().filter(|(_, window)| *window == bytes);
+        for (place, _) in places {
+            let mut broken = file.clone();
+            broken[place + bytes.len() - 1] ^= 1;
+            fs::write(&path, broken).unwrap();
+            assert!(check_full(&path).map_or(true, |report| !report.problems.is_empty()), "byte {place}");
+            found += 1;
+        }
+    }
+    // Each instant in three rows and one index; the id in its row and two indexes, the group in its row and two.
+    assert_eq!(found, 6 + 6 + 3 + 3);
+}
+
+#[test]
+fn a_damaged_document_gives_way_to_whoever_expects_anything() {
+    let write = |expect, put| DocumentWrite {
+        kind: DocumentKind::Product,
+        id: "id of the second".into(),
+        expect,
+        put,
+    };
+    let contents = Contents { group: "".into(), due: None, expires: None, body: "anew".into() };
+    for put in [None, Some(contents)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut file, row) = with_documents(dir.path());
+        file[row.end - 8] ^= 1; // within the body
+        fs::write(dir.path().join("campanile.db"), file).unwrap();
+        runtime().block_on(async {
+            let store = open(dir.path()).unwrap();
+            let append = async |documents| {
+                let write = Write::Change(Change { documents, ..Change::default() });
+                store.append(&workspace(0), write, at(5)).await
+            };
+            for expect in [Expect::Absent, Expect::Version(2)] {
+                let refused = append(vec![write(expect, put.clone())]).await;
+                assert!(matches!(refused, Err(StoreError::Internal(_))), "{refused:?}");
+            }
+            let read = document(&store, &workspace(0), DocumentKind::Product, "id of the second").await;
+            assert!(matches!(read, Err(StoreError::Internal(_))), "{read:?}");
+            let done = append(vec![write(Expect::Anything, put.clone())]).await.unwrap();
+            assert_eq!(done.versions[0] > 0, put.is_some());
+            let read =
+                document(&store, &workspace(0), DocumentKind::Product, "id of the second").await.unwrap();
+            assert_eq!(read.as_ref().map(|d| &d.contents), put.as_ref());
+            assert!(read.is_none_or(|d| (d.created, d.number) == (at(5), d.version)), "made anew");
+            assert_eq!(documents(&store).await.unwrap().len(), 2 + usize::from(put.is_some()));
+            assert_eq!(store.check_full().await.unwrap().problems, Vec::<String>::new());
+        });
+    }
 }
 
 /// Numbers that are the same in every run (SplitMix64).

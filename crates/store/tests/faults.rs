@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use campanile_model::{Audience, Seq};
+use campanile_model::{Audience, Entry, EntryKind, Seq};
 use campanile_store::{
-    Appended, Config, Epochs, Fault, Faults, Retention, SqliteStore, Store, StoreError, Write,
+    Appended, Change, Config, Contents, DocumentKind, DocumentWrite, Documents, Epochs, Expect, Fault,
+    Faults, Mark, Retention, SqliteStore, Store, StoreError, Write,
 };
 
 use crate::support::*;
@@ -189,6 +190,166 @@ fn a_log_that_lost_acknowledged_entries_stays_unavailable_and_says_so() {
         assert_eq!(now.head, Seq(3));
         assert_ne!(now.epoch, epoch);
         publish(&store, 8).await.unwrap();
+    });
+}
+
+/// A document under its number, and a notification of the same.
+async fn change(store: &dyn Store, n: u64) -> Result<Appended, StoreError> {
+    let document = DocumentWrite {
+        kind: DocumentKind::Product,
+        id: n.to_string().into(),
+        expect: Expect::Absent,
+        put: Some(Contents { group: "".into(), due: Some(at(n)), expires: None, body: "{}".into() }),
+    };
+    let notifications = vec![notification(n, Audience::Workspace, vec![])];
+    let change = Change { documents: vec![document], notifications, ..Change::default() };
+    store.append(&workspace(0), Write::Change(change), at(0)).await
+}
+
+/// The numbers of the notifications and of the documents that are there.
+async fn both(store: &dyn Store) -> (Vec<u64>, Vec<u64>) {
+    let entries = store.entries(&workspace(0), Seq(0), Seq(u64::MAX), 100).await.unwrap();
+    let published = |entry: &Entry| match &entry.kind {
+        EntryKind::Notification(n) => Some(n.id.0.as_u64_pair().0 >> 16),
+        _ => None,
+    };
+    let due = store.due(DocumentKind::Product, at(1000), 100).await.unwrap();
+    let documents = due.iter().map(|(_, document)| document.id.parse().unwrap());
+    (entries.iter().filter_map(published).collect(), documents.collect())
+}
+
+#[test]
+fn a_change_is_all_or_nothing_whatever_its_commit_meets() {
+    let dir = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let breaker = Arc::<Breaker>::default();
+        let store = open(dir.path(), &breaker);
+        let mut last = change(&store, 1).await.unwrap().versions[0];
+        let mut there = vec![1];
+        for n in 2..12 {
+            let (before, after) = match n % 3 {
+                0 => (Some(Fault::Full), None),
+                1 => (Some(Fault::Io), None),
+                _ => (None, Some(Fault::Io)),
+            };
+            *breaker.before.lock().unwrap() = before;
+            *breaker.after.lock().unwrap() = after;
+            let refused = change(&store, n).await;
+            assert!(matches!(refused, Err(StoreError::Full | StoreError::Unavailable { .. })), "{refused:?}");
+            if before != Some(Fault::Full) {
+                healthy(&store).await;
+            }
+            there.extend(after.map(|_| n));
+            assert_eq!(both(&store).await, (there.clone(), there.clone()), "after {before:?}, {after:?}");
+            // A document alone: its change is counted though no entry says so.
+            let again = store.append(&workspace(0), rewrite(), at(0)).await.unwrap();
+            assert_eq!((again.published.len(), again.versions.len()), (0, 1));
+            assert!(again.versions[0] > last, "a version comes again");
+            last = again.versions[0];
+        }
+        assert!(store.check_full().await.unwrap().problems.is_empty());
+    });
+}
+
+/// Writes one document, and no entry.
+fn rewrite() -> Write {
+    let documents = vec![DocumentWrite {
+        kind: DocumentKind::Settings,
+        id: "settings".into(),
+        expect: Expect::Anything,
+        put: Some(Contents { group: "".into(), due: None, expires: None, body: "{}".into() }),
+    }];
+    Write::Change(Change { documents, ..Change::default() })
+}
+
+#[test]
+fn documents_of_unknown_fate_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let breaker = Arc::default();
+        let store = open(dir.path(), &breaker);
+        let first = store.append(&workspace(0), rewrite(), at(0)).await.unwrap().versions[0];
+        *breaker.after.lock().unwrap() = Some(Fault::Io);
+        assert!(store.append(&workspace(0), rewrite(), at(0)).await.is_err());
+        healthy(&store).await;
+        let there = store.documents(&workspace(0), DocumentKind::Settings, &["settings".into()]).await;
+        let there = there.unwrap()[0].as_ref().unwrap().version;
+        assert!(there > first, "it had happened");
+        let next = store.append(&workspace(0), rewrite(), at(0)).await.unwrap().versions[0];
+        assert!(next > there);
+        drop(store);
+        let store = open(dir.path(), &breaker);
+        assert!(store.append(&workspace(0), rewrite(), at(0)).await.unwrap().versions[0] > next);
+    });
+}
+
+/// A log that lost only documents has lost acknowledged changes as well.
+#[test]
+fn lost_documents_renew_the_epochs() {
+    let (dir, older) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    runtime().block_on(async {
+        let breaker = Arc::default();
+        for (what, renewed) in [(None, false), (Some(rewrite()), true)] {
+            let store = open(dir.path(), &breaker);
+            publish(&store, 1 + u64::from(renewed)).await.unwrap();
+            let epoch = store.snapshot(&workspace(0), &user(0)).await.unwrap().epoch;
+            store.close().await;
+            copy_database(dir.path(), older.path());
+            let store = open(dir.path(), &breaker);
+            if let Some(write) = what {
+                store.append(&workspace(0), write, at(0)).await.unwrap();
+            }
+            store.close().await;
+            std::fs::copy(older.path().join("campanile.db"), dir.path().join("campanile.db")).unwrap();
+            let store = open(dir.path(), &breaker);
+            let now = store.snapshot(&workspace(0), &user(0)).await.unwrap().epoch;
+            assert_eq!(now != epoch, renewed);
+        }
+    });
+}
+
+#[test]
+fn a_large_change_has_a_turn_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let store = open(dir.path(), &Arc::default());
+        let mut commits = store.commits();
+        let large = |first: u64| {
+            let write = move |n: u64| DocumentWrite {
+                kind: DocumentKind::Record,
+                id: (first * 10_000 + n).to_string().into(),
+                expect: Expect::Absent,
+                put: Some(Contents { group: "x".into(), due: None, expires: None, body: "{}".into() }),
+            };
+            let notifications = vec![notification(first, Audience::Workspace, vec![])];
+            let documents = (0..2000).map(write).collect();
+            Write::Change(Change { documents, notifications, ..Change::default() })
+        };
+        let ws = workspace(0);
+        let reader = user(0);
+        let mark = || store.mark(&ws, &reader, Mark::ReadAll(None), at(0));
+        let (a, b, c, d, e, f, g) = tokio::join!(
+            publish(&store, 1),
+            publish(&store, 2),
+            store.append(&ws, large(3), at(0)),
+            publish(&store, 4),
+            mark(),
+            store.append(&ws, large(5), at(0)),
+            publish(&store, 6),
+        );
+        assert!([&a, &b, &c, &d, &f, &g].iter().all(|outcome| outcome.is_ok()) && e.is_ok());
+        let mut places = Vec::new();
+        while let Ok(commit) = commits.try_recv() {
+            let (first, count) = (commit.entries[0].seq.0, commit.entries.len());
+            places.extend(commit.entries.iter().map(|entry| entry.seq.0));
+            for outcome in [&c, &f] {
+                let seq = outcome.as_ref().unwrap().published[0].seq.0;
+                assert!(!(first..first + count as u64).contains(&seq) || count == 1, "{seq} shares its turn");
+            }
+        }
+        assert_eq!(places, [1, 2, 3, 4, 5, 6], "in the order in which they came");
+        assert_eq!(f.unwrap().published[0].seq, Seq(5));
+        assert!(store.check_full().await.unwrap().problems.is_empty());
     });
 }
 

@@ -7,6 +7,7 @@ mod backup;
 mod conformance;
 mod crash;
 mod damage;
+mod documents;
 mod faults;
 mod files;
 mod histories;

@@ -6,6 +6,7 @@ use std::path::Path;
 use campanile_model::{Audience, EntryKind, Seq};
 use rusqlite::{Connection, params};
 
+use super::check_documents;
 use super::connect::{self, in_snapshot};
 use super::failure::{Failure, Outcome, store_error};
 use super::names::{self, from_sql, to_sql};
@@ -24,15 +25,17 @@ pub struct CheckReport {
     pub workspaces: u64,
     /// Entries looked at.
     pub entries: u64,
+    /// Documents looked at.
+    pub documents: u64,
     /// What is not as it was written, the first 100, in words for the operator and without payloads.
     /// Empty: the database is sound.
     pub problems: Vec<String>,
 }
 
-/// Checks a database in one snapshot, while a server may be running on it: SQLite's own structure, every
-/// checksum, that no entry is missing between the first and the head, every ordinal, balance, interval and
-/// counter. `path` is a data directory or a database file such as a backup. Takes longer than reading the
-/// whole file.
+/// Checks a database in one snapshot, while a server may be running on it: SQLite's own structure, the
+/// checksum of every entry and document, that no entry is missing between the first and the head, every
+/// ordinal, balance, interval and counter. `path` is a data directory or a database file such as a backup.
+/// Takes longer than reading the whole file.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] or [`StoreError::Internal`] if it cannot be read at all. Damage within it is
@@ -44,6 +47,7 @@ pub fn check_full(path: &Path) -> Result<CheckReport, StoreError> {
         check.structure()?;
         check.logs()?;
         check.counters()?;
+        check.documents()?;
         Ok::<_, Failure>(check.report)
     })
     .map_err(StoreError::from)
@@ -180,6 +184,12 @@ impl Check<'_> {
         if named != users.len() as i64 {
             self.problem(format!("workspace row {ws}: entry {seq} does not reach every user it names"));
         }
+        Ok(())
+    }
+
+    fn documents(&mut self) -> Outcome<()> {
+        let conn = self.conn;
+        self.report.documents = check_documents::documents(conn, |what| self.problem(what))?;
         Ok(())
     }
 

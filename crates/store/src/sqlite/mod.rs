@@ -8,6 +8,7 @@
 mod append;
 mod backup;
 mod check;
+mod check_documents;
 mod check_full;
 mod checkpoint;
 mod config;

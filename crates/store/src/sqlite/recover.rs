@@ -56,6 +56,7 @@ impl Writer {
     /// Waits, and refuses whatever else does; whether the store was closed meanwhile.
     fn pause(&self, pause: Duration, reason: &str) -> bool {
         let refuse = |job: Job| job.refuse(StoreError::Unavailable { reason: reason.into() }).send();
+        self.large.take().into_iter().for_each(refuse);
         let until = Instant::now() + pause;
         loop {
             self.rest.try_iter().for_each(refuse);

@@ -1,5 +1,6 @@
 //! The store as its users see it: queues, and the threads behind them.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -91,6 +92,7 @@ impl SqliteStore {
             counter: record.counter.cast_signed(),
             publishes: publishes_waiting,
             rest: rest_waiting,
+            large: RefCell::default(),
             status: Arc::clone(&status),
             commits: commits.clone(),
             committed,

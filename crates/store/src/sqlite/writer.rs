@@ -3,6 +3,7 @@
 //! There is no timer: while one turn is being flushed the next gathers behind it, so that a turn is as
 //! large as the load makes it.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -43,6 +44,8 @@ pub(super) struct Writer {
     pub(super) counter: i64,
     pub(super) publishes: Receiver<Job>,
     pub(super) rest: Receiver<Job>,
+    /// Waits for a turn of its own, the next one.
+    pub(super) large: RefCell<Option<Job>>,
     pub(super) status: Arc<Status>,
     pub(super) commits: broadcast::Sender<Arc<Commit>>,
     pub(super) committed: Arc<AtomicU64>,
@@ -82,8 +85,17 @@ impl Writer {
     }
 
     fn next(&self) -> Next {
+        if let Some(job) = self.large.take() {
+            return Next::Job(job);
+        }
         let either = || self.publishes.try_recv().or_else(|_| self.rest.try_recv());
         match either() {
+            // However many large ones follow each other, others get every second turn.
+            Ok(job) if is_large(&job) => {
+                let Ok(other) = self.rest.try_recv() else { return Next::Job(job) };
+                self.large.replace(Some(job));
+                return Next::Job(other);
+            }
             Ok(job) => return Next::Job(job),
             Err(TryRecvError::Disconnected) => return Next::Closed,
             Err(TryRecvError::Empty) if self.unsettled => return Next::Idle,
@@ -139,11 +151,16 @@ impl Writer {
         }
     }
 
-    /// Takes what waits into the turn, publishes first, until it is full.
+    /// Takes what waits into the turn, publishes first, until it is full. A large operation gets a turn of its
+    /// own, so that nobody else waits for it and its commit.
     fn fill(&self, turn: &mut Turn<'_>, first: Option<Job>) -> Result<(), rusqlite::Error> {
         let began = Instant::now();
         let mut rows = 0;
         let mut run = |job: Job| -> Result<usize, rusqlite::Error> {
+            if rows > 0 && is_large(&job) && self.large.borrow().is_none() {
+                self.large.replace(Some(job));
+                return Ok(rows);
+            }
             rows += job.rows();
             turn.run(job)?;
             Ok(rows)
@@ -151,14 +168,18 @@ impl Writer {
         let has_room = |rows: usize, share: usize| {
             rows < ROWS / RESERVED * share && began.elapsed() < FILLING / RESERVED as u32 * share as u32
         };
+        // Those behind a large one stay behind it.
+        let publish = || {
+            if self.large.borrow().is_some() { Err(TryRecvError::Empty) } else { self.publishes.try_recv() }
+        };
         let mut taken = first.map_or(Ok(0), &mut run)?;
         while has_room(taken, RESERVED - 1)
-            && let Ok(job) = self.publishes.try_recv()
+            && let Ok(job) = publish()
         {
             taken = run(job)?;
         }
         while has_room(taken, RESERVED)
-            && let Ok(job) = self.rest.try_recv().or_else(|_| self.publishes.try_recv())
+            && let Ok(job) = self.rest.try_recv().or_else(|_| publish())
         {
             taken = run(job)?;
         }
@@ -225,6 +246,11 @@ impl Writer {
         let Some(conn) = &self.conn else { return false };
         conn.is_autocommit() || conn.execute_batch("ROLLBACK").is_ok()
     }
+}
+
+/// Whether it fills a turn by itself.
+fn is_large(job: &Job) -> bool {
+    matches!(job, Job::Append { .. }) && job.rows() >= ROWS
 }
 
 /// Needs as much space as a large entry, and gives it back.
