@@ -6,6 +6,7 @@
 //! Read in this order: the contract; [`MemoryStore`], which answers by brute force and so says what is
 //! right; [`SqliteStore`], which answers the same from indexes and survives.
 
+mod collapse;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod contract;

@@ -22,6 +22,7 @@ pub(crate) fn validate(write: &Write) -> Result<(), StoreError> {
             at_most("bytes of an idempotency key", key_bytes, limits::MAX_IDEMPOTENCY_KEY_BYTES)
         }
         Write::Change(change) => validate_change(change),
+        Write::Update { notification } => validate_notification(notification),
         _ => Ok(()),
     }
 }
@@ -76,10 +77,21 @@ fn validate_notifications(notifications: &[Arc<Notification>]) -> Result<(), Sto
     }
 }
 
+/// A notification that is said anew stays one to the same people at its old time: whoever says it sees to that.
+pub(crate) fn same_people(old: &Notification, new: &Notification) -> Result<(), StoreError> {
+    if (&old.audience, &old.except, old.timestamp) == (&new.audience, &new.except, new.timestamp) {
+        Ok(())
+    } else {
+        Err(StoreError::Internal("an update keeps audience, exceptions and time".into()))
+    }
+}
+
 fn validate_notification(notification: &Notification) -> Result<(), StoreError> {
     if let Audience::Users(users) = &notification.audience {
         at_most("users of one entry", users.len(), limits::MAX_USERS_PER_ENTRY)?;
     }
+    let key = notification.collapse_key.as_ref().map_or(0, |key| key.chars().count());
+    at_most("characters of a collapse key", key, limits::MAX_COLLAPSE_KEY_CHARS)?;
     at_most("users in an exception list", notification.except.len(), limits::MAX_EXCEPT)
 }
 

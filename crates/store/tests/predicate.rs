@@ -48,7 +48,14 @@ impl Live {
                         }
                     }
                 }
-                EntryKind::Retract { target_seq, .. } => {
+                EntryKind::Update { target_seq, notification } => {
+                    // It stays where it is and who sees it stays.
+                    for delivered in self.delivered.values() {
+                        assert!(delivered.get(target_seq).is_none_or(|id| *id == notification.id));
+                    }
+                }
+                // Nobody has read anything on the way, so a superseded one is gone for all.
+                EntryKind::Retract { target_seq, .. } | EntryKind::Supersede { target_seq, .. } => {
                     for delivered in self.delivered.values_mut() {
                         delivered.remove(target_seq);
                     }
@@ -61,7 +68,6 @@ impl Live {
                 }
                 EntryKind::Grant { user } => self.of(user).access.open(entry.seq),
                 EntryKind::Withdraw { user } => self.of(user).access.close(entry.seq),
-                EntryKind::Update { .. } | EntryKind::Supersede { .. } => {}
             }
         }
     }

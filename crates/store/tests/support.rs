@@ -1,9 +1,12 @@
 //! Names, notifications and random histories.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use campanile_model::{Audience, Level, Notification, NotificationId, Seq, Slug, Timestamp, Topic, UserId};
-use campanile_store::{Config, Epochs, Idempotency, Mark, Retention, SqliteStore, Store, StoreError, Write};
+use campanile_store::{
+    Change, Config, Epochs, Idempotency, Mark, Retention, SqliteStore, Store, StoreError, Write,
+};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -69,7 +72,10 @@ pub fn runtime() -> tokio::runtime::Runtime {
 /// One step of a history. Numbers name things modulo how many there are.
 #[derive(Debug, Clone)]
 pub enum Step {
-    Publish { ws: u8, to: To, except: Vec<u8>, count: u8, key: Option<u8> },
+    Publish { ws: u8, to: To, except: Vec<u8>, count: u8, key: Option<u8>, life: Life },
+    Update { ws: u8, nth: u16, life: Life },
+    Resolve { ws: u8, nths: Vec<u16> },
+    Expire { limit: u8 },
     Subscribe { ws: u8, topic: u8, users: Vec<u8> },
     Unsubscribe { ws: u8, topic: u8, users: Vec<u8> },
     Grant { ws: u8, user: u8 },
@@ -80,6 +86,18 @@ pub enum Step {
     Seen { ws: u8, user: u8, up_to: Option<u8> },
     Prune { ws: u8, keep: u8, by_age: bool, limit: u8 },
     Reopen,
+}
+
+/// How long a notification lasts, and what it supersedes.
+#[derive(Debug, Clone)]
+pub struct Life {
+    pub ttl: Option<u8>,
+    pub collapse: Option<u8>,
+}
+
+fn life() -> impl Strategy<Value = Life> {
+    (prop::option::weighted(0.3, 0_u8..30), prop::option::weighted(0.6, 0_u8..2))
+        .prop_map(|(ttl, collapse)| Life { ttl, collapse })
 }
 
 #[derive(Debug, Clone)]
@@ -113,10 +131,18 @@ pub fn step() -> impl Strategy<Value = Step> {
         (0..TOPICS).prop_map(To::Topic),
         Just(To::Workspace),
     ];
+    // Alike more often than not, so that keys meet.
+    let except = prop_oneof![
+        3 => Just(Vec::new()),
+        1 => prop::collection::vec(0..USERS, 0..3),
+    ];
     let few = || prop::collection::vec(0..USERS, 0..3);
     prop_oneof![
-        10 => (ws(), to, few(), 1_u8..4, prop::option::weighted(0.2, 0_u8..3))
-            .prop_map(|(ws, to, except, count, key)| Step::Publish { ws, to, except, count, key }),
+        12 => (ws(), to, except, 1_u8..4, prop::option::weighted(0.2, 0_u8..3), life())
+            .prop_map(|(ws, to, except, count, key, life)| Step::Publish { ws, to, except, count, key, life }),
+        3 => (ws(), any::<u16>(), life()).prop_map(|(ws, nth, life)| Step::Update { ws, nth, life }),
+        1 => (ws(), prop::collection::vec(any::<u16>(), 1..3)).prop_map(|(ws, nths)| Step::Resolve { ws, nths }),
+        2 => (1_u8..4).prop_map(|limit| Step::Expire { limit }),
         3 => (ws(), 0..TOPICS, few()).prop_map(|(ws, topic, users)| Step::Subscribe { ws, topic, users }),
         2 => (ws(), 0..TOPICS, few()).prop_map(|(ws, topic, users)| Step::Unsubscribe { ws, topic, users }),
         1 => (ws(), 0..USERS).prop_map(|(ws, user)| Step::Grant { ws, user }),
@@ -139,6 +165,8 @@ pub fn step() -> impl Strategy<Value = Step> {
 pub struct Script {
     /// Notifications so far, by workspace.
     pub published: [Vec<NotificationId>; WORKSPACES as usize],
+    /// As they were last published or said anew, whatever the store answered.
+    bodies: HashMap<NotificationId, Arc<Notification>>,
     next_id: u64,
     clock: u64,
 }
@@ -147,6 +175,7 @@ pub enum Call {
     Append(Slug, Write, Timestamp),
     Mark(Slug, UserId, Mark, Timestamp),
     Prune(Slug, Retention, usize, Timestamp),
+    Expire(Timestamp, usize),
     Reopen,
 }
 
@@ -156,14 +185,20 @@ impl Script {
         let now = at(self.clock);
         let append = |ws: u8, write| Call::Append(workspace(ws), write, now);
         match step {
-            Step::Publish { ws, to, except, count, key } => {
+            Step::Publish { ws, to, except, count, key, life } => {
                 let except = distinct(except);
-                let notifications: Vec<_> = (0..*count)
-                    .map(|_| {
-                        self.next_id += 1;
-                        notification(self.next_id, to.audience(), except.clone())
-                    })
-                    .collect();
+                let mut notifications = Vec::new();
+                for n in 0..*count {
+                    self.next_id += 1;
+                    let mut audience = to.audience();
+                    if let (Audience::Users(users), 1) = (&mut audience, n) {
+                        users.reverse();
+                    }
+                    let new = notification(self.next_id, audience, except.clone());
+                    let new = self.living(Arc::unwrap_or_clone(new), life);
+                    self.bodies.insert(new.id, new.clone());
+                    notifications.push(new);
+                }
                 self.published[usize::from(*ws)].extend(notifications.iter().map(|n| n.id));
                 let idempotency = key.map(|key| Idempotency {
                     publisher: user(0),
@@ -172,6 +207,21 @@ impl Script {
                 });
                 append(*ws, Write::Publish { notifications, idempotency })
             }
+            Step::Update { ws, nth, life } => {
+                let Some(old) = self.bodies.get(&self.nth(*ws, *nth)) else {
+                    return append(*ws, Write::Retract { id: id(0) });
+                };
+                let title = format!("said anew at {}", self.clock);
+                let new = Notification { title, updated_at: Some(now), ..old.as_ref().clone() };
+                let new = self.living(new, life);
+                self.bodies.insert(new.id, new.clone());
+                append(*ws, Write::Update { notification: new })
+            }
+            Step::Resolve { ws, nths } => {
+                let resolve = nths.iter().map(|nth| self.nth(*ws, *nth)).collect();
+                append(*ws, Write::Change(Change { resolve, ..Change::default() }))
+            }
+            Step::Expire { limit } => Call::Expire(now, usize::from(*limit)),
             Step::Subscribe { ws, topic: t, users } => {
                 append(*ws, Write::Subscribe { topic: topic(*t), users: distinct(users) })
             }
@@ -204,6 +254,14 @@ impl Script {
         }
     }
 
+    fn living(&self, notification: Notification, life: &Life) -> Arc<Notification> {
+        Arc::new(Notification {
+            expires_at: life.ttl.map(|ttl| at(self.clock + u64::from(ttl))),
+            collapse_key: life.collapse.map(|key| format!("key {key}")),
+            ..notification
+        })
+    }
+
     fn nth(&self, ws: u8, nth: u16) -> NotificationId {
         let published = &self.published[usize::from(ws)];
         if published.is_empty() { id(0) } else { published[usize::from(nth) % published.len()] }
@@ -221,6 +279,13 @@ pub async fn answer(store: &dyn Store, call: &Call) -> String {
         Call::Prune(ws, keep, limit, now) => loop {
             // How far one call comes is the backend's own business.
             match store.prune(ws, *keep, *limit, *now).await {
+                Ok(0) => break String::new(),
+                Ok(_) => {}
+                Err(error) => break error.to_string(),
+            }
+        },
+        Call::Expire(now, limit) => loop {
+            match store.expire(*now, *limit).await {
                 Ok(0) => break String::new(),
                 Ok(_) => {}
                 Err(error) => break error.to_string(),

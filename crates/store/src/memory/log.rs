@@ -19,12 +19,17 @@ pub(super) struct Log {
     head: Seq,
     pub(super) users: HashMap<UserId, User>,
     keys: HashMap<(UserId, String), Outcome>,
+    /// Appended since they were last taken.
+    untold: Vec<Entry>,
 }
 
 pub(super) struct Row {
     pub(super) entry: Entry,
     committed: Timestamp,
+    /// Retracted or expired.
     pub(super) retracted: bool,
+    /// Who had read it when it was superseded.
+    pub(super) superseded: Option<HashSet<UserId>>,
 }
 
 /// What is kept about one user.
@@ -57,7 +62,14 @@ impl User {
 
 impl Log {
     pub(super) fn new(epoch: Epoch) -> Self {
-        Self { epoch, rows: VecDeque::new(), head: Seq::ZERO, users: HashMap::new(), keys: HashMap::new() }
+        Self {
+            epoch,
+            rows: VecDeque::new(),
+            head: Seq::ZERO,
+            users: HashMap::new(),
+            keys: HashMap::new(),
+            untold: Vec::new(),
+        }
     }
 
     pub(super) fn epoch(&self) -> Epoch {
@@ -81,8 +93,17 @@ impl Log {
     }
 
     pub(super) fn entries(&self, after: Seq, up_to: Seq, limit: usize) -> Vec<Entry> {
-        let wanted = |row: &&Row| after < row.entry.seq && row.entry.seq <= up_to && !row.retracted;
-        self.rows.iter().filter(wanted).take(limit).map(|row| row.entry.clone()).collect()
+        let wanted = |row: &&Row| after < row.entry.seq && row.entry.seq <= up_to;
+        self.rows.iter().filter(wanted).filter_map(|row| self.as_told(row)).take(limit).collect()
+    }
+
+    /// What was appended since the last call, as it was then.
+    pub(super) fn take_untold(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.untold)
+    }
+
+    pub(super) fn row_mut(&mut self, wanted: impl Fn(&Row) -> bool) -> Option<&mut Row> {
+        self.rows.iter_mut().find(|row| wanted(row))
     }
 
     pub(super) fn subscribers(&self, topic: &Topic, after: Option<&UserId>, limit: usize) -> Vec<UserId> {
@@ -106,15 +127,9 @@ impl Log {
             Write::Publish { notifications, idempotency } => {
                 return self.publish(notifications, idempotency, now, ids);
             }
-            Write::Retract { id } => {
-                let row = self.rows.iter_mut().find(|row| row.shows(id)).ok_or(StoreError::NotFound)?;
-                row.retracted = true;
-                let target_seq = row.entry.seq;
-                let cause = Cause::Retracted;
-                self.push(EntryKind::Retract { target: id, target_seq, cause }, now);
-            }
+            Write::Retract { id } => self.retract(id, Cause::Retracted, now)?,
             Write::Change(change) => return self.change(change, now, ids),
-            Write::Update { .. } => return Err(StoreError::Internal("not built".into())),
+            Write::Update { notification } => self.update(notification, now)?,
             Write::Subscribe { topic, users } => self.subscribe(&topic, users, now)?,
             Write::Unsubscribe { topic, users } => {
                 for user in users {
@@ -155,14 +170,15 @@ impl Log {
             };
         }
         refuse_known_ids(&notifications, ids)?;
-        let published = notifications
-            .into_iter()
-            .map(|n| {
-                ids.insert(n.id);
-                let (id, timestamp) = (n.id, n.timestamp);
-                Published { id, seq: self.push(EntryKind::Notification(n), now), timestamp }
-            })
-            .collect();
+        let place = |n: &Arc<Notification>| {
+            ids.insert(n.id);
+            let seq = self.push(EntryKind::Notification(n.clone()), now);
+            Published { id: n.id, seq, timestamp: n.timestamp }
+        };
+        let published: Vec<_> = notifications.iter().map(place).collect();
+        for (notification, Published { seq, .. }) in notifications.iter().zip(&published) {
+            self.supersede_older(notification, *seq, now);
+        }
         let appended =
             Appended { epoch: self.epoch, published, versions: Vec::new(), head: self.head, replayed: false };
         if let Some(Idempotency { publisher, key, fingerprint }) = idempotency {
@@ -184,7 +200,9 @@ impl Log {
             self.grant(user, now);
         }
         let mut appended = self.publish(change.notifications, None, now, ids)?;
-        // RESOLVE: each of `change.resolve`, once superseding is there.
+        for id in change.resolve {
+            self.supersede(id, None, now);
+        }
         for user in change.withdraw {
             self.withdraw(user, now);
         }
@@ -257,10 +275,11 @@ impl Log {
         gone
     }
 
-    fn push(&mut self, kind: EntryKind, now: Timestamp) -> Seq {
+    pub(super) fn push(&mut self, kind: EntryKind, now: Timestamp) -> Seq {
         self.head = self.head.next();
         let entry = Entry { seq: self.head, kind };
-        self.rows.push_back(Row { entry, committed: now, retracted: false });
+        self.untold.push(entry.clone());
+        self.rows.push_back(Row { entry, committed: now, retracted: false, superseded: None });
         self.head
     }
 
@@ -288,8 +307,9 @@ impl Row {
         }
     }
 
-    fn shows(&self, id: NotificationId) -> bool {
-        self.notification().is_some_and(|n| n.id == id)
+    /// The notification, unless it was retracted or superseded.
+    pub(super) fn live(&self) -> Option<&Arc<Notification>> {
+        self.notification().filter(|_| self.superseded.is_none())
     }
 }
 

@@ -4,6 +4,7 @@
 //! it is right by reading it. For tests and for judging other backends; nothing survives the process.
 
 mod documents;
+mod life;
 mod log;
 mod receipts;
 
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use campanile_model::{Entry, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility};
+use campanile_model::{Cause, Entry, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility};
 use tokio::sync::broadcast;
 
 use crate::{
@@ -79,10 +80,9 @@ impl Store for MemoryStore {
             Some(log) => log,
             None => fresh.insert(Log::new(self.epochs.draw())),
         };
-        let before = log.head();
         let mut appended = log.append(write, now, &mut inner.ids)?;
         appended.versions = inner.shelf.write(workspace, documents, now);
-        let entries = log.entries(before, log.head(), usize::MAX);
+        let entries = log.take_untold();
         if let Some(log) = fresh {
             inner.logs.insert(workspace.clone(), log);
         }
@@ -179,8 +179,27 @@ impl Store for MemoryStore {
         Ok(inner.logs.get_mut(workspace).map_or(0, |log| log.prune(keep, limit, now, &mut inner.ids)))
     }
 
-    async fn expire(&self, _now: Timestamp, _limit: usize) -> Result<usize, StoreError> {
-        Err(StoreError::Internal("not built".into()))
+    async fn expire(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let mut inner = self.lock_for_writing()?;
+        let of = |(slug, log): (&Slug, &Log)| {
+            log.due(now).map(|(at, seq, id)| (at, slug.clone(), seq, id)).collect::<Vec<_>>()
+        };
+        let mut due: Vec<_> = inner.logs.iter().flat_map(of).collect();
+        due.sort();
+        due.truncate(limit);
+        for (_, slug, _, id) in &due {
+            if let Some(log) = inner.logs.get_mut(slug) {
+                log.retract(*id, Cause::Expired, now)?;
+            }
+        }
+        for (workspace, log) in &mut inner.logs {
+            let entries = log.take_untold();
+            if !entries.is_empty() {
+                let commit = Commit { workspace: workspace.clone(), epoch: log.epoch(), entries };
+                let _ = self.commits.send(Arc::new(commit));
+            }
+        }
+        Ok(due.len())
     }
 
     async fn heads(&self) -> Result<Vec<Head>, StoreError> {

@@ -15,7 +15,7 @@ pub(super) struct Receipts {
 }
 
 impl Receipts {
-    fn of(&self, seq: Seq) -> Receipt {
+    pub(super) fn of(&self, seq: Seq) -> Receipt {
         self.by_seq.get(&seq).copied().unwrap_or_default()
     }
 
@@ -30,13 +30,14 @@ impl Log {
         let visibility = self.visibility(user);
         let visible = |seq: Seq, n: &Arc<Notification>| visibility.sees(user, seq, n);
         self.rows()
-            .filter_map(|row| Some((row.entry.seq, row.notification()?)))
-            .filter(|(seq, n)| visible(*seq, n))
-            .map(|(seq, n)| Item {
-                seq,
+            .filter(|row| row.superseded.as_ref().is_none_or(|readers| readers.contains(user)))
+            .filter_map(|row| Some((row, row.notification()?)))
+            .filter(|(row, n)| visible(row.entry.seq, n))
+            .map(|(row, n)| Item {
+                seq: row.entry.seq,
                 notification: Arc::clone(n),
-                receipt: self.receipt(user, seq),
-                superseded: false,
+                receipt: self.receipt(user, row.entry.seq),
+                superseded: row.superseded.is_some(),
             })
             .collect()
     }
@@ -80,16 +81,16 @@ impl Log {
     pub(super) fn find(&self, user: Option<&UserId>, id: NotificationId) -> Option<Item> {
         match user {
             Some(user) => self.seen_by(user).into_iter().find(|item| item.notification.id == id),
-            None => self
-                .rows()
-                .filter_map(|row| Some((row.entry.seq, row.notification()?)))
-                .find(|(_, n)| n.id == id)
-                .map(|(seq, n)| Item {
-                    seq,
-                    notification: Arc::clone(n),
-                    receipt: Receipt::default(),
-                    superseded: false,
-                }),
+            None => {
+                self.rows().filter_map(|row| Some((row, row.notification()?))).find(|(_, n)| n.id == id).map(
+                    |(row, n)| Item {
+                        seq: row.entry.seq,
+                        notification: Arc::clone(n),
+                        receipt: Receipt::default(),
+                        superseded: row.superseded.is_some(),
+                    },
+                )
+            }
         }
     }
 
@@ -115,6 +116,9 @@ impl Log {
         for item in marked {
             let mut receipt = item.receipt;
             change(&mut receipt);
+            if item.superseded && !receipt.read {
+                continue;
+            }
             changed |= receipt != item.receipt;
             receipts.by_seq.insert(item.seq, receipt);
         }

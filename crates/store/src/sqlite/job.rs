@@ -5,6 +5,7 @@ use std::sync::Arc;
 use campanile_model::{Audience, Notification, Slug, Timestamp, UserId};
 use tokio::sync::oneshot;
 
+use super::append;
 use crate::{Appended, Mark, Marked, Retention, StoreError, Write};
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -14,6 +15,7 @@ pub(super) enum Job {
     Append { workspace: Slug, write: Write, now: Timestamp, reply: Reply<Appended> },
     Mark { workspace: Slug, user: UserId, mark: Mark, reply: Reply<Marked> },
     Prune { workspace: Slug, keep: Retention, limit: usize, now: Timestamp, reply: Reply<usize> },
+    Expire { limit: usize, now: Timestamp, reply: Reply<usize> },
     Purge { limit: usize, now: Timestamp, reply: Reply<usize> },
 }
 
@@ -33,6 +35,7 @@ impl Job {
             Self::Append { .. } => 10,
             Self::Mark { .. } => 2,
             Self::Prune { limit, .. } | Self::Purge { limit, .. } => *limit,
+            Self::Expire { limit, .. } => (*limit).min(append::EXPIRED_ROWS),
         }
     }
 
@@ -41,7 +44,9 @@ impl Job {
         match self {
             Self::Append { reply, .. } => Answer::Append(reply, Err(error)),
             Self::Mark { reply, .. } => Answer::Mark(reply, Err(error)),
-            Self::Prune { reply, .. } | Self::Purge { reply, .. } => Answer::Removed(reply, Err(error)),
+            Self::Prune { reply, .. } | Self::Purge { reply, .. } | Self::Expire { reply, .. } => {
+                Answer::Removed(reply, Err(error))
+            }
         }
     }
 }
@@ -51,14 +56,18 @@ fn published(notifications: &[Arc<Notification>]) -> usize {
         Audience::Users(users) => users.len(),
         Audience::Topic(_) | Audience::Workspace => 0,
     };
-    notifications.iter().map(|n| 1 + named(&n.audience) + n.except.len()).sum()
+    // What one supersedes has as many.
+    let rows = |n: &Notification| {
+        (1 + named(&n.audience) + n.except.len()) * (1 + usize::from(n.collapse_key.is_some()))
+    };
+    notifications.iter().map(|n| rows(n)).sum()
 }
 
 /// A result that waits for the commit.
 pub(super) enum Answer {
     Append(Reply<Appended>, Result<Appended, StoreError>),
     Mark(Reply<Marked>, Result<Marked, StoreError>),
-    /// How many, by pruning or purging.
+    /// How many, by pruning, purging or expiring.
     Removed(Reply<usize>, Result<usize, StoreError>),
 }
 

@@ -4,6 +4,7 @@ use campanile_model::{Intervals, Seq, UserId};
 use rusqlite::{Connection, params};
 
 use super::failure::Outcome;
+use super::kept;
 use super::names::{WORKSPACE_SOURCE, from_sql, to_sql};
 use super::row;
 use super::sight::{Sight, Window};
@@ -13,6 +14,11 @@ use crate::{Item, VisibleQuery};
 
 /// Candidates looked at in one pass, at least and at most.
 const PASS: std::ops::RangeInclusive<usize> = 32..=512;
+
+/// Of a superseded entry `e`: how far user ?5 had read then, or has by now (?6) where that was not remembered,
+/// reached it. [`kept::receipt`] has the last word.
+const REACHED: &str = "e.seq <= coalesce((SELECT w.read_upto FROM watermark w \
+     WHERE w.user = ?5 AND w.until >= e.superseded ORDER BY w.until LIMIT 1), ?6)";
 
 /// Where entries that a user may see are found in order, and in which stretches.
 struct Source {
@@ -30,10 +36,19 @@ enum Index {
     Unread,
     /// The user's archived receipts.
     Archived,
+    /// Superseded ones to the workspace or a topic, and ones that name the user, that the user's watermark had
+    /// reached by then.
+    SupersededSource(i64),
+    SupersededNamed,
+    /// Superseded ones of which a receipt says that the user had read them: kept apart, or not moved yet.
+    Kept,
+    KeptArchived,
+    Unsettled,
 }
 
 /// One page for `user`. Costs a few seeks for each source of the user and each entry of the page, and one
-/// for each entry it passes over because its read state is not the one asked for.
+/// for each entry it passes over because its read state is not the one asked for, or because it was superseded
+/// before the user read it (that one below the user's watermark only).
 pub(super) fn visible(
     conn: &Connection,
     ws: &Workspace,
@@ -47,7 +62,8 @@ pub(super) fn visible(
     if !sight.visibility.access.is_open() {
         return Ok(Vec::new());
     }
-    let page = Page { conn, ws, name, sight: &sight, state, query };
+    let any_superseded = kept::any(conn, ws.id)?;
+    let page = Page { conn, ws, name, sight: &sight, state, query, any_superseded };
     page.read(window)
 }
 
@@ -58,6 +74,7 @@ struct Page<'a> {
     sight: &'a Sight,
     state: UserState,
     query: &'a VisibleQuery,
+    any_superseded: bool,
 }
 
 impl Page<'_> {
@@ -72,6 +89,8 @@ impl Page<'_> {
             }
             // Each source gave its nearest `pass`, so the nearest `pass` of all are among them.
             candidates.sort_unstable();
+            // Both a receipt and the watermark may say that a superseded one was read.
+            candidates.dedup();
             if self.query.newest_first {
                 candidates.reverse();
             }
@@ -92,7 +111,8 @@ impl Page<'_> {
     fn sources(&self, window: Window) -> Vec<Source> {
         let VisibleQuery { read, archived, .. } = *self.query;
         if archived == Some(true) {
-            return vec![Source { index: Index::Archived, windows: vec![window] }];
+            let of = |index| Source { index, windows: vec![window] };
+            return vec![of(Index::Archived), of(Index::KeptArchived)];
         }
         let access = &self.sight.visibility.access;
         let mut sources = Vec::new();
@@ -111,7 +131,33 @@ impl Page<'_> {
         }
         sources.push(Source { index: Index::Named, windows: open.clone() });
         sources.push(Source { index: Index::Source(WORKSPACE_SOURCE), windows: open });
+        if self.any_superseded && read != Some(false) {
+            self.superseded_sources(window, &mut sources);
+        }
         sources
+    }
+
+    /// Where superseded entries are found that the user had read.
+    fn superseded_sources(&self, window: Window, sources: &mut Vec<Source>) {
+        let read = Window { up_to: window.up_to.min(self.state.read_upto), ..window };
+        let reached = |index: Index| {
+            Some(match index {
+                Index::Source(source) => Index::SupersededSource(source),
+                Index::Named => Index::SupersededNamed,
+                _ => return None,
+            })
+        };
+        let mut superseded = Vec::new();
+        for source in &*sources {
+            let Some(index) = reached(source.index) else { continue };
+            let cut = |w: &Window| Window { up_to: w.up_to.min(read.up_to), ..*w };
+            let windows = source.windows.iter().map(cut).filter(|w| !w.is_empty()).collect();
+            superseded.push(Source { index, windows });
+        }
+        for index in [Index::Kept, Index::Unsettled] {
+            superseded.push(Source { index, windows: vec![window] });
+        }
+        sources.extend(superseded);
     }
 
     /// Adds the `limit` entries of `source` that come first within `rest`.
@@ -144,25 +190,62 @@ impl Page<'_> {
         limit: usize,
         into: &mut Vec<Seq>,
     ) -> Outcome<()> {
-        let (rows, keys): (&str, &[i64]) = match index {
+        let (seq, rows, keys): (&str, String, Vec<i64>) = match index {
             Index::Source(source) => (
-                "entry INDEXED BY entry_by_source WHERE ws = ?4 AND source = ?5 AND dead = 0",
-                &[self.ws.id, source],
+                "seq",
+                "entry INDEXED BY entry_by_source WHERE ws = ?4 AND source = ?5 AND dead = 0".into(),
+                vec![self.ws.id, source],
             ),
-            Index::Named => ("named WHERE user = ?4 AND delta > 0 AND dead = 0", &[self.state.id]),
-            Index::Unread => {
-                ("receipt INDEXED BY receipt_unread WHERE user = ?4 AND read = 0", &[self.state.id])
+            Index::Named => {
+                ("seq", "named WHERE user = ?4 AND delta > 0 AND dead = 0".into(), vec![self.state.id])
             }
-            Index::Archived => {
-                ("receipt INDEXED BY receipt_archived WHERE user = ?4 AND archived = 1", &[self.state.id])
-            }
+            Index::Unread => (
+                "seq",
+                "receipt INDEXED BY receipt_unread WHERE user = ?4 AND read = 0".into(),
+                vec![self.state.id],
+            ),
+            Index::Archived => (
+                "seq",
+                "receipt INDEXED BY receipt_archived WHERE user = ?4 AND archived = 1".into(),
+                vec![self.state.id],
+            ),
+            Index::SupersededSource(source) => (
+                "e.seq",
+                format!(
+                    "entry e INDEXED BY entry_superseded WHERE e.ws = ?4 AND e.superseded IS NOT NULL \
+                     AND {REACHED} AND e.source = ?7"
+                ),
+                vec![self.ws.id, self.state.id, to_sql(self.state.read_upto.0), source],
+            ),
+            Index::SupersededNamed => (
+                "n.seq",
+                format!(
+                    "named n INDEXED BY named_superseded CROSS JOIN entry e INDEXED BY entry_superseded \
+                     WHERE e.ws = ?4 AND e.superseded IS NOT NULL AND {REACHED} AND e.source IS NULL \
+                     AND e.seq = n.seq AND n.user = ?5 AND n.dead = 2 AND n.delta > 0"
+                ),
+                vec![self.ws.id, self.state.id, to_sql(self.state.read_upto.0)],
+            ),
+            Index::Kept => ("seq", "kept WHERE user = ?4 AND read = 1".into(), vec![self.state.id]),
+            Index::KeptArchived => (
+                "seq",
+                "kept INDEXED BY kept_archived WHERE user = ?4 AND archived = 1".into(),
+                vec![self.state.id],
+            ),
+            Index::Unsettled => (
+                "u.seq",
+                "unsettled u CROSS JOIN receipt r ON r.user = ?5 AND r.seq = u.seq \
+                 WHERE u.ws = ?4 AND r.read = 1"
+                    .into(),
+                vec![self.ws.id, self.state.id],
+            ),
         };
         let order = if self.query.newest_first { "DESC" } else { "ASC" };
         let mut query = self.conn.prepare_cached(&format!(
-            "SELECT seq FROM {rows} AND seq > ?1 AND seq <= ?2 ORDER BY seq {order} LIMIT ?3"
+            "SELECT {seq} FROM {rows} AND {seq} > ?1 AND {seq} <= ?2 ORDER BY {seq} {order} LIMIT ?3"
         ))?;
         let range = [to_sql(window.after.0), to_sql(window.up_to.0), to_sql(limit as u64)];
-        let bounds = rusqlite::params_from_iter(range.iter().chain(keys));
+        let bounds = rusqlite::params_from_iter(range.iter().chain(&keys));
         for seq in query.query_map(bounds, |row| row.get::<_, i64>(0))? {
             into.push(Seq(from_sql(seq?)));
         }
@@ -175,8 +258,14 @@ impl Page<'_> {
             if items.len() == self.query.limit {
                 break;
             }
-            let kept = user::kept(self.conn, self.state.id, *seq)?;
-            let receipt = self.state.receipt(*seq, kept);
+            let by = if self.any_superseded { kept::successor(self.conn, self.ws.id, *seq)? } else { None };
+            let receipt = match by {
+                Some(by) => match kept::receipt(self.conn, &self.state, *seq, by)? {
+                    Some(receipt) => receipt,
+                    None => continue,
+                },
+                None => self.state.receipt(*seq, user::kept(self.conn, self.state.id, *seq)?),
+            };
             if self.is_excepted(*seq)?
                 || self.query.read.is_some_and(|read| read != receipt.read)
                 || self.query.archived.is_some_and(|archived| archived != receipt.archived)
@@ -187,7 +276,12 @@ impl Page<'_> {
             let Some(stored) = row::at(self.conn, self.ws.id, *seq)? else { continue };
             let Some(notification) = stored.notification() else { continue };
             debug_assert!(self.sight.visibility.sees(self.name, *seq, notification), "{seq} by two rules");
-            items.push(Item { seq: *seq, notification: notification.clone(), receipt, superseded: false });
+            items.push(Item {
+                seq: *seq,
+                notification: notification.clone(),
+                receipt,
+                superseded: by.is_some(),
+            });
         }
         Ok(())
     }

@@ -4,13 +4,15 @@ use campanile_model::{NotificationId, Rev, Seq, Slug, UserId};
 use rusqlite::{Connection, params};
 
 use super::failure::Outcome;
+use super::kept;
 use super::names::{self, to_sql};
 use super::read;
+use super::settle;
 use super::sight::Sight;
 use super::unread::{self, Badges};
 use super::user::{self, Kept, UserState};
 use super::workspace::Workspace;
-use crate::{Mark, Marked, StoreError};
+use crate::{Item, Mark, Marked, StoreError};
 
 /// Does `mark`. Refuses before it writes anything.
 pub(super) fn mark(conn: &Connection, slug: &Slug, name: &UserId, mark: &Mark) -> Outcome<Marked> {
@@ -42,7 +44,11 @@ struct Marking<'a> {
 
 impl Marking<'_> {
     fn one(&self, state: UserState, id: NotificationId, change: impl Fn(Kept) -> Kept) -> Outcome<Marked> {
-        let (seq, _) = read::seen(self.conn, self.ws, self.name, self.sight, id)?;
+        let seen = read::seen(self.conn, self.ws, self.name, &state, self.sight, id)?;
+        if seen.superseded {
+            return self.superseded(state, &seen, change);
+        }
+        let seq = seen.seq;
         let mut state = self.settle(state)?;
         let before = user::kept(self.conn, state.id, seq)?;
         let receipt = state.receipt(seq, before);
@@ -62,11 +68,26 @@ impl Marking<'_> {
         if badges.unread == 0 && state.read_above > 0 {
             // Everything the user sees was read one by one: the watermark says it with no receipt to count.
             // What the user does not see now stays unseen or comes back with its own receipts.
+            kept::remember_watermark(self.conn, self.ws, state.id, state.read_upto)?;
             state.read_upto = self.ws.head;
             self.recount(&mut state)?;
         }
         state.save(self.conn)?;
         Ok(Marked { changed: true, rev: state.rev, unread: badges.unread })
+    }
+
+    /// A superseded entry stays read; it can only be put away.
+    fn superseded(&self, state: UserState, seen: &Item, change: impl Fn(Kept) -> Kept) -> Outcome<Marked> {
+        let mut state = self.settle(state)?;
+        let now = Kept { read: true, archived: seen.receipt.archived };
+        let changed = change(now);
+        if changed == now || !changed.read {
+            return self.unchanged(&state);
+        }
+        kept::keep(self.conn, self.ws.id, state.id, seen.seq, changed)?;
+        state.rev.0 += 1;
+        state.save(self.conn)?;
+        Ok(Marked { changed: true, rev: state.rev, unread: self.badges(&state)?.unread })
     }
 
     /// Costs one step for each receipt of the user above `up_to`, and for each without `read`.
@@ -81,6 +102,7 @@ impl Marking<'_> {
             return self.unchanged(&state);
         }
         self.ensure_exists(&mut next)?;
+        kept::remember_watermark(self.conn, self.ws, next.id, state.read_upto)?;
         next.rev.0 += 1;
         self.conn
             .prepare_cached(
@@ -106,11 +128,11 @@ impl Marking<'_> {
         Ok(Marked { changed: true, rev: next.rev, unread: badges.unread })
     }
 
-    /// Removes the user's receipts of entries that are gone, so that every other one counts.
+    /// Settles the user's receipts of entries that are gone or superseded, so that every other one counts.
     fn settle(&self, mut state: UserState) -> Outcome<UserState> {
-        for (seq, read) in unread::unsettled_receipts(self.conn, self.ws, state.id)? {
-            user::forget(self.conn, state.id, seq, read)?;
-            state.count(seq, read, -1);
+        for (seq, receipt) in unread::unsettled_receipts(self.conn, self.ws, state.id)? {
+            settle::one(self.conn, self.ws.id, state.id, seq, receipt)?;
+            state.count(seq, receipt.read, -1);
         }
         Ok(state)
     }

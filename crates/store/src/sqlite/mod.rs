@@ -1,7 +1,8 @@
 //! The embedded backend: SQLite in WAL mode, one thread that writes, others that read.
 //!
 //! Read in this order: `migrations` is the layout; [`row`] one entry; [`sight`], [`unread`]
-//! and [`list`] what a user sees and how it is counted without a scan; [`documents`] what sources keep;
+//! and [`list`] what a user sees and how it is counted without a scan, [`dead`] and [`kept`] what no longer counts
+//! and who sees it all the same; [`documents`] what sources keep;
 //! [`append`], [`mark`] and [`prune`] the writes; [`turn`] and [`writer`] the group commit; [`recover`], [`witness`] and [`lineage`] what
 //! happens after a failure.
 
@@ -13,12 +14,14 @@ mod check_full;
 mod checkpoint;
 mod config;
 mod connect;
+mod dead;
 mod document_row;
 mod documents;
 mod failure;
 mod faults;
 mod handles;
 mod job;
+mod kept;
 mod lineage;
 mod list;
 mod mark;

@@ -1,13 +1,13 @@
 //! Retention: the oldest entries go, a prefix, in bounded steps.
 
-use campanile_model::{Audience, Seq, Slug, Timestamp};
-use rusqlite::{Connection, params};
+use campanile_model::{Seq, Slug, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure::{Failure, Outcome};
 use super::names::{self, from_sql, to_sql};
 use super::row::{self, Content, Stored};
-use super::settle;
 use super::workspace::Workspace;
+use super::{dead, settle};
 use crate::{Retention, StoreError};
 
 /// Removes at most about `limit` rows (one entry's narrow rows stay together) of what `keep` does not
@@ -71,13 +71,24 @@ fn remove(conn: &Connection, ws: &Workspace, seq: Seq) -> Outcome<usize> {
         }
         Err(failure) => return Err(failure),
     };
-    let mut rows = conn
-        .prepare_cached("DELETE FROM entry WHERE ws = ?1 AND seq = ?2")?
-        .execute(params![ws.id, to_sql(seq.0)])?;
+    let mut query =
+        conn.prepare_cached("DELETE FROM entry WHERE ws = ?1 AND seq = ?2 RETURNING source, dead != 0")?;
+    let gone: Option<(Option<i64>, bool)> =
+        query.query_row(params![ws.id, to_sql(seq.0)], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((source, is_dead)) = gone else { return Ok(0) };
+    if is_dead {
+        dead::count(conn, ws.id, source, seq, -1)?;
+    }
+    let mut rows = 1;
     for user in named {
-        rows += conn
-            .prepare_cached("DELETE FROM named WHERE user = ?1 AND seq = ?2")?
-            .execute(params![user, to_sql(seq.0)])?;
+        let mut query =
+            conn.prepare_cached("DELETE FROM named WHERE user = ?1 AND seq = ?2 RETURNING delta, dead != 0")?;
+        let gone: Option<(i64, bool)> =
+            query.query_row(params![user, to_sql(seq.0)], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        rows += usize::from(gone.is_some());
+        if let Some((delta, true)) = gone {
+            dead::count_named(conn, user, seq, delta, -1)?;
+        }
     }
     Ok(rows)
 }
@@ -88,12 +99,8 @@ fn named(conn: &Connection, ws: i64, stored: &Stored) -> Outcome<Vec<i64>> {
         return Ok(tombstone.named.clone());
     }
     let Some(notification) = stored.notification() else { return Ok(Vec::new()) };
-    let users = match &notification.audience {
-        Audience::Users(users) => users.as_slice(),
-        Audience::Topic(_) | Audience::Workspace => &[],
-    };
-    let mut numbers = Vec::with_capacity(users.len());
-    for name in users.iter().chain(&notification.except) {
+    let mut numbers = Vec::new();
+    for name in dead::names_in(notification) {
         numbers.extend(names::user(conn, ws, name)?);
     }
     Ok(numbers)

@@ -1,11 +1,10 @@
 //! What is read in one transaction and without writing.
 
-use campanile_model::{
-    Entry, EntryKind, Notification, NotificationId, Receipt, Rev, Seq, Slug, Topic, UserId,
-};
+use campanile_model::{Entry, EntryKind, NotificationId, Receipt, Rev, Seq, Slug, Topic, UserId};
 use rusqlite::{Connection, params};
 
 use super::failure::{Failure, Outcome};
+use super::kept;
 use super::names::{self, to_sql};
 use super::row::{self, COLUMNS, Stored};
 use super::sight::Sight;
@@ -67,7 +66,7 @@ pub(super) fn entries(
             return Err(hole(expected));
         }
         expected = expected.next();
-        entries.extend(stored.into_entry());
+        entries.extend(stored.into_entry(conn)?);
     }
     Ok(entries)
 }
@@ -87,30 +86,33 @@ pub(super) fn find(
             seq: stored.place.seq,
             notification,
             receipt: Receipt::default(),
-            superseded: false,
+            superseded: stored.superseded.is_some(),
         });
     };
     let state = UserState::load(conn, ws.id, name)?;
     let sight = Sight::load(conn, state.id)?;
-    let (seq, notification) = seen(conn, &ws, name, &sight, id)?;
-    let receipt = state.receipt(seq, user::kept(conn, state.id, seq)?);
-    Ok(Item { seq, notification, receipt, superseded: false })
+    seen(conn, &ws, name, &state, &sight, id)
 }
 
-/// The place and body of a notification, judged by the predicate itself.
+/// A notification that the user sees, judged by the predicate itself.
 pub(super) fn seen(
     conn: &Connection,
     ws: &Workspace,
     name: &UserId,
+    state: &UserState,
     sight: &Sight,
     id: NotificationId,
-) -> Outcome<(Seq, std::sync::Arc<Notification>)> {
+) -> Outcome<Item> {
     let stored = retained(conn, ws, id)?;
-    let notification = stored.notification().ok_or(StoreError::NotFound)?;
-    if !sight.visibility.sees(name, stored.place.seq, notification) {
+    let (seq, notification) = (stored.place.seq, stored.notification().ok_or(StoreError::NotFound)?);
+    if !sight.visibility.sees(name, seq, notification) {
         return Err(StoreError::NotFound.into());
     }
-    Ok((stored.place.seq, notification.clone()))
+    let receipt = match stored.superseded {
+        Some(by) => kept::receipt(conn, state, seq, by)?.ok_or(StoreError::NotFound)?,
+        None => state.receipt(seq, user::kept(conn, state.id, seq)?),
+    };
+    Ok(Item { seq, notification: notification.clone(), receipt, superseded: stored.superseded.is_some() })
 }
 
 /// The row of a notification that was not retracted.

@@ -15,6 +15,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { name: "0001_log", sql: include_str!("migrations/0001_log.sql") },
     Migration { name: "0002_documents", sql: include_str!("migrations/0002_documents.sql") },
+    Migration { name: "0003_lifecycle", sql: include_str!("migrations/0003_lifecycle.sql") },
 ];
 
 /// Brings the database to the newest schema.

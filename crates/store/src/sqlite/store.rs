@@ -22,7 +22,7 @@ use super::status::{State, Status};
 use super::witness::Witness;
 use super::workspace::{self, Workspace};
 use super::writer::Writer;
-use super::{check, connect, documents, lineage, list, read, schema};
+use super::{append, check, connect, documents, lineage, list, read, schema};
 use crate::{
     Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Head, Item, Mark, Marked, Retention,
     Snapshot, Store, StoreError, VisibleQuery, Write, validate,
@@ -264,8 +264,17 @@ impl Store for SqliteStore {
         self.write(|reply| Job::Prune { workspace, keep, limit, now, reply }).await
     }
 
-    async fn expire(&self, _now: Timestamp, _limit: usize) -> Result<usize, StoreError> {
-        Err(StoreError::Internal("not built".into()))
+    async fn expire(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let mut expired = 0;
+        // One job is one bounded part of a turn, and others' writes come between two of them.
+        while expired < limit && self.readers.run(move |conn| append::is_due(conn, now)).await? {
+            let limit = limit - expired;
+            match self.write(|reply| Job::Expire { limit, now, reply }).await? {
+                0 => break,
+                count => expired += count,
+            }
+        }
+        Ok(expired)
     }
 
     async fn heads(&self) -> Result<Vec<Head>, StoreError> {

@@ -117,6 +117,18 @@ impl<'a> Turn<'a> {
                 self.answers.push(Answer::Removed(reply, result));
                 error
             }
+            Job::Expire { limit, now, reply } => {
+                let outcome = self.guarded(|turn| {
+                    let expired = append::expire(turn.conn, turn.counter, now, limit)?;
+                    for (slug, done) in expired.done {
+                        turn.take(&slug, done);
+                    }
+                    Ok(expired.count)
+                });
+                let (result, error) = split(outcome);
+                self.answers.push(Answer::Removed(reply, result));
+                error
+            }
             Job::Purge { limit, now, reply } => {
                 let outcome = self.guarded(|turn| {
                     let gone = documents::purge(turn.conn, now, limit.min(PRUNED))?;
@@ -160,6 +172,11 @@ impl<'a> Turn<'a> {
 
     fn append(&mut self, slug: &Slug, write: crate::Write, now: Timestamp) -> Outcome<crate::Appended> {
         let done = append::append(self.conn, self.epochs, self.counter, slug, write, now)?;
+        Ok(self.take(slug, done))
+    }
+
+    /// Gathers what a write did.
+    fn take(&mut self, slug: &Slug, done: append::Done) -> crate::Appended {
         self.counter = done.counter;
         self.uncounted |= !done.appended.versions.is_empty();
         if !done.entries.is_empty() {
@@ -172,7 +189,7 @@ impl<'a> Turn<'a> {
                 }),
             }
         }
-        Ok(done.appended)
+        done.appended
     }
 
     /// Runs an operation that must refuse before it writes: one that did not would leave half of itself in

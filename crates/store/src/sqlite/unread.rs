@@ -1,18 +1,19 @@
 //! How many entries a user has not read, without a scan.
 //!
 //! Entries carry the running number within their source, and the narrow rows of named users a running
-//! balance, so a stretch of either is counted by its two ends. What was retracted is subtracted from an
-//! index of its own. So the count costs, for the access interval in force and for each interval of each
-//! topic of the user, four index seeks, plus one step for each *retracted* entry of that source above the
-//! user's watermark.
+//! balance, so a stretch of either is counted by its two ends. What is [`dead`] is subtracted by buckets. So
+//! the count costs, for the access interval in force and for each interval of each topic of the user, four
+//! index seeks, plus at most two buckets' steps, and one for each bucket with dead entries of that source
+//! above the user's watermark.
 
 use campanile_model::Seq;
 use rusqlite::{Connection, params};
 
+use super::dead;
 use super::failure::Outcome;
 use super::names::{WORKSPACE_SOURCE, from_sql, to_sql};
 use super::sight::{Sight, Window};
-use super::user::UserState;
+use super::user::{Kept, UserState};
 use super::workspace::Workspace;
 
 /// The two badges of a user.
@@ -38,27 +39,27 @@ pub(super) fn badges(conn: &Connection, ws: &Workspace, state: &UserState, sight
     })
 }
 
-/// `state` as it will be once the receipts of entries that were pruned or retracted have been removed,
-/// which happens in slices. Usually there are none: two seeks.
+/// `state` as it will be once the receipts of entries that were pruned, retracted or superseded have been
+/// settled, which happens in slices. Usually there are none: two seeks.
 pub(super) fn settled(conn: &Connection, ws: &Workspace, mut state: UserState) -> Outcome<UserState> {
     if state.id == 0 {
         return Ok(state);
     }
-    for (seq, read) in unsettled_receipts(conn, ws, state.id)? {
-        state.count(seq, read, -1);
+    for (seq, receipt) in unsettled_receipts(conn, ws, state.id)? {
+        state.count(seq, receipt.read, -1);
     }
     Ok(state)
 }
 
-/// The user's receipts of entries that are gone.
-pub(super) fn unsettled_receipts(conn: &Connection, ws: &Workspace, user: i64) -> Outcome<Vec<(Seq, bool)>> {
+/// The user's receipts of entries that are gone or superseded.
+pub(super) fn unsettled_receipts(conn: &Connection, ws: &Workspace, user: i64) -> Outcome<Vec<(Seq, Kept)>> {
     let mut query = conn.prepare_cached(
-        "SELECT seq, read FROM receipt WHERE user = ?1 AND seq < ?3 \
-         UNION ALL SELECT r.seq, r.read FROM unsettled u CROSS JOIN receipt r \
+        "SELECT seq, read, archived FROM receipt WHERE user = ?1 AND seq < ?3 \
+         UNION ALL SELECT r.seq, r.read, r.archived FROM unsettled u CROSS JOIN receipt r \
          WHERE u.ws = ?2 AND u.seq >= ?3 AND r.user = ?1 AND r.seq = u.seq",
     )?;
     let rows = query.query_map(params![user, ws.id, to_sql(ws.first.0)], |row| {
-        Ok((Seq(from_sql(row.get(0)?)), row.get(1)?))
+        Ok((Seq(from_sql(row.get(0)?)), Kept { read: row.get(1)?, archived: row.get(2)? }))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -67,7 +68,7 @@ pub(super) fn unsettled_receipts(conn: &Connection, ws: &Workspace, user: i64) -
 fn visible_above(conn: &Connection, ws: &Workspace, user: i64, sight: &Sight, after: Seq) -> Outcome<i64> {
     let retained = ws.before_first();
     let whole = Window { after: after.max(retained), up_to: ws.head };
-    let any_dead = has_dead(conn, ws.id)?;
+    let any_dead = dead::any(conn, ws.id)?;
     let mut sum = 0;
     for window in whole.within(&sight.visibility.access) {
         sum += of_source(conn, ws.id, WORKSPACE_SOURCE, window, any_dead)?;
@@ -84,14 +85,7 @@ fn visible_above(conn: &Connection, ws: &Workspace, user: i64, sight: &Sight, af
     Ok(sum)
 }
 
-fn has_dead(conn: &Connection, ws: i64) -> Outcome<bool> {
-    let mut query = conn.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM entry INDEXED BY entry_dead WHERE ws = ?1 AND dead = 1)",
-    )?;
-    Ok(query.query_row([ws], |row| row.get(0))?)
-}
-
-/// Entries of one source within the window: last ordinal − first ordinal + 1, less the retracted.
+/// Entries of one source within the window: last ordinal − first ordinal + 1, less the dead.
 fn of_source(conn: &Connection, ws: i64, source: i64, window: Window, any_dead: bool) -> Outcome<i64> {
     let bounds = params![ws, source, to_sql(window.after.0), to_sql(window.up_to.0)];
     let mut query = conn.prepare_cached(
@@ -105,12 +99,7 @@ fn of_source(conn: &Connection, ws: i64, source: i64, window: Window, any_dead: 
     if all == 0 || !any_dead {
         return Ok(all);
     }
-    let mut query = conn.prepare_cached(
-        "SELECT count(*) FROM entry INDEXED BY entry_dead \
-         WHERE ws = ?1 AND source = ?2 AND seq > ?3 AND seq <= ?4 AND dead = 1",
-    )?;
-    let dead: i64 = query.query_row(bounds, |row| row.get(0))?;
-    Ok(all - dead)
+    Ok(all - dead::of_source(conn, ws, source, window)?)
 }
 
 /// Entries that name the user, less exceptions, within the window.
@@ -125,10 +114,5 @@ fn of_user(conn: &Connection, user: i64, window: Window, any_dead: bool) -> Outc
     if !any_dead {
         return Ok(all);
     }
-    let mut query = conn.prepare_cached(
-        "SELECT coalesce(sum(delta), 0) FROM named INDEXED BY named_dead \
-         WHERE user = ?1 AND seq > ?2 AND seq <= ?3 AND dead = 1",
-    )?;
-    let dead: i64 = query.query_row(bounds, |row| row.get(0))?;
-    Ok(all - dead)
+    Ok(all - dead::of_user(conn, user, window)?)
 }

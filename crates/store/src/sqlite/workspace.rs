@@ -29,6 +29,12 @@ impl Workspace {
         query.query_row([slug.as_str()], |row| Ok(Self::read(row))).optional()?.transpose()
     }
 
+    /// The workspace of that row, with its slug.
+    pub(super) fn load_by_id(conn: &Connection, id: i64) -> Outcome<Option<(Slug, Self)>> {
+        let mut query = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM workspace WHERE id = ?1"))?;
+        query.query_row([id], |row| Ok(Self::read_named(row))).optional()?.transpose()
+    }
+
     /// Records a workspace before its first write.
     pub(super) fn create(conn: &Connection, slug: &Slug, epoch: Epoch) -> Outcome<Self> {
         let new = Self { id: 0, epoch, first: Seq(1), head: Seq::ZERO };
@@ -59,6 +65,12 @@ impl Workspace {
         Seq(self.first.0.saturating_sub(1))
     }
 
+    fn read_named(row: &Row<'_>) -> Outcome<(Slug, Self)> {
+        let workspace = Self::read(row)?;
+        let slug = Slug::new(&row.get::<_, String>(5)?).map_err(|_| damaged(workspace.id))?;
+        Ok((slug, workspace))
+    }
+
     fn read(row: &Row<'_>) -> Outcome<Self> {
         let recorded = Self {
             id: row.get(0)?,
@@ -85,9 +97,7 @@ pub(super) fn all(conn: &Connection) -> Outcome<Vec<(Slug, Workspace)>> {
     let mut rows = query.query([])?;
     let mut workspaces = Vec::new();
     while let Some(row) = rows.next()? {
-        let workspace = Workspace::read(row)?;
-        let slug = Slug::new(&row.get::<_, String>(5)?).map_err(|_| damaged(workspace.id))?;
-        workspaces.push((slug, workspace));
+        workspaces.push(Workspace::read_named(row)?);
     }
     Ok(workspaces)
 }

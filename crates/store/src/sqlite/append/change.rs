@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Appending, Done, access, publish};
+use super::{Appending, Done, access, publish, supersede};
 use crate::sqlite::document_row::{COLUMNS, Damaged, DocumentRow, Extent};
 use crate::sqlite::failure::Outcome;
 use crate::sqlite::names::from_sql;
@@ -99,7 +99,9 @@ pub(super) fn change(mut log: Appending<'_>, change: Change, steps: &[Step]) -> 
         versions.push(write_one(&mut log, write, step)?);
     }
     let published = publish::publish(&mut log, change.notifications)?;
-    // RESOLVE: `supersede::resolve(&mut log, id)?` for each of `change.resolve`, once it is there.
+    for id in change.resolve {
+        supersede::resolve(&mut log, id)?;
+    }
     for user in change.withdraw {
         access::withdraw(&mut log, user)?;
     }

@@ -5,12 +5,15 @@
 
 mod access;
 mod change;
+mod expire;
 mod idempotency;
 mod membership;
 mod publish;
 mod retract;
+mod supersede;
+mod update;
 
-use campanile_model::{Entry, EntryKind, Seq, Slug, Timestamp};
+use campanile_model::{Cause, Entry, EntryKind, Seq, Slug, Timestamp};
 use rusqlite::Connection;
 
 use super::failure::Outcome;
@@ -18,6 +21,7 @@ use super::row::{self, Place};
 use super::workspace::Workspace;
 use crate::{Appended, Epochs, Published, StoreError, Write};
 
+pub(super) use expire::{ROWS as EXPIRED_ROWS, expire, is_due};
 pub(super) use idempotency::purge;
 
 /// What one write appends, numbered and dated.
@@ -75,7 +79,7 @@ pub(super) fn append(
             let ws = found.ok_or(StoreError::NotFound)?;
             let target = super::read::retained(conn, &ws, id)?;
             let mut log = begin(Some(ws))?;
-            retract::retract(&mut log, &target)?;
+            retract::retract(&mut log, &target, Cause::Retracted)?;
             Ok(log.finish())
         }
         Write::Change(change) => {
@@ -83,7 +87,13 @@ pub(super) fn append(
             publish::refuse_known_ids(conn, &change.notifications)?;
             change::change(begin(found)?, change, &steps)
         }
-        Write::Update { .. } => Err(StoreError::Internal("not built".into()).into()),
+        Write::Update { notification } => {
+            let ws = found.ok_or(StoreError::NotFound)?;
+            let target = update::target(conn, &ws, &notification)?;
+            let mut log = begin(Some(ws))?;
+            update::update(&mut log, &target, notification)?;
+            Ok(log.finish())
+        }
         Write::Subscribe { topic, users } => {
             if let Some(ws) = &found {
                 membership::refuse_above_limit(conn, ws.id, &topic, &users)?;

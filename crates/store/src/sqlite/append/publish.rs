@@ -6,8 +6,8 @@ use std::sync::Arc;
 use campanile_model::{Audience, EntryKind, Notification, Seq, UserId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Appending;
 use super::membership::is_subscribed;
+use super::{Appending, supersede};
 use crate::sqlite::failure::Outcome;
 use crate::sqlite::names::{self, WORKSPACE_SOURCE, to_sql};
 use crate::{Published, validate};
@@ -27,10 +27,22 @@ pub(super) fn publish(
     log: &mut Appending<'_>,
     notifications: Vec<Arc<Notification>>,
 ) -> Outcome<Vec<Published>> {
-    notifications.into_iter().map(|notification| publish_one(log, notification)).collect()
+    let mut published = Vec::with_capacity(notifications.len());
+    let mut keyed = Vec::new();
+    for notification in notifications {
+        let has_key = notification.collapse_key.is_some();
+        let one = publish_one(log, &notification)?;
+        published.push(one);
+        if has_key {
+            keyed.push((notification, one.seq));
+        }
+    }
+    // A write's notifications have consecutive places, so this comes after all of them.
+    supersede::supersede_older(log, &keyed)?;
+    Ok(published)
 }
 
-fn publish_one(log: &mut Appending<'_>, notification: Arc<Notification>) -> Outcome<Published> {
+fn publish_one(log: &mut Appending<'_>, notification: &Arc<Notification>) -> Outcome<Published> {
     let ws = log.workspace.id;
     let source = match &notification.audience {
         Audience::Users(_) => None,

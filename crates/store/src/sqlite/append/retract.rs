@@ -1,35 +1,23 @@
 //! A notification withdrawn: its body is erased, a tombstone stays, and its receipts go.
 
-use campanile_model::{Audience, Cause, EntryKind};
-use rusqlite::params;
+use campanile_model::{Cause, EntryKind};
 
 use super::Appending;
 use crate::sqlite::failure::Outcome;
-use crate::sqlite::names::{self, to_sql};
 use crate::sqlite::row::{self, Stored, Tombstone};
-use crate::sqlite::settle;
+use crate::sqlite::{dead, settle};
 
-/// `target` holds a notification.
-pub(super) fn retract(log: &mut Appending<'_>, target: &Stored) -> Outcome<()> {
+/// `target` holds a notification, superseded or not.
+pub(super) fn retract(log: &mut Appending<'_>, target: &Stored, cause: Cause) -> Outcome<()> {
     let Some(notification) = target.notification() else { return Ok(()) };
     let (ws, seq) = (log.workspace.id, target.place.seq);
-    let users = match &notification.audience {
-        Audience::Users(users) => users.as_slice(),
-        Audience::Topic(_) | Audience::Workspace => &[],
-    };
-    let mut named = Vec::new();
-    for name in users.iter().chain(&notification.except) {
-        let Some(user) = names::user(log.conn, ws, name)? else { continue };
-        let rows = log
-            .conn
-            .prepare_cached("UPDATE named SET dead = 1 WHERE user = ?1 AND seq = ?2 AND dead = 0")?
-            .execute(params![user, to_sql(seq.0)])?;
-        if rows > 0 {
-            named.push(user);
-        }
+    let before = if target.superseded.is_some() { dead::SUPERSEDED } else { 0 };
+    let named = dead::mark_named(log.conn, ws, seq, notification, before, dead::TOMBSTONE)?;
+    if target.superseded.is_none() {
+        dead::count(log.conn, ws, target.place.source, seq, 1)?;
     }
     row::bury(log.conn, &target.place, &Tombstone { retracted: notification.id, named })?;
     settle::begin(log.conn, ws, seq)?;
-    log.push(EntryKind::Retract { target: notification.id, target_seq: seq, cause: Cause::Retracted })?;
+    log.push(EntryKind::Retract { target: notification.id, target_seq: seq, cause })?;
     Ok(())
 }
