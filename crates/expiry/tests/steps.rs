@@ -80,8 +80,8 @@ fn look(progress: &mut Progress, now: i64, told: &mut Vec<(u32, Rung)>) -> Optio
     assert!(due.at <= now && progress.next_due().unwrap() <= due.at);
     told.push((due.version, due.rung));
     let id = NotificationId(Uuid::from_u128(told.len() as u128));
-    assert!(progress.fire(due, id));
-    assert!(!progress.fire(due, id), "once");
+    assert!(progress.fire(due, vec![id]));
+    assert!(!progress.fire(due, vec![id]), "once");
     assert_eq!(progress.due(now), None, "one look tells one thing");
     assert!(progress.next_due().is_none_or(|next| next > now));
     Some((due, id))
