@@ -46,12 +46,24 @@ pub struct Config {
     pub retention_days: u32,
     /// Newest entries kept of each workspace; 0: all. Default: 0.
     pub retention_entries: u64,
+    /// Milliseconds an event, and the record of a function's run, is kept. Default: 7 days.
+    pub event_retention_ms: i64,
+    /// Names of metadata members that stand for secrets: such metadata is refused.
+    /// Default: [`campanile_rules::REFUSED_KEYS`].
+    pub refused_keys: Vec<String>,
     /// Workspaces that exist by configuration, with their settings.
     pub named: BTreeMap<Slug, WorkspaceConfig>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { auto_create: true, retention_days: 90, retention_entries: 0, named: BTreeMap::new() }
+        Self {
+            auto_create: true,
+            retention_days: 90,
+            retention_entries: 0,
+            event_retention_ms: 7 * 24 * 60 * 60 * 1000,
+            refused_keys: campanile_rules::refused_by_default(),
+            named: BTreeMap::new(),
+        }
     }
 }

@@ -26,13 +26,35 @@ pub enum EngineError {
         /// Bytes allowed.
         limit: usize,
     },
-    /// A member of the protocol that this release does not act on yet: refused rather than ignored.
-    #[error("{field} is not supported yet")]
-    NotSupportedYet {
-        /// Position in the batch, where there is one.
-        index: Option<usize>,
-        /// The member, as the producer wrote it.
-        field: &'static str,
+    /// There is nothing of that name, or not for this caller: the two look alike.
+    #[error("no such {what}")]
+    Missing {
+        /// What was looked for, such as `product`.
+        what: &'static str,
+    },
+    /// Something of that name is there already.
+    #[error("there is such a {what} already")]
+    Exists {
+        /// What it is.
+        what: &'static str,
+    },
+    /// It is not, or no longer, in the state that the request expects (`If-Match`).
+    #[error("the {what} was changed meanwhile")]
+    Changed {
+        /// What it is.
+        what: &'static str,
+    },
+    /// A rule is refused, or failed: the member and the place in it.
+    #[error(transparent)]
+    Rule(Box<campanile_rules::RuleError>),
+    /// One of those above, of an entry of a batch.
+    #[error("{error}")]
+    Entry {
+        /// Position in the batch.
+        index: usize,
+        /// What is wrong with it.
+        #[source]
+        error: Box<Self>,
     },
     /// The log did not reach a place in the time a reader was willing to wait.
     #[error("the log has not reached {seq}")]
@@ -54,14 +76,30 @@ impl EngineError {
         Self::Invalid { index: None, field, reason: reason.into() }
     }
 
+    /// The same error, where a conflict means that the `what` the caller read is no longer as it was.
+    #[must_use]
+    pub(crate) fn changed(self, what: &'static str) -> Self {
+        match self {
+            Self::Store(StoreError::Conflict { .. }) => Self::Changed { what },
+            other => other,
+        }
+    }
+
     /// The same error, said of the entry at `place` of a batch.
     #[must_use]
     pub(crate) fn at(mut self, place: Option<usize>) -> Self {
         match &mut self {
-            Self::Invalid { index, .. }
-            | Self::TooLarge { index, .. }
-            | Self::NotSupportedYet { index, .. } => *index = place,
-            Self::NotReached { .. } | Self::Overloaded | Self::Store(_) => {}
+            Self::Invalid { index, .. } | Self::TooLarge { index, .. } => *index = place,
+            Self::Missing { .. } | Self::Exists { .. } | Self::Changed { .. } => {
+                if let Some(index) = place {
+                    return Self::Entry { index, error: Box::new(self) };
+                }
+            }
+            Self::Entry { index, .. } => *index = place.unwrap_or(*index),
+            Self::Rule(_)
+            | Self::NotReached { .. }
+            | Self::Overloaded
+            | Self::Store(_) => {}
         }
         self
     }

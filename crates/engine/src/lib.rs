@@ -4,14 +4,29 @@
 //! [`connect`] hands a new socket over without a gap or a duplicate; [`inbox`] and [`mark_read`] are what
 //! a user does; [`topics`] is who listens; [`retain`] is what goes.
 
+pub mod access;
+pub mod announcement;
+mod book;
 mod config;
 pub mod connect;
+pub mod due;
 mod error;
+pub mod event;
 pub mod follow;
+pub mod function;
 pub mod inbox;
 pub mod mark_read;
+pub mod page;
+pub mod product;
 pub mod publish;
+pub mod record;
 pub mod retain;
+pub mod revise;
+pub mod rule;
+pub mod run;
+pub mod schedule;
+pub mod settings;
+mod span;
 pub mod topics;
 mod workspaces;
 
@@ -20,8 +35,10 @@ use std::sync::Arc;
 use campanile_model::{Notification, NotificationId, Slug, Timestamp};
 use campanile_store::Store;
 
+pub use book::Books;
 pub use config::{Config, Mode, TypeStyle, WorkspaceConfig};
 pub use error::EngineError;
+pub use span::Span;
 pub use workspaces::Workspaces;
 
 /// The sockets of this node, as far as a use case needs them.
@@ -47,6 +64,8 @@ pub struct Engine {
     pub workspaces: Workspaces,
     /// Randomness is the server's.
     pub ids: IdSource,
+    /// Rules, triggers and settings of the workspaces, compiled. Starts as its default.
+    pub books: Books,
     /// Idempotency keys of what is not stored. Starts as its default.
     pub realtime_keys: publish::RealtimeKeys,
 }

@@ -13,11 +13,12 @@ use campanile_model::limits::{MAX_BATCH, MAX_IDEMPOTENCY_KEY_BYTES, MAX_RECIPIEN
 use campanile_model::{Audience, Notification, NotificationId, Seq, Slug, Timestamp, UserId};
 use campanile_store::{Idempotency, Write};
 
-pub(crate) use draft::each_once;
+pub(crate) use draft::{Checked, after, check_metadata, check_send_at, check_ttl, each_once, name};
 pub use draft::{Draft, LevelName, Recipients};
+pub(crate) use json::check_json;
 pub use keys::RealtimeKeys;
 
-use crate::{Engine, EngineError, Mode};
+use crate::{Engine, EngineError, Mode, schedule};
 
 /// One request of a producer.
 #[derive(Debug)]
@@ -53,20 +54,22 @@ pub struct Outcome {
 pub struct Taken {
     /// Its id.
     pub id: NotificationId,
-    /// Its place in the log; `None`: it is in no log.
+    /// Its place in the log; `None`: it is in no log, or not yet.
     pub seq: Option<Seq>,
     /// When it was taken.
     pub timestamp: Timestamp,
+    /// When it will be sent, where that is not now.
+    pub send_at: Option<Timestamp>,
 }
 
 /// Publishes to `workspace` on behalf of `publisher`.
 ///
 /// Returns once durable entries are on stable storage, others once they were handed to the sockets. A
-/// request is durable as a whole or not at all, because "all or nothing" could not be kept across both.
+/// request is durable as a whole or not at all, because "all or nothing" could not be kept across both; for
+/// the same reason it is sent now as a whole, or later ([`schedule`](crate::schedule)).
 ///
 /// # Errors
-/// [`EngineError::Invalid`], [`EngineError::NotSupportedYet`] and [`EngineError::TooLarge`] before anything
-/// happened. [`EngineError::Overloaded`] where a socket's shard has no room: then nobody was told of any of
+/// [`EngineError::Invalid`] and [`EngineError::TooLarge`] before anything happened. [`EngineError::Overloaded`] where a socket's shard has no room: then nobody was told of any of
 /// them. Those of the store.
 ///
 /// # Cancel safety
@@ -80,7 +83,14 @@ pub async fn publish(
 ) -> Result<Outcome, EngineError> {
     let durable = durable(engine.workspaces.mode(workspace), &request)?;
     let idempotency = request.key.map(|key| idempotency(publisher, key)).transpose()?;
-    let notifications = check(engine, request.drafts, request.batch, now)?;
+    let checked = check(engine, request.drafts, request.batch, now)?;
+    if is_scheduled(&checked, request.batch)? {
+        return schedule::accept(engine, workspace, checked, durable, idempotency, now).await;
+    }
+    if !durable {
+        refuse_life(&checked, request.batch)?;
+    }
+    let notifications = checked.into_iter().map(|c| Arc::new(c.notification)).collect();
     if durable {
         append(engine, workspace, notifications, idempotency, now).await
     } else {
@@ -111,6 +121,32 @@ fn durable(mode: Mode, request: &Request) -> Result<bool, EngineError> {
     Ok(first)
 }
 
+/// Whether the whole request is to be sent later.
+fn is_scheduled(checked: &[Checked], batch: bool) -> Result<bool, EngineError> {
+    let first = checked.first().is_some_and(|c| c.send_at.is_some());
+    match checked.iter().position(|c| c.send_at.is_some() != first) {
+        None => Ok(first),
+        Some(place) => {
+            let reason = "a batch is sent now or later as a whole: send the others on their own";
+            Err(EngineError::invalid("sendAt", reason).at(batch.then_some(place)))
+        }
+    }
+}
+
+/// What nobody keeps can neither run out nor be superseded.
+fn refuse_life(checked: &[Checked], batch: bool) -> Result<(), EngineError> {
+    for (place, Checked { notification, .. }) in checked.iter().enumerate() {
+        let field = match (notification.expires_at, &notification.collapse_key) {
+            (Some(_), _) => "ttl",
+            (_, Some(_)) => "collapseKey",
+            (None, None) => continue,
+        };
+        let reason = format!("{field} needs a notification that is kept: leave it out, or durable: false");
+        return Err(EngineError::invalid(field, reason).at(batch.then_some(place)));
+    }
+    Ok(())
+}
+
 fn idempotency(publisher: &UserId, key: Key) -> Result<Idempotency, EngineError> {
     let Key { key, fingerprint } = key;
     if (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&key.len()) {
@@ -126,26 +162,27 @@ fn check(
     drafts: Vec<Draft>,
     batch: bool,
     now: Timestamp,
-) -> Result<Vec<Arc<Notification>>, EngineError> {
+) -> Result<Vec<Checked>, EngineError> {
     if drafts.is_empty() || drafts.len() > MAX_BATCH {
         let reason = format!("a batch has 1 to {MAX_BATCH} notifications");
         return Err(EngineError::invalid("", reason));
     }
     let mut recipients = 0;
-    let mut notifications = Vec::with_capacity(drafts.len());
+    let refused_keys = &engine.workspaces.config().refused_keys;
+    let mut all = Vec::with_capacity(drafts.len());
     for (place, draft) in drafts.into_iter().enumerate() {
         let place = batch.then_some(place);
-        let notification = draft.check((engine.ids)(now), now).map_err(|error| error.at(place))?;
-        if let Audience::Users(users) = &notification.audience {
+        let checked = draft.check((engine.ids)(now), refused_keys, now).map_err(|error| error.at(place))?;
+        if let Audience::Users(users) = &checked.notification.audience {
             recipients += users.len();
         }
         if recipients > MAX_RECIPIENTS_PER_REQUEST {
             let reason = format!("one request names at most {MAX_RECIPIENTS_PER_REQUEST} recipients");
             return Err(EngineError::invalid("to", reason).at(place));
         }
-        notifications.push(Arc::new(notification));
+        all.push(checked);
     }
-    Ok(notifications)
+    Ok(all)
 }
 
 async fn append(
@@ -161,7 +198,7 @@ async fn append(
     let taken = appended
         .published
         .into_iter()
-        .map(|p| Taken { id: p.id, seq: Some(p.seq), timestamp: p.timestamp })
+        .map(|p| Taken { id: p.id, seq: Some(p.seq), timestamp: p.timestamp, send_at: None })
         .collect();
     Ok(Outcome { taken, replayed: appended.replayed })
 }
@@ -172,6 +209,9 @@ fn emit(
     notifications: Vec<Arc<Notification>>,
 ) -> Result<Outcome, EngineError> {
     engine.live.emit(workspace, &notifications)?;
-    let taken = notifications.iter().map(|n| Taken { id: n.id, seq: None, timestamp: n.timestamp }).collect();
+    let taken = notifications
+        .iter()
+        .map(|n| Taken { id: n.id, seq: None, timestamp: n.timestamp, send_at: None })
+        .collect();
     Ok(Outcome { taken, replayed: false })
 }

@@ -42,6 +42,22 @@ impl Workspaces {
         }
     }
 
+    /// All that exist, by name: those of the configuration, and those in which something was stored.
+    pub fn all(&self) -> Vec<Slug> {
+        let mut all: Vec<Slug> = self.config.named.keys().cloned().collect();
+        if let Ok(stored) = self.stored.read() {
+            all.extend(stored.iter().cloned());
+        }
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Its own settings, by configuration.
+    pub fn settings_of(&self, slug: &Slug) -> crate::WorkspaceConfig {
+        self.config.named.get(slug).cloned().unwrap_or_default()
+    }
+
     /// What becomes of its notifications.
     pub fn mode(&self, slug: &Slug) -> Mode {
         self.config.named.get(slug).map_or(Mode::Inbox, |w| w.mode)

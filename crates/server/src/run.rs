@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use campanile_auth::{KeySet, Verifier};
-use campanile_engine::{Engine, IdSource, Workspaces, follow, retain};
+use campanile_engine::{Engine, IdSource, Workspaces, due, follow, retain};
 use campanile_model::{NotificationId, Timestamp};
 use campanile_store::Store;
 use tokio::sync::{mpsc, watch};
@@ -29,6 +29,9 @@ const LONGEST_SPREAD: Duration = Duration::from_secs(5);
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 /// Plain connections handed over by the door that may wait to be taken up.
 const PLAIN: usize = 4_096;
+/// How often the server looks for what is due: a rung or a schedule is told within a second of its instant, and
+/// a look costs an index seek for each kind.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often entries past their retention are removed.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
@@ -78,11 +81,13 @@ pub async fn start(config: &Config, clock: Clock, store: Arc<dyn Store>) -> anyh
         live: Arc::new(shards.clone()),
         workspaces: Workspaces::new(workspaces, stored),
         ids: random_ids(),
+        books: Default::default(),
         realtime_keys: Default::default(),
     });
     let mut tasks = vec![
         tokio::spawn(answer_requests(asked, Arc::clone(&engine), clock.clone())),
         tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())),
+        tokio::spawn(work_for_ever(Arc::clone(&engine), clock.clone())),
     ];
     let ready = Arc::new(AtomicBool::new(true));
     for (shard, commits) in commits {
@@ -210,6 +215,19 @@ async fn supervise(following: impl Future<Output = ()> + Send + 'static, ready: 
     if tokio::spawn(following).await.is_err() {
         ready.store(false, Ordering::SeqCst);
         tracing::error!("a follower panicked: its shard's sockets get nothing new; restart this server");
+    }
+}
+
+async fn work_for_ever(engine: Arc<Engine>, clock: Clock) {
+    let stepped = Arc::new(tokio::sync::Notify::new());
+    let step = Arc::clone(&stepped);
+    clock.on_step(move || step.notify_one());
+    loop {
+        due::work(&engine, clock.now()).await;
+        tokio::select! {
+            () = stepped.notified() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
     }
 }
 

@@ -47,6 +47,9 @@ mod tests {
             event: None,
             product_name: None,
             expiry_date: None,
+            expires_at: None,
+            collapse_key: None,
+            updated_at: None,
         }
     }
 

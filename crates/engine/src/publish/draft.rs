@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use campanile_model::limits::{
-    MAX_EXCEPT, MAX_FRAME_BYTES, MAX_NAME_CHARS, MAX_PRODUCT_NAME_CHARS, MAX_TITLE_CHARS, MAX_USERS_PER_ENTRY,
+    DELAY_MS, MAX_COLLAPSE_KEY_CHARS, MAX_EXCEPT, MAX_FRAME_BYTES, MAX_NAME_CHARS, MAX_PRODUCT_NAME_CHARS,
+    MAX_TITLE_CHARS, MAX_USERS_PER_ENTRY,
 };
 use campanile_model::{Audience, Level, Notification, NotificationId, Timestamp, Topic, UserId};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::json::check_json;
-use crate::EngineError;
+use crate::{EngineError, Span};
 
 /// A notification as a producer writes it (protocol §6). Unknown and repeated members are refused; `null`
 /// counts as absent, except for `metadata`, where it is a value.
@@ -51,15 +52,28 @@ pub struct Draft {
     /// Who is not told although `to` names them: at most 10.
     #[schema(value_type = Option<Vec<String>>, max_items = 10)]
     pub except: Option<Vec<UserId>>,
-    /// Not supported yet: refused.
-    #[schema(ignore)]
-    pub ttl: Option<serde::de::IgnoredAny>,
-    /// Not supported yet: refused.
-    #[schema(ignore)]
-    pub send_at: Option<serde::de::IgnoredAny>,
-    /// Not supported yet: refused.
-    #[schema(ignore)]
-    pub collapse_key: Option<serde::de::IgnoredAny>,
+    /// How long it is to be seen, from the time it is sent: seconds, or a text like `"12h"` or `"7d"`; 1 second
+    /// to 365 days. Then nobody sees it any more.
+    #[schema(value_type = Option<String>, example = "7d")]
+    pub ttl: Option<Span>,
+    /// When to send it: an instant with its zone (RFC 3339), 1 second to 365 days from now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub send_at: Option<Timestamp>,
+    /// The next notification of this key to the same audience supersedes this one: only those who had read it
+    /// still see it.
+    #[schema(min_length = 1, max_length = 128)]
+    pub collapse_key: Option<String>,
+}
+
+/// A draft that keeps every rule.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// As it is to be sent; dated as if it were sent now.
+    pub(crate) notification: Notification,
+    /// How long it is seen once it is sent.
+    pub(crate) ttl: Option<Span>,
+    /// When to send it; `None`: now.
+    pub(crate) send_at: Option<Timestamp>,
 }
 
 /// Who is told: exactly one of the four.
@@ -100,10 +114,13 @@ impl Draft {
     /// Checks every rule that concerns this entry alone and gives it its id and time.
     ///
     /// # Errors
-    /// [`EngineError::NotSupportedYet`], [`EngineError::Invalid`] naming the member, or
-    /// [`EngineError::TooLarge`].
-    pub(super) fn check(self, id: NotificationId, now: Timestamp) -> Result<Notification, EngineError> {
-        self.refuse_unsupported()?;
+    /// [`EngineError::Invalid`] naming the member, or [`EngineError::TooLarge`].
+    pub(crate) fn check(
+        self,
+        id: NotificationId,
+        refused_keys: &[String],
+        now: Timestamp,
+    ) -> Result<Checked, EngineError> {
         name("title", &self.title, MAX_TITLE_CHARS)?;
         let kind = self.kind.unwrap_or_else(|| Level::default().as_str().to_owned());
         name("type", &kind, MAX_NAME_CHARS)?;
@@ -116,6 +133,11 @@ impl Draft {
         if let Some(date) = &self.expiry_date {
             date_or_instant(date)?;
         }
+        if let Some(key) = &self.collapse_key {
+            name("collapseKey", key, MAX_COLLAPSE_KEY_CHARS)?;
+        }
+        self.ttl.map_or(Ok(()), check_ttl)?;
+        self.send_at.map_or(Ok(()), |at| check_send_at(at, now))?;
         let except = each_once(self.except.unwrap_or_default());
         if except.len() > MAX_EXCEPT {
             return Err(EngineError::invalid("except", format!("except names at most {MAX_EXCEPT} users")));
@@ -133,6 +155,9 @@ impl Draft {
             event: self.event,
             product_name: self.product_name,
             expiry_date: self.expiry_date,
+            expires_at: self.ttl.map(|ttl| after(now, ttl)),
+            collapse_key: self.collapse_key,
+            updated_at: None,
         };
         let got = campanile_wire::longest_payload(&notification);
         if got > MAX_FRAME_BYTES {
@@ -140,22 +165,9 @@ impl Draft {
         }
         // Last, so that what is walked member by member is known to be short.
         if let Some(metadata) = &notification.metadata {
-            check_json(metadata)
-                .map_err(|fault| EngineError::invalid("metadata", format!("metadata {fault}")))?;
+            check_metadata(metadata, refused_keys)?;
         }
-        Ok(notification)
-    }
-
-    fn refuse_unsupported(&self) -> Result<(), EngineError> {
-        let named = [
-            ("ttl", self.ttl.is_some()),
-            ("sendAt", self.send_at.is_some()),
-            ("collapseKey", self.collapse_key.is_some()),
-        ];
-        match named.into_iter().find(|(_, given)| *given) {
-            Some((field, _)) => Err(EngineError::NotSupportedYet { index: None, field }),
-            None => Ok(()),
-        }
+        Ok(Checked { notification, ttl: self.ttl, send_at: self.send_at })
     }
 }
 
@@ -184,6 +196,46 @@ impl Recipients {
     }
 }
 
+/// Refuses metadata that is too deep or ambiguous, or that names what must not be shown.
+pub(crate) fn check_metadata(metadata: &RawValue, refused_keys: &[String]) -> Result<(), EngineError> {
+    check_json(metadata).map_err(|fault| EngineError::invalid("metadata", format!("metadata {fault}")))?;
+    if refused_keys.is_empty() {
+        return Ok(());
+    }
+    // Depth and repeated members were judged just now, so that it can be read.
+    let value = serde_json::from_str(metadata.get())
+        .map_err(|_| EngineError::invalid("metadata", "metadata is not JSON"))?;
+    match campanile_rules::refused_key(refused_keys, &value) {
+        None => Ok(()),
+        Some(_) => Err(EngineError::invalid(
+            "metadata",
+            "metadata has a member whose name stands for a secret, which does not belong in a notification; \
+             the list is [workspaces] refused_keys",
+        )),
+    }
+}
+
+pub(crate) fn check_ttl(ttl: Span) -> Result<(), EngineError> {
+    if DELAY_MS.contains(&ttl.as_millis()) {
+        Ok(())
+    } else {
+        Err(EngineError::invalid("ttl", "a ttl is 1 second to 365 days"))
+    }
+}
+
+pub(crate) fn check_send_at(at: Timestamp, now: Timestamp) -> Result<(), EngineError> {
+    if DELAY_MS.contains(&at.as_millis().saturating_sub(now.as_millis())) {
+        Ok(())
+    } else {
+        Err(EngineError::invalid("sendAt", "sendAt is 1 second to 365 days from now"))
+    }
+}
+
+/// `now` and `span` later.
+pub(crate) fn after(now: Timestamp, span: Span) -> Timestamp {
+    Timestamp::from_millis(now.as_millis().saturating_add(span.as_millis()))
+}
+
 /// The users in the order given, each once.
 pub(crate) fn each_once(mut users: Vec<UserId>) -> Vec<UserId> {
     if users.len() > 1 {
@@ -193,7 +245,7 @@ pub(crate) fn each_once(mut users: Vec<UserId>) -> Vec<UserId> {
     users
 }
 
-fn name(field: &'static str, text: &str, limit: usize) -> Result<(), EngineError> {
+pub(crate) fn name(field: &'static str, text: &str, limit: usize) -> Result<(), EngineError> {
     if text.trim().is_empty() {
         return Err(EngineError::invalid(field, format!("{field} must not be blank")));
     }
@@ -243,7 +295,9 @@ mod tests {
 
     fn check_whole(text: &str) -> Result<Notification, EngineError> {
         let draft: Draft = serde_json::from_str(text).unwrap();
-        draft.check(NotificationId::parse(ID).unwrap(), Timestamp::from_millis(0))
+        let refused = ["secret".to_owned()];
+        let checked = draft.check(NotificationId::parse(ID).unwrap(), &refused, Timestamp::from_millis(0))?;
+        Ok(checked.notification)
     }
 
     #[track_caller]
@@ -326,13 +380,23 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_is_refused_by_name() {
-        for field in ["ttl", "sendAt", "collapseKey"] {
-            match check(&format!(r#","{field}":[1]"#)) {
-                Err(EngineError::NotSupportedYet { field: named, .. }) => assert_eq!(named, field),
-                other => panic!("{other:?}"),
-            }
-        }
+    fn its_life_has_bounds() {
+        let year = 365 * 24 * 3600;
+        assert_eq!(check(r#","ttl":"1h""#).unwrap().expires_at, Some(Timestamp::from_millis(3_600_000)));
+        assert!(check(&format!(r#","ttl":{year}"#)).is_ok());
+        assert_eq!(refused(check(&format!(r#","ttl":{}"#, year + 1))), "ttl");
+        assert_eq!(refused(check(r#","ttl":0"#)), "ttl");
+        assert!(check(r#","sendAt":"1970-01-01T00:00:01Z""#).is_ok());
+        assert_eq!(refused(check(r#","sendAt":"1970-01-01T00:00:00.999Z""#)), "sendAt");
+        assert_eq!(refused(check(r#","sendAt":"1971-01-01T00:00:00.001Z""#)), "sendAt");
+        assert_eq!(refused(check(r#","collapseKey":" ""#)), "collapseKey");
+        assert_eq!(check(r#","collapseKey":"k""#).unwrap().collapse_key.as_deref(), Some("k"));
+    }
+
+    #[test]
+    fn secrets_are_refused_by_name() {
+        assert!(check(r#","metadata":{"secretary":1}"#).is_ok());
+        assert_eq!(refused(check(r#","metadata":{"a":[{"Secret":1}]}"#)), "metadata");
     }
 
     #[test]

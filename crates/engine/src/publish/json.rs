@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 ///
 /// # Errors
 /// What is wrong, to be read after the name of the value, without any part of it.
-pub(super) fn check_json(raw: &RawValue) -> Result<(), String> {
+pub(crate) fn check_json(raw: &RawValue) -> Result<(), String> {
     let mut deserializer = serde_json::Deserializer::from_str(raw.get());
     Sound { depth: 0 }.deserialize(&mut deserializer).map_err(|error| {
         if error.is_data() {

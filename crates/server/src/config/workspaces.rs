@@ -25,13 +25,25 @@ pub struct Workspaces {
     pub retention: Option<Duration>,
     /// Newest entries kept of each workspace, 0 to 1,000,000,000,000; 0: all. Default: 0.
     pub retention_entries: u64,
+    /// How long an event and the record of a function's run are kept, 1 h to 36,500 d. Default: 7 d.
+    pub event_retention: Duration,
+    /// Names of metadata members that stand for secrets: such metadata is refused. Letters and digits alone are
+    /// compared, in lower case. Default: [`campanile_rules::REFUSED_KEYS`].
+    pub refused_keys: Vec<String>,
     /// Workspaces that exist by configuration, with their own settings. Default: none.
     pub named: BTreeMap<Slug, WorkspaceConfig>,
 }
 
 impl Default for Workspaces {
     fn default() -> Self {
-        Self { auto_create: true, retention: Some(90 * DAY), retention_entries: 0, named: BTreeMap::new() }
+        Self {
+            auto_create: true,
+            retention: Some(90 * DAY),
+            retention_entries: 0,
+            event_retention: 7 * DAY,
+            refused_keys: campanile_rules::refused_by_default(),
+            named: BTreeMap::new(),
+        }
     }
 }
 
@@ -39,6 +51,7 @@ impl Workspaces {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within_time("workspaces.retention", self.retention, "1d", "36500d")?;
         within("workspaces.retention_entries", self.retention_entries, 0..=1_000_000_000_000)?;
+        within_time("workspaces.event_retention", Some(self.event_retention), "1h", "36500d")?;
         match self.retention {
             Some(kept) if kept.as_millis() % DAY.as_millis() != 0 => Err(ConfigError::invalid(
                 "workspaces.retention",
@@ -57,6 +70,8 @@ impl From<&Workspaces> for campanile_engine::Config {
             auto_create: workspaces.auto_create,
             retention_days: workspaces.retention.map_or(0, |kept| u32::try_from(days(kept)).unwrap_or(0)),
             retention_entries: workspaces.retention_entries,
+            event_retention_ms: i64::try_from(workspaces.event_retention.as_millis()).unwrap_or(i64::MAX),
+            refused_keys: workspaces.refused_keys.clone(),
             named: workspaces.named.clone(),
         }
     }
@@ -68,6 +83,8 @@ impl Serialize for Workspaces {
         map.serialize_entry("auto_create", &self.auto_create)?;
         map.serialize_entry("retention", &self.retention.map_or("off".into(), duration::show))?;
         map.serialize_entry("retention_entries", &self.retention_entries)?;
+        map.serialize_entry("event_retention", &duration::show(self.event_retention))?;
+        map.serialize_entry("refused_keys", &self.refused_keys)?;
         for (slug, settings) in &self.named {
             map.serialize_entry(slug, settings)?;
         }
@@ -94,6 +111,8 @@ impl<'de> Deserialize<'de> for Workspaces {
                         "auto_create" => workspaces.auto_create = map.next_value()?,
                         "retention" => workspaces.retention = map.next_value::<duration::OrOff>()?.0,
                         "retention_entries" => workspaces.retention_entries = map.next_value()?,
+                        "event_retention" => workspaces.event_retention = map.next_value::<duration::Text>()?.0,
+                        "refused_keys" => workspaces.refused_keys = map.next_value()?,
                         slug => {
                             let slug = Slug::new(slug).map_err(M::Error::custom)?;
                             workspaces.named.insert(slug, map.next_value()?);

@@ -119,7 +119,9 @@ impl Shard {
                     }
                 }
                 // Neither documented surface shows a retraction, and a grant opens nothing by itself.
-                EntryKind::Retract { .. } | EntryKind::Grant { .. } => {}
+                EntryKind::Grant { .. } => {}
+                // Neither documented surface has a word for these: their clients find out when they read.
+                EntryKind::Update { .. } | EntryKind::Retract { .. } | EntryKind::Supersede { .. } => {}
             }
             let (fanout, registry) = self.fanout();
             fanout.skip(registry, room, *seq);

@@ -1,0 +1,99 @@
+//! Something happened: from an event to the notifications its rules make.
+//!
+//! Every source ends here. What it changed, the events that follow, what the workspace's rules make of them,
+//! and the runs of functions they trigger are one [`Change`]: all of it is committed, or none.
+
+mod made;
+mod pipeline;
+mod stored;
+mod take;
+mod trial;
+
+use std::sync::Arc;
+
+use campanile_model::{Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub(crate) use pipeline::{Cause, Committed, append, bounded, commit, hex, key, prepare};
+pub use stored::{Filter, Found, Listed, StoredEvent, TriedRule, list, read, run_again};
+pub use take::{Taken, check, data, take};
+pub(crate) use trial::trials;
+pub use trial::{Trial, Tried};
+
+/// Something that happened in a workspace, in the terms of CloudEvents.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Unique within its source.
+    pub id: String,
+    /// Where it happened: a URI reference.
+    pub source: String,
+    /// What happened, such as `record_created`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it happened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// When.
+    pub time: Timestamp,
+    /// Who caused it. For an event from outside, its extension attribute `actor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<UserId>,
+    /// The details.
+    #[serde(default)]
+    pub data: Arc<Value>,
+}
+
+/// Bytes of an event's `id`, `source`, `type` and `subject`, each.
+pub const MAX_ATTRIBUTE_BYTES: usize = 1_024;
+/// Bytes of an event's data as JSON: what the rules' limits are made for.
+pub const MAX_DATA_BYTES: usize = 256 * 1024;
+/// Events taken in one request.
+pub const MAX_EVENTS: usize = 1_000;
+
+/// The sources of Campanile's own events.
+pub(crate) mod source {
+    /// Records of a collection.
+    pub(crate) fn collection(name: &str) -> String {
+        format!("/collections/{name}")
+    }
+
+    /// A product's expiry.
+    pub(crate) fn product(id: &str) -> String {
+        format!("/products/{id}")
+    }
+
+    /// A function's runs.
+    pub(crate) fn function(name: &str) -> String {
+        format!("/functions/{name}")
+    }
+
+    /// The workspace itself.
+    pub(crate) const WORKSPACE: &str = "/workspace";
+    /// Announcements.
+    pub(crate) const MAINTENANCE: &str = "/maintenance";
+    /// Who has access.
+    pub(crate) const ACCESS: &str = "/access";
+
+    /// Whether a source is one of these: nobody outside may speak for it.
+    pub(crate) fn is_own(source: &str) -> bool {
+        [WORKSPACE, MAINTENANCE, ACCESS].contains(&source)
+            || ["/collections/", "/products/", "/functions/"].iter().any(|start| source.starts_with(start))
+    }
+}
+
+impl Event {
+    /// Shows the event to `look` as rules see it.
+    pub(crate) fn seen<T>(&self, look: impl FnOnce(&campanile_rules::Event<'_>) -> T) -> T {
+        let time = self.time.to_string();
+        look(&campanile_rules::Event {
+            id: &self.id,
+            source: &self.source,
+            kind: &self.kind,
+            subject: self.subject.as_deref(),
+            time: &time,
+            actor: self.actor.as_ref(),
+            data: &self.data,
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! Lists of documents, page by page.
+
+use std::collections::HashMap;
+
+use campanile_model::Slug;
+use campanile_store::{Document, DocumentQuery, Order};
+use serde::de::DeserializeOwned;
+
+use crate::{Engine, EngineError};
+
+/// Things in a page when nothing else is asked for.
+pub const DEFAULT: usize = 50;
+/// Things in a page at most.
+pub const MAX: usize = 1_000;
+/// Documents looked at for one page, whatever of them is wanted: a filter that matches nothing ends too.
+const SCANNED: usize = 10_000;
+/// Documents read at once.
+const CHUNK: usize = 500;
+
+/// Some of a list, with the place to go on from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T, C> {
+    /// In the list's order. May be fewer than asked for, even none, although there is more: `next` tells.
+    pub items: Vec<T>,
+    /// Where to go on; `None`: the list has ended.
+    pub next: Option<C>,
+}
+
+/// A limit within bounds.
+pub(crate) fn limit(limit: usize) -> Result<usize, EngineError> {
+    if (1..=MAX).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(EngineError::invalid("limit", format!("the limit is 1 to {MAX}")))
+    }
+}
+
+/// What `wanted` makes of documents, newest first.
+pub(crate) async fn newest<T>(
+    engine: &Engine,
+    workspace: &Slug,
+    query: DocumentQuery,
+    wanted: impl Fn(&Document) -> Result<Option<T>, EngineError>,
+) -> Result<Page<T, u64>, EngineError> {
+    walk(engine, workspace, query, wanted, |document| document.number, |number| Order::Newest(Some(number)))
+        .await
+}
+
+/// What `wanted` makes of documents, by id.
+pub(crate) async fn by_id<T>(
+    engine: &Engine,
+    workspace: &Slug,
+    query: DocumentQuery,
+    wanted: impl Fn(&Document) -> Result<Option<T>, EngineError>,
+) -> Result<Page<T, std::sync::Arc<str>>, EngineError> {
+    let after = |document: &Document| std::sync::Arc::clone(&document.id);
+    walk(engine, workspace, query, wanted, after, |id| Order::Id(Some(id))).await
+}
+
+async fn walk<T, C: Clone>(
+    engine: &Engine,
+    workspace: &Slug,
+    mut query: DocumentQuery,
+    wanted: impl Fn(&Document) -> Result<Option<T>, EngineError>,
+    place: impl Fn(&Document) -> C,
+    after: impl Fn(C) -> Order,
+) -> Result<Page<T, C>, EngineError> {
+    let limit = query.limit;
+    let mut items = Vec::new();
+    let mut scanned = 0;
+    let mut next = None;
+    loop {
+        query.limit = (limit - items.len() + 1).clamp(1, CHUNK);
+        let documents = engine.store.list_documents(workspace, query.clone()).await?;
+        let ended = documents.len() < query.limit;
+        scanned += documents.len();
+        for document in &documents {
+            if items.len() == limit {
+                return Ok(Page { items, next });
+            }
+            items.extend(wanted(document)?);
+            next = Some(place(document));
+        }
+        match &next {
+            Some(place) if !ended && scanned < SCANNED => query.order = after(place.clone()),
+            Some(_) if !ended => return Ok(Page { items, next }),
+            _ => return Ok(Page { items, next: None }),
+        }
+    }
+}
+
+/// The same documents, those of one workspace together, each in the order they came.
+pub(crate) fn by_workspace(documents: Vec<(Slug, Document)>) -> Vec<(Slug, Vec<Document>)> {
+    let mut all: Vec<(Slug, Vec<Document>)> = Vec::new();
+    let mut place: HashMap<Slug, usize> = HashMap::new();
+    for (workspace, document) in documents {
+        let at = *place.entry(workspace.clone()).or_insert(all.len());
+        if at == all.len() {
+            all.push((workspace, Vec::new()));
+        }
+        all[at].1.push(document);
+    }
+    all
+}
+
+/// What a document's body says.
+///
+/// # Errors
+/// Those of a store whose rows can't be read: we wrote it.
+pub(crate) fn body<T: DeserializeOwned>(document: &Document) -> Result<T, EngineError> {
+    serde_json::from_str(&document.contents.body).map_err(|error| {
+        // The parser's own words may quote what it read.
+        let place = format!("line {} column {}", error.line(), error.column());
+        let what = format!("document {} of kind {:?} can't be read: {place}", document.number, document.kind);
+        EngineError::Store(campanile_store::StoreError::Internal(what))
+    })
+}

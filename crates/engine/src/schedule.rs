@@ -1,0 +1,237 @@
+//! Notifications that are sent later: kept as documents until their time, then published under the id that
+//! their producer was told.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use campanile_model::{Notification, NotificationId, Slug, Timestamp};
+use campanile_store::{
+    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, IDEMPOTENCY_WINDOW_MS,
+    Idempotency, Order, StoreError, Write, document,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::event::hex;
+use crate::page::{self, Page};
+use crate::publish::{Checked, Outcome, Taken, after};
+use crate::{Engine, EngineError, Span};
+
+/// Sent in one transaction at most.
+const SENT_AT_ONCE: usize = 500;
+/// How often an answer that somebody else is writing is looked at again.
+const ATTEMPTS: usize = 3;
+
+/// A notification that waits for its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Scheduled {
+    /// As it will be sent, but for its time.
+    pub notification: Notification,
+    /// When it will be sent.
+    pub send_at: Timestamp,
+    /// How long it is seen from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Span>,
+    /// Whether it will go to the log.
+    pub durable: bool,
+}
+
+/// The answer to a request, under its idempotency key.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    fingerprint: String,
+    taken: Vec<(NotificationId, Timestamp, Timestamp)>,
+}
+
+/// Keeps `checked`, each of which says when it is to be sent.
+///
+/// # Errors
+/// [`StoreError::KeyReused`]; those of the store.
+pub(crate) async fn accept(
+    engine: &Engine,
+    workspace: &Slug,
+    checked: Vec<Checked>,
+    durable: bool,
+    idempotency: Option<Idempotency>,
+    now: Timestamp,
+) -> Result<Outcome, EngineError> {
+    let mut documents = Vec::with_capacity(checked.len() + 1);
+    let mut taken = Vec::with_capacity(checked.len());
+    for Checked { notification, ttl, send_at } in checked {
+        let (id, send_at) = (notification.id, send_at.unwrap_or(now));
+        let scheduled = Scheduled { notification, send_at, ttl, durable };
+        documents.push(put(&scheduled, Expect::Absent));
+        taken.push(Taken { id, seq: None, timestamp: now, send_at: Some(send_at) });
+    }
+    let Some(request) = idempotency else {
+        write(engine, workspace, documents, now).await?;
+        return Ok(Outcome { taken, replayed: false });
+    };
+    let answer = Answer {
+        fingerprint: hex(&request.fingerprint),
+        taken: taken.iter().map(|t| (t.id, t.timestamp, t.send_at.unwrap_or(now))).collect(),
+    };
+    let key = answer_key(&request);
+    for _ in 0..ATTEMPTS {
+        let found = document(&*engine.store, workspace, DocumentKind::Answer, &key).await?;
+        let expect = match &found {
+            // One that has run out only waits to be removed.
+            Some(kept) if kept.contents.expires.is_none_or(|expires| expires > now) => {
+                return replay(kept, &answer.fingerprint);
+            }
+            Some(past) => Expect::Version(past.version),
+            None => Expect::Absent,
+        };
+        let body = serde_json::to_string(&answer).unwrap_or_default();
+        let expires = Timestamp::from_millis(now.as_millis().saturating_add(IDEMPOTENCY_WINDOW_MS));
+        let contents = Contents { group: "".into(), due: None, expires: Some(expires), body: body.into() };
+        let remembered = DocumentWrite {
+            kind: DocumentKind::Answer,
+            id: key.as_str().into(),
+            expect,
+            put: Some(contents),
+        };
+        let all = documents.iter().cloned().chain([remembered]).collect();
+        match write(engine, workspace, all, now).await {
+            Err(EngineError::Store(StoreError::Conflict { kind: DocumentKind::Answer, .. })) => {}
+            other => return other.map(|()| Outcome { taken, replayed: false }),
+        }
+    }
+    Err(EngineError::Overloaded)
+}
+
+/// Publishers' keys never meet, whatever their lengths.
+fn answer_key(request: &Idempotency) -> String {
+    let text = format!("{}\0{}", request.publisher, request.key);
+    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+}
+
+fn replay(kept: &Document, fingerprint: &str) -> Result<Outcome, EngineError> {
+    let answer: Answer = page::body(kept)?;
+    if answer.fingerprint != fingerprint {
+        return Err(StoreError::KeyReused.into());
+    }
+    let taken = answer.taken.into_iter();
+    let taken = taken.map(|(id, timestamp, at)| Taken { id, seq: None, timestamp, send_at: Some(at) });
+    Ok(Outcome { taken: taken.collect(), replayed: true })
+}
+
+/// Lists what waits, by the ids in the order they were given, at most `limit`.
+///
+/// # Errors
+/// [`EngineError::Invalid`] for a limit out of range; those of the store.
+pub async fn list(
+    engine: &Engine,
+    workspace: &Slug,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<Scheduled, Arc<str>>, EngineError> {
+    let query = DocumentQuery {
+        kind: DocumentKind::Schedule,
+        group: None,
+        order: Order::Id(after.map(Into::into)),
+        limit: page::limit(limit)?,
+    };
+    page::by_id(engine, workspace, query, |document| page::body(document).map(Some)).await
+}
+
+/// What waits under that id, with its state.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn find(
+    engine: &Engine,
+    workspace: &Slug,
+    id: NotificationId,
+) -> Result<Option<(Scheduled, u64)>, EngineError> {
+    let found = document(&*engine.store, workspace, DocumentKind::Schedule, &id.to_string()).await?;
+    found.map(|document| Ok((page::body(&document)?, document.version))).transpose()
+}
+
+/// Puts `scheduled` in the place of the state `version`.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if it was sent, cancelled or changed meanwhile; those of the store.
+pub(crate) async fn replace(
+    engine: &Engine,
+    workspace: &Slug,
+    scheduled: &Scheduled,
+    version: u64,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    write(engine, workspace, vec![put(scheduled, Expect::Version(version))], now).await
+}
+
+/// Takes back what waits under that id. `false`: nothing does.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn cancel(
+    engine: &Engine,
+    workspace: &Slug,
+    id: NotificationId,
+    now: Timestamp,
+) -> Result<bool, EngineError> {
+    let Some((_, version)) = find(engine, workspace, id).await? else { return Ok(false) };
+    let documents = vec![delete(id, version)];
+    match write(engine, workspace, documents, now).await {
+        Ok(()) => Ok(true),
+        // Sent or changed since we looked: the caller looks again.
+        Err(EngineError::Store(StoreError::Conflict { .. })) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sends what is due at `now`, the longest due first; whether more is waiting.
+pub(crate) async fn send_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
+    let due = engine.store.due(DocumentKind::Schedule, now, SENT_AT_ONCE).await?;
+    let more = due.len() == SENT_AT_ONCE;
+    for (workspace, documents) in page::by_workspace(due) {
+        send(engine, &workspace, documents, now).await?;
+    }
+    Ok(more)
+}
+
+async fn send(
+    engine: &Engine,
+    workspace: &Slug,
+    documents: Vec<Document>,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    let mut change = Change::default();
+    let mut live = Vec::new();
+    for document in &documents {
+        let Scheduled { mut notification, ttl, durable, .. } = page::body(document)?;
+        change.documents.push(delete(notification.id, document.version));
+        notification.timestamp = now;
+        notification.expires_at = ttl.map(|ttl| after(now, ttl));
+        let into = if durable { &mut change.notifications } else { &mut live };
+        into.push(Arc::new(notification));
+    }
+    crate::event::append(engine, workspace, change, live, now).await.map(drop)
+}
+
+fn put(scheduled: &Scheduled, expect: Expect) -> DocumentWrite {
+    let body = serde_json::to_string(scheduled).unwrap_or_default();
+    let contents =
+        Contents { group: "".into(), due: Some(scheduled.send_at), expires: None, body: body.into() };
+    let id = scheduled.notification.id.to_string().into();
+    DocumentWrite { kind: DocumentKind::Schedule, id, expect, put: Some(contents) }
+}
+
+fn delete(id: NotificationId, version: u64) -> DocumentWrite {
+    let expect = Expect::Version(version);
+    DocumentWrite { kind: DocumentKind::Schedule, id: id.to_string().into(), expect, put: None }
+}
+
+async fn write(
+    engine: &Engine,
+    workspace: &Slug,
+    documents: Vec<DocumentWrite>,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    let change = Change { documents, ..Change::default() };
+    engine.store.append(workspace, Write::Change(change), now).await?;
+    engine.workspaces.note_stored(workspace);
+    Ok(())
+}
