@@ -44,38 +44,38 @@ pub struct Draft {
 /// What is to change of a product, as a merge patch (RFC 7396): a member that is absent stays as it is, `null`
 /// removes it. Naming `owners` takes the place of a topic, and the other way round.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schema(as = ProductPatch)]
 pub struct Patch {
     /// The product's id: needed in an import; elsewhere the path names it, and this may only say the same.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     pub id: Option<ProductId>,
     /// What people call it.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(min_length = 1, max_length = 255, nullable = false)]
     pub name: Option<String>,
     /// Who is told.
-    #[serde(deserialize_with = "set")]
+    #[serde(default, deserialize_with = "set")]
     #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 1000)]
     pub owners: Option<Option<Vec<UserId>>>,
     /// Whose subscribers are told.
-    #[serde(deserialize_with = "set")]
+    #[serde(default, deserialize_with = "set")]
     #[schema(value_type = Option<String>)]
     pub topic: Option<Option<Topic>>,
     /// When it expires.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub expiry_date: Option<ExpiryDate>,
     /// How much there is of it.
-    #[serde(deserialize_with = "set")]
+    #[serde(default, deserialize_with = "set")]
     #[schema(value_type = Option<f64>)]
     pub quantity: Option<Option<Number>>,
     /// For those who look after it.
-    #[serde(deserialize_with = "set")]
+    #[serde(default, deserialize_with = "set")]
     #[schema(value_type = Option<String>, max_length = 2000)]
     pub notes: Option<Option<String>>,
     /// When it is told; `null`: as the workspace's settings say.
-    #[serde(deserialize_with = "set")]
+    #[serde(default, deserialize_with = "set")]
     #[schema(value_type = Option<Ladder>)]
     pub ladder: Option<Option<Ladder>>,
     /// `removed` is what `DELETE` does.

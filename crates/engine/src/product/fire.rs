@@ -5,7 +5,7 @@ use std::sync::Arc;
 use campanile_expiry::{Due, Wording};
 use campanile_model::limits::{MAX_BATCH, MAX_RECIPIENTS_PER_REQUEST};
 use campanile_model::{NotificationId, Slug, Timestamp};
-use campanile_store::{Change, Document, DocumentKind, DocumentWrite, Documents, Expect, StoreError, Write};
+use campanile_store::{Change, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write};
 use serde_json::{Value, json};
 
 use super::kept::Found;
@@ -159,11 +159,11 @@ async fn fire(
             Err(EngineError::Store(StoreError::Conflict { kind: DocumentKind::Product, .. })) => {
                 let ids: Vec<_> = batch.iter().map(|turn| key(&turn.found.id)).collect();
                 let documents = engine.store.documents(workspace, DocumentKind::Product, &ids).await?;
-                let as_read = |(turn, document): (Turn<'_>, Option<Document>)| {
-                    let same = document.is_some_and(|document| document.version == turn.document.version);
-                    same.then_some(turn)
-                };
-                batches.push(batch.into_iter().zip(documents).filter_map(as_read).collect());
+                let read = batch.into_iter().zip(documents);
+                let same = read.filter(|(turn, document)| {
+                    document.as_ref().is_some_and(|document| document.version == turn.document.version)
+                });
+                batches.push(same.map(|(turn, _)| turn).collect());
             }
             // Somebody else's event has that name. Ours gets one that nobody can have.
             Err(EngineError::Store(StoreError::Conflict { kind: DocumentKind::Event, .. })) => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use campanile_model::{NotificationId, Slug, Timestamp};
-use campanile_store::{DocumentKind, DocumentWrite, Documents, Expect, StoreError};
+use campanile_store::{DocumentKind, DocumentWrite, Expect, StoreError};
 
 use super::draft::Patch;
 use super::kept::{Found, Kept};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use campanile_expiry::{ExpiryDate, Ladder, Plan, Progress, plan};
-use campanile_model::{NotificationId, Slug, Timestamp, Topic, UserId};
+use campanile_model::{NotificationId, Timestamp, Topic, UserId};
 use campanile_store::{Contents, Document, DocumentKind, DocumentWrite, Expect};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use campanile_model::{Slug, Timestamp};
 use campanile_store::{
-    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Documents, Expect, Order,
-    StoreError, Write,
+    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, StoreError, Write,
 };
 use serde::{Deserialize, Serialize};
 
