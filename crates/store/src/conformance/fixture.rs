@@ -79,6 +79,10 @@ pub(super) fn except(mut notification: Notification, texts: &[&str]) -> Notifica
     notification
 }
 
+pub(super) fn keyed(notification: Notification, key: &str) -> Notification {
+    Notification { collapse_key: Some(key.into()), ..notification }
+}
+
 pub(super) fn one(notification: Notification) -> Write {
     Write::Publish { notifications: vec![Arc::new(notification)], idempotency: None }
 }

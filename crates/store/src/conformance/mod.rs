@@ -11,12 +11,15 @@ mod access;
 mod audience;
 mod commits;
 mod documents;
+mod expire;
 mod fixture;
 mod idempotency;
 mod log;
 mod receipts;
 mod retention;
 mod retract;
+mod supersede;
+mod update;
 
 use crate::Store;
 
@@ -69,6 +72,23 @@ cases! {
     retract::a_retracted_entry_is_gone_for_everyone,
     retract::a_retraction_is_an_entry_and_happens_once,
     retract::counts_leave_out_what_was_retracted,
+    update::an_updated_entry_reads_anew_in_its_place,
+    update::an_update_is_an_entry_that_says_it_as_it_is_now,
+    update::what_is_not_live_cannot_be_updated,
+    update::an_update_keeps_its_people_and_its_time,
+    expire::what_is_due_is_withdrawn,
+    expire::the_longest_due_go_first_in_every_workspace,
+    expire::an_update_moves_the_time,
+    expire::who_still_sees_a_superseded_one_sees_it_until_then,
+    expire::what_was_withdrawn_or_pruned_is_not_due,
+    supersede::only_those_who_had_read_it_still_see_it,
+    supersede::the_same_key_to_others_supersedes_nothing,
+    supersede::within_one_write_the_later_supersedes_the_earlier,
+    supersede::what_is_resolved_has_no_successor,
+    supersede::the_newest_live_one_is_superseded,
+    supersede::a_superseded_one_can_be_put_away,
+    supersede::it_is_withdrawn_and_pruned_like_any_other,
+    supersede::a_repetition_supersedes_nothing_again,
     idempotency::a_repetition_gets_the_first_outcome,
     idempotency::another_body_is_refused,
     idempotency::keys_belong_to_a_publisher_in_a_workspace,

@@ -6,13 +6,13 @@ use std::path::Path;
 use campanile_model::{Audience, EntryKind, Seq};
 use rusqlite::{Connection, params};
 
-use super::check_documents;
 use super::connect::{self, in_snapshot};
 use super::failure::{Failure, Outcome, store_error};
 use super::names::{self, from_sql, to_sql};
 use super::row::{COLUMNS, Content, Stored};
 use super::user;
 use super::workspace::{self, Workspace};
+use super::{check_documents, check_life, schema};
 use crate::StoreError;
 
 /// Problems named at most; the first ones say enough.
@@ -38,11 +38,13 @@ pub struct CheckReport {
 /// Takes longer than reading the whole file.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] or [`StoreError::Internal`] if it cannot be read at all. Damage within it is
+/// [`StoreError::Unavailable`] or [`StoreError::Internal`] if it cannot be read at all, or an older program wrote
+/// it and no start of this one has brought it up to date. Damage within it is
 /// no error but a problem of the report.
 pub fn check_full(path: &Path) -> Result<CheckReport, StoreError> {
     let conn = connect::open_beside(path).map_err(|e| store_error(&e))?;
     in_snapshot(&conn, |conn| {
+        schema::refuse_older(conn)?;
         let mut check = Check { conn, report: CheckReport::default() };
         check.structure()?;
         check.logs()?;
@@ -151,6 +153,9 @@ impl Check<'_> {
                 self.problem(format!("workspace row {}: entry {seq} is not the next of its source", ws.id));
             }
             self.named(ws.id, &stored)?;
+            if let Some(problem) = check_life::entry(conn, &stored)? {
+                self.problem(format!("workspace row {}: entry {seq} {problem}", ws.id));
+            }
             if !turns.take(conn, ws.id, &stored)? {
                 self.problem(format!("workspace row {}: entry {seq} opened or closed no interval", ws.id));
             }
@@ -196,7 +201,9 @@ impl Check<'_> {
     fn counters(&mut self) -> Outcome<()> {
         let read_states = user::all_sound(self.conn);
         self.sound(read_states)?;
-        for (what, sql) in IMPOSSIBLE {
+        let of_lives = check_life::impossible();
+        let of_lives = of_lives.iter().map(|(what, sql)| (*what, sql.as_str()));
+        for (what, sql) in IMPOSSIBLE.iter().copied().chain(of_lives) {
             let count: i64 = self.conn.query_row(sql, [], |row| row.get(0))?;
             if count != 0 {
                 self.problem(format!("{count} {what}"));

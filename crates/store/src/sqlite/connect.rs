@@ -19,7 +19,7 @@ pub(super) const PAGE_BYTES: u64 = 16_384;
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Statements kept ready on a connection; more than there are.
-const STATEMENTS: usize = 128;
+const STATEMENTS: usize = 256;
 
 /// The database within a data directory.
 pub(super) fn database(dir: &Path) -> PathBuf {

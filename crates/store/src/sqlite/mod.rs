@@ -11,6 +11,7 @@ mod backup;
 mod check;
 mod check_documents;
 mod check_full;
+mod check_life;
 mod checkpoint;
 mod config;
 mod connect;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::failure::store_error;
+use super::failure::{Outcome, store_error};
 use crate::{Epochs, StoreError};
 
 struct Migration {
@@ -38,6 +38,22 @@ pub(super) fn migrate(conn: &Connection, epochs: &Epochs) -> Result<(), StoreErr
     }
     for (number, migration) in (1..).zip(MIGRATIONS).skip(applied.len()) {
         apply(conn, number, migration, epochs).map_err(|e| store_error(&e))?;
+    }
+    Ok(())
+}
+
+/// Refuses a database that was not brought to the newest schema.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub(super) fn refuse_older(conn: &Connection) -> Outcome<()> {
+    let applied = applied(conn)?.len();
+    if applied < MIGRATIONS.len() {
+        let reason = format!(
+            "the database has schema {applied}, this program works on schema {}: start campanile on it first",
+            MIGRATIONS.len()
+        );
+        return Err(StoreError::Unavailable { reason }.into());
     }
     Ok(())
 }
