@@ -129,6 +129,7 @@ fn cause(
         subject: Some(user.to_string()),
         time: now,
         actor: Some(actor.clone()),
+        hops: 0,
         data: json!({ "user": user }).into(),
     };
     let body = serde_json::to_string(&Kept { user: user.clone(), granted }).unwrap_or_default();

@@ -4,8 +4,8 @@ mod draft;
 
 use campanile_model::{NotificationId, Slug, Timestamp, UserId};
 use campanile_store::{
-    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, StoreError,
-    Write, document,
+    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, StoreError, Write,
+    document,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -141,30 +141,19 @@ pub async fn withdraw(
     say(engine, workspace, after, Expect::Version(version), "maintenance.cancelled", actor, now).await
 }
 
-/// Does `each` in every workspace in which an announcement of that id holds; returns in how many.
-///
-/// # Errors
-/// [`EngineError::Missing`] if it holds nowhere; those of `each`. What was done before it failed stays so.
-async fn everywhere(
-    engine: &Engine,
-    each: impl AsyncFn(&Slug) -> Result<Announcement, EngineError>,
-) -> Result<usize, EngineError> {
-    let mut done = 0;
-    for workspace in engine.workspaces.all() {
-        match each(&workspace).await {
-            Ok(_) => done += 1,
-            Err(EngineError::Missing { .. }) => {}
-            Err(EngineError::Invalid { field: HOLDS_NO_LONGER, .. }) => {}
-            Err(error) => return Err(error),
-        }
+/// Whether something was done, where an announcement need not hold in every workspace.
+fn is_done(outcome: Result<Announcement, EngineError>) -> Result<bool, EngineError> {
+    match outcome {
+        Ok(_) => Ok(true),
+        Err(EngineError::Missing { .. } | EngineError::Invalid { field: HOLDS_NO_LONGER, .. }) => Ok(false),
+        Err(error) => Err(error),
     }
-    if done == 0 { Err(EngineError::Missing { what: "announcement" }) } else { Ok(done) }
 }
 
 /// [Changes](change) an announcement in every workspace in which it holds; returns in how many.
 ///
 /// # Errors
-/// [`EngineError::Missing`] if it holds nowhere; those of [`change`].
+/// [`EngineError::Missing`] if it holds nowhere; those of [`change`]. What was done before it failed stays so.
 pub async fn change_everywhere(
     engine: &Engine,
     id: NotificationId,
@@ -172,27 +161,39 @@ pub async fn change_everywhere(
     actor: &UserId,
     now: Timestamp,
 ) -> Result<usize, EngineError> {
-    everywhere(engine, async |workspace| change(engine, workspace, id, patch, actor, now).await).await
+    let mut done = 0;
+    for workspace in engine.workspaces.all() {
+        done += usize::from(is_done(change(engine, &workspace, id, patch, actor, now).await)?);
+    }
+    if done == 0 { Err(EngineError::Missing { what: "announcement" }) } else { Ok(done) }
 }
 
 /// [Withdraws](withdraw) an announcement in every workspace in which it holds; returns in how many.
 ///
 /// # Errors
-/// [`EngineError::Missing`] if it holds nowhere; those of [`withdraw`].
+/// [`EngineError::Missing`] if it holds nowhere; those of [`withdraw`]. What was done before it failed stays so.
 pub async fn withdraw_everywhere(
     engine: &Engine,
     id: NotificationId,
     actor: &UserId,
     now: Timestamp,
 ) -> Result<usize, EngineError> {
-    everywhere(engine, async |workspace| withdraw(engine, workspace, id, actor, now).await).await
+    let mut done = 0;
+    for workspace in engine.workspaces.all() {
+        done += usize::from(is_done(withdraw(engine, &workspace, id, actor, now).await)?);
+    }
+    if done == 0 { Err(EngineError::Missing { what: "announcement" }) } else { Ok(done) }
 }
 
 /// One announcement.
 ///
 /// # Errors
 /// [`EngineError::Missing`]; those of the store.
-pub async fn read(engine: &Engine, workspace: &Slug, id: NotificationId) -> Result<Announcement, EngineError> {
+pub async fn read(
+    engine: &Engine,
+    workspace: &Slug,
+    id: NotificationId,
+) -> Result<Announcement, EngineError> {
     Ok(find(engine, workspace, id).await?.0)
 }
 
@@ -277,6 +278,7 @@ async fn say(
         subject: Some(announcement.id.to_string()),
         time: now,
         actor: Some(actor.clone()),
+        hops: 0,
         data: json!({
             "announcementId": announcement.id,
             "message": announcement.message,

@@ -39,9 +39,17 @@ pub struct Event {
     /// Who caused it. For an event from outside, its extension attribute `actor`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<UserId>,
+    /// How many functions it took to get here: one that is triggered by what another one did is one further on.
+    /// 0 for what people and other programs do.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hops: u8,
     /// The details.
     #[serde(default)]
     pub data: Arc<Value>,
+}
+
+fn is_zero(hops: &u8) -> bool {
+    *hops == 0
 }
 
 /// Bytes of an event's `id`, `source`, `type` and `subject`, each.

@@ -32,11 +32,13 @@ pub enum DocumentKind {
     Job,
     /// The answer to a request, remembered under its idempotency key.
     Answer,
+    /// Whether a user was given access or had it taken away. Id: the user.
+    Access,
 }
 
 impl DocumentKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Settings,
         Self::Product,
         Self::Record,
@@ -48,6 +50,7 @@ impl DocumentKind {
         Self::Announcement,
         Self::Job,
         Self::Answer,
+        Self::Access,
     ];
 
     /// The number it is stored under: never another one.
@@ -64,6 +67,7 @@ impl DocumentKind {
             Self::Announcement => 9,
             Self::Job => 10,
             Self::Answer => 11,
+            Self::Access => 12,
         }
     }
 }

@@ -199,6 +199,29 @@ impl TestServer {
         request(self.address, "GET", path, &[("Authorization", &bearer)], b"").await
     }
 
+    /// A request of any method, with a JSON body unless it is empty.
+    pub async fn send(&self, method: &str, path: &str, token: &str, body: &str) -> Answer {
+        self.send_with(method, path, token, &[], body).await
+    }
+
+    /// The same with further headers.
+    pub async fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        further: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let mut headers = vec![("Authorization", bearer.as_str())];
+        if !body.is_empty() {
+            headers.push(("Content-Type", "application/json"));
+        }
+        headers.extend(further);
+        request(self.address, method, path, &headers, body.as_bytes()).await
+    }
+
     /// Waits until so many sockets are open.
     pub async fn sockets(&self, count: usize) {
         let deadline = std::time::Instant::now() + WAIT;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use campanile_auth::{Grant, Workspaces};
 use campanile_model::{Slug, UserId};
 use clap::Args;
+use hyper::header::HeaderValue;
 
 use super::verify::read_token;
 use super::{Failure, token};
@@ -34,8 +35,8 @@ pub enum Bearer {
 pub struct Purpose {
     /// Who shows it.
     pub user: UserId,
-    /// Where.
-    pub workspace: Slug,
+    /// Where; none: in every workspace.
+    pub workspace: Option<Slug>,
     /// What for; may be empty.
     pub scope: &'static str,
     /// How long.
@@ -60,8 +61,12 @@ impl Bearer {
             Self::File(file) => read_token(Some(file))?,
             Self::Fixed(token) => token.clone(),
             Self::Own(purpose) => {
+                let named = purpose.workspace.iter().map(Slug::as_str).collect();
                 let grant = Grant {
-                    workspaces: Workspaces::Named([purpose.workspace.as_str()].into_iter().collect()),
+                    workspaces: match purpose.workspace {
+                        Some(_) => Workspaces::Named(named),
+                        None => Workspaces::All { named },
+                    },
                     scopes: [purpose.scope].into_iter().collect(),
                     ..Grant::new(purpose.user.clone(), purpose.ttl.as_secs())
                 };
@@ -73,6 +78,14 @@ impl Bearer {
             return Err(Failure::new("the token is not a JWT in compact form"));
         }
         Ok(token)
+    }
+
+    /// The token as a header, which is never shown.
+    pub fn header(&self, config: &Config) -> Result<HeaderValue, Failure> {
+        let mut header = HeaderValue::from_str(&format!("Bearer {}", self.token(config)?))
+            .map_err(|error| Failure::caused("the token cannot be sent", &error))?;
+        header.set_sensitive(true);
+        Ok(header)
     }
 
     /// Whether asking again may give another token.

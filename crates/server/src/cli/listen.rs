@@ -57,7 +57,7 @@ impl Listen {
         let config = self.setup.load(environment)?;
         let endpoint = self.endpoint.endpoint(&config)?;
         let purpose =
-            Purpose { user: self.user.clone(), workspace: self.workspace.clone(), scope: "", ttl: TTL };
+            Purpose { user: self.user.clone(), workspace: Some(self.workspace.clone()), scope: "", ttl: TTL };
         let bearer = self.bearer.source(environment, purpose);
         let listener = Listener {
             config,

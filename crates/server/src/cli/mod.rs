@@ -7,8 +7,10 @@ mod endpoint;
 mod failure;
 mod http_client;
 mod listen;
+mod maintenance;
 mod output;
 mod reconnect;
+mod refusal;
 mod send;
 mod serve;
 mod setup;
@@ -51,6 +53,7 @@ enum Command {
     Token(token::Token),
     Send(send::Send),
     Listen(listen::Listen),
+    Maintenance(maintenance::Maintenance),
     Check(check::Check),
     Backup(backup::Backup),
 }
@@ -89,6 +92,7 @@ impl Cli {
             Command::Token(token) => token.run(&environment),
             Command::Send(send) => send.run(&environment),
             Command::Listen(listen) => listen.run(&environment),
+            Command::Maintenance(maintenance) => maintenance.run(&environment),
             Command::Check(check) => check.run(&environment),
             Command::Backup(backup) => backup.run(&environment),
         }

@@ -5,14 +5,15 @@ use std::time::Duration;
 use campanile_model::{Slug, UserId};
 use clap::Args;
 use http_body_util::Full;
+use hyper::Request;
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Request, StatusCode};
-use serde_json::{Map, Value, json};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use serde_json::{Value, json};
 
 use super::bearer::{BearerArgs, Purpose};
-use super::endpoint::{Endpoint, EndpointArgs};
-use super::http_client::{Answer, request};
+use super::endpoint::EndpointArgs;
+use super::http_client::request;
+use super::refusal::refusal;
 use super::setup::Setup;
 use super::{Failure, output, runtime};
 use crate::config::Environment;
@@ -73,14 +74,18 @@ impl Send {
         let endpoint = self.endpoint.endpoint(&config)?;
         let body = body(&self.to, &self.title, &self.message, &self.r#type);
         let user = UserId::new(PUBLISHER).map_err(|error| Failure::caused(PUBLISHER, &error))?;
-        let purpose =
-            Purpose { user, workspace: self.workspace.clone(), scope: SCOPE, ttl: Duration::from_secs(60) };
-        let token = self.bearer.source(environment, purpose).token(&config)?;
+        let purpose = Purpose {
+            user,
+            workspace: Some(self.workspace.clone()),
+            scope: SCOPE,
+            ttl: Duration::from_secs(60),
+        };
+        let bearer = self.bearer.source(environment, purpose).header(&config)?;
 
         let mut built = Request::post(format!("/v1/workspaces/{}/notifications", self.workspace))
             .header(HOST, &endpoint.authority)
             .header(CONTENT_TYPE, "application/json")
-            .header(AUTHORIZATION, secret_header(&token)?);
+            .header(AUTHORIZATION, bearer);
         if let Some(key) = &self.idempotency_key {
             built = built.header("idempotency-key", key);
         }
@@ -91,15 +96,8 @@ impl Send {
         if answer.status.is_success() {
             return output::line(String::from_utf8_lossy(&answer.body).trim());
         }
-        Err(refusal(&endpoint, &answer))
+        Err(refusal(&endpoint, &answer, SCOPE, "with an --idempotency-key that is always safe"))
     }
-}
-
-fn secret_header(token: &str) -> Result<HeaderValue, Failure> {
-    let mut header = HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|error| Failure::caused("the token cannot be sent", &error))?;
-    header.set_sensitive(true);
-    Ok(header)
 }
 
 fn body(to: &To, title: &str, message: &str, kind: &str) -> Value {
@@ -110,37 +108,6 @@ fn body(to: &To, title: &str, message: &str, kind: &str) -> Value {
         (None, users) => json!({ "users": users }),
     };
     json!({ "to": to, "title": title, "message": message, "type": kind })
-}
-
-/// What the server objects to, and what to do about it.
-fn refusal(endpoint: &Endpoint, answer: &Answer) -> Failure {
-    let problem: Map<String, Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let text = |name: &str| problem.get(name).and_then(Value::as_str);
-    let mut what = format!("{} answered {}", endpoint.url(), answer.status.as_u16());
-    if let Some(said) = text("detail").or(text("title")) {
-        what = format!("{what}: {said}");
-    }
-    if let Some(field) = text("field").filter(|field| !what.contains(field)) {
-        what = format!("{what} ({field})");
-    }
-    let hint = match answer.status {
-        StatusCode::UNAUTHORIZED => {
-            "is the key here the server's? `campanile token verify` on the server says what it objects to"
-                .into()
-        }
-        StatusCode::FORBIDDEN => {
-            format!("the token must name the workspace in `workspaces` and hold `{SCOPE}` in `scope`")
-        }
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => match answer.retry_after {
-            Some(seconds) => {
-                format!("try again in {seconds} s; with an --idempotency-key that is always safe")
-            }
-            None => "try again later; with an --idempotency-key that is always safe".into(),
-        },
-        StatusCode::NOT_FOUND => "does a Campanile server listen there?".into(),
-        _ => return Failure::new(what),
-    };
-    Failure::with_hint(what, hint)
 }
 
 #[cfg(test)]

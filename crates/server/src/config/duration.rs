@@ -96,6 +96,15 @@ impl<'de> Deserialize<'de> for OrOff {
     }
 }
 
+/// A duration, read.
+pub(super) struct Text(pub(super) Duration);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::deserialize(deserializer).map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,20 +25,28 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let declared = is_json(request.headers());
-        if declared_length(request.headers()).is_some_and(|length| length > MAX_BODY_BYTES) {
-            return Err(Problem::new(&problem::BODY_TOO_LARGE));
-        }
-        let body = match tokio::time::timeout(ARRIVAL, to_bytes(request.into_body(), MAX_BODY_BYTES)).await {
-            Err(_) => return Err(Problem::new(&problem::BODY_TIMEOUT)),
-            Ok(Err(error)) => return Err(broken(&error)),
-            Ok(Ok(body)) => body,
-        };
+        let body = whole(request).await?;
         if declared || body.is_empty() {
             Ok(Self(body))
         } else {
             Err(Problem::new(&problem::UNSUPPORTED_MEDIA_TYPE)
                 .detail("send Content-Type: application/json, and no Content-Encoding"))
         }
+    }
+}
+
+/// The body of a request, whatever it is declared as: at most [`MAX_BODY_BYTES`], within [`ARRIVAL`].
+///
+/// # Errors
+/// It is too large, too slow, or ended too early.
+pub(super) async fn whole(request: Request) -> Result<Bytes, Problem> {
+    if declared_length(request.headers()).is_some_and(|length| length > MAX_BODY_BYTES) {
+        return Err(Problem::new(&problem::BODY_TOO_LARGE));
+    }
+    match tokio::time::timeout(ARRIVAL, to_bytes(request.into_body(), MAX_BODY_BYTES)).await {
+        Err(_) => Err(Problem::new(&problem::BODY_TIMEOUT)),
+        Ok(Err(error)) => Err(broken(&error)),
+        Ok(Ok(body)) => Ok(body),
     }
 }
 
@@ -61,16 +69,20 @@ impl JsonBody {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let declared = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"));
-    let plain = headers
-        .get_all(header::CONTENT_ENCODING)
-        .iter()
-        .all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    declared && plain
+    media_type(headers).is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+        && is_plain(headers)
+}
+
+/// What the body is declared as, without parameters.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or_default().trim())
+}
+
+/// Whether the body comes as it is, not compressed.
+pub(super) fn is_plain(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<usize> {

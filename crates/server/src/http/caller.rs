@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
-use campanile_auth::Identity;
+use campanile_auth::{Identity, Workspaces};
 use campanile_model::{Slug, UserId};
 
 use super::Api;
@@ -73,6 +73,54 @@ impl Scope for Admin {
     const WORD: &'static str = "admin";
 }
 
+/// May read and change records.
+pub struct RecordsWrite;
+impl Scope for RecordsWrite {
+    const WORD: &'static str = "records:write";
+}
+
+/// May look after products.
+pub struct ProductsWrite;
+impl Scope for ProductsWrite {
+    const WORD: &'static str = "products:write";
+}
+
+/// May report what happened.
+pub struct EventsWrite;
+impl Scope for EventsWrite {
+    const WORD: &'static str = "events:write";
+}
+
+/// A caller who looks after the whole server: the token's scope holds `operator`, and its workspaces `*`, so that
+/// nobody who was let into one workspace reaches another.
+pub struct Operator(Arc<Identity>);
+
+impl Operator {
+    /// The user who asks.
+    pub fn user(&self) -> &UserId {
+        &self.0.user
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let identity = authenticate(api, &parts.headers)?;
+        if !identity.has_scope(OPERATOR) {
+            return Err(scope_missing(OPERATOR));
+        }
+        match identity.workspaces {
+            Workspaces::All { .. } => Ok(Self(identity)),
+            _ => Err(Problem::new(&problem::WORKSPACE_REFUSED)
+                .detail("the token's workspaces must hold \"*\": this reaches all of them")),
+        }
+    }
+}
+
+/// The word of an [`Operator`].
+const OPERATOR: &str = "operator";
+
 /// A [`Member`] whose token also holds the scope `S`. Judged before a body is read.
 pub struct Allowed<S> {
     member: Member,
@@ -94,13 +142,16 @@ impl<S: Scope> FromRequestParts<Arc<Api>> for Allowed<S> {
         if member.identity.has_scope(S::WORD) {
             return Ok(Self { member, scope: PhantomData });
         }
-        let problem =
-            Problem::new(&problem::SCOPE_MISSING).detail(format!("the token's scope must hold {}", S::WORD));
-        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", S::WORD);
-        Err(match HeaderValue::try_from(challenge) {
-            Ok(challenge) => problem.challenge(challenge),
-            Err(_) => problem,
-        })
+        Err(scope_missing(S::WORD))
+    }
+}
+
+fn scope_missing(word: &str) -> Problem {
+    let problem = Problem::new(&problem::SCOPE_MISSING).detail(format!("the token's scope must hold {word}"));
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{word}\"");
+    match HeaderValue::try_from(challenge) {
+        Ok(challenge) => problem.challenge(challenge),
+        Err(_) => problem,
     }
 }
 

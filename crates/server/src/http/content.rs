@@ -38,6 +38,14 @@ pub struct Content<'a> {
     #[serde(rename = "expiryDate", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     expiry_date: Option<&'a str>,
+    /// When it was last changed.
+    #[serde(rename = "updatedAt", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    updated_at: Option<Timestamp>,
+    /// When nobody sees it any more.
+    #[serde(rename = "expiresAt", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    expires_at: Option<Timestamp>,
 }
 
 impl<'a> From<&'a Notification> for Content<'a> {
@@ -53,6 +61,15 @@ impl<'a> From<&'a Notification> for Content<'a> {
             event: n.event.as_deref(),
             product_name: n.product_name.as_deref(),
             expiry_date: n.expiry_date.as_deref(),
+            updated_at: n.updated_at,
+            expires_at: n.expires_at,
         }
+    }
+}
+
+impl Content<'_> {
+    /// It is not sent yet: when it runs out is not known.
+    pub fn runs_later(&mut self) {
+        self.expires_at = None;
     }
 }

@@ -14,8 +14,13 @@ impl From<EngineError> for Problem {
             EngineError::TooLarge { index, .. } => {
                 Self::new(&problem::NOTIFICATION_TOO_LARGE).detail(error.to_string()).index(index)
             }
-            EngineError::NotSupportedYet { index, field } => {
-                Self::new(&problem::NOT_SUPPORTED_YET).detail(error.to_string()).index(index).field(field)
+            EngineError::Entry { index, error } => Self::from(*error).index(Some(index)),
+            EngineError::Missing { .. } => Self::new(&problem::NOT_FOUND).detail(error.to_string()),
+            EngineError::Exists { .. } => Self::new(&problem::ALREADY_EXISTS).detail(error.to_string()),
+            EngineError::Changed { .. } => Self::new(&problem::CHANGED).detail(error.to_string()),
+            EngineError::Rule(error) => {
+                let field = error.member.clone();
+                Self::new(&problem::INVALID_RULE).detail(error.to_string()).field(field)
             }
             EngineError::NotReached { .. } => {
                 Self::new(&problem::NOT_REACHED).detail(error.to_string()).field("minSeq").retry_after(1)
@@ -34,6 +39,8 @@ impl From<StoreError> for Problem {
             StoreError::KeyReused => Self::new(&problem::IDEMPOTENCY_KEY_REUSED).field("Idempotency-Key"),
             StoreError::Limit { .. } => Self::new(&problem::LIMIT_EXCEEDED).detail(error.to_string()),
             StoreError::NotFound => Self::new(&problem::NOT_FOUND),
+            // The use cases answer what a conflict means to their caller; one that is left is a race.
+            StoreError::Conflict { .. } => Self::new(&problem::OVERLOADED).retry_after(1),
             StoreError::Busy { .. } => Self::new(&problem::OVERLOADED).retry_after(1),
             StoreError::Full => Self::new(&problem::STORAGE_FULL).retry_after(30),
             StoreError::Unavailable { .. } => {

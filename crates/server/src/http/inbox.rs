@@ -115,6 +115,10 @@ pub struct InboxItem<'a> {
     read: bool,
     /// It was put away.
     archived: bool,
+    /// A later one took its place, or what it said no longer holds: the user still sees it, having read it before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    superseded: bool,
     /// What it says.
     #[serde(flatten)]
     content: Content<'a>,
@@ -127,6 +131,7 @@ impl<'a> From<&'a Item> for InboxItem<'a> {
             seen: item.receipt.seen,
             read: item.receipt.read,
             archived: item.receipt.archived,
+            superseded: item.superseded,
             content: (&*item.notification).into(),
         }
     }

@@ -19,8 +19,15 @@ use super::problem::{self, ProblemBody, ProblemCode};
     components(schemas(ProblemBody, ProblemCode)),
     tags(
         (name = "notifications", description = "What producers do"),
+        (name = "events", description = "What happened, reported from outside"),
+        (name = "rules", description = "What turns events into notifications"),
+        (name = "announcements", description = "Maintenance, announced to everybody"),
+        (name = "settings", description = "What a workspace is set to"),
+        (name = "access", description = "Who has access to a workspace"),
         (name = "inbox", description = "What users do"),
         (name = "topics", description = "Who listens to what"),
+        (name = "records", description = "Data whose changes are told"),
+        (name = "products", description = "What expires, and when it is told"),
         (name = "product", description = "The product documents' routes, with their own bodies"),
         (name = "operations", description = "What operators and load balancers ask"),
     ),
@@ -40,7 +47,8 @@ impl Modify for Everywhere {
             .content("application/problem+json", Content::new(Some(Ref::from_schema_name("Problem"))))
             .build();
         for item in document.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.post, &mut item.delete];
+            let operations =
+                [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 operation.responses.responses.insert("default".to_owned(), problem.clone().into());
             }

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::request::Parts;
+use campanile_engine::page;
 use campanile_model::{IdError, NotificationId, Topic, UserId};
 use serde::de::DeserializeOwned;
 
@@ -35,6 +36,19 @@ fn refusal(error: &serde_path_to_error::Error<serde::de::value::Error>) -> Strin
     // A parameter that is unknown or given twice is named already.
     let is_named = ["unknown ", "duplicate "].iter().any(|start| expectation.starts_with(start));
     if is_named { expectation } else { format!("{}: {expectation}", error.path()) }
+}
+
+/// How many things a page has, 1 to [`page::MAX`]; [`page::DEFAULT`] if nothing is asked for.
+///
+/// # Errors
+/// Another number.
+pub fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(page::DEFAULT);
+    if (1..=page::MAX).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Problem::new(&problem::INVALID_QUERY).detail(format!("limit is 1 to {}", page::MAX)))
+    }
 }
 
 /// A name that stands in a route's path.

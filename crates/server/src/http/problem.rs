@@ -63,9 +63,9 @@ registry! {
         "`detail` names the word that the token's `scope` must hold.";
     ROUTE_NOT_FOUND = "route_not_found", NOT_FOUND, "There is nothing at this path",
         "`/openapi.json` lists every route. Paths end without a slash.";
-    NOT_FOUND = "not_found", NOT_FOUND, "There is no such notification",
-        "No notification of that id is visible to the caller. One of somebody else and one that never was \
-         answer alike.";
+    NOT_FOUND = "not_found", NOT_FOUND, "There is no such thing",
+        "Nothing of that id is visible to the caller; `detail` says what was looked for. One of somebody else \
+         and one that never was answer alike.";
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "This path does not take that method",
         "The `Allow` header lists those it takes.";
     HANDSHAKE_TIMEOUT = "handshake_timeout", REQUEST_TIMEOUT, "The request head did not arrive in time",
@@ -75,6 +75,10 @@ registry! {
     CONNECTION_IN_USE = "connection_in_use", CONFLICT, "Another connection keeps the place",
         "Several clients of this user kept replacing each other in this workspace. The one that is connected is \
          alive and stays; come back after `Retry-After`, or close the other one first.";
+    ALREADY_EXISTS = "already_exists", CONFLICT, "There is one already",
+        "Something of that id is there. Update it, or choose another id.";
+    CHANGED = "changed", PRECONDITION_FAILED, "It was changed meanwhile",
+        "What `If-Match` names is not the present state. Read it again, and repeat the change on what you read.";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "A request body has at most 4 MiB. Send several batches.";
     NOTIFICATION_TOO_LARGE = "notification_too_large", PAYLOAD_TOO_LARGE, "The notification is too large",
@@ -90,9 +94,13 @@ registry! {
     INVALID_REQUEST = "invalid_request", UNPROCESSABLE_ENTITY, "The request breaks a rule",
         "`field` names the member, `index` the entry of a batch, `detail` the rule. Nothing of the request \
          was done.";
-    NOT_SUPPORTED_YET = "not_supported_yet", UNPROCESSABLE_ENTITY, "This member is not supported yet",
-        "`field` names a member that belongs to the protocol but that this release does not act on. It is \
-         refused rather than ignored: leave it out.";
+    INVALID_RULE = "invalid_rule", UNPROCESSABLE_ENTITY, "The rule can't be used",
+        "`field` names the member of the rule, `detail` the line and column in its text and what is wrong there. \
+         The rule was not put in place. `POST …/rules/try` judges a rule without keeping it.";
+    INVALID_ROWS = "invalid_rows", UNPROCESSABLE_ENTITY, "Rows of the table are wrong",
+        "`errors` lists the first 100 wrong rows with `row`, `field` (the column or member) and `detail`, and \
+         `errorCount` counts them all. Rows of a CSV have the numbers that a spreadsheet shows: the header is row 1. \
+         Nothing was imported; `partial=true` takes the good rows.";
     LIMIT_EXCEEDED = "limit_exceeded", UNPROCESSABLE_ENTITY, "A limit would be exceeded",
         "`detail` names the limit. Nothing of the request was done.";
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
@@ -134,15 +142,43 @@ pub struct Problem {
     code: &'static Code,
     detail: Cow<'static, str>,
     index: Option<usize>,
-    field: Option<&'static str>,
+    field: Option<Cow<'static, str>>,
+    rows: Option<Box<(usize, Vec<RowProblem>)>>,
     retry_after: Option<u32>,
     challenge: Option<HeaderValue>,
+}
+
+/// What is wrong with one row of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct RowProblem {
+    /// Its number: in a CSV as a spreadsheet shows it, in an array from 1.
+    row: usize,
+    /// The column or member concerned.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(value_type = String, required = false)]
+    field: Cow<'static, str>,
+    /// What is wrong.
+    detail: String,
+}
+
+impl From<campanile_engine::product::RowError> for RowProblem {
+    fn from(error: campanile_engine::product::RowError) -> Self {
+        Self { row: error.row, field: error.field, detail: error.detail }
+    }
 }
 
 impl Problem {
     /// A failure of the registry, with its help for a detail.
     pub fn new(code: &'static Code) -> Self {
-        Self { code, detail: code.help.into(), index: None, field: None, retry_after: None, challenge: None }
+        Self {
+            code,
+            detail: code.help.into(),
+            index: None,
+            field: None,
+            rows: None,
+            retry_after: None,
+            challenge: None,
+        }
     }
 
     /// Says what exactly is wrong. Holds nothing that a log may not see.
@@ -161,8 +197,15 @@ impl Problem {
 
     /// Names the member; an empty name says nothing.
     #[must_use]
-    pub fn field(mut self, field: &'static str) -> Self {
-        self.field = Some(field).filter(|field| !field.is_empty());
+    pub fn field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
+        self.field = Some(field.into()).filter(|field| !field.is_empty());
+        self
+    }
+
+    /// Says how many rows of a table are wrong, and which.
+    #[must_use]
+    pub fn rows(mut self, count: usize, listed: Vec<RowProblem>) -> Self {
+        self.rows = Some(Box::new((count, listed)));
         self
     }
 
@@ -210,7 +253,15 @@ pub struct ProblemBody<'a> {
     /// The member or header concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    field: Option<&'static str>,
+    field: Option<&'a str>,
+    /// The first 100 wrong rows of a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    errors: Option<&'a [RowProblem]>,
+    /// How many rows of a table are wrong.
+    #[serde(rename = "errorCount", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error_count: Option<usize>,
 }
 
 /// The names of the registry, for the OpenAPI document.
@@ -236,7 +287,9 @@ impl IntoResponse for Problem {
             code: self.code.name,
             detail: &self.detail,
             index: self.index,
-            field: self.field,
+            field: self.field.as_deref(),
+            errors: self.rows.as_ref().map(|rows| rows.1.as_slice()),
+            error_count: self.rows.as_ref().map(|rows| rows.0),
         };
         // Strings and numbers can't fail to serialize.
         let body = serde_json::to_vec(&body).unwrap_or_default();

@@ -1,0 +1,208 @@
+//! `campanile maintenance`: announcements of maintenance.
+
+use std::time::Duration;
+
+use campanile_model::{NotificationId, Slug, UserId};
+use clap::{Args, Subcommand};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request};
+use serde_json::{Map, Value};
+
+use super::bearer::{BearerArgs, Purpose};
+use super::endpoint::EndpointArgs;
+use super::http_client::request;
+use super::refusal::refusal;
+use super::setup::Setup;
+use super::{Failure, output, runtime};
+use crate::config::Environment;
+
+/// Who announces where the token is our own.
+const AUTHOR: &str = "campanile-maintenance";
+
+/// Announce maintenance, such as a planned restart, to everybody
+///
+/// Prints what the server answered, one line of JSON. People are told at once; what they did not read no longer
+/// counts once the announcement is changed, withdrawn or over.
+#[derive(Debug, Args)]
+pub struct Maintenance {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Announce
+    Announce(Announce),
+    /// Say an announcement anew
+    Change(Change),
+    /// Say that there is no maintenance
+    Withdraw(Withdraw),
+    /// List the announcements of a workspace
+    List(List),
+}
+
+#[derive(Debug, Args)]
+struct Announce {
+    #[command(flatten)]
+    at: Where,
+    /// The text for people, at most 2,000 characters
+    #[arg(long)]
+    message: String,
+    /// When it starts, such as 2026-03-01T22:00:00Z
+    #[arg(long, value_name = "INSTANT")]
+    starts: String,
+    /// When it ends
+    #[arg(long, value_name = "INSTANT")]
+    ends: String,
+    /// A UUID that makes repeating this very announcement safe
+    #[arg(long, value_name = "UUID", value_parser = NotificationId::parse)]
+    id: Option<NotificationId>,
+}
+
+#[derive(Debug, Args)]
+struct Change {
+    /// The announcement
+    #[arg(value_name = "ID", value_parser = NotificationId::parse)]
+    id: NotificationId,
+    #[command(flatten)]
+    at: Where,
+    #[command(flatten)]
+    what: Changed,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Changed {
+    /// The text for people
+    #[arg(long)]
+    message: Option<String>,
+    /// When it starts
+    #[arg(long, value_name = "INSTANT")]
+    starts: Option<String>,
+    /// When it ends
+    #[arg(long, value_name = "INSTANT")]
+    ends: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Withdraw {
+    /// The announcement
+    #[arg(value_name = "ID", value_parser = NotificationId::parse)]
+    id: NotificationId,
+    #[command(flatten)]
+    at: Where,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// The workspace
+    #[arg(long, value_name = "SLUG", value_parser = Slug::new)]
+    workspace: Slug,
+    #[command(flatten)]
+    by: By,
+}
+
+/// Which workspaces, and how to get there.
+#[derive(Debug, Args)]
+struct Where {
+    #[command(flatten)]
+    reach: Reach,
+    #[command(flatten)]
+    by: By,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Reach {
+    /// In this workspace
+    #[arg(long, value_name = "SLUG", value_parser = Slug::new)]
+    workspace: Option<Slug>,
+    /// In every workspace of the server
+    #[arg(long)]
+    everywhere: bool,
+}
+
+#[derive(Debug, Args)]
+struct By {
+    #[command(flatten)]
+    bearer: BearerArgs,
+    #[command(flatten)]
+    endpoint: EndpointArgs,
+    #[command(flatten)]
+    setup: Setup,
+}
+
+impl Maintenance {
+    /// Asks the server, and prints the answer.
+    pub fn run(self, environment: &Environment) -> Result<(), Failure> {
+        match self.command {
+            Command::Announce(Announce { at, message, starts, ends, id }) => {
+                let id = id.map(|id| id.to_string());
+                let body = body([
+                    ("message", Some(message)),
+                    ("startsAt", Some(starts)),
+                    ("endsAt", Some(ends)),
+                    ("id", id),
+                ]);
+                let again = "with the same --id that is always safe";
+                at.by.call(environment, at.reach.workspace, Method::POST, "", Some(body), again)
+            }
+            Command::Change(Change { id, at, what: Changed { message, starts, ends } }) => {
+                let body = body([("message", message), ("startsAt", starts), ("endsAt", ends)]);
+                let path = format!("/{id}");
+                at.by.call(environment, at.reach.workspace, Method::PATCH, &path, Some(body), SAFE)
+            }
+            Command::Withdraw(Withdraw { id, at }) => {
+                let path = format!("/{id}");
+                at.by.call(environment, at.reach.workspace, Method::DELETE, &path, None, SAFE)
+            }
+            Command::List(List { workspace, by }) => {
+                by.call(environment, Some(workspace), Method::GET, "", None, SAFE)
+            }
+        }
+    }
+}
+
+const SAFE: &str = "that is always safe";
+
+fn body<const N: usize>(members: [(&str, Option<String>); N]) -> Value {
+    let members = members.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into())));
+    Value::Object(members.collect::<Map<_, _>>())
+}
+
+impl By {
+    fn call(
+        self,
+        environment: &Environment,
+        workspace: Option<Slug>,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        again: &str,
+    ) -> Result<(), Failure> {
+        let config = self.setup.load(environment)?;
+        let endpoint = self.endpoint.endpoint(&config)?;
+        let user = UserId::new(AUTHOR).map_err(|error| Failure::caused(AUTHOR, &error))?;
+        let (base, scope) = match &workspace {
+            Some(slug) => (format!("/v1/workspaces/{slug}"), "admin"),
+            None => ("/v1".to_owned(), "operator"),
+        };
+        let purpose = Purpose { user, workspace, scope, ttl: Duration::from_secs(60) };
+        let bearer = self.bearer.source(environment, purpose).header(&config)?;
+        let built = Request::builder()
+            .method(method)
+            .uri(format!("{base}/announcements{path}"))
+            .header(HOST, &endpoint.authority)
+            .header(CONTENT_TYPE, "application/json")
+            .header(AUTHORIZATION, bearer)
+            .body(Full::new(body.map_or_else(Bytes::new, |body| body.to_string().into())))
+            .map_err(|error| Failure::caused("the request cannot be sent", &error))?;
+        let answer = runtime()?.block_on(request(&endpoint, built))?;
+        if answer.status.is_success() {
+            return output::line(String::from_utf8_lossy(&answer.body).trim());
+        }
+        Err(refusal(&endpoint, &answer, scope, again))
+    }
+}
