@@ -16,12 +16,11 @@ use tokio::time::{Instant, interval, timeout};
 
 pub use call::{Call, CheckError, PoolError};
 
-use crate::frame::Outcome;
 use crate::limits::{MAX_CODE_BYTES, MAX_PARAMS_BYTES};
-use crate::{AllowList, Finished, Host, HttpClient, Limit, Limits, Usage, Verdict};
+use crate::{AllowList, Finished, Host, HttpClient, Limit, Limits, SyntaxError, Usage, Verdict};
 use call::Work;
 use drive::drive;
-use process::Worker;
+use process::{REFRESH, Worker};
 use spawner::Spawner;
 
 /// How a pool is to be.
@@ -167,10 +166,9 @@ impl Pool {
             return Err(CheckError::TooLarge { bytes: code.len() });
         }
         let ended = self.shared.work(Work::Check(code), &self.limits(None), None).await?;
-        match ended.outcome {
-            Some(Outcome::Parsed) => Ok(()),
-            Some(Outcome::Unparsable(error)) => Err(CheckError::Syntax(error)),
-            _ => Err(CheckError::TooCostly),
+        match ended.checked {
+            Some(checked) => Ok(checked?),
+            None => Err(CheckError::TooCostly),
         }
     }
 
@@ -203,7 +201,8 @@ impl Pool {
 /// What a run left.
 struct Ended {
     finished: Finished,
-    outcome: Option<Outcome>,
+    /// Of a check: what became of the source.
+    checked: Option<Result<(), SyntaxError>>,
 }
 
 impl Shared {
@@ -237,7 +236,7 @@ impl Shared {
         loop {
             let idle = self.idle().pop();
             let Some(mut worker) = idle else { break };
-            if worker.is_ready().await {
+            if worker.is_ready(REFRESH).await {
                 return Ok(worker);
             }
             worker.end().await;

@@ -2,4 +2,9 @@
 
 mod support;
 
+mod confinement;
 mod documented;
+mod hostile;
+mod http;
+mod limits;
+mod pool;

@@ -1,5 +1,84 @@
 //! A worker alone, for the tests of this crate: the server has the same behind a hidden sub-command.
+//!
+//! - `internal-js-worker`: a worker.
+//! - `spied <file>`: appends what the process was started with to the file, then is a worker.
+//! - `probe <attempt>`: confines itself as a worker does, tries one thing, and says what the kernel answered.
+//!
+//! `unsafe` for the attempts that `std` has no safe word for; their outcome is looked at, and no memory is used.
+#![allow(unsafe_code)]
 
-fn main() -> std::process::ExitCode {
-    campanile_functions::worker_main()
+use std::fs::{File, OpenOptions, read_dir};
+use std::io::{self, Write};
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use campanile_functions::{confine, worker_main};
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    match (args.next().as_deref(), args.next()) {
+        (Some("spied"), Some(file)) => {
+            if tell(&file).is_err() {
+                return ExitCode::FAILURE;
+            }
+            worker_main()
+        }
+        (Some("probe"), Some(attempt)) => probe(&attempt),
+        _ => worker_main(),
+    }
+}
+
+/// One line: process id, open descriptors, variables of the environment, working directory.
+fn tell(file: &str) -> io::Result<()> {
+    // The directory that is read is open while it is read.
+    let descriptors = read_dir("/proc/self/fd")?.count() - 1;
+    let variables = std::env::vars_os().count();
+    let directory = std::env::current_dir()?;
+    let line = format!("{} {descriptors} {variables} {}\n", std::process::id(), directory.display());
+    OpenOptions::new().create(true).append(true).open(file)?.write_all(line.as_bytes())
+}
+
+fn probe(attempt: &str) -> ExitCode {
+    let filtered = match confine(16 << 20, 60) {
+        Ok(confinement) => confinement.filtered,
+        Err(_) => return ExitCode::FAILURE,
+    };
+    let answer = match attempt {
+        "nothing" => Ok(()),
+        "open" => File::open("/etc/passwd").map(drop),
+        "create" => File::create("/tmp/campanile-probe").map(drop),
+        "list" => read_dir("/").map(drop),
+        "tcp" => TcpListener::bind("127.0.0.1:0").map(drop),
+        "udp" => UdpSocket::bind("127.0.0.1:0").map(drop),
+        "exec" => Err(Command::new("/bin/true").exec()),
+        "spawn" => Command::new("/bin/true").spawn().map(drop),
+        "thread" => std::thread::Builder::new().spawn(|| ()).map(drop),
+        // SAFETY: asks only; what is mapped is not touched.
+        "executable" => answer(unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+            libc::mmap(std::ptr::null_mut(), 4096, libc::PROT_READ | libc::PROT_EXEC, flags, -1, 0)
+        } as i64),
+        // SAFETY: signal 0 only asks whether the process is there.
+        "signal" => answer(unsafe { libc::kill(libc::getppid(), 0) }.into()),
+        // SAFETY: a number, and no memory.
+        "dup" => answer(unsafe { libc::dup(0) }.into()),
+        // SAFETY: reads nothing of this process.
+        "ptrace" => answer(unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) }),
+        // SAFETY: the child, if there were one, is this program and ends.
+        "fork" => answer(unsafe { libc::fork() }.into()),
+        _ => return ExitCode::FAILURE,
+    };
+    let said = match answer {
+        Ok(()) => "done".to_owned(),
+        Err(error) => error.raw_os_error().map_or_else(|| error.to_string(), |number| number.to_string()),
+    };
+    match writeln!(io::stdout(), "filtered={filtered} {said}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn answer(returned: i64) -> io::Result<()> {
+    if returned == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

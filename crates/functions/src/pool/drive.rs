@@ -120,9 +120,9 @@ impl<'a> Driver<'a> {
                     Ok(Some(frame)) => if self.handle(frame).is_err() { return End::Broken },
                     Ok(None) | Err(_) => return End::Broken,
                 },
-                Some((call, answer)) = self.calls.next() => self.answer(call, answer),
+                Some((call, answer)) = self.calls.next(), if self.unsent() < MAX_UNSENT => self.answer(call, answer),
                 Some((call, answer)) = self.sleeps.next() => self.answer(call, answer),
-                written = worker.stdin.write(&self.out[self.written..]), if self.written < self.out.len() => {
+                written = worker.stdin.write(&self.out[self.written..]), if self.unsent() > 0 => {
                     match written {
                         Ok(bytes) if bytes > 0 => self.advance(bytes),
                         _ => return End::Broken,
@@ -169,13 +169,13 @@ impl<'a> Driver<'a> {
                 if self.made > self.limits.host_calls || crowded {
                     return Err(Unheard);
                 }
-                self.begin(call, kind, arguments)
+                self.begin(call, kind, &arguments)
             }
             FromWorker::Hello { .. } | FromWorker::Ready | FromWorker::Done { .. } => Err(Unheard),
         }
     }
 
-    fn begin(&mut self, call: u32, kind: CallKind, arguments: Box<RawValue>) -> Result<(), Unheard> {
+    fn begin(&mut self, call: u32, kind: CallKind, arguments: &RawValue) -> Result<(), Unheard> {
         let host = self.host.ok_or(Unheard)?;
         match kind {
             CallKind::Host => {
@@ -226,6 +226,11 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// Bytes that the worker has not taken yet.
+    fn unsent(&self) -> usize {
+        self.out.len() - self.written
+    }
+
     fn advance(&mut self, bytes: usize) {
         self.written += bytes;
         if self.written == self.out.len() {
@@ -236,14 +241,15 @@ impl<'a> Driver<'a> {
 
     async fn finish(mut self, end: End, worker: &mut Worker) -> Driven {
         let mut usage = Usage { host_calls: self.made, ..Usage::default() };
-        let (verdict, outcome, clean) = match end {
+        let mut checked = None;
+        let (verdict, clean) = match end {
             End::Late(spent, cpu) => {
                 usage.cpu_ms = millis(cpu);
-                (Verdict::TimedOut(spent), None, false)
+                (Verdict::TimedOut(spent), false)
             }
             End::Broken => {
                 usage.cpu_ms = worker.cpu().map_or(0, |cpu| millis(cpu.min(self.started.elapsed())));
-                (Verdict::Crashed, None, false)
+                (Verdict::Crashed, false)
             }
             End::Done { outcome, cpu_us, memory_peak_bytes } => {
                 // What was begun is finished: a call cut in two would be neither made nor not made.
@@ -252,23 +258,33 @@ impl<'a> Driver<'a> {
                 let _ = timeout_at(until, rest).await;
                 usage.cpu_ms = cpu_us / 1000;
                 usage.memory_peak_bytes = memory_peak_bytes;
-                let clean = matches!(
-                    outcome,
-                    Outcome::Completed(_) | Outcome::Failed { .. } | Outcome::Parsed | Outcome::Unparsable(_)
-                );
-                let (verdict, outcome) = self.judge(outcome);
-                // Of what was not written yet, a new run would read the rest.
-                (verdict, outcome, clean && self.written == 0)
+                // A frame that was begun would be read to its end by the next run.
+                let whole = self.written == 0;
+                match (outcome, self.host) {
+                    (Outcome::Parsed, None) => {
+                        checked = Some(Ok(()));
+                        (Verdict::Completed(RawValue::NULL.to_owned()), whole)
+                    }
+                    (Outcome::Unparsable(error), None) => {
+                        checked = Some(Err(error));
+                        (Verdict::Completed(RawValue::NULL.to_owned()), whole)
+                    }
+                    (outcome, _) => {
+                        let verdict = self.judge(outcome);
+                        let clean = matches!(verdict, Verdict::Completed(_) | Verdict::Failed { .. });
+                        (verdict, clean && whole)
+                    }
+                }
             }
         };
         usage.wall_ms = millis(self.started.elapsed());
         let finished = Finished { verdict, log: self.log, usage };
-        Driven { ended: Ended { finished, outcome }, clean }
+        Driven { ended: Ended { finished, checked }, clean }
     }
 
     /// The worker's word, held against what a worker may say.
-    fn judge(&self, outcome: Outcome) -> (Verdict, Option<Outcome>) {
-        let verdict = match outcome {
+    fn judge(&self, outcome: Outcome) -> Verdict {
+        match outcome {
             Outcome::Completed(result) if result.get().len() > self.limits.result_bytes => Verdict::Crashed,
             Outcome::Completed(result) => match serde_json::from_str::<serde_json::Value>(result.get()) {
                 Ok(_) => Verdict::Completed(result),
@@ -287,9 +303,8 @@ impl<'a> Driver<'a> {
             Outcome::Wall => Verdict::TimedOut(Spent::Wall),
             Outcome::Memory => Verdict::MemoryExceeded,
             Outcome::Refused(limit) => Verdict::Refused(limit),
-            checked @ (Outcome::Parsed | Outcome::Unparsable(_)) => return (Verdict::Crashed, Some(checked)),
-        };
-        (verdict, None)
+            Outcome::Parsed | Outcome::Unparsable(_) => Verdict::Crashed,
+        }
     }
 }
 
@@ -319,6 +334,9 @@ const FIRST_LOOK: Duration = Duration::from_millis(20);
 
 /// The kernel's figures are no finer than this.
 const NEXT_LOOK: Duration = Duration::from_millis(20);
+
+/// Answers that a worker does not read wait with the host, and count as under way. Above one of the largest.
+const MAX_UNSENT: usize = 2 << 20;
 
 /// Bytes of an error's code: a name.
 const MAX_CODE_NAME: usize = 128;

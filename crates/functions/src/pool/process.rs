@@ -48,13 +48,13 @@ impl Worker {
             Some(FromWorker::Hello { filtered }) => worker.filtered = filtered,
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
-        if worker.is_ready().await { Ok(worker) } else { Err(io::ErrorKind::InvalidData.into()) }
+        if worker.is_ready(START).await { Ok(worker) } else { Err(io::ErrorKind::InvalidData.into()) }
     }
 
-    /// Whether it has a fresh runtime and waits for work; waits for that. If not, it is to end.
-    pub(super) async fn is_ready(&mut self) -> bool {
+    /// Whether it has a fresh runtime and waits for work, or will have one in `wait`. If not, it is to end.
+    pub(super) async fn is_ready(&mut self, wait: Duration) -> bool {
         if !self.ready {
-            let next = timeout(START, self.frames.next()).await;
+            let next = timeout(wait, self.frames.next()).await;
             self.ready = matches!(next, Ok(Ok(Some(FromWorker::Ready))));
         }
         self.ready && self.frames.inbox.is_empty() && matches!(self.child.try_wait(), Ok(None))
@@ -122,8 +122,12 @@ impl Frames {
     }
 }
 
-/// A process starts in milliseconds, and throws a runtime away in less. A machine may be busy.
+/// A process starts in milliseconds. A machine may be busy.
 const START: Duration = Duration::from_secs(10);
+
+/// Throwing a runtime away takes a millisecond, or a few where its heap was full. Nobody waits for longer: starting
+/// another process is quicker.
+pub(super) const REFRESH: Duration = Duration::from_millis(250);
 
 /// The kernel counts in hundredths of a second for programs, on every architecture.
 const MS_PER_TICK: u64 = 10;

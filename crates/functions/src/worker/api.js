@@ -119,7 +119,7 @@
     return response;
   }
 
-  const verb = (method) => async (url, options = {}) => request(url, { ...options, method });
+  const verb = (method) => async (url, options = {}) => await request(url, { ...object(options, "options"), method });
 
   // Timers.
   const timers = create(null);
@@ -138,21 +138,21 @@
   }
 
   const api = freeze({
-    fetchRecord: async (id) => host("fetchRecord", { id: name(id, "id") }),
+    fetchRecord: async (id) => await host("fetchRecord", { id: name(id, "id") }),
     queryRecords: async (collection, options = {}) => {
       const { filter, limit, after } = object(options, "options");
-      return host("queryRecords", { collection: name(collection, "collection"), filter, limit, after });
+      return await host("queryRecords", { collection: name(collection, "collection"), filter, limit, after });
     },
     createRecord: async (collection, data, options = {}) => {
       const { id } = object(options, "options");
-      return host("createRecord", { collection: name(collection, "collection"), id, data: object(data, "data") });
+      return await host("createRecord", { collection: name(collection, "collection"), id, data: object(data, "data") });
     },
     updateRecord: async (id, patch, options = {}) => {
       const { ifVersion } = object(options, "options");
-      return host("updateRecord", { id: name(id, "id"), patch: object(patch, "patch"), ifVersion });
+      return await host("updateRecord", { id: name(id, "id"), patch: object(patch, "patch"), ifVersion });
     },
-    deleteRecord: async (id) => host("deleteRecord", { id: name(id, "id") }),
-    notify: async (notification) => host("notify", object(notification, "notification")),
+    deleteRecord: async (id) => await host("deleteRecord", { id: name(id, "id") }),
+    notify: async (notification) => await host("notify", object(notification, "notification")),
     log: info,
     logError: failure,
     sleep,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use rquickjs::context::EvalOptions;
 use rquickjs::promise::PromiseState;
-use rquickjs::{Array, Context, Ctx, Error, Function, Promise, Runtime, Undefined, Value};
+use rquickjs::{Array, Context, Ctx, Error, Function, Promise, Runtime, Type, Undefined, Value};
 use serde_json::value::RawValue;
 
 use super::bytes::MAX_DATA_BYTES;
@@ -217,7 +217,8 @@ impl<'js> Realm<'js> {
         if let Some(stop) = self.run.stop() {
             return stop.into();
         }
-        if exception.is_null() && self.run.meter.refused() {
+        // Where there is no memory for an error, the engine throws none, or forgets to.
+        if matches!(exception.type_of(), Type::Null | Type::Uninitialized) && self.run.meter.refused() {
             return Outcome::Memory;
         }
         self.run.meter.extend(FOR_THE_ERROR);

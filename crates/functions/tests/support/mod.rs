@@ -87,3 +87,53 @@ impl Host for Recorder {
         }
     }
 }
+
+/// Processes that say how they were started.
+pub struct Spied {
+    directory: tempfile::TempDir,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub struct Start {
+    pub pid: u32,
+    pub descriptors: usize,
+    pub variables: usize,
+    pub directory: String,
+}
+
+impl Spied {
+    pub fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn file(&self) -> String {
+        self.directory.path().join("starts").to_str().unwrap().to_owned()
+    }
+
+    pub fn config(&self, config: PoolConfig) -> PoolConfig {
+        PoolConfig { args: vec!["spied".to_owned(), self.file()], ..config }
+    }
+
+    /// All of them, in order.
+    pub fn starts(&self) -> Vec<Start> {
+        let lines = std::fs::read_to_string(self.file()).unwrap_or_default();
+        let start = |line: &str| {
+            let mut fields = line.split(' ');
+            let mut next = || fields.next().unwrap();
+            Start {
+                pid: next().parse().unwrap(),
+                descriptors: next().parse().unwrap(),
+                variables: next().parse().unwrap(),
+                directory: next().to_owned(),
+            }
+        };
+        lines.lines().map(start).collect()
+    }
+
+    /// Those of which the kernel still knows, zombies included.
+    pub fn left(&self) -> Vec<u32> {
+        let known = |pid: &u32| std::path::Path::new(&format!("/proc/{pid}")).exists();
+        self.starts().iter().map(|start| start.pid).filter(known).collect()
+    }
+}

@@ -1,0 +1,217 @@
+//! Which process runs what, and what becomes of processes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use campanile_functions::{Host, HostCall, HostError, Pool, PoolConfig, PoolError, Verdict};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::support::{Recorder, Spied, call, config, result, run};
+
+const GOOD: &str = "async function run() { return (await api.fetchRecord('o')).id }";
+
+/// Tells when it was called, and never answers.
+#[derive(Default)]
+struct Silent {
+    called: Notify,
+}
+
+#[async_trait]
+impl Host for Silent {
+    async fn call(&self, _: HostCall) -> Result<Value, HostError> {
+        self.called.notify_one();
+        std::future::pending().await
+    }
+}
+
+/// Tells when it was called, and answers.
+#[derive(Default)]
+struct Brief {
+    called: Notify,
+}
+
+#[async_trait]
+impl Host for Brief {
+    async fn call(&self, _: HostCall) -> Result<Value, HostError> {
+        self.called.notify_one();
+        Ok(Value::Null)
+    }
+}
+
+/// Waits for something that other processes do; the kernel tells nobody.
+async fn until(what: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if what() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not come to be in 5 s");
+}
+
+#[tokio::test]
+async fn a_clean_run_leaves_its_process_to_the_next() {
+    let spied = Spied::new();
+    let pool = Pool::new(spied.config(config())).unwrap();
+    for _ in 0..10 {
+        assert_eq!(result(&run(&pool, GOOD).await), json!("o"));
+        run(&pool, "function run() { throw 1 }").await;
+        pool.check("a b").await.unwrap_err();
+    }
+    assert_eq!(spied.starts().len(), 1);
+    run(&pool, "function run() { for (;;) {} }").await;
+    run(&pool, GOOD).await;
+    assert_eq!(spied.starts().len(), 2, "a process that was stopped is replaced");
+    pool.shutdown(Duration::from_secs(1)).await;
+    assert!(spied.left().is_empty());
+}
+
+#[tokio::test]
+async fn a_process_is_replaced_after_its_runs() {
+    let spied = Spied::new();
+    let pool = Pool::new(PoolConfig { runs: 3, ..spied.config(config()) }).unwrap();
+    for _ in 0..9 {
+        run(&pool, GOOD).await;
+    }
+    assert_eq!(spied.starts().len(), 3);
+    let large = Pool::new(PoolConfig { resident_bytes: 1, ..spied.config(config()) }).unwrap();
+    for _ in 0..3 {
+        run(&large, GOOD).await;
+    }
+    assert_eq!(spied.starts().len(), 6, "each was larger than one byte");
+}
+
+#[tokio::test]
+async fn a_process_that_died_while_idle_fails_nobody() {
+    let spied = Spied::new();
+    let pool = Pool::new(spied.config(config())).unwrap();
+    run(&pool, GOOD).await;
+    kill(spied.starts()[0].pid);
+    assert_eq!(result(&run(&pool, GOOD).await), json!("o"));
+    assert_eq!(spied.starts().len(), 2);
+}
+
+#[tokio::test]
+async fn a_process_that_dies_in_a_run_ends_that_run_alone() {
+    let spied = Spied::new();
+    let pool = Arc::new(Pool::new(PoolConfig { workers: 2, ..spied.config(config()) }).unwrap());
+    let silent = Arc::new(Silent::default());
+    let (own, host) = (Arc::clone(&pool), Arc::clone(&silent));
+    let doomed = tokio::spawn(async move { own.run(call(GOOD), host).await.unwrap() });
+    silent.called.notified().await;
+    let pid = spied.starts()[0].pid;
+    assert_eq!(result(&run(&pool, GOOD).await), json!("o"), "beside it");
+    kill(pid);
+    assert!(matches!(doomed.await.unwrap().verdict, Verdict::Crashed));
+    assert_eq!(result(&run(&pool, GOOD).await), json!("o"), "after it");
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_waits_for_is_killed() {
+    let spied = Spied::new();
+    let pool = Pool::new(spied.config(config())).unwrap();
+    let silent = Arc::new(Silent::default());
+    tokio::select! {
+        finished = pool.run(call(GOOD), silent.clone()) => panic!("{finished:?}"),
+        () = silent.called.notified() => {}
+    }
+    let pid = spied.starts()[0].pid;
+    until(|| !std::path::Path::new(&format!("/proc/{pid}")).exists()).await;
+    assert_eq!(result(&run(&pool, GOOD).await), json!("o"), "its place is free again");
+}
+
+#[tokio::test]
+async fn who_finds_the_queue_full_is_told() {
+    let config = PoolConfig { workers: 1, queue: 1, ..config() };
+    let pool = Arc::new(Pool::new(config).unwrap());
+    let silent = Arc::new(Silent::default());
+    let (own, host) = (Arc::clone(&pool), Arc::clone(&silent));
+    let running = tokio::spawn(async move { own.run(call(GOOD), host).await });
+    silent.called.notified().await;
+    let host = Arc::new(Recorder::default());
+    let mut waiting = Box::pin(pool.run(call(GOOD), host.clone()));
+    assert!(futures_util::FutureExt::now_or_never(&mut waiting).is_none());
+    let third = pool.run(call(GOOD), host).await;
+    assert!(matches!(third, Err(PoolError::Busy { queue: 1 })), "{third:?}");
+    running.abort();
+    assert_eq!(result(&waiting.await.unwrap()), json!("o"), "who waited is next");
+}
+
+#[tokio::test]
+async fn runs_share_the_processes_there_are() {
+    let spied = Spied::new();
+    let pool = Arc::new(Pool::new(PoolConfig { workers: 3, ..spied.config(config()) }).unwrap());
+    let runs: Vec<_> = (0..60)
+        .map(|_| {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { result(&run(&pool, GOOD).await) })
+        })
+        .collect();
+    for run in runs {
+        assert_eq!(run.await.unwrap(), json!("o"));
+    }
+    assert!((1..=3).contains(&spied.starts().len()));
+    pool.shutdown(Duration::from_secs(1)).await;
+    assert!(spied.left().is_empty());
+}
+
+#[tokio::test]
+async fn idle_processes_end_but_one() {
+    let spied = Spied::new();
+    let config = PoolConfig { workers: 3, idle: Duration::from_millis(50), ..spied.config(config()) };
+    let pool = Pool::new(config).unwrap();
+    let sleep = "async function run() { await api.sleep(100) }";
+    tokio::join!(run(&pool, sleep), run(&pool, sleep), run(&pool, sleep));
+    assert_eq!(spied.starts().len(), 3);
+    until(|| spied.left().len() == 1).await;
+    assert_eq!(result(&run(&pool, GOOD).await), json!("o"));
+    assert_eq!(spied.starts().len(), 3, "the one that stayed took it");
+}
+
+#[tokio::test]
+async fn shutdown_lets_runs_end_and_kills_those_that_do_not() {
+    let spied = Spied::new();
+    let pool = Arc::new(Pool::new(PoolConfig { workers: 2, ..spied.config(config()) }).unwrap());
+    let silent = Arc::new(Silent::default());
+    let (own, host) = (Arc::clone(&pool), Arc::clone(&silent));
+    let stuck = tokio::spawn(async move { own.run(call(GOOD), host).await });
+    silent.called.notified().await;
+    let own = Arc::clone(&pool);
+    let begun = Arc::new(Brief::default());
+    let host = Arc::clone(&begun);
+    let code = "async function run() { await api.fetchRecord('x'); for (;;) {} }";
+    let ending = tokio::spawn(async move { own.run(call(code), host).await });
+    begun.called.notified().await;
+    pool.shutdown(Duration::from_millis(1500)).await;
+    assert!(matches!(stuck.await.unwrap(), Err(PoolError::Closed)));
+    assert!(matches!(ending.await.unwrap().unwrap().verdict, Verdict::TimedOut(_)), "it had the time to end");
+    assert!(spied.left().is_empty());
+    let refused = pool.run(call(GOOD), Arc::new(Recorder::default())).await;
+    assert!(matches!(refused, Err(PoolError::Closed)));
+}
+
+#[tokio::test]
+async fn dropping_the_pool_ends_its_processes() {
+    let spied = Spied::new();
+    let pool = Pool::new(spied.config(config())).unwrap();
+    run(&pool, GOOD).await;
+    drop(pool);
+    until(|| spied.left().is_empty()).await;
+}
+
+#[tokio::test]
+async fn programs_that_are_no_workers_are_errors() {
+    let program = |program: &str| PoolConfig { args: Vec::new(), ..PoolConfig::new(program) };
+    for wrong in ["/nowhere/at/all", "/bin/true", "/bin/cat"] {
+        let pool = Pool::new(program(wrong)).unwrap();
+        let run = pool.run(call(GOOD), Arc::new(Recorder::default())).await;
+        assert!(matches!(run, Err(PoolError::Spawn(_))), "{wrong}: {run:?}");
+    }
+}
+
+fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
