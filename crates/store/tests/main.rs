@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a test that meets an error has failed, whichever line says so
 
 mod backup;
+mod buckets;
 mod conformance;
 mod crash;
 mod damage;

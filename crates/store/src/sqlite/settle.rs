@@ -11,10 +11,15 @@ use super::kept;
 use super::names::{from_sql, to_sql};
 use super::user::{self, Kept};
 
-/// Takes on the receipts of an entry that was just retracted or superseded.
+/// Takes on the receipts of an entry that was just retracted or superseded. Mostly there are none, and nothing
+/// is to be done: nobody who counts need look at it.
 pub(super) fn begin(conn: &Connection, ws: i64, seq: Seq) -> Outcome<()> {
-    conn.prepare_cached("INSERT OR IGNORE INTO unsettled (ws, seq) VALUES (?1, ?2)")?
-        .execute(params![ws, to_sql(seq.0)])?;
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO unsettled (ws, seq) SELECT ?1, ?2 \
+         WHERE EXISTS (SELECT 1 FROM receipt INDEXED BY receipt_by_entry WHERE ws = ?1 AND seq = ?2) \
+         OR EXISTS (SELECT 1 FROM kept INDEXED BY kept_by_entry WHERE ws = ?1 AND seq = ?2)",
+    )?
+    .execute(params![ws, to_sql(seq.0)])?;
     Ok(())
 }
 
