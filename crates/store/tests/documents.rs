@@ -19,9 +19,21 @@ const GROUPS: [&str; 3] = ["", "x", "y"];
 /// One step of a history of documents.
 #[derive(Debug, Clone)]
 enum Move {
-    Change { ws: u8, writes: Vec<Put>, notify: u8, grant: Vec<u8>, withdraw: Vec<u8>, old_id: bool },
-    Publish { ws: u8 },
-    Purge { limit: usize },
+    Change {
+        ws: u8,
+        writes: Vec<Put>,
+        notify: u8,
+        grant: Vec<u8>,
+        withdraw: Vec<u8>,
+        resolve: Vec<u8>,
+        old_id: bool,
+    },
+    Publish {
+        ws: u8,
+    },
+    Purge {
+        limit: usize,
+    },
     Reopen,
 }
 
@@ -64,11 +76,12 @@ fn put() -> impl Strategy<Value = Put> {
 fn moves() -> impl Strategy<Value = Move> {
     let ws = || prop_oneof![4 => Just(0_u8), 1 => Just(1_u8)];
     let few = || prop::collection::vec(0..USERS, 0..2);
-    let change =
-        (ws(), prop::collection::vec(put(), 0..4), 0..3_u8, few(), few(), prop::bool::weighted(0.05));
+    let resolve = prop::collection::vec(any::<u8>(), 0..2);
+    let old_id = prop::bool::weighted(0.05);
+    let change = (ws(), prop::collection::vec(put(), 0..4), 0..3_u8, few(), few(), resolve, old_id);
     prop_oneof![
-        12 => change.prop_map(|(ws, writes, notify, grant, withdraw, old_id)| {
-            Move::Change { ws, writes, notify, grant, withdraw, old_id }
+        12 => change.prop_map(|(ws, writes, notify, grant, withdraw, resolve, old_id)| {
+            Move::Change { ws, writes, notify, grant, withdraw, resolve, old_id }
         }),
         2 => ws().prop_map(|ws| Move::Publish { ws }),
         1 => (0..4_usize).prop_map(|limit| Move::Purge { limit }),
@@ -181,6 +194,8 @@ impl<S: Store> Witness<S> {
         for ws in 0..WORKSPACES {
             let entries = self.store.entries(&workspace(ws), Seq(0), Seq(u64::MAX), usize::MAX).await;
             answers.push(format!("{:?}", entries.unwrap()));
+            let snapshot = self.store.snapshot(&workspace(ws), &user(0)).await.unwrap();
+            answers.push(format!("{} unread of {}", snapshot.unread, snapshot.head));
         }
         answers
     }
@@ -202,7 +217,7 @@ impl History {
     async fn apply<S: Store>(&self, witness: &mut Witness<S>, step: &Move) -> String {
         let now = at(self.clock);
         match step {
-            Move::Change { ws, writes, notify, grant, withdraw, old_id } => {
+            Move::Change { ws, writes, notify, grant, withdraw, resolve, old_id } => {
                 let mut documents = BTreeMap::new();
                 for put in writes {
                     let kind = KINDS[usize::from(put.kind)];
@@ -224,7 +239,8 @@ impl History {
                     grant: distinct(grant),
                     documents: documents.into_values().collect(),
                     notifications,
-                    resolve: Vec::new(),
+                    // Its own notifications, older ones, and some that never were.
+                    resolve: resolve.iter().map(|n| id(u64::from(*n) % (self.next_id + 3))).collect(),
                     withdraw: distinct(withdraw),
                 };
                 let outcome = witness.store.append(&workspace(*ws), Write::Change(change), now).await;

@@ -374,6 +374,7 @@ pub(super) async fn workspaces_and_kinds_do_not_meet(store: &dyn Store) {
 
 pub(super) async fn a_change_is_one_commit_in_its_order(store: &dyn Store) {
     append(store, Write::Withdraw { user: user("alice") }).await; // 1
+    let old = publish(store, to_users(&["alice", "bob"])).await.id; // 2
     let mut commits = store.commits();
     let appended = change(
         store,
@@ -385,33 +386,34 @@ pub(super) async fn a_change_is_one_commit_in_its_order(store: &dyn Store) {
                 put("b", Expect::Absent, contents("2")),
             ],
             notifications: vec![Arc::new(to_users(&["alice", "bob"])), Arc::new(to_all())],
-            resolve: Vec::new(),
+            resolve: vec![new_id(), old, old],
             withdraw: users(&["bob"]),
         },
     )
-    .await; // 2 to 5
+    .await; // 3 to 7
     let commit = commits.try_recv().expect("one commit");
     let kinds: Vec<_> = commit.entries.iter().map(|entry| (entry.seq.0, &entry.kind)).collect();
     assert!(matches!(
         kinds[..],
         [
-            (2, EntryKind::Grant { .. }),
-            (3, EntryKind::Notification(_)),
+            (3, EntryKind::Grant { .. }),
             (4, EntryKind::Notification(_)),
-            (5, EntryKind::Withdraw { .. })
+            (5, EntryKind::Notification(_)),
+            (6, EntryKind::Supersede { target_seq: Seq(2), by: None, .. }),
+            (7, EntryKind::Withdraw { .. })
         ]
     ));
-    assert_eq!(appended.published.iter().map(|p| p.seq.0).collect::<Vec<_>>(), [3, 4]);
-    assert_eq!(appended.head, Seq(5));
+    assert_eq!(appended.published.iter().map(|p| p.seq.0).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(appended.head, Seq(7));
     let [first, 0, second] = appended.versions[..] else { panic!("{:?}", appended.versions) };
     assert!(0 < first && first < second);
-    assert_eq!(seen(store, "alice").await, [3, 4], "what follows the grant");
+    assert_eq!(seen(store, "alice").await, [4, 5], "what follows the grant");
     assert_eq!(seen(store, "bob").await, [0_u64; 0], "access ended");
     assert_eq!(read(store, "b").await.expect("it was made").version, second);
 
     // Documents alone are no entries: nobody is told.
     let quiet = change(store, of(vec![put("c", Expect::Absent, contents("3"))])).await;
-    assert_eq!((quiet.head, quiet.epoch), (Seq(5), appended.epoch));
+    assert_eq!((quiet.head, quiet.epoch), (Seq(7), appended.epoch));
     change(store, Change::default()).await;
     assert!(matches!(commits.try_recv(), Err(TryRecvError::Empty)));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::document_row::{COLUMNS, Damaged, DocumentRow};
 use super::failure::Outcome;
@@ -13,11 +13,6 @@ use crate::StoreError;
 /// SQLite's own check. Returns how many documents there are; `problem` hears of each that is not as it was
 /// written.
 pub(super) fn documents(conn: &Connection, mut problem: impl FnMut(String)) -> Outcome<u64> {
-    // A backup may come from before there were documents.
-    let table = "SELECT 1 FROM sqlite_schema WHERE name = 'document'";
-    if conn.query_row(table, [], |_| Ok(())).optional()?.is_none() {
-        return Ok(0);
-    }
     let workspaces: HashSet<i64> = conn
         .prepare("SELECT id FROM workspace")?
         .query_map([], |row| row.get(0))?
