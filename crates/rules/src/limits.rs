@@ -5,6 +5,8 @@
 pub const MAX_SOURCE_BYTES: usize = 8 * 1024;
 /// Bytes of all texts of a rule.
 pub const MAX_RULE_BYTES: usize = 64 * 1024;
+/// Templates and expressions in the metadata of a rule.
+pub const MAX_METADATA_TEXTS: usize = 100;
 /// Characters of a rule's name.
 pub const MAX_RULE_NAME: usize = 64;
 /// Characters of a rule's description.
@@ -22,10 +24,10 @@ pub const MAX_EXPRESSION_NESTING: usize = 24;
 pub const MAX_EXPRESSION_DEPTH: usize = 96;
 /// `all`, `exists`, `exists_one`, `map` and `filter` within each other.
 pub const MAX_LOOP_DEPTH: usize = 3;
-/// Steps of one expression: a step is a node evaluated, an element visited or 32 bytes looked at. About
-/// 20 ms.
+/// Steps of all expressions of a rule on one event: a step is a node evaluated, an element visited or 32 bytes looked at. A
+/// few milliseconds.
 pub const MAX_STEPS: u64 = 200_000;
-/// Bytes of the values made by one expression, all added up.
+/// Bytes of the values made by all expressions of a rule on one event.
 pub const MAX_EXPRESSION_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes of a text that a regular expression is matched with.
 pub const MAX_MATCHED_BYTES: usize = 16 * 1024;
@@ -42,7 +44,7 @@ pub const MAX_TEMPLATE_LOOPS: usize = 2;
 pub const MAX_CONCATENATIONS: usize = 8;
 /// Instructions of one template.
 pub const TEMPLATE_FUEL: u64 = 10_000;
-/// Elements of the event visited by one template, and bytes of it looked at, in units of 32.
+/// What all templates of a rule may do with one event: a unit is an element visited, or 8 to 32 bytes read.
 pub const MAX_TEMPLATE_WORK: u64 = 200_000;
 /// Bytes of any text that a template makes of a list, an object or by a filter.
 pub const MAX_TEXT_BYTES: usize = 16 * 1024;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Fault, Reason};
 use crate::expression::Expression;
-use crate::limits::MAX_METADATA_BYTES;
+use crate::limits::{MAX_METADATA_BYTES, MAX_METADATA_TEXTS};
 use crate::refused::refused_key;
 use crate::rule::{Seen, in_member};
 use crate::template::Template;
@@ -34,12 +34,17 @@ impl Metadata {
         if let Some(path) = refused_key(refused, value) {
             return Err((format!("metadata.{path}"), Reason::RefusedKey.into()));
         }
+        let texts = texts(value);
+        if texts > MAX_METADATA_TEXTS {
+            let reason = Reason::TooMany { what: "templates and expressions", limit: MAX_METADATA_TEXTS };
+            return Err(in_member("metadata")(reason.into()));
+        }
         Ok(Self { root: leaf(value, "metadata", 0)?, refused: refused.to_vec() })
     }
 
     /// The metadata for an event: at most [`MAX_METADATA_BYTES`] as JSON, [`MAX_JSON_DEPTH`] levels deep, and
     /// without a refused key that an expression brought in.
-    pub(crate) fn make(&self, seen: &Seen<'_>) -> Result<Value, (String, Fault)> {
+    pub(crate) fn make<'a>(&'a self, seen: &Seen<'a>) -> Result<Value, (String, Fault)> {
         let mut left = MAX_METADATA_BYTES;
         let value = self.root.make(seen, &mut left)?;
         if too_deep(&value, MAX_JSON_DEPTH) {
@@ -50,6 +55,15 @@ impl Metadata {
             Some(_) => Err(in_member("metadata")(Reason::RefusedKey.into())),
             None => Ok(value),
         }
+    }
+}
+
+fn texts(value: &Value) -> usize {
+    match value {
+        Value::String(_) => 1,
+        Value::Array(elements) => elements.iter().map(texts).sum(),
+        Value::Object(members) => members.values().map(texts).sum(),
+        _ => 0,
     }
 }
 
@@ -90,7 +104,7 @@ fn leaf(value: &Value, path: &str, depth: usize) -> Result<Leaf, (String, Fault)
 
 impl Leaf {
     /// Takes what it makes off `left`.
-    fn make(&self, seen: &Seen<'_>, left: &mut usize) -> Result<Value, (String, Fault)> {
+    fn make<'a>(&'a self, seen: &Seen<'a>, left: &mut usize) -> Result<Value, (String, Fault)> {
         let too_long = || Reason::TooLong { limit: MAX_METADATA_BYTES, unit: "bytes" };
         let take = |left: &mut usize, bytes: usize, path: &str| match left.checked_sub(bytes) {
             Some(rest) => {

@@ -54,12 +54,18 @@ enum Recipients {
 /// What the texts of one evaluation see.
 pub(crate) struct Seen<'a> {
     pub scope: Scope<'a>,
-    pub context: Context<'a>,
+    pub context: Context,
 }
 
 impl<'a> Seen<'a> {
     pub(crate) fn new(event: &Event<'a>) -> Self {
         Self { scope: Scope::new(event), context: Context::new(event) }
+    }
+
+    /// Gives the next rule as much to spend as the last one had.
+    fn begin(&self) {
+        self.scope.begin();
+        self.context.begin();
     }
 }
 
@@ -141,7 +147,8 @@ impl Rule {
     }
 
     /// What it makes of an event that it is for.
-    pub(crate) fn evaluate(&self, seen: &Seen<'_>) -> Outcome {
+    pub(crate) fn evaluate<'a>(&'a self, seen: &Seen<'a>) -> Outcome {
+        seen.begin();
         match self.make(seen) {
             Ok(Ok(made)) => Outcome::Made(Box::new(made)),
             Ok(Err(why)) => Outcome::Passed(why),
@@ -149,7 +156,7 @@ impl Rule {
         }
     }
 
-    fn make(&self, seen: &Seen<'_>) -> Result<Result<Made, Why>, (String, Fault)> {
+    fn make<'a>(&'a self, seen: &Seen<'a>) -> Result<Result<Made, Why>, (String, Fault)> {
         if let Some(when) = &self.when {
             match when.value(&seen.scope).map_err(in_member("on.when"))? {
                 Val::Bool(true) => {}
@@ -209,7 +216,7 @@ impl Rule {
         }))
     }
 
-    fn audience(&self, seen: &Seen<'_>) -> Result<Option<Audience>, (String, Fault)> {
+    fn audience<'a>(&'a self, seen: &Seen<'a>) -> Result<Option<Audience>, (String, Fault)> {
         Ok(match &self.to {
             Recipients::Workspace => Some(Audience::Workspace),
             Recipients::Topic(template) => {
@@ -283,7 +290,7 @@ fn user_or_nobody(value: &Val<'_>, member: &str) -> Result<Option<UserId>, Reaso
 }
 
 /// The users that an expression names, each once: a user, a list of users and nulls, or null.
-fn users(expression: &Expression, seen: &Seen<'_>, member: &str) -> Result<Vec<UserId>, Fault> {
+fn users<'a>(expression: &'a Expression, seen: &Seen<'a>, member: &str) -> Result<Vec<UserId>, Fault> {
     let value = expression.value(&seen.scope)?;
     let fault = |reason| expression.fault(reason);
     if !matches!(value, Val::Array(_) | Val::List(_)) {

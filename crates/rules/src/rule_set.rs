@@ -68,7 +68,7 @@ impl RuleSet {
 }
 
 /// What rules see is made for the first one that is for the event.
-fn outcome<'a>(rule: &Rule, event: &Event<'a>, seen: &mut Option<Seen<'a>>) -> Outcome {
+fn outcome<'a>(rule: &'a Rule, event: &Event<'a>, seen: &mut Option<Seen<'a>>) -> Outcome {
     match rule.is_for(event) {
         Ok(()) => rule.evaluate(seen.get_or_insert_with(|| Seen::new(event))),
         Err(why) => Outcome::Passed(why),

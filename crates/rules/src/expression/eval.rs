@@ -19,8 +19,8 @@ pub(super) struct Eval<'a, 's> {
 }
 
 impl<'a, 's> Eval<'a, 's> {
-    pub(super) fn new(scope: &'s Scope<'a>, meter: &'s Meter) -> Self {
-        Self { scope, meter, locals: Vec::new() }
+    pub(super) fn new(scope: &'s Scope<'a>) -> Self {
+        Self { scope, meter: &scope.meter, locals: Vec::new() }
     }
 
     pub(super) fn node<'n: 'a>(&mut self, node: &'n Node) -> Result<Val<'a>, Fault> {

@@ -5,7 +5,8 @@ use std::cell::Cell;
 use crate::error::Reason;
 use crate::limits::{MAX_EXPRESSION_BYTES, MAX_STEPS};
 
-/// Counts down what one expression may spend. Once it is spent, every further charge fails.
+/// Counts down what the expressions of one rule may spend on one event, all of them together. Once it is spent,
+/// every further charge fails.
 #[derive(Debug)]
 pub(super) struct Meter {
     steps: Cell<u64>,
@@ -15,6 +16,12 @@ pub(super) struct Meter {
 impl Meter {
     pub(super) fn new() -> Self {
         Self { steps: Cell::new(MAX_STEPS), bytes: Cell::new(MAX_EXPRESSION_BYTES) }
+    }
+
+    /// Begins another rule.
+    pub(super) fn reset(&self) {
+        self.steps.set(MAX_STEPS);
+        self.bytes.set(MAX_EXPRESSION_BYTES);
     }
 
     /// Steps spent so far.

@@ -18,6 +18,8 @@ use std::rc::Rc;
 
 pub(crate) use value::{Text, Val};
 
+use meter::Meter;
+
 use crate::Event;
 use crate::error::{Fault, Reason};
 
@@ -27,7 +29,7 @@ pub(crate) struct Expression {
     root: tree::Node,
 }
 
-/// The names that expressions see, for one event.
+/// The names that expressions see, for one event, and what they may spend on it.
 #[derive(Debug)]
 pub(crate) struct Scope<'a> {
     event: Val<'a>,
@@ -36,6 +38,7 @@ pub(crate) struct Scope<'a> {
     kind: Val<'a>,
     subject: Val<'a>,
     source: Val<'a>,
+    meter: Meter,
 }
 
 impl<'a> Scope<'a> {
@@ -54,7 +57,13 @@ impl<'a> Scope<'a> {
             ("data", data.clone()),
         ];
         let members: Rc<[_]> = members.map(|(name, value)| (Text::Borrowed(name), value)).into();
-        Self { event: Val::Record(members), data, actor, kind, subject, source }
+        let meter = Meter::new();
+        Self { event: Val::Record(members), data, actor, kind, subject, source, meter }
+    }
+
+    /// Lets the expressions of another rule spend as much again.
+    pub(crate) fn begin(&self) {
+        self.meter.reset();
     }
 }
 
@@ -67,31 +76,29 @@ impl Expression {
         tree::parse(source).map(|root| Self { root })
     }
 
-    /// The value for an event. Never more than [`crate::limits::MAX_STEPS`] steps and
-    /// [`crate::limits::MAX_EXPRESSION_BYTES`] bytes made.
+    /// The value for an event. All expressions evaluated in a scope since its [`Scope::begin`] take no more than
+    /// [`crate::limits::MAX_STEPS`] steps and make no more than [`crate::limits::MAX_EXPRESSION_BYTES`] bytes.
     ///
     /// # Errors
     /// A member that is not there, a value of a wrong type, or too much spent.
     pub(crate) fn value<'a>(&'a self, scope: &Scope<'a>) -> Result<Val<'a>, Fault> {
-        let meter = meter::Meter::new();
-        eval::Eval::new(scope, &meter).node(&self.root)
+        eval::Eval::new(scope).node(&self.root)
     }
 
     /// As [`Self::value`], and the steps it took.
     pub(crate) fn counted<'a>(&'a self, scope: &Scope<'a>) -> (Result<Val<'a>, Fault>, u64) {
-        let meter = meter::Meter::new();
-        let value = eval::Eval::new(scope, &meter).node(&self.root);
-        (value, meter.spent())
+        let before = scope.meter.spent();
+        let value = self.value(scope);
+        (value, scope.meter.spent() - before)
     }
 
     /// The value as JSON, under the same bounds.
     ///
     /// # Errors
     /// As [`Self::value`], and for a number that JSON cannot write.
-    pub(crate) fn json(&self, scope: &Scope<'_>) -> Result<serde_json::Value, Fault> {
-        let meter = meter::Meter::new();
-        let value = eval::Eval::new(scope, &meter).node(&self.root)?;
-        convert::json(&value, &meter, 0).map_err(|reason| self.fault(reason))
+    pub(crate) fn json<'a>(&'a self, scope: &Scope<'a>) -> Result<serde_json::Value, Fault> {
+        let value = self.value(scope)?;
+        convert::json(&value, &scope.meter, 0).map_err(|reason| self.fault(reason))
     }
 
     /// An error of the expression as a whole.

@@ -16,7 +16,8 @@ fn evaluate(source: &str, data: Value) -> Result<Value, Fault> {
         actor: Some(&actor),
         data: &data,
     };
-    Expression::new(source)?.json(&Scope::new(&event))
+    let expression = Expression::new(source)?;
+    expression.json(&Scope::new(&event))
 }
 
 #[test]

@@ -300,8 +300,8 @@ fn operator(name: &str, nodes: Vec<Node>) -> Result<Kind, Vec<Node>> {
         (operators::LOGICAL_AND, 2) => exactly(nodes).map(Kind::And),
         (operators::LOGICAL_OR, 2) => exactly(nodes).map(Kind::Or),
         (operators::INDEX, 2) => exactly(nodes).map(Kind::Index),
-        (operators::LOGICAL_NOT, 1) => exactly(nodes).map(|one: Box<[Node; 1]>| Kind::Not(unbox(one))),
-        (operators::NEGATE, 1) => exactly(nodes).map(|one: Box<[Node; 1]>| Kind::Negate(unbox(one))),
+        (operators::LOGICAL_NOT, 1) => only(nodes).map(Kind::Not),
+        (operators::NEGATE, 1) => only(nodes).map(Kind::Negate),
         (_, 2) => match binary {
             Some(binary) => exactly(nodes).map(|two| Kind::Binary(binary, two)),
             None => Err(nodes),
@@ -314,9 +314,8 @@ fn exactly<const N: usize>(nodes: Vec<Node>) -> Result<Box<[Node; N]>, Vec<Node>
     <Box<[Node; N]>>::try_from(nodes)
 }
 
-fn unbox(one: Box<[Node; 1]>) -> Box<Node> {
-    let [node] = *one;
-    Box::new(node)
+fn only(nodes: Vec<Node>) -> Result<Box<Node>, Vec<Node>> {
+    <[Node; 1]>::try_from(nodes).map(|[node]| Box::new(node))
 }
 
 /// A pattern is a literal: it is compiled once, and no event can bring its own.

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::limits::{MAX_TEMPLATE_WORK, MAX_TEXT_BYTES};
 
-/// What one rendering may still spend, and whether it wanted more.
+/// What the templates of a rule may still spend on an event, and whether they wanted more.
 #[derive(Debug)]
 pub(super) struct Meter {
     left: AtomicU64,
@@ -20,6 +20,12 @@ pub(super) struct Meter {
 impl Meter {
     pub(super) fn new() -> Self {
         Self { left: AtomicU64::new(MAX_TEMPLATE_WORK), spent: AtomicBool::new(false) }
+    }
+
+    /// Begins another rule.
+    pub(super) fn reset(&self) {
+        self.left.store(MAX_TEMPLATE_WORK, Ordering::Relaxed);
+        self.spent.store(false, Ordering::Relaxed);
     }
 
     /// Whether `n` units were left.

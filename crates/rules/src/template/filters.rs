@@ -10,6 +10,45 @@ use minijinja::{Environment, Error, ErrorKind, State, Value, tests};
 use super::data::{Bounded, Meter, Part, too_costly};
 use crate::limits::MAX_TEXT_BYTES;
 
+/// The names of all filters.
+pub(super) const FILTERS: &[&str] = &[
+    "default",
+    "d",
+    "upper",
+    "lower",
+    "capitalize",
+    "trim",
+    "string",
+    "truncate",
+    "replace",
+    "join",
+    "tojson",
+    "length",
+    "count",
+    "first",
+    "last",
+    "round",
+    "int",
+    "abs",
+    "times",
+];
+/// The names of all tests.
+pub(super) const TESTS: &[&str] = &[
+    "defined",
+    "undefined",
+    "none",
+    "string",
+    "number",
+    "integer",
+    "boolean",
+    "sequence",
+    "mapping",
+    "odd",
+    "even",
+    "true",
+    "false",
+];
+
 /// The name under which a rendering's meter is found: not one that a template could write.
 const METER: &str = "\u{0}meter";
 
@@ -23,7 +62,7 @@ impl minijinja::value::Object for MeterValue {
     }
 }
 
-pub(super) fn meter_entry(meter: &Arc<Meter>) -> (&'static str, Value) {
+pub(super) fn entry(meter: &Arc<Meter>) -> (&'static str, Value) {
     (METER, Value::from_object(MeterValue(meter.clone())))
 }
 
@@ -265,4 +304,25 @@ fn whole(number: f64) -> Result<Value, Error> {
 
 fn not_a_number() -> Error {
     Error::new(ErrorKind::InvalidOperation, "a number is needed")
+}
+
+#[cfg(test)]
+mod unit_tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_there() {
+        let mut env = Environment::empty();
+        add_all(&mut env);
+        for filter in FILTERS {
+            let template = format!("{{{{ 1 | {filter} }}}}");
+            let unknown = env.render_str(&template, ()).is_err_and(|e| e.kind() == ErrorKind::UnknownFilter);
+            assert!(!unknown, "{filter}");
+        }
+        for test in TESTS {
+            let template = format!("{{{{ 1 is {test} }}}}");
+            let unknown = env.render_str(&template, ()).is_err_and(|e| e.kind() == ErrorKind::UnknownTest);
+            assert!(!unknown, "{test}");
+        }
+    }
 }

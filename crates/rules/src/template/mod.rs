@@ -10,7 +10,9 @@ mod scan;
 
 use std::sync::{Arc, OnceLock};
 
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value, escape_formatter};
 
 use crate::Event;
 use crate::error::{Fault, Position, Reason};
@@ -52,21 +54,20 @@ impl Template {
     ///
     /// # Errors
     /// A member that is not there, an operation that cannot be done, too long a text or too much spent.
-    pub(crate) fn render(&self, context: &Context<'_>, limit: usize) -> Result<String, Fault> {
+    pub(crate) fn render(&self, context: &Context, limit: usize) -> Result<String, Fault> {
         let env = match self {
             Self::Plain(text) if text.len() <= limit => return Ok(text.to_string()),
             Self::Plain(_) => return Err(Reason::TooLong { limit, unit: "bytes" }.into()),
             Self::Compiled(env) => env,
         };
-        let meter = Arc::new(data::Meter::new());
         let template = env.get_template(NAME).map_err(|error| fault("", &error))?;
         let mut out = Out { bytes: Vec::new(), limit, full: false };
-        let rendered = template.render_captured_to(context.value(&meter), &mut out).map(drop);
+        let rendered = template.render_captured_to(context.value.clone(), &mut out).map(drop);
         if out.full {
             return Err(Reason::TooLong { limit, unit: "bytes" }.into());
         }
         rendered.map_err(|error| fault(template.source(), &error))?;
-        if meter.is_spent() {
+        if context.meter.is_spent() {
             return Err(Reason::TooCostly.into());
         }
         String::from_utf8(out.bytes).map_err(|_| Reason::Template("the text is not UTF-8").into())
@@ -76,31 +77,32 @@ impl Template {
 /// The names that templates see.
 const NAMES: [&str; 6] = ["event", "data", "actor", "type", "subject", "source"];
 
-/// An event as templates see it.
+/// An event as templates see it, and what they may spend on it.
 #[derive(Debug)]
-pub(crate) struct Context<'a> {
-    event: Event<'a>,
+pub(crate) struct Context {
+    value: Value,
+    meter: Arc<data::Meter>,
 }
 
-impl<'a> Context<'a> {
-    pub(crate) fn new(event: &Event<'a>) -> Self {
-        Self { event: *event }
-    }
-
-    fn value(&self, meter: &Arc<data::Meter>) -> Value {
-        let event = &self.event;
-        let data = data::value(event.data, meter);
-        let actor = Value::from(event.actor.map(|actor| actor.as_str()));
+impl Context {
+    pub(crate) fn new(event: &Event<'_>) -> Self {
+        let meter = Arc::new(data::Meter::new());
         let common = [
             ("type", Value::from(event.kind)),
             ("source", Value::from(event.source)),
             ("subject", Value::from(event.subject)),
-            ("actor", actor),
-            ("data", data),
+            ("actor", Value::from(event.actor.map(|actor| actor.as_str()))),
+            ("data", data::value(event.data, &meter)),
         ];
         let own = [("id", Value::from(event.id)), ("time", Value::from(event.time))];
-        let whole: Value = common.iter().cloned().chain(own).collect();
-        common.into_iter().chain([("event", whole), filters::meter_entry(meter)]).collect()
+        let whole = Value::from_pairs(common.iter().cloned().chain(own));
+        let value = Value::from_pairs(common.into_iter().chain([("event", whole), filters::entry(&meter)]));
+        Self { value, meter }
+    }
+
+    /// Lets the templates of another rule spend as much again.
+    pub(crate) fn begin(&self) {
+        self.meter.reset();
     }
 }
 
@@ -109,13 +111,31 @@ fn base() -> &'static Environment<'static> {
     static BASE: OnceLock<Environment<'static>> = OnceLock::new();
     BASE.get_or_init(|| {
         let mut env = Environment::empty();
+        env.set_syntax(syntax());
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         env.set_fuel(Some(TEMPLATE_FUEL));
         env.set_debug(false);
         env.set_recursion_limit(16);
+        env.set_formatter(write);
         filters::add_all(&mut env);
         env
     })
+}
+
+/// The engine's own syntax, except that a line's end at the end of a template stays.
+fn syntax() -> SyntaxConfig {
+    // Only other delimiters could be refused.
+    SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default()
+}
+
+/// Writes a value as JSON has it: `true`, not `True`. Null is nothing.
+fn write(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match value.kind() {
+        ValueKind::Bool => Ok(out.write_str(if value.is_true() { "true" } else { "false" })?),
+        ValueKind::None => Ok(()),
+        ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
+        _ => escape_formatter(out, state, value),
+    }
 }
 
 /// The engine's error without its text, which may hold a value of the event.

@@ -7,6 +7,7 @@
 
 use minijinja::machinery::{Span, Token, tokenize};
 
+use super::filters::{FILTERS, TESTS};
 use crate::error::{Fault, Position, Reason};
 use crate::limits::{
     MAX_CONCATENATIONS, MAX_SOURCE_BYTES, MAX_TEMPLATE_LOOPS, MAX_TEMPLATE_NESTING, MAX_TEMPLATE_TOKENS,
@@ -18,7 +19,7 @@ pub(super) fn scan(source: &str) -> Result<bool, Fault> {
         return Err(Reason::TooLong { limit: MAX_SOURCE_BYTES, unit: "bytes" }.into());
     }
     let mut counts = Counts::default();
-    for token in tokenize(source, false, Default::default()) {
+    for token in tokenize(source, false, super::syntax()) {
         let (token, span) = token.map_err(|error| super::fault(source, &error))?;
         let position = Position { line: u32::from(span.start_line), column: column(source, span) };
         counts.take(&token).map_err(|reason| Fault { position: Some(position), reason })?;
@@ -43,6 +44,17 @@ struct Counts {
     /// The next word names a statement.
     statement: bool,
     in_for: bool,
+    next: Next,
+}
+
+/// What a word would be.
+#[derive(Default, PartialEq)]
+enum Next {
+    #[default]
+    Operand,
+    Member,
+    Filter,
+    Test,
 }
 
 impl Counts {
@@ -79,6 +91,7 @@ impl Counts {
             }
             _ => {}
         }
+        self.word(token)?;
         // `if` and `else` of an expression nest without a bracket too.
         self.prefixes = match token {
             Token::Minus | Token::Ident("not" | "if" | "else") => self.prefixes + 1,
@@ -88,6 +101,25 @@ impl Counts {
         if self.open + self.prefixes + self.blocks > MAX_TEMPLATE_NESTING {
             return Err(Reason::TooDeep { limit: MAX_TEMPLATE_NESTING });
         }
+        Ok(())
+    }
+
+    /// Filters and tests that do not exist are known before any event.
+    fn word(&mut self, token: &Token<'_>) -> Result<(), Reason> {
+        let next = std::mem::take(&mut self.next);
+        self.next = match token {
+            Token::Pipe => Next::Filter,
+            Token::Dot => Next::Member,
+            Token::Ident("is") if next == Next::Operand => Next::Test,
+            Token::Ident("not") if next == Next::Test => Next::Test,
+            Token::Ident(name) if next == Next::Filter && !FILTERS.contains(name) => {
+                return Err(Reason::Unknown(format!("filter {name}")));
+            }
+            Token::Ident(name) if next == Next::Test && !TESTS.contains(name) => {
+                return Err(Reason::Unknown(format!("test {name}")));
+            }
+            _ => Next::Operand,
+        };
         Ok(())
     }
 
@@ -146,6 +178,18 @@ mod tests {
         }
         let fault = scan("ok\n  {% set x = 1 %}").unwrap_err();
         assert_eq!(fault.position, Some(Position { line: 2, column: 6 }));
+    }
+
+    #[test]
+    fn filters_and_tests_are_known() {
+        for good in
+            ["{{ a | upper }}", "{{ a.is.b }}", "{{ a is not none }}", "{{ a is none }}", "{{ a.b | d }}"]
+        {
+            assert_eq!(scan(good), Ok(true), "{good}");
+        }
+        for bad in ["{{ a | pprint }}", "{{ a is divisibleby(3) }}", "{{ a | upper | urlize }}"] {
+            assert!(matches!(scan(bad).unwrap_err().reason, Reason::Unknown(_)), "{bad}");
+        }
     }
 
     #[test]
