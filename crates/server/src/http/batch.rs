@@ -1,19 +1,19 @@
-//! One notification or an array of them, read in one pass that knows where it stands.
+//! One thing, such as a notification, or an array of them, read in one pass that knows where it stands.
 
 use std::fmt;
 
 use campanile_engine::publish::Draft;
 use campanile_model::limits::MAX_BATCH;
-use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 
 use super::body::{JsonBody, refuse};
 use super::problem::Problem;
 
-/// What a publish request holds.
+/// What a publish request holds, or another that takes one or many of a kind.
 #[derive(Debug)]
-pub struct Batch {
+pub struct Batch<T = Draft> {
     /// At least one where it is not an array.
-    pub drafts: Vec<Draft>,
+    pub drafts: Vec<T>,
     /// Whether it is an array.
     pub is_array: bool,
 }
@@ -24,13 +24,24 @@ impl Batch {
     /// # Errors
     /// As [`JsonBody::parse`], with the `index` of the entry that is not as it should be.
     pub fn parse(body: &JsonBody) -> Result<Self, Problem> {
+        Self::parse_up_to(body, MAX_BATCH, "notifications")
+    }
+}
+
+impl<T: DeserializeOwned> Batch<T> {
+    /// Reads a body of at most `limit` of what is called `noun`.
+    ///
+    /// # Errors
+    /// As [`Batch::parse`].
+    pub fn parse_up_to(body: &JsonBody, limit: usize, noun: &'static str) -> Result<Self, Problem> {
         let is_array = body.0.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[');
         if !is_array {
             return Ok(Self { drafts: vec![body.parse()?], is_array });
         }
         let mut drafts = Vec::new();
         let mut deserializer = serde_json::Deserializer::from_slice(&body.0);
-        let parsed = Entries(&mut drafts).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+        let entries = Entries { drafts: &mut drafts, limit, noun };
+        let parsed = entries.deserialize(&mut deserializer).and_then(|()| deserializer.end());
         match parsed {
             Ok(()) => Ok(Self { drafts, is_array }),
             // A syntax error is a property of the whole body, wherever it stands.
@@ -40,26 +51,31 @@ impl Batch {
     }
 }
 
-struct Entries<'a>(&'a mut Vec<Draft>);
+struct Entries<'a, T> {
+    drafts: &'a mut Vec<T>,
+    limit: usize,
+    noun: &'static str,
+}
 
-impl<'de> DeserializeSeed<'de> for Entries<'_> {
+impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Entries<'_, T> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
-impl<'de> Visitor<'de> for Entries<'_> {
+impl<'de, T: DeserializeOwned> Visitor<'de> for Entries<'_, T> {
     type Value = ();
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of notifications")
+        write!(f, "an array of {}", self.noun)
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         while let Some(draft) = seq.next_element()? {
-            if self.0.len() == MAX_BATCH {
-                return Err(A::Error::custom(format_args!("a batch has at most {MAX_BATCH} notifications")));
+            if self.drafts.len() == self.limit {
+                let Self { limit, noun, .. } = self;
+                return Err(A::Error::custom(format_args!("a batch has at most {limit} {noun}")));
             }
-            self.0.push(draft);
+            self.drafts.push(draft);
         }
         Ok(())
     }
