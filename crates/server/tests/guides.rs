@@ -1,0 +1,94 @@
+//! The guides do what they say: their samples run one after the other, and answer as is written below them.
+//!
+//! A block ` ```http 200 ` is a request and the status of its answer. A block ` ```json ` after it holds members of
+//! that answer; `…` stands for anything. `{key}` is the key of the event that was reported last, `{now+1h}` an
+//! instant so many hours from now.
+
+use campanile_model::Timestamp;
+use campanile_testkit::{Answer, TestServer, request};
+use serde_json::Value;
+
+use crate::backend::token;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events() {
+    follow(include_str!("../../../docs/guides/events.md"), 14).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules() {
+    follow(include_str!("../../../docs/guides/rules.md"), 6).await;
+}
+
+async fn follow(guide: &str, requests: usize) {
+    let server = TestServer::start().await;
+    let mut answer: Option<Answer> = None;
+    let mut key = String::new();
+    let mut sent = 0;
+    for (kind, text) in blocks(guide) {
+        if let Some(status) = kind.strip_prefix("http ") {
+            let got = send(&server, &with_instants(&server, &text.replace("{key}", &key))).await;
+            assert_eq!(got.status.to_string(), status, "{text}\n{}", String::from_utf8_lossy(&got.body));
+            if let Some(reported) = serde_json::from_slice::<Value>(&got.body).unwrap_or_default()["events"][0]["key"].as_str() {
+                reported.clone_into(&mut key);
+            }
+            answer = Some(got);
+            sent += 1;
+        } else if kind == "json" {
+            let wanted: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            let got = answer.as_ref().expect("an answer stands below its request").json();
+            holds(&got, &wanted, &text);
+        }
+    }
+    assert!(sent >= requests, "{sent} samples were found");
+}
+
+/// Every fenced block: what it is called, and what it holds.
+fn blocks(guide: &str) -> Vec<(String, String)> {
+    let mut blocks = vec![];
+    let mut lines = guide.lines();
+    while let Some(line) = lines.next() {
+        if let Some(kind) = line.strip_prefix("```") {
+            let text: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
+            blocks.push((kind.to_owned(), text.join("\n")));
+        }
+    }
+    blocks
+}
+
+fn with_instants(server: &TestServer, text: &str) -> String {
+    let mut text = text.to_owned();
+    for hours in 1..10 {
+        let instant = Timestamp::from_millis(server.now_ms().as_millis() + hours * 3_600_000).to_string();
+        text = text.replace(&format!("{{now+{hours}h}}"), &instant);
+    }
+    text
+}
+
+async fn send(server: &TestServer, text: &str) -> Answer {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut lines = head.lines();
+    let (method, path) = lines.next().and_then(|line| line.split_once(' ')).expect("a request line");
+    let bearer = format!("Bearer {}", token(server));
+    let mut headers = vec![("Authorization", bearer.as_str())];
+    headers.extend(lines.map(|line| line.split_once(": ").expect("a header")));
+    request(server.address, method, path, &headers, body.as_bytes()).await
+}
+
+/// Whether `got` has everything that is `wanted`; lists at least so many elements, each wanted one among them in order.
+#[track_caller]
+fn holds(got: &Value, wanted: &Value, text: &str) {
+    match (got, wanted) {
+        (_, Value::String(any)) if any == "…" => assert!(!got.is_null(), "{text}"),
+        (Value::Object(got), Value::Object(wanted)) => {
+            for (name, value) in wanted {
+                holds(got.get(name).unwrap_or(&Value::Null), value, text);
+            }
+        }
+        (Value::Array(got), Value::Array(wanted)) if !wanted.is_empty() => {
+            assert!(got.len() >= wanted.len(), "{text}\n{got:?}");
+            got.iter().zip(wanted).for_each(|(got, wanted)| holds(got, wanted, text));
+        }
+        _ => assert_eq!(got, wanted, "{text}"),
+    }
+}
