@@ -17,7 +17,8 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// A workspace's rules, and the built-in ones ([`crate::defaults`]) that none of them replaces by its name.
+    /// A workspace's rules, and the built-in ones ([`defaults`](crate::defaults())) that none of them
+    /// replaces by its name.
     ///
     /// # Errors
     /// [`Reason::Twice`] where two of the workspace's rules have one name.

@@ -6,6 +6,7 @@
 //! mixed, keys of objects are texts, `matches` takes a literal pattern, times are read in UTC, and bytes,
 //! messages and optional values do not exist.
 
+mod arithmetic;
 mod convert;
 mod eval;
 mod functions;
