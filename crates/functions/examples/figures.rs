@@ -1,7 +1,7 @@
 //! What functions cost: `cargo run --release -p campanile-functions --example figures`.
 //!
 //! Prints the time from nothing to a first result, runs per second on one and two processes that are there already,
-//! with and without a call of the host, and what a process holds. It is its own worker, with the server's allocator.
+//! with and without a call of the host, and what a process holds. It is its own worker.
 #![allow(clippy::print_stdout)]
 
 use std::process::ExitCode;
@@ -12,9 +12,6 @@ use async_trait::async_trait;
 use campanile_functions::{Call, Host, HostCall, HostError, Pool, PoolConfig, Verdict, worker_main};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 struct Records;
 

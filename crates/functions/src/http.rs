@@ -24,6 +24,12 @@ use address::Public;
 #[derive(Debug)]
 pub struct HttpClient {
     allow: AllowList,
+    /// `None` where nobody is allowed: a machine without root certificates needs none then.
+    clients: Option<Clients>,
+}
+
+#[derive(Debug)]
+struct Clients {
     public: Client,
     private: Client,
 }
@@ -64,16 +70,8 @@ impl HttpClient {
     /// # Errors
     /// Where the system's root certificates cannot be used.
     pub fn new(allow: AllowList) -> Result<Self, reqwest::Error> {
-        let plain = || {
-            Client::builder()
-                .no_proxy()
-                .redirect(redirect::Policy::none())
-                .referer(false)
-                .connect_timeout(DEFAULT_TIMEOUT)
-                .pool_max_idle_per_host(4)
-                .user_agent(concat!("campanile-functions/", env!("CARGO_PKG_VERSION")))
-        };
-        Ok(Self { allow, public: plain().dns_resolver(Arc::new(Public)).build()?, private: plain().build()? })
+        let clients = if allow.is_empty() { None } else { Some(Clients::new()?) };
+        Ok(Self { allow, clients })
     }
 
     /// Makes one request.
@@ -84,11 +82,12 @@ impl HttpClient {
     pub async fn request(&self, request: HttpRequest) -> Result<HttpResponse, HostError> {
         let wait = request.timeout_ms.map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(MAX_TIMEOUT);
         let url = reqwest::Url::parse(&request.url).map_err(|error| invalid(&format!("the URL: {error}")))?;
-        let entry = self.allow.entry_for(&url).ok_or_else(|| {
+        let (Some(entry), Some(clients)) = (self.allow.entry_for(&url), &self.clients) else {
             let host = url.host_str().unwrap_or("it");
-            HostError::new("http_not_allowed", format!("{host} is not on the list of allowed hosts"))
-        })?;
-        let client = if entry.allows_private_addresses() { &self.private } else { &self.public };
+            let message = format!("{host} is not on the list of allowed hosts");
+            return Err(HostError::new("http_not_allowed", message));
+        };
+        let client = if entry.allows_private_addresses() { &clients.private } else { &clients.public };
         let method: Method =
             request.method.to_ascii_uppercase().parse().map_err(|_| invalid("the method is none"))?;
         if !METHODS.contains(&method) {
@@ -104,6 +103,21 @@ impl HttpClient {
                 Err(HostError::new("http_timeout", format!("no answer within {} ms", wait.as_millis())))
             }
         }
+    }
+}
+
+impl Clients {
+    fn new() -> Result<Self, reqwest::Error> {
+        let plain = || {
+            Client::builder()
+                .no_proxy()
+                .redirect(redirect::Policy::none())
+                .referer(false)
+                .connect_timeout(DEFAULT_TIMEOUT)
+                .pool_max_idle_per_host(4)
+                .user_agent(concat!("campanile-functions/", env!("CARGO_PKG_VERSION")))
+        };
+        Ok(Self { public: plain().dns_resolver(Arc::new(Public)).build()?, private: plain().build()? })
     }
 }
 

@@ -242,8 +242,8 @@ impl Shared {
             worker.end().await;
         }
         let worker = self.spawner.spawn(&self.config.limits).await?;
-        if !worker.filtered {
-            self.unfiltered.store(true, Ordering::Relaxed);
+        if !worker.filtered && !self.unfiltered.swap(true, Ordering::Relaxed) {
+            tracing::warn!("functions run without a system call filter: this kernel offers none");
         }
         Ok(worker)
     }

@@ -80,8 +80,9 @@ async fn a_refusal_of_the_host_is_an_error_with_its_code() {
     }";
     let finished = run(&pool, caught).await;
     assert_eq!(result(&finished), json!([true, "not_found", "there is no record `missing`"]));
-    let finished = run(&pool, "async function run() { await api.fetchRecord('missing') }").await;
+    let finished = run(&pool, "async function run() {\n  await api.fetchRecord('missing');\n}").await;
     assert_eq!(failure(&finished), ("Error", "there is no record `missing`"));
+    assert!(matches!(finished.verdict, Verdict::Failed { line: Some(2), .. }), "{finished:?}");
     let finished = run(&pool, "async function run() { await api.fetchRecord('huge') }").await;
     assert!(failure(&finished).1.contains("above 1048576"), "{finished:?}");
 }

@@ -1,4 +1,5 @@
 //! The sandbox from outside: a real pool, real processes.
+#![allow(clippy::unwrap_used, reason = "a test's failure is its panic")]
 
 mod support;
 
@@ -8,3 +9,4 @@ mod hostile;
 mod http;
 mod limits;
 mod pool;
+mod rogue;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use campanile_functions::{Host, HostCall, HostError, Pool, PoolConfig, PoolError, Verdict};
+use campanile_functions::{Host, HostCall, HostError, Pool, PoolConfig, PoolError, Spent, Verdict};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Barrier, Notify};
 
-use crate::support::{Recorder, Spied, call, config, result, run};
+use crate::support::{Recorder, Spied, WORKER, call, config, result, run};
 
 const GOOD: &str = "async function run() { return (await api.fetchRecord('o')).id }";
 
@@ -40,15 +40,26 @@ impl Host for Brief {
     }
 }
 
+/// Answers when as many ask at once as it expects.
+struct Together(Barrier);
+
+#[async_trait]
+impl Host for Together {
+    async fn call(&self, _: HostCall) -> Result<Value, HostError> {
+        self.0.wait().await;
+        Ok(json!({ "id": "o" }))
+    }
+}
+
 /// Waits for something that other processes do; the kernel tells nobody.
 async fn until(what: impl Fn() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..3000 {
         if what() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it did not come to be in 5 s");
+    panic!("it did not come to be in 30 s");
 }
 
 #[tokio::test]
@@ -88,7 +99,11 @@ async fn a_process_that_died_while_idle_fails_nobody() {
     let spied = Spied::new();
     let pool = Pool::new(spied.config(config())).unwrap();
     run(&pool, GOOD).await;
-    kill(spied.starts()[0].pid);
+    let pid = spied.starts()[0].pid;
+    kill(pid);
+    let is_dead =
+        || std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "));
+    until(is_dead).await;
     assert_eq!(result(&run(&pool, GOOD).await), json!("o"));
     assert_eq!(spied.starts().len(), 2);
 }
@@ -162,8 +177,9 @@ async fn idle_processes_end_but_one() {
     let spied = Spied::new();
     let config = PoolConfig { workers: 3, idle: Duration::from_millis(50), ..spied.config(config()) };
     let pool = Pool::new(config).unwrap();
-    let sleep = "async function run() { await api.sleep(100) }";
-    tokio::join!(run(&pool, sleep), run(&pool, sleep), run(&pool, sleep));
+    let three = Arc::new(Together(Barrier::new(3)));
+    let together = || async { pool.run(call(GOOD), three.clone()).await.unwrap() };
+    tokio::join!(together(), together(), together());
     assert_eq!(spied.starts().len(), 3);
     until(|| spied.left().len() == 1).await;
     assert_eq!(result(&run(&pool, GOOD).await), json!("o"));
@@ -171,25 +187,35 @@ async fn idle_processes_end_but_one() {
 }
 
 #[tokio::test]
-async fn shutdown_lets_runs_end_and_kills_those_that_do_not() {
+async fn shutdown_lets_runs_end() {
     let spied = Spied::new();
-    let pool = Arc::new(Pool::new(PoolConfig { workers: 2, ..spied.config(config()) }).unwrap());
+    let pool = Arc::new(Pool::new(spied.config(config())).unwrap());
+    let begun = Arc::new(Brief::default());
+    let (own, host) = (Arc::clone(&pool), Arc::clone(&begun));
+    let code = "async function run() { await api.fetchRecord('x'); for (;;) {} }";
+    let ending = tokio::spawn(async move { own.run(call(code), host).await });
+    begun.called.notified().await;
+    pool.shutdown(Duration::from_secs(60)).await;
+    assert!(matches!(ending.await.unwrap().unwrap().verdict, Verdict::TimedOut(Spent::Cpu)));
+    assert!(spied.left().is_empty());
+    let refused = pool.run(call(GOOD), Arc::new(Recorder::default())).await;
+    assert!(matches!(refused, Err(PoolError::Closed)));
+}
+
+#[tokio::test]
+async fn shutdown_kills_runs_that_do_not_end_and_sends_away_who_waits() {
+    let spied = Spied::new();
+    let pool = Arc::new(Pool::new(spied.config(config())).unwrap());
     let silent = Arc::new(Silent::default());
     let (own, host) = (Arc::clone(&pool), Arc::clone(&silent));
     let stuck = tokio::spawn(async move { own.run(call(GOOD), host).await });
     silent.called.notified().await;
-    let own = Arc::clone(&pool);
-    let begun = Arc::new(Brief::default());
-    let host = Arc::clone(&begun);
-    let code = "async function run() { await api.fetchRecord('x'); for (;;) {} }";
-    let ending = tokio::spawn(async move { own.run(call(code), host).await });
-    begun.called.notified().await;
-    pool.shutdown(Duration::from_millis(1500)).await;
+    let mut waiting = Box::pin(pool.run(call(GOOD), silent));
+    assert!(futures_util::FutureExt::now_or_never(&mut waiting).is_none());
+    pool.shutdown(Duration::from_millis(50)).await;
     assert!(matches!(stuck.await.unwrap(), Err(PoolError::Closed)));
-    assert!(matches!(ending.await.unwrap().unwrap().verdict, Verdict::TimedOut(_)), "it had the time to end");
+    assert!(matches!(waiting.await, Err(PoolError::Closed)));
     assert!(spied.left().is_empty());
-    let refused = pool.run(call(GOOD), Arc::new(Recorder::default())).await;
-    assert!(matches!(refused, Err(PoolError::Closed)));
 }
 
 #[tokio::test]
@@ -198,6 +224,16 @@ async fn dropping_the_pool_ends_its_processes() {
     let pool = Pool::new(spied.config(config())).unwrap();
     run(&pool, GOOD).await;
     drop(pool);
+    until(|| spied.left().is_empty()).await;
+}
+
+#[tokio::test]
+async fn workers_die_with_the_server_even_where_they_do_not_listen() {
+    let spied = Spied::new();
+    let mut server = std::process::Command::new(WORKER).args(["server", &spied.file()]).spawn().unwrap();
+    until(|| spied.starts().len() == 2).await;
+    server.kill().unwrap();
+    server.wait().unwrap();
     until(|| spied.left().is_empty()).await;
 }
 

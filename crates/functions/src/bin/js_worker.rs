@@ -2,28 +2,31 @@
 //!
 //! - `internal-js-worker`: a worker.
 //! - `spied <file>`: appends what the process was started with to the file, then is a worker.
+//! - `rogue <file>`: greets as a worker does, and answers the first run with the bytes of the file.
+//! - `server <file>`: a server of two spied workers, one of them at work for ever.
 //! - `probe <attempt>`: confines itself as a worker does, tries one thing, and says what the kernel answered.
 //!
 //! `unsafe` for the attempts that `std` has no safe word for; their outcome is looked at, and no memory is used.
 #![allow(unsafe_code)]
 
 use std::fs::{File, OpenOptions, read_dir};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 
-use campanile_functions::{confine, worker_main};
+use campanile_functions::{Call, Host, HostCall, HostError, Pool, PoolConfig, confine, worker_main};
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     match (args.next().as_deref(), args.next()) {
-        (Some("spied"), Some(file)) => {
-            if tell(&file).is_err() {
-                return ExitCode::FAILURE;
-            }
-            worker_main()
-        }
+        (Some("spied"), Some(file)) => match tell(&file) {
+            Ok(()) => worker_main(),
+            Err(_) => ExitCode::FAILURE,
+        },
+        (Some("rogue"), Some(file)) => said(rogue(&file)),
+        (Some("server"), Some(file)) => said(serve(file)),
         (Some("probe"), Some(attempt)) => probe(&attempt),
         _ => worker_main(),
     }
@@ -37,6 +40,63 @@ fn tell(file: &str) -> io::Result<()> {
     let directory = std::env::current_dir()?;
     let line = format!("{} {descriptors} {variables} {}\n", std::process::id(), directory.display());
     OpenOptions::new().create(true).append(true).open(file)?.write_all(line.as_bytes())
+}
+
+/// What a worker says that somebody else has taken over.
+fn rogue(file: &str) -> io::Result<()> {
+    let bytes = std::fs::read(file)?;
+    let mut input = io::stdin().lock();
+    let mut output = io::stdout().lock();
+    skip_frame(&mut input)?;
+    for greeting in [r#"{"Hello":{"filtered":true}}"#, r#""Ready""#] {
+        output.write_all(&(greeting.len() as u32).to_le_bytes())?;
+        output.write_all(greeting.as_bytes())?;
+    }
+    output.flush()?;
+    skip_frame(&mut input)?;
+    output.write_all(&bytes)?;
+    output.flush()?;
+    // Until it is killed, if it said anything at all.
+    if bytes.is_empty() { Ok(()) } else { io::copy(&mut input, &mut io::sink()).map(drop) }
+}
+
+fn skip_frame(input: &mut impl Read) -> io::Result<()> {
+    let mut length = [0; 4];
+    input.read_exact(&mut length)?;
+    io::copy(&mut input.take(u32::from_le_bytes(length).into()), &mut io::sink()).map(drop)
+}
+
+struct Nobody;
+
+#[async_trait::async_trait]
+impl Host for Nobody {
+    async fn call(&self, _: HostCall) -> Result<serde_json::Value, HostError> {
+        Ok(serde_json::Value::Null)
+    }
+}
+
+fn serve(file: String) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let args = vec!["spied".to_owned(), file];
+        let config = PoolConfig { args, workers: 2, ..PoolConfig::new(std::env::current_exe()?) };
+        let pool = Pool::new(config).map_err(io::Error::other)?;
+        let run = |code: &str| {
+            let nothing = serde_json::value::RawValue::NULL;
+            let (execution_params, trigger_params) = (nothing.to_owned(), nothing.to_owned());
+            pool.run(
+                Call { code: code.into(), execution_params, trigger_params, limits: None },
+                Arc::new(Nobody),
+            )
+        };
+        let (one, other) = tokio::join!(run("function run() {}"), run("function run() { for (;;) {} }"));
+        one.and(other).map_err(io::Error::other)?;
+        Ok(())
+    })
+}
+
+fn said(outcome: io::Result<()>) -> ExitCode {
+    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn probe(attempt: &str) -> ExitCode {

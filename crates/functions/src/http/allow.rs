@@ -51,6 +51,11 @@ impl AllowList {
         entries.into_iter().map(|entry| entry.as_ref().parse()).collect::<Result<_, _>>().map(Self::new)
     }
 
+    /// Whether it allows nobody.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The first entry that covers `url`.
     pub(super) fn entry_for(&self, url: &Url) -> Option<&AllowEntry> {
         // A name before the `@` looks like a host to people.

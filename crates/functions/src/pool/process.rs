@@ -127,7 +127,7 @@ const START: Duration = Duration::from_secs(10);
 
 /// Throwing a runtime away takes a millisecond, or a few where its heap was full. Nobody waits for longer: starting
 /// another process is quicker.
-pub(super) const REFRESH: Duration = Duration::from_millis(250);
+pub(super) const REFRESH: Duration = Duration::from_secs(1);
 
 /// The kernel counts in hundredths of a second for programs, on every architecture.
 const MS_PER_TICK: u64 = 10;

@@ -23,7 +23,9 @@
       if (json.length > maxArguments) throw new RangeErrorOf(`arguments of more than ${maxArguments} bytes`);
       native.count();
       const id = calls++;
-      pending[id] = { __proto__: null, resolve, reject, kind };
+      // An error that comes back is to name the line that asked.
+      const asked = new ErrorOf().stack;
+      pending[id] = { __proto__: null, resolve, reject, kind, asked };
       if (kind === "Sleep") {
         native.send(id, kind, json);
       } else if (flying < maxFlying) {
@@ -36,7 +38,7 @@
   }
 
   function settle(id, answer, code, message) {
-    const { resolve, reject, kind } = pending[id];
+    const { resolve, reject, kind, asked } = pending[id];
     delete pending[id];
     if (kind !== "Sleep") {
       flying--;
@@ -50,6 +52,7 @@
     if (code === undefined) return resolve(answer);
     const error = new ErrorOf(message);
     defineProperty(error, "code", { __proto__: null, value: code, enumerable: true });
+    defineProperty(error, "stack", { __proto__: null, value: asked });
     reject(error);
   }
 
