@@ -1,5 +1,7 @@
 //! What is to be done because its time has come: rungs, schedules, ends of notifications, runs.
 
+use std::sync::Arc;
+
 use campanile_model::Timestamp;
 use campanile_store::StoreError;
 
@@ -15,7 +17,7 @@ const PURGED: usize = 500;
 ///
 /// # Cancel safety
 /// Each step is one transaction: a dropped call has done fewer of them.
-pub async fn work(engine: &Engine, now: Timestamp) {
+pub async fn work(engine: &Arc<Engine>, now: Timestamp) {
     tokio::join!(
         until_done("notifications past their time", || async {
             Ok(engine.store.expire(now, EXPIRED).await? >= EXPIRED)

@@ -62,6 +62,9 @@ pub enum EngineError {
         /// The place.
         seq: Seq,
     },
+    /// No process for functions can be had now.
+    #[error("functions can't be run now")]
+    NoProcess,
     /// The sockets' queues are full: nobody was told, try again later.
     #[error("too much is waiting to be delivered")]
     Overloaded,
@@ -96,10 +99,8 @@ impl EngineError {
                 }
             }
             Self::Entry { index, .. } => *index = place.unwrap_or(*index),
-            Self::Rule(_)
-            | Self::NotReached { .. }
-            | Self::Overloaded
-            | Self::Store(_) => {}
+            Self::Rule(_) | Self::NotReached { .. } | Self::Overloaded | Self::NoProcess | Self::Store(_) => {
+            }
         }
         self
     }

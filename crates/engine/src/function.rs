@@ -1,18 +1,323 @@
-//! Functions of a workspace.
+//! Functions of a workspace: their source, and what runs them.
 
+mod cron;
+mod schedule;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use campanile_functions::{CheckError, Limits, MAX_CODE_BYTES};
 use campanile_model::{Slug, Timestamp};
-use campanile_store::Document;
+use campanile_rules::{Matcher, On};
+use campanile_store::{
+    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, StoreError, Write,
+    document,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
+use crate::page::{self, Page};
 use crate::{Engine, EngineError};
+
+pub use cron::Schedule;
+pub(crate) use schedule::trigger_due;
+
+/// Functions of one workspace: each event is asked for by all of them.
+pub const MAX_FUNCTIONS: usize = 500;
+/// Bytes of a function's name.
+pub const MAX_NAME_BYTES: usize = 64;
+/// Characters of a description.
+const MAX_DESCRIPTION_CHARS: usize = 1_000;
+/// Bytes of `triggerParams`: they are kept with the function and copied into each run.
+const MAX_TRIGGER_PARAMS_BYTES: usize = 16 * 1024;
+/// The group of functions among the documents of their kind; their schedules have another.
+const GROUP: &str = "function";
+
+/// A function as its author writes it.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = Function)]
+pub struct Source {
+    /// For people. At most 1,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// JavaScript that defines `async function run()`. It sees `executionParams`, `triggerParams` and `api`. At
+    /// most 512 KiB.
+    #[schema(example = "async function run() { return { ok: true } }")]
+    pub code: String,
+    /// One that is off is not triggered, and can't be run. Default: on.
+    #[serde(default = "on")]
+    #[schema(default = true)]
+    pub enabled: bool,
+    /// What each run gets as `triggerParams`: a JSON object, at most 16 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub trigger_params: Option<Box<RawValue>>,
+    /// The events that run it, as of a rule; `executionParams` is then `{"event": …}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<On>,
+    /// When it is run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// What a run may use, where that is less than the server's limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<SourceLimits>,
+}
+
+/// What a run may use. Above the server's own limits, those count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = FunctionLimits)]
+pub struct SourceLimits {
+    /// MiB of the JavaScript heap, at least 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 2)]
+    pub memory_mib: Option<u32>,
+    /// Milliseconds of processor time, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub cpu_ms: Option<u32>,
+    /// Milliseconds from start to end, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub wall_ms: Option<u32>,
+}
+
+/// A function with the state it is in.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Unique in its workspace.
+    pub name: Arc<str>,
+    /// As it was written.
+    pub source: Source,
+    /// The state.
+    pub version: u64,
+    /// When it was created and last changed.
+    pub created: Timestamp,
+    /// See `created`.
+    pub updated: Timestamp,
+}
 
 /// What runs a function when something happens.
 #[derive(Debug)]
-pub(crate) struct Trigger;
-
-pub(crate) fn trigger(_workspace: &Slug, _document: &Document) -> Option<Trigger> {
-    None
+pub(crate) struct Trigger {
+    /// The function.
+    pub(crate) function: Arc<str>,
+    /// The events.
+    pub(crate) matcher: Matcher,
 }
 
-pub(crate) async fn trigger_due(_engine: &Engine, _now: Timestamp) -> Result<bool, EngineError> {
-    Ok(false)
+fn on() -> bool {
+    true
+}
+
+/// Whether `name` can be a function's: 1 to 64 of letters, digits, hyphen and underscore.
+pub fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// Lists the functions of `workspace` by name.
+///
+/// # Errors
+/// [`EngineError::Invalid`] for a limit out of range; those of the store.
+pub async fn list(
+    engine: &Engine,
+    workspace: &Slug,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Page<Stored, Arc<str>>, EngineError> {
+    let query = DocumentQuery {
+        kind: DocumentKind::Function,
+        group: Some(GROUP.into()),
+        order: Order::Id(after.map(Into::into)),
+        limit: page::limit(limit)?,
+    };
+    page::by_id(engine, workspace, query, |document| stored(document).map(Some)).await
+}
+
+/// One function by its name.
+///
+/// # Errors
+/// [`EngineError::Missing`]; those of the store.
+pub async fn read(engine: &Engine, workspace: &Slug, name: &str) -> Result<Stored, EngineError> {
+    let found = find(engine, workspace, name).await?;
+    stored(&found.ok_or(EngineError::Missing { what: "function" })?)
+}
+
+/// Puts `source` in the place of the function of that name, if that is in the state `expected` (any, if none is
+/// named). What happens after the return triggers it as it is now.
+///
+/// # Errors
+/// [`EngineError::Invalid`] with the place in the source, [`EngineError::Rule`] for its trigger,
+/// [`EngineError::Changed`], a limit; those of the store.
+pub async fn put(
+    engine: &Engine,
+    workspace: &Slug,
+    name: &str,
+    source: Source,
+    expected: Option<u64>,
+    now: Timestamp,
+) -> Result<Stored, EngineError> {
+    if !is_name(name) {
+        let reason =
+            format!("a function's name is 1 to {MAX_NAME_BYTES} letters, digits, hyphens and underscores");
+        return Err(EngineError::invalid("name", reason));
+    }
+    check(engine, &source).await?;
+    let found = find(engine, workspace, name).await?;
+    let version = found.as_ref().map_or(0, |document| document.version);
+    if expected.is_some_and(|expected| expected != version) {
+        return Err(EngineError::Changed { what: "function" });
+    }
+    if found.is_none() {
+        refuse_above_limit(engine, workspace).await?;
+    }
+    let body = serde_json::to_string(&source).unwrap_or_default();
+    let put = Contents { group: GROUP.into(), due: None, expires: None, body: body.into() };
+    let planned = match &source.schedule {
+        Some(schedule) if source.enabled => schedule.next_after(now),
+        _ => None,
+    };
+    let version = write(engine, workspace, name, version, Some(put), planned, now).await?;
+    let created = found.map_or(now, |document| document.created);
+    Ok(Stored { name: name.into(), source, version, created, updated: now })
+}
+
+/// Removes the function of that name. Runs of it that wait fail; its past runs stay listed.
+///
+/// # Errors
+/// [`EngineError::Missing`], [`EngineError::Changed`]; those of the store.
+pub async fn delete(
+    engine: &Engine,
+    workspace: &Slug,
+    name: &str,
+    expected: Option<u64>,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    let found = find(engine, workspace, name).await?.ok_or(EngineError::Missing { what: "function" })?;
+    if expected.is_some_and(|expected| expected != found.version) {
+        return Err(EngineError::Changed { what: "function" });
+    }
+    write(engine, workspace, name, found.version, None, None, now).await.map(drop)
+}
+
+/// The trigger of a function's document, if it has one that can be used.
+pub(crate) fn trigger(workspace: &Slug, document: &Document) -> Option<Trigger> {
+    if &*document.contents.group != GROUP {
+        return None;
+    }
+    let compiled = || -> Result<Option<Trigger>, EngineError> {
+        let Stored { name, source, .. } = stored(document)?;
+        let Some(on) = source.on.filter(|_| source.enabled) else { return Ok(None) };
+        Ok(Some(Trigger { function: name, matcher: Matcher::compile(&on)? }))
+    };
+    compiled().unwrap_or_else(|error| {
+        tracing::error!(%workspace, function = %document.id, %error, "a function's trigger can't be used");
+        None
+    })
+}
+
+impl SourceLimits {
+    /// The same for the pool, which takes the lower of these and its own.
+    pub(crate) fn limits(self) -> Limits {
+        let time = |ms: Option<u32>| ms.map_or(Duration::MAX, |ms| Duration::from_millis(ms.into()));
+        Limits {
+            memory_bytes: self.memory_mib.map_or(usize::MAX, |mib| (mib as usize) << 20),
+            cpu: time(self.cpu_ms),
+            wall: time(self.wall_ms),
+            result_bytes: usize::MAX,
+            host_calls: u32::MAX,
+        }
+    }
+}
+
+async fn check(engine: &Engine, source: &Source) -> Result<(), EngineError> {
+    if source.description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARS) {
+        let reason = format!("a description has at most {MAX_DESCRIPTION_CHARS} characters");
+        return Err(EngineError::invalid("description", reason));
+    }
+    if let Some(params) = &source.trigger_params {
+        if !params.get().starts_with('{') || params.get().len() > MAX_TRIGGER_PARAMS_BYTES {
+            let reason = format!("triggerParams is an object of at most {MAX_TRIGGER_PARAMS_BYTES} bytes");
+            return Err(EngineError::invalid("triggerParams", reason));
+        }
+        crate::publish::check_json(params)
+            .map_err(|fault| EngineError::invalid("triggerParams", format!("triggerParams {fault}")))?;
+    }
+    if let Some(limits) = source.limits {
+        let least =
+            [(limits.memory_mib, 2, "memoryMib"), (limits.cpu_ms, 1, "cpuMs"), (limits.wall_ms, 1, "wallMs")];
+        for (limit, least, name) in least {
+            if limit.is_some_and(|limit| limit < least) {
+                return Err(EngineError::invalid("limits", format!("{name} is at least {least}")));
+            }
+        }
+    }
+    if let Some(on) = &source.on {
+        Matcher::compile(on)?;
+    }
+    match engine.runner.pool().check(&source.code).await {
+        Ok(()) => Ok(()),
+        Err(CheckError::Syntax(error)) => Err(EngineError::invalid("code", error.to_string())),
+        Err(CheckError::TooLarge { .. }) => {
+            Err(EngineError::invalid("code", format!("the source has at most {MAX_CODE_BYTES} bytes")))
+        }
+        Err(error @ CheckError::TooCostly) => Err(EngineError::invalid("code", error.to_string())),
+        Err(CheckError::Pool(error)) => {
+            tracing::warn!(%error, "a function can't be checked");
+            Err(EngineError::NoProcess)
+        }
+    }
+}
+
+pub(crate) async fn find(
+    engine: &Engine,
+    workspace: &Slug,
+    name: &str,
+) -> Result<Option<Document>, EngineError> {
+    if !is_name(name) {
+        return Ok(None);
+    }
+    Ok(document(&*engine.store, workspace, DocumentKind::Function, name).await?)
+}
+
+pub(crate) fn stored(document: &Document) -> Result<Stored, EngineError> {
+    Ok(Stored {
+        name: Arc::clone(&document.id),
+        source: page::body(document)?,
+        version: document.version,
+        created: document.created,
+        updated: document.updated,
+    })
+}
+
+/// Writes the function together with when it is run next.
+async fn write(
+    engine: &Engine,
+    workspace: &Slug,
+    name: &str,
+    version: u64,
+    put: Option<Contents>,
+    planned: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<u64, EngineError> {
+    let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
+    let function = DocumentWrite { kind: DocumentKind::Function, id: name.into(), expect, put };
+    let documents = vec![function, schedule::document(name, planned)];
+    let change = Change { documents, ..Change::default() };
+    let appended = engine.store.append(workspace, Write::Change(change), now).await;
+    engine.books.forget(workspace);
+    let appended = appended.map_err(|error| EngineError::from(error).changed("function"))?;
+    engine.workspaces.note_stored(workspace);
+    Ok(appended.versions.first().copied().unwrap_or(0))
+}
+
+async fn refuse_above_limit(engine: &Engine, workspace: &Slug) -> Result<(), EngineError> {
+    let listed = list(engine, workspace, None, MAX_FUNCTIONS).await?;
+    if listed.items.len() < MAX_FUNCTIONS {
+        Ok(())
+    } else {
+        Err(StoreError::Limit { what: "functions of one workspace", limit: MAX_FUNCTIONS }.into())
+    }
 }

@@ -66,6 +66,8 @@ pub struct Engine {
     pub ids: IdSource,
     /// Rules, triggers and settings of the workspaces, compiled. Starts as its default.
     pub books: Books,
+    /// What executes functions.
+    pub runner: Arc<run::Runner>,
     /// Idempotency keys of what is not stored. Starts as its default.
     pub realtime_keys: publish::RealtimeKeys,
 }

@@ -47,6 +47,8 @@ pub struct By<'a> {
     /// The function that does it for them, if one does. The event's data names it, so that a function can tell
     /// its own changes from others'.
     pub function: Option<&'a str>,
+    /// As of [`Event::hops`](crate::event::Event::hops).
+    pub hops: u8,
     /// The time it is.
     pub now: Timestamp,
 }
@@ -54,7 +56,7 @@ pub struct By<'a> {
 impl<'a> By<'a> {
     /// The user themselves.
     pub fn user(user: &'a UserId, now: Timestamp) -> Self {
-        Self { user, function: None, now }
+        Self { user, function: None, hops: 0, now }
     }
 }
 

@@ -90,6 +90,7 @@ pub async fn replace(
         subject: None,
         time: now,
         actor: Some(actor.clone()),
+        hops: 0,
         data: json!({ "changed": changed }).into(),
     };
     let committed = commit(engine, workspace, Cause { change, events: vec![event] }, now).await;

@@ -10,3 +10,6 @@ pub mod logging;
 pub mod routes;
 pub mod run;
 pub mod socket;
+
+/// The hidden command that makes a process run functions, and nothing else.
+pub const WORKER: &str = "internal-js-worker";

@@ -7,9 +7,9 @@ use campanile_model::{Audience, Notification, NotificationId, Slug, Timestamp};
 use campanile_rules::{Outcome, Verdict};
 use campanile_store::{Appended, Change, Contents, DocumentKind, DocumentWrite, Expect, Write};
 
+use super::Event;
 use super::made::{Ready, ready};
 use super::stored::{StoredEvent, TriedRule};
-use super::{Event, MAX_DATA_BYTES};
 use crate::book::Book;
 use crate::{Engine, EngineError, run};
 
@@ -251,19 +251,4 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         }
         text
     })
-}
-
-/// Details of one of our own events that grew too long are left out, and say so.
-pub(crate) fn bounded(data: serde_json::Value, without: &[&str]) -> serde_json::Value {
-    let mut data = data;
-    let too_long = |data: &serde_json::Value| data.to_string().len() > MAX_DATA_BYTES;
-    if too_long(&data)
-        && let Some(members) = data.as_object_mut()
-    {
-        for name in without {
-            members.remove(*name);
-        }
-        members.insert("truncated".to_owned(), true.into());
-    }
-    data
 }

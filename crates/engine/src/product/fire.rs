@@ -137,6 +137,7 @@ fn event(found: &Found, due: Due, settings: &Settings, now: Timestamp) -> Event 
         subject: Some(found.id.to_string()),
         time: now,
         actor: None,
+        hops: 0,
         data: data.into(),
     }
 }

@@ -262,18 +262,9 @@ fn at_most(field: &'static str, text: &str, limit: usize) -> Result<(), EngineEr
 }
 
 fn date_or_instant(text: &str) -> Result<(), EngineError> {
-    // The parsers also read annotations and other spellings that clients' own parsers would not.
-    let plain = text.bytes().all(|b| b.is_ascii_digit() || b"-+:.TZ".contains(&b));
-    let good = match text.len() {
-        10 => text.parse::<jiff::civil::Date>().is_ok(),
-        20..=35 => text.parse::<jiff::Timestamp>().is_ok(),
-        _ => false,
-    };
-    if plain && good {
-        Ok(())
-    } else {
-        let reason = "expiryDate is a date (2026-01-31) or an instant with its zone (2026-01-31T12:00:00Z)";
-        Err(EngineError::invalid("expiryDate", reason))
+    match campanile_expiry::ExpiryDate::parse(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(EngineError::invalid("expiryDate", error.to_string())),
     }
 }
 

@@ -74,6 +74,7 @@ fn event(
         subject: record.map(str::to_owned),
         time: by.now,
         actor: Some(by.user.clone()),
+        hops: by.hops,
         data: data.into(),
     }
 }

@@ -51,6 +51,7 @@ impl Config {
         self.server.check()?;
         self.auth.check()?;
         self.connection.check()?;
+        self.functions.check()?;
         self.surfaces.check()?;
         self.workspaces.check()?;
         self.store.check()?;

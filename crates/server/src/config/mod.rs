@@ -10,6 +10,7 @@ pub mod data_directory;
 pub mod duration;
 pub mod environment;
 mod error;
+mod functions;
 pub mod keys;
 mod load;
 pub mod local_key;
@@ -28,6 +29,7 @@ pub use auth::{Auth, Claims, Key};
 pub use connection::Connection;
 pub use environment::Environment;
 pub use error::{ConfigError, Origin};
+pub use functions::Functions;
 pub use load::Flags;
 pub use log::{Format, Log};
 pub use secret::Secret;
@@ -53,6 +55,8 @@ pub struct Config {
     pub surfaces: Surfaces,
     /// Which workspaces there are, and what becomes of their notifications.
     pub workspaces: Workspaces,
+    /// JavaScript of the workspaces.
+    pub functions: Functions,
     /// The log and the receipts.
     pub store: Store,
     /// What is logged.

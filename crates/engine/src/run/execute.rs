@@ -1,0 +1,218 @@
+//! One run, from its beginning to its end, each of which is an event.
+
+use std::sync::Arc;
+
+use campanile_functions::{Call, Finished, LogLine, PoolError, Spent, Verdict};
+use campanile_model::{Slug, Timestamp};
+use campanile_store::{Change, Expect, StoreError};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::host::RunHost;
+use super::queue::{LEASE_MS, put};
+use super::runner::Slot;
+use super::{Run, RunError, RunUsage, Status, find};
+use crate::event::{Cause, Event, commit, source};
+use crate::function::{self, Source, SourceLimits};
+use crate::{Engine, EngineError, page};
+
+/// How often the end of a run is written that somebody else keeps writing to.
+const ATTEMPTS: usize = 5;
+
+/// How a run ended.
+#[derive(Clone)]
+pub(super) struct End {
+    status: Status,
+    result: Option<Box<RawValue>>,
+    error: Option<RunError>,
+    finished: Option<(Vec<LogLine>, RunUsage)>,
+}
+
+/// Nobody knows how far it came.
+pub(super) fn lost() -> End {
+    End::failed(
+        "Interrupted",
+        "the server ended while the function ran: it may have done anything or nothing",
+    )
+}
+
+/// Notes that the run is begun, tells so, and executes it in the background.
+pub(super) async fn begin(
+    engine: &Arc<Engine>,
+    workspace: &Slug,
+    mut run: Run,
+    version: u64,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    let found = match function::find(engine, workspace, &run.function).await? {
+        Some(document) => Some(function::stored(&document)?).filter(|function| function.source.enabled),
+        None => None,
+    };
+    let Some(function) = found else {
+        let end = End::failed("Missing", "the function is not there any more, or it is off");
+        return self::end(engine, workspace, run, version, end, now).await;
+    };
+    run.status = Status::Running;
+    run.started_at = Some(now);
+    let slot = engine.runner.begin(workspace, &run.id);
+    let lease = Timestamp::from_millis(now.as_millis().saturating_add(LEASE_MS));
+    let change = Change {
+        documents: vec![put(&run, Expect::Version(version), Some(lease), None)],
+        ..Change::default()
+    };
+    let events = vec![event(engine, &run, "function_started", now)];
+    commit(engine, workspace, Cause { change, events }, now).await?;
+    let task = execute(Arc::clone(engine), workspace.clone(), run, function.source, slot);
+    tokio::spawn(task);
+    Ok(())
+}
+
+/// Runs it, and tells how it ended. The slot is free once that is committed.
+async fn execute(engine: Arc<Engine>, workspace: Slug, run: Run, source: Source, slot: Slot) {
+    let host = RunHost::new(Arc::clone(&engine), workspace.clone(), &run);
+    let call = Call {
+        code: source.code.into(),
+        execution_params: run.execution_params.clone(),
+        trigger_params: source.trigger_params.unwrap_or_else(empty),
+        limits: source.limits.map(SourceLimits::limits),
+    };
+    let end = match engine.runner.pool().run(call, Arc::new(host)).await {
+        Ok(finished) => End::from(finished),
+        Err(PoolError::Closed) => lost(),
+        Err(error) => {
+            tracing::error!(%error, "a function can't be run");
+            End::failed("Unavailable", "no process for it could be had")
+        }
+    };
+    if let Err(error) = end_again(&engine, &workspace, &run, end).await {
+        // It is found past its lease, and told as interrupted.
+        tracing::error!(%workspace, run = %run.id, %error, "the end of a run can't be written");
+    }
+    drop(slot);
+}
+
+async fn end_again(engine: &Engine, workspace: &Slug, run: &Run, end: End) -> Result<(), EngineError> {
+    let mut end = Some(end);
+    for _ in 0..ATTEMPTS {
+        let now = engine.runner.now();
+        let Some(document) = find(engine, workspace, &run.id).await? else { return Ok(()) };
+        let current: Run = page::body(&document)?;
+        if current.status != Status::Running {
+            return Ok(());
+        }
+        let Some(told) = end.take() else { return Ok(()) };
+        match self::end(engine, workspace, current, document.version, told.clone(), now).await {
+            // Its lease was prolonged between.
+            Err(EngineError::Store(StoreError::Conflict { .. })) => end = Some(told),
+            other => return other,
+        }
+    }
+    Err(EngineError::Overloaded)
+}
+
+/// Writes and tells the end of a run in the state `version`.
+pub(super) async fn end(
+    engine: &Engine,
+    workspace: &Slug,
+    mut run: Run,
+    version: u64,
+    end: End,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    run.status = end.status;
+    run.ended_at = Some(now);
+    run.result = end.result;
+    run.error = end.error;
+    if let Some((log, usage)) = end.finished {
+        (run.log, run.usage) = (log, Some(usage));
+    }
+    let kept = engine.workspaces.config().event_retention_ms;
+    let expires = Timestamp::from_millis(now.as_millis().saturating_add(kept));
+    let write = put(&run, Expect::Version(version), None, Some(expires));
+    let kind = match run.status {
+        Status::Completed => "function_complete",
+        Status::Timeout => "function_timeout",
+        Status::Queued | Status::Running | Status::Failed => "function_failed",
+    };
+    let events = vec![event(engine, &run, kind, now)];
+    let change = Change { documents: vec![write], ..Change::default() };
+    commit(engine, workspace, Cause { change, events }, now).await.map(drop)
+}
+
+/// What rules see of a run. Its error is there for a rule that names it; its log and result are not.
+fn event(engine: &Engine, run: &Run, kind: &str, now: Timestamp) -> Event {
+    let mut data = json!({
+        "function": run.function,
+        "runId": run.id,
+        "trigger": run.origin,
+        "startedBy": run.started_by,
+    });
+    if let Some(usage) = run.usage {
+        data["durationMs"] = usage.wall_ms.into();
+    }
+    if let Some(error) = &run.error {
+        data["error"] = json!({ "name": error.name, "message": error.message });
+    }
+    Event {
+        id: (engine.ids)(now).to_string(),
+        source: source::function(&run.function),
+        kind: kind.to_owned(),
+        subject: Some(run.id.to_string()),
+        time: now,
+        actor: run.started_by.clone(),
+        hops: run.hops,
+        data: data.into(),
+    }
+}
+
+fn empty() -> Box<RawValue> {
+    serde_json::value::to_raw_value(&json!({})).unwrap_or_default()
+}
+
+impl End {
+    fn failed(name: &str, message: &str) -> Self {
+        Self::unreturned(Status::Failed, name, message)
+    }
+
+    fn unreturned(status: Status, name: &str, message: &str) -> Self {
+        let error =
+            RunError { name: name.to_owned(), message: message.to_owned(), line: None, stack: String::new() };
+        Self { status, result: None, error: Some(error), finished: None }
+    }
+}
+
+impl From<Finished> for End {
+    fn from(finished: Finished) -> Self {
+        let Finished { verdict, log, usage } = finished;
+        let mut end = match verdict {
+            Verdict::Completed(result) => {
+                Self { status: Status::Completed, result: Some(result), error: None, finished: None }
+            }
+            Verdict::Failed { name, message, line, stack } => Self {
+                status: Status::Failed,
+                result: None,
+                error: Some(RunError { name, message, line, stack }),
+                finished: None,
+            },
+            Verdict::TimedOut(Spent::Cpu) => {
+                Self::unreturned(Status::Timeout, "CpuTimeout", "it used more processor time than it may")
+            }
+            Verdict::TimedOut(Spent::Wall) => {
+                Self::unreturned(Status::Timeout, "WallTimeout", "it took longer than it may")
+            }
+            Verdict::MemoryExceeded => Self::failed("MemoryExceeded", "it used more memory than it may"),
+            Verdict::Crashed => Self::failed("Crashed", "its process died"),
+            Verdict::Refused(limit) => {
+                Self::failed("LimitExceeded", &format!("it asked for too much: {limit:?}"))
+            }
+        };
+        let usage = RunUsage {
+            cpu_ms: usage.cpu_ms,
+            wall_ms: usage.wall_ms,
+            memory_peak_bytes: usage.memory_peak_bytes,
+            host_calls: usage.host_calls,
+        };
+        end.finished = Some((log, usage));
+        end
+    }
+}

@@ -1,0 +1,205 @@
+//! Runs that wait, and how they are begun.
+
+use std::sync::Arc;
+
+use campanile_functions::MAX_PARAMS_BYTES;
+use campanile_model::{Slug, Timestamp, UserId};
+use campanile_store::{Change, Contents, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+
+use super::execute::{self, lost};
+use super::{Origin, Run, Status, read};
+use crate::book::Book;
+use crate::event::Event;
+use crate::{Engine, EngineError, function, page};
+
+/// Functions that follow from one another at most: one that changes what triggers it must come to an end.
+const MAX_HOPS: u8 = 8;
+/// How long a run is taken for executed without a word of the node that executes it.
+pub(super) const LEASE_MS: i64 = 10_000;
+/// Waiting runs looked at in one step besides those that can be begun, for ones that nobody executes any more.
+const LOOKED_AT: usize = 16;
+
+/// A run that somebody asks for.
+#[derive(Debug)]
+pub struct Request {
+    /// What made it run.
+    pub origin: Origin,
+    /// What it gets: a JSON object.
+    pub execution_params: Box<RawValue>,
+}
+
+/// Queues a run of the function of that name on behalf of `user`.
+///
+/// # Errors
+/// [`EngineError::Missing`] if there is no such function or it is off, [`EngineError::Invalid`] for parameters
+/// that are no object or too long; those of the store.
+pub async fn start(
+    engine: &Engine,
+    workspace: &Slug,
+    name: &str,
+    request: Request,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<Run, EngineError> {
+    let params = &request.execution_params;
+    if !params.get().starts_with('{') || params.get().len() > MAX_PARAMS_BYTES {
+        let reason = format!("executionParams is an object of at most {MAX_PARAMS_BYTES} bytes");
+        return Err(EngineError::invalid("executionParams", reason));
+    }
+    crate::publish::check_json(params)
+        .map_err(|fault| EngineError::invalid("executionParams", format!("executionParams {fault}")))?;
+    let mut run = new(engine, name, request.origin, request.execution_params, 0, now);
+    run.started_by = Some(user.clone());
+    enqueue(engine, workspace, run, now).await
+}
+
+/// Queues a run with what the run of that id got, of the function as it is now.
+///
+/// # Errors
+/// [`EngineError::Missing`]; those of the store.
+pub async fn repeat(
+    engine: &Engine,
+    workspace: &Slug,
+    name: &str,
+    id: &str,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<Run, EngineError> {
+    let before = read(engine, workspace, name, id).await?;
+    let mut run = new(engine, name, Origin::Repeat, before.execution_params, 0, now);
+    run.started_by = Some(user.clone());
+    run.repeats = Some(before.id);
+    enqueue(engine, workspace, run, now).await
+}
+
+async fn enqueue(engine: &Engine, workspace: &Slug, run: Run, now: Timestamp) -> Result<Run, EngineError> {
+    let function = function::read(engine, workspace, &run.function).await?;
+    if !function.source.enabled {
+        return Err(EngineError::invalid("enabled", "the function is off"));
+    }
+    let change = Change { documents: vec![put(&run, Expect::Absent, Some(now), None)], ..Change::default() };
+    engine.store.append(workspace, Write::Change(change), now).await?;
+    engine.runner.wake().notify_one();
+    Ok(run)
+}
+
+/// A run to be committed with what makes it run.
+pub(crate) fn queued(
+    engine: &Engine,
+    name: &str,
+    origin: Origin,
+    started_by: Option<UserId>,
+    params: Value,
+    hops: u8,
+    now: Timestamp,
+) -> DocumentWrite {
+    let params = to_raw_value(&params).unwrap_or_default();
+    let mut run = new(engine, name, origin, params, hops, now);
+    run.started_by = started_by;
+    put(&run, Expect::Absent, Some(now), None)
+}
+
+/// The runs that `event` triggers.
+pub(crate) fn triggered(engine: &Engine, book: &Book, event: &Event, now: Timestamp) -> Vec<DocumentWrite> {
+    if book.triggers.is_empty() {
+        return Vec::new();
+    }
+    let is_triggered = |trigger: &function::Trigger| {
+        // A condition that fails on an event does not hold for it.
+        event.seen(|seen| trigger.matcher.matches(seen)).unwrap_or(false)
+    };
+    let mut runs = Vec::new();
+    for trigger in book.triggers.iter().filter(|trigger| is_triggered(trigger)) {
+        if event.hops >= MAX_HOPS {
+            tracing::warn!(function = %trigger.function, hops = event.hops, "functions trigger each other: stopped");
+            continue;
+        }
+        let params = json!({ "event": event });
+        let hops = event.hops + 1;
+        runs.push(queued(engine, &trigger.function, Origin::Event, None, params, hops, now));
+    }
+    if !runs.is_empty() {
+        engine.runner.wake().notify_one();
+    }
+    runs
+}
+
+/// Begins as many runs as there are processes, the longest waiting first, and ends those that nobody executes
+/// any more; whether more could be begun now.
+pub(crate) async fn start_due(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError> {
+    let limit = engine.runner.free() + LOOKED_AT;
+    let due = engine.store.due(DocumentKind::Run, now, limit).await?;
+    let more = due.len() == limit;
+    for (workspace, document) in due {
+        match step(engine, &workspace, &document, now).await {
+            // Somebody else did it, or the run has ended meanwhile.
+            Ok(()) | Err(EngineError::Store(StoreError::Conflict { .. })) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(more && engine.runner.free() > 0)
+}
+
+async fn step(
+    engine: &Arc<Engine>,
+    workspace: &Slug,
+    document: &Document,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    let run: Run = page::body(document)?;
+    match run.status {
+        Status::Queued if engine.runner.free() > 0 => {
+            execute::begin(engine, workspace, run, document.version, now).await
+        }
+        Status::Queued => Ok(()),
+        Status::Running if engine.runner.has(workspace, &run.id) => {
+            let lease = Timestamp::from_millis(now.as_millis().saturating_add(LEASE_MS));
+            let write = put(&run, Expect::Version(document.version), Some(lease), None);
+            let change = Change { documents: vec![write], ..Change::default() };
+            engine.store.append(workspace, Write::Change(change), now).await?;
+            Ok(())
+        }
+        Status::Running => execute::end(engine, workspace, run, document.version, lost(), now).await,
+        Status::Completed | Status::Failed | Status::Timeout => {
+            // An ended run is never due.
+            let write = put(&run, Expect::Version(document.version), None, document.contents.expires);
+            let change = Change { documents: vec![write], ..Change::default() };
+            engine.store.append(workspace, Write::Change(change), now).await?;
+            Ok(())
+        }
+    }
+}
+
+fn new(engine: &Engine, name: &str, origin: Origin, params: Box<RawValue>, hops: u8, now: Timestamp) -> Run {
+    Run {
+        id: (engine.ids)(now).to_string().into(),
+        function: name.into(),
+        status: Status::Queued,
+        origin,
+        started_by: None,
+        repeats: None,
+        hops,
+        queued_at: now,
+        started_at: None,
+        ended_at: None,
+        execution_params: params,
+        result: None,
+        error: None,
+        log: Vec::new(),
+        usage: None,
+    }
+}
+
+/// The run's document.
+pub(super) fn put(
+    run: &Run,
+    expect: Expect,
+    due: Option<Timestamp>,
+    expires: Option<Timestamp>,
+) -> DocumentWrite {
+    let body = serde_json::to_string(run).unwrap_or_default();
+    let contents = Contents { group: Arc::clone(&run.function), due, expires, body: body.into() };
+    DocumentWrite { kind: DocumentKind::Run, id: Arc::clone(&run.id), expect, put: Some(contents) }
+}
