@@ -86,6 +86,8 @@ struct Shared {
     asked: AtomicUsize,
     idle: Mutex<Vec<Worker>>,
     state: watch::Sender<State>,
+    /// Processes that run, or are being buried.
+    occupied: watch::Sender<usize>,
     unfiltered: AtomicBool,
 }
 
@@ -115,6 +117,7 @@ impl Pool {
             asked: AtomicUsize::new(0),
             idle: Mutex::default(),
             state: watch::channel(State::Open).0,
+            occupied: watch::channel(0).0,
             unfiltered: AtomicBool::new(false),
             config,
         });
@@ -178,14 +181,16 @@ impl Pool {
     }
 
     /// Takes no more runs, lets those under way end for `grace`, kills the rest, and returns when no process is left.
-    /// Runs that were killed or still waited end with [`PoolError::Closed`].
+    /// Runs that were killed or still waited end with [`PoolError::Closed`]; a future of [`run`](Self::run) that
+    /// nobody polls holds this up until it is dropped.
     pub async fn shutdown(&self, grace: Duration) {
-        let all = u32::try_from(self.shared.config.workers).unwrap_or(u32::MAX);
         self.shared.state.send_replace(State::Closing);
-        // Whoever holds every permit knows that nothing runs, and that nothing is being buried.
-        if timeout(grace, self.shared.slots.acquire_many(all)).await.is_err() {
+        self.shared.slots.close();
+        let mut occupied = self.shared.occupied.subscribe();
+        // The sender lives as long as this pool: waiting for it cannot fail.
+        if timeout(grace, occupied.wait_for(|count| *count == 0)).await.is_err() {
             self.shared.state.send_replace(State::Killing);
-            let _ = self.shared.slots.acquire_many(all).await;
+            let _ = occupied.wait_for(|count| *count == 0).await;
         }
         let idle = std::mem::take(&mut *self.shared.idle());
         for worker in idle {
@@ -219,7 +224,11 @@ impl Shared {
             _ = state.wait_for(|state| *state >= State::Closing) => return Err(PoolError::Closed),
             permit = Arc::clone(&self.slots).acquire_owned() => permit.map_err(|_| PoolError::Closed)?,
         };
-        let mut seat = Seat { shared: Arc::clone(self), permit: Some(permit), worker: None };
+        let mut seat = Seat { place: Some(Place::new(self, permit)), worker: None };
+        // Whoever closes looks at the places after it said so; so one of the two sees the other.
+        if *state.borrow() != State::Open {
+            return Err(PoolError::Closed);
+        }
         let worker = seat.worker.insert(self.ready_worker().await?);
         let driven = tokio::select! {
             driven = drive(worker, work, limits, host.as_deref(), &self.http) => driven,
@@ -287,34 +296,51 @@ impl Drop for Asked<'_> {
     }
 }
 
-/// A permit and its process. Unless the process is handed back, it is killed, and the permit is free when it is gone.
-struct Seat {
+/// A permit, counted for as long as a process may be behind it.
+struct Place {
     shared: Arc<Shared>,
-    permit: Option<OwnedSemaphorePermit>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn new(shared: &Arc<Shared>, permit: OwnedSemaphorePermit) -> Self {
+        shared.occupied.send_modify(|count| *count += 1);
+        Self { shared: Arc::clone(shared), _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.occupied.send_modify(|count| *count -= 1);
+    }
+}
+
+/// A place and its process. Unless the process is handed back, it is killed, and the place is free when it is gone.
+struct Seat {
+    place: Option<Place>,
     worker: Option<Worker>,
 }
 
 impl Seat {
     /// Hands the process back for further runs.
     fn leave(&mut self) {
-        let Some(mut worker) = self.worker.take() else { return };
-        let config = &self.shared.config;
+        let (Some(place), Some(mut worker)) = (&self.place, self.worker.take()) else { return };
+        let config = &place.shared.config;
         if worker.is_worn(config.runs, config.resident_bytes) {
             self.worker = Some(worker);
             return;
         }
         worker.idle_since = Instant::now();
-        self.shared.idle().push(worker);
+        place.shared.idle().push(worker);
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let permit = self.permit.take();
-        if let Some(worker) = self.worker.take() {
-            self.shared.runtime.spawn(async move {
+        if let (Some(place), Some(worker)) = (self.place.take(), self.worker.take()) {
+            place.shared.runtime.clone().spawn(async move {
                 worker.end().await;
-                drop(permit);
+                drop(place);
             });
         }
     }
