@@ -1,6 +1,7 @@
 //! The assembly, on one page: which backend, which threads, in which order they start and end.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -8,7 +9,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use campanile_auth::{KeySet, Verifier};
+use campanile_engine::run::Runner;
 use campanile_engine::{Engine, IdSource, Workspaces, due, follow, retain};
+use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{NotificationId, Timestamp};
 use campanile_store::Store;
 use tokio::sync::{mpsc, watch};
@@ -27,6 +30,8 @@ const CLOSES_PER_SECOND: usize = 5_000;
 const LONGEST_SPREAD: Duration = Duration::from_secs(5);
 /// How long requests under way may take to finish when the server ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
+/// How long functions that run may take to finish when the server ends.
+const LAST_RUNS: Duration = Duration::from_secs(5);
 /// Plain connections handed over by the door that may wait to be taken up.
 const PLAIN: usize = 4_096;
 /// How often the server looks for what is due: a rung or a schedule is told within a second of its instant, and
@@ -53,11 +58,17 @@ pub struct Running {
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
-/// Starts every part and returns once the server listens. Must be called within a tokio runtime.
+/// Starts every part and returns once the server listens. Must be called within a tokio runtime. `program` is
+/// this very program, which runs functions when it is called with [`crate::WORKER`].
 ///
 /// # Errors
 /// What a user can mend: the address is taken, a key is missing or unfit.
-pub async fn start(config: &Config, clock: Clock, store: Arc<dyn Store>) -> anyhow::Result<Running> {
+pub async fn start(
+    config: &Config,
+    clock: Clock,
+    store: Arc<dyn Store>,
+    program: PathBuf,
+) -> anyhow::Result<Running> {
     let auth = config.auth()?;
     let keys = KeySet::new(&auth).context("the configured keys can't be used")?;
     let verifier = Arc::new(Verifier::new(keys, &auth));
@@ -82,6 +93,7 @@ pub async fn start(config: &Config, clock: Clock, store: Arc<dyn Store>) -> anyh
         workspaces: Workspaces::new(workspaces, stored),
         ids: random_ids(),
         books: Default::default(),
+        runner: Arc::new(runner(config, &clock, program)?),
         realtime_keys: Default::default(),
     });
     let mut tasks = vec![
@@ -153,9 +165,27 @@ impl Running {
             _ => tracing::error!("a thread panicked before its end"),
         }
         self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        // What still runs is told as interrupted while the store takes writes.
+        self.engine.runner.pool().shutdown(LAST_RUNS).await;
+        self.engine.runner.idle().await;
         self.engine.store.close().await;
         tracing::info!("the store is flushed; goodbye");
     }
+}
+
+/// What executes functions on this node.
+fn runner(config: &Config, clock: &Clock, program: PathBuf) -> anyhow::Result<Runner> {
+    let mut pool = PoolConfig::new(program);
+    pool.args = vec![crate::WORKER.to_owned()];
+    if config.functions.workers > 0 {
+        pool.workers = config.functions.workers;
+    }
+    pool.limits = config.functions.limits();
+    pool.http = config.functions.allow_list()?;
+    let workers = pool.workers;
+    let pool = Pool::new(pool).context("functions can't be run")?;
+    let clock = clock.clone();
+    Ok(Runner::new(pool, workers, Arc::new(move || clock.now())))
 }
 
 fn start_shards(
@@ -222,10 +252,12 @@ async fn work_for_ever(engine: Arc<Engine>, clock: Clock) {
     let stepped = Arc::new(tokio::sync::Notify::new());
     let step = Arc::clone(&stepped);
     clock.on_step(move || step.notify_one());
+    let wake = Arc::clone(engine.runner.wake());
     loop {
         due::work(&engine, clock.now()).await;
         tokio::select! {
             () = stepped.notified() => {}
+            () = wake.notified() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
@@ -263,7 +295,8 @@ pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Resul
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let store = open_store(config)?;
-        let running = start(config, Clock::system(), store).await?;
+        let program = std::env::current_exe().context("the program's own path is not known")?;
+        let running = start(config, Clock::system(), store, program).await?;
         tracing::info!(address = %running.address, "listening");
         welcome(running.address);
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;

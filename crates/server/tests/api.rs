@@ -8,6 +8,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use campanile_auth::{Algorithm, Config as AuthConfig, Grant, KeyConfig, KeySet, Verifier, Workspaces, sign};
+use campanile_engine::run::Runner;
+use campanile_functions::{Pool, PoolConfig};
 use campanile_engine::{Config, Engine, EngineError, Live, Mode, WorkspaceConfig};
 use campanile_model::{Notification, NotificationId, Slug, Timestamp, UserId};
 use campanile_server::clock::{Clock, Stepped};
@@ -48,11 +50,16 @@ impl TestApi {
             (slug(REALTIME), WorkspaceConfig { mode: Mode::Realtime, ..WorkspaceConfig::default() }),
         ]);
         let sockets = Arc::new(Sockets::default());
+        // No test of these runs a function: those have the real server.
+        let pool = Pool::new(PoolConfig::new("no-program")).unwrap();
+        let runner = Runner::new(pool, 1, Arc::new(|| Timestamp::from_millis(NOW_MS)));
         let engine = Arc::new(Engine {
             store: Arc::new(MemoryStore::new(Epochs::seeded(1))),
             live: Arc::clone(&sockets) as Arc<dyn Live>,
             workspaces: campanile_engine::Workspaces::new(Config { named, ..Config::default() }, []),
             ids: counted_ids(),
+            books: Default::default(),
+            runner: Arc::new(runner),
             realtime_keys: Default::default(),
         });
         let clock = Stepped::at(Timestamp::from_millis(NOW_MS));

@@ -97,6 +97,39 @@ impl Store for Pausing {
     async fn close(&self) {
         self.inner.close().await;
     }
+    async fn expire(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.inner.expire(now, limit).await
+    }
+}
+
+#[async_trait]
+impl Documents for Pausing {
+    async fn documents(
+        &self,
+        workspace: &Slug,
+        kind: DocumentKind,
+        ids: &[Arc<str>],
+    ) -> Result<Vec<Option<Document>>, StoreError> {
+        self.inner.documents(workspace, kind, ids).await
+    }
+    async fn list_documents(
+        &self,
+        workspace: &Slug,
+        query: DocumentQuery,
+    ) -> Result<Vec<Document>, StoreError> {
+        self.inner.list_documents(workspace, query).await
+    }
+    async fn due(
+        &self,
+        kind: DocumentKind,
+        up_to: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Slug, Document)>, StoreError> {
+        self.inner.due(kind, up_to, limit).await
+    }
+    async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.inner.purge(now, limit).await
+    }
 }
 
 /// What is published in a pause; returns what alice sees of it. `witness` is on the same shard.
@@ -133,7 +166,7 @@ async fn every_entry_arrives_once_whatever_happens_between_the_steps() {
         let all = if way == "live only" { 2 + 4 * 4 } else { 4 + 4 * 4 };
         for pauses_used in [1, 3, 6, 12, all] {
             let config = "[server]\nshards = 1\n".to_owned();
-            let options = Options { config, memory: true, wrap: Some(wrap) };
+            let options = Options { config, memory: true, wrap: Some(wrap), ..Options::default() };
             let server = TestServer::with(options).await;
             let workspace = if way == "product" { "default" } else { "acme" };
             let mut witness = match way {

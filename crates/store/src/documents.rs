@@ -80,6 +80,8 @@ pub const MAX_GROUP_BYTES: usize = 256;
 pub const MAX_DOCUMENT_BYTES: usize = 2 * campanile_model::limits::MAX_BODY_BYTES;
 /// Documents of one change: the bulk limit of the protocol's sources, and their event.
 pub const MAX_DOCUMENTS_PER_CHANGE: usize = 20_001;
+/// Notifications of one change: what ten rules make of a thousand events.
+pub const MAX_NOTIFICATIONS_PER_CHANGE: usize = 10_000;
 
 /// A document as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

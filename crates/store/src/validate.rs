@@ -7,7 +7,7 @@ use campanile_model::{Audience, Notification, NotificationId, limits};
 
 use crate::{
     Change, DocumentWrite, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES, MAX_DOCUMENTS_PER_CHANGE,
-    MAX_GROUP_BYTES, StoreError, Write,
+    MAX_GROUP_BYTES, MAX_NOTIFICATIONS_PER_CHANGE, StoreError, Write,
 };
 
 /// Refuses what no backend takes, before any of it looks at its data.
@@ -17,7 +17,7 @@ pub(crate) fn validate(write: &Write) -> Result<(), StoreError> {
             Err(StoreError::Internal("a publish holds at least one notification".into()))
         }
         Write::Publish { notifications, idempotency } => {
-            validate_notifications(notifications)?;
+            validate_notifications(notifications, limits::MAX_BATCH)?;
             let key_bytes = idempotency.as_ref().map_or(0, |i| i.key.len());
             at_most("bytes of an idempotency key", key_bytes, limits::MAX_IDEMPOTENCY_KEY_BYTES)
         }
@@ -49,7 +49,7 @@ fn validate_change(change: &Change) -> Result<(), StoreError> {
             return Err(StoreError::Internal("a change holds one document twice".into()));
         }
     }
-    validate_notifications(&change.notifications)
+    validate_notifications(&change.notifications, MAX_NOTIFICATIONS_PER_CHANGE)
 }
 
 /// As many as a change of products may have caused: each of its documents at most one that still holds.
@@ -65,8 +65,8 @@ fn validate_document(write: &DocumentWrite) -> Result<(), StoreError> {
     at_most("bytes of a document", contents.body.len(), MAX_DOCUMENT_BYTES)
 }
 
-fn validate_notifications(notifications: &[Arc<Notification>]) -> Result<(), StoreError> {
-    at_most("notifications of one request", notifications.len(), limits::MAX_BATCH)?;
+fn validate_notifications(notifications: &[Arc<Notification>], limit: usize) -> Result<(), StoreError> {
+    at_most("notifications of one request", notifications.len(), limit)?;
     for notification in notifications {
         validate_notification(notification)?;
     }

@@ -1,6 +1,7 @@
 //! The real server on port 0.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,10 @@ pub struct Options {
     pub memory: bool,
     /// What the store is wrapped in, to pause or spoil its answers.
     pub wrap: Option<Wrap>,
+    /// Where its clock starts; `None`: at the system's time.
+    pub at: Option<Timestamp>,
+    /// Its data directory; `None`: one that goes with the server.
+    pub data: Option<PathBuf>,
 }
 
 /// The real server, in this process.
@@ -52,10 +57,10 @@ impl TestServer {
         Self::with(Options { config: config.into(), ..Options::default() }).await
     }
 
-    /// As the options say. The stepped clock starts at the system's time.
+    /// As the options say.
     pub async fn with(options: Options) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
-        let clock = Stepped::at(Clock::system().now());
+        let clock = Stepped::at(options.at.unwrap_or_else(|| Clock::system().now()));
         let mut server = Self { address: ([127, 0, 0, 1], 0).into(), clock, running: None, options, dir };
         server.boot().await;
         server
@@ -68,7 +73,7 @@ impl TestServer {
         let flags = Flags {
             config: Some(file),
             listen: Some(self.address),
-            data: Some(self.dir.path().join("data")),
+            data: Some(self.options.data.clone().unwrap_or_else(|| self.dir.path().join("data"))),
         };
         let config = Config::load(&flags, &environment).expect("a valid configuration");
         std::fs::create_dir_all(&config.server.data).expect("a directory");
@@ -80,7 +85,7 @@ impl TestServer {
             Arc::new(SqliteStore::open(config).expect("the store opens"))
         };
         let store = self.options.wrap.map_or_else(|| Arc::clone(&store), |wrap| wrap(Arc::clone(&store)));
-        let running = start(&config, Clock::stepped(Arc::clone(&self.clock)), store).await;
+        let running = start(&config, Clock::stepped(Arc::clone(&self.clock)), store, program()).await;
         let running = running.expect("the server starts");
         self.address = running.address;
         self.running = Some(running);
@@ -230,4 +235,11 @@ impl TestServer {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
+}
+
+/// The server's program, which lies beside the tests of its package.
+fn program() -> std::path::PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    let beside = test.ancestors().nth(2).map(|dir| dir.join("campanile"));
+    beside.expect("tests lie two directories deep")
 }

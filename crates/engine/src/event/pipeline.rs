@@ -252,3 +252,51 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use campanile_model::{Level, UserId};
+
+    use super::*;
+
+    fn made(users: usize, message: usize) -> Ready {
+        let users = (0..users).map(|n| UserId::new(&format!("u{n}")).unwrap()).collect();
+        let notification = Notification {
+            id: NotificationId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap(),
+            audience: Audience::Users(users),
+            except: vec![],
+            title: "T".into(),
+            message: "m".repeat(message),
+            kind: "info".into(),
+            level: Level::Info,
+            timestamp: Timestamp::from_millis(0),
+            metadata: None,
+            event: None,
+            product_name: None,
+            expiry_date: None,
+            expires_at: None,
+            collapse_key: None,
+            updated_at: None,
+        };
+        Ready { notification, durable: true }
+    }
+
+    /// How many of these find room.
+    fn fit(users: usize, message: usize) -> usize {
+        let mut room = Room::default();
+        (0..).take_while(|_| room.take(made(users, message)).is_ok()).count()
+    }
+
+    #[test]
+    fn what_rules_make_of_one_request_is_bounded_in_number_users_and_bytes() {
+        assert_eq!(fit(1, 0), MAX_MADE);
+        assert_eq!(fit(1_000, 0), MAX_MADE_USERS / 1_000);
+        assert_eq!(fit(1, 16 * 1024), MAX_MADE_BYTES / (16 * 1024));
+    }
+
+    #[test]
+    fn keys_of_events_are_apart() {
+        assert_ne!(key("a", "b"), key("ab", ""));
+        assert_eq!(key("a", "b").len(), 64);
+    }
+}
