@@ -30,7 +30,7 @@ pub struct Config {
     /// Pages of 16 KiB the database may hold; beyond, writes get
     /// [`StoreError::Full`](crate::StoreError::Full). Default `None`: what the disk holds.
     pub page_limit: Option<u32>,
-    /// Receipts of a retracted entry that are removed in one turn. Default 200.
+    /// Receipts of retracted and superseded entries that are settled in one turn. Default 200.
     pub slice: usize,
     /// Where a test breaks things; see [`Faults`].
     #[doc(hidden)]

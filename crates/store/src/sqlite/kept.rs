@@ -60,6 +60,29 @@ fn watermark(conn: &Connection, state: &UserState, by: Seq) -> Outcome<Seq> {
     Ok(then.map_or(state.read_upto, |place| Seq(from_sql(place))))
 }
 
+/// How far a user had read, at any entry that superseded another.
+#[derive(Debug, Default)]
+pub(super) struct Watermarks {
+    /// Ascending: at entries up to the first number, as far as the second.
+    past: Vec<(Seq, Seq)>,
+    now: Seq,
+}
+
+impl Watermarks {
+    pub(super) fn load(conn: &Connection, state: &UserState) -> Outcome<Self> {
+        let mut query =
+            conn.prepare_cached("SELECT until, read_upto FROM watermark WHERE user = ?1 ORDER BY until")?;
+        let past = query
+            .query_map([state.id], |row| Ok((Seq(from_sql(row.get(0)?)), Seq(from_sql(row.get(1)?)))))?;
+        Ok(Self { past: past.collect::<Result<_, _>>()?, now: state.read_upto })
+    }
+
+    pub(super) fn at(&self, by: Seq) -> Seq {
+        let next = self.past.partition_point(|(until, _)| *until < by);
+        self.past.get(next).map_or(self.now, |(_, read_upto)| *read_upto)
+    }
+}
+
 /// Remembers how far the user has read, before that moves on: for whatever was superseded since it last did.
 pub(super) fn remember_watermark(
     conn: &Connection,

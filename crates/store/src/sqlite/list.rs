@@ -4,7 +4,7 @@ use campanile_model::{Intervals, Seq, UserId};
 use rusqlite::{Connection, params};
 
 use super::failure::Outcome;
-use super::kept;
+use super::kept::{self, Watermarks};
 use super::names::{WORKSPACE_SOURCE, from_sql, to_sql};
 use super::row;
 use super::sight::{Sight, Window};
@@ -14,11 +14,6 @@ use crate::{Item, VisibleQuery};
 
 /// Candidates looked at in one pass, at least and at most.
 const PASS: std::ops::RangeInclusive<usize> = 32..=512;
-
-/// Of a superseded entry `e`: how far user ?5 had read then, or has by now (?6) where that was not remembered,
-/// reached it. [`kept::receipt`] has the last word.
-const REACHED: &str = "e.seq <= coalesce((SELECT w.read_upto FROM watermark w \
-     WHERE w.user = ?5 AND w.until >= e.superseded ORDER BY w.until LIMIT 1), ?6)";
 
 /// Where entries that a user may see are found in order, and in which stretches.
 struct Source {
@@ -63,7 +58,8 @@ pub(super) fn visible(
         return Ok(Vec::new());
     }
     let any_superseded = kept::any(conn, ws.id)?;
-    let page = Page { conn, ws, name, sight: &sight, state, query, any_superseded };
+    let watermarks = if any_superseded { Watermarks::load(conn, &state)? } else { Watermarks::default() };
+    let page = Page { conn, ws, name, sight: &sight, state, query, any_superseded, watermarks };
     page.read(window)
 }
 
@@ -75,6 +71,7 @@ struct Page<'a> {
     state: UserState,
     query: &'a VisibleQuery,
     any_superseded: bool,
+    watermarks: Watermarks,
 }
 
 impl Page<'_> {
@@ -190,64 +187,70 @@ impl Page<'_> {
         limit: usize,
         into: &mut Vec<Seq>,
     ) -> Outcome<()> {
-        let (seq, rows, keys): (&str, String, Vec<i64>) = match index {
+        // Where, by which columns; the second says what superseded the entry.
+        let (columns, rows, keys): ([&str; 2], &str, &[i64]) = match index {
             Index::Source(source) => (
-                "seq",
-                "entry INDEXED BY entry_by_source WHERE ws = ?4 AND source = ?5 AND dead = 0".into(),
-                vec![self.ws.id, source],
+                ["seq", "NULL"],
+                "entry INDEXED BY entry_by_source WHERE ws = ?4 AND source = ?5 AND dead = 0",
+                &[self.ws.id, source],
             ),
             Index::Named => {
-                ("seq", "named WHERE user = ?4 AND delta > 0 AND dead = 0".into(), vec![self.state.id])
+                (["seq", "NULL"], "named WHERE user = ?4 AND delta > 0 AND dead = 0", &[self.state.id])
             }
             Index::Unread => (
-                "seq",
-                "receipt INDEXED BY receipt_unread WHERE user = ?4 AND read = 0".into(),
-                vec![self.state.id],
+                ["seq", "NULL"],
+                "receipt INDEXED BY receipt_unread WHERE user = ?4 AND read = 0",
+                &[self.state.id],
             ),
             Index::Archived => (
-                "seq",
-                "receipt INDEXED BY receipt_archived WHERE user = ?4 AND archived = 1".into(),
-                vec![self.state.id],
+                ["seq", "NULL"],
+                "receipt INDEXED BY receipt_archived WHERE user = ?4 AND archived = 1",
+                &[self.state.id],
             ),
             Index::SupersededSource(source) => (
-                "e.seq",
-                format!(
-                    "entry e INDEXED BY entry_superseded WHERE e.ws = ?4 AND e.superseded IS NOT NULL \
-                     AND {REACHED} AND e.source = ?7"
-                ),
-                vec![self.ws.id, self.state.id, to_sql(self.state.read_upto.0), source],
+                ["seq", "superseded"],
+                "entry INDEXED BY entry_superseded WHERE ws = ?4 AND source = ?5 AND superseded IS NOT NULL",
+                &[self.ws.id, source],
             ),
             Index::SupersededNamed => (
-                "n.seq",
-                format!(
-                    "named n INDEXED BY named_superseded CROSS JOIN entry e INDEXED BY entry_superseded \
-                     WHERE e.ws = ?4 AND e.superseded IS NOT NULL AND {REACHED} AND e.source IS NULL \
-                     AND e.seq = n.seq AND n.user = ?5 AND n.dead = 2 AND n.delta > 0"
-                ),
-                vec![self.ws.id, self.state.id, to_sql(self.state.read_upto.0)],
+                ["n.seq", "e.superseded"],
+                "named n INDEXED BY named_superseded CROSS JOIN entry e INDEXED BY entry_superseded \
+                 ON e.ws = ?4 AND e.source IS NULL AND e.seq = n.seq AND e.superseded IS NOT NULL \
+                 WHERE n.user = ?5 AND n.dead = 2 AND n.delta > 0",
+                &[self.ws.id, self.state.id],
             ),
-            Index::Kept => ("seq", "kept WHERE user = ?4 AND read = 1".into(), vec![self.state.id]),
+            Index::Kept => (["seq", "NULL"], "kept WHERE user = ?4 AND read = 1", &[self.state.id]),
             Index::KeptArchived => (
-                "seq",
-                "kept INDEXED BY kept_archived WHERE user = ?4 AND archived = 1".into(),
-                vec![self.state.id],
+                ["seq", "NULL"],
+                "kept INDEXED BY kept_archived WHERE user = ?4 AND archived = 1",
+                &[self.state.id],
             ),
             Index::Unsettled => (
-                "u.seq",
+                ["u.seq", "NULL"],
                 "unsettled u CROSS JOIN receipt r ON r.user = ?5 AND r.seq = u.seq \
-                 WHERE u.ws = ?4 AND r.read = 1"
-                    .into(),
-                vec![self.ws.id, self.state.id],
+                 WHERE u.ws = ?4 AND r.read = 1",
+                &[self.ws.id, self.state.id],
             ),
         };
+        let [seq, by] = columns;
         let order = if self.query.newest_first { "DESC" } else { "ASC" };
         let mut query = self.conn.prepare_cached(&format!(
-            "SELECT {seq} FROM {rows} AND {seq} > ?1 AND {seq} <= ?2 ORDER BY {seq} {order} LIMIT ?3"
+            "SELECT {seq}, {by} FROM {rows} AND {seq} > ?1 AND {seq} <= ?2 ORDER BY {seq} {order} LIMIT ?3"
         ))?;
-        let range = [to_sql(window.after.0), to_sql(window.up_to.0), to_sql(limit as u64)];
-        let bounds = rusqlite::params_from_iter(range.iter().chain(&keys));
-        for seq in query.query_map(bounds, |row| row.get::<_, i64>(0))? {
-            into.push(Seq(from_sql(seq?)));
+        // Most of what was superseded may have been so before the user read it: passed over here, row by row.
+        let rows = if by == "NULL" { to_sql(limit as u64) } else { -1 };
+        let range = [to_sql(window.after.0), to_sql(window.up_to.0), rows];
+        let mut rows = query.query(rusqlite::params_from_iter(range.iter().chain(keys)))?;
+        let mut left = limit;
+        while left > 0
+            && let Some(row) = rows.next()?
+        {
+            let seq = Seq(from_sql(row.get(0)?));
+            let by = row.get::<_, Option<i64>>(1)?.map(|by| Seq(from_sql(by)));
+            if by.is_none_or(|by| seq <= self.watermarks.at(by)) {
+                into.push(seq);
+                left -= 1;
+            }
         }
         Ok(())
     }
