@@ -1,8 +1,8 @@
 //! The guides do what they say: their samples run one after the other, and answer as is written below them.
 //!
 //! A block ` ```http 200 ` is a request and the status of its answer. A block ` ```json ` after it holds members of
-//! that answer; `…` stands for anything. `{key}` is the key of the event that was reported last, `{now+1h}` an
-//! instant so many hours from now.
+//! that answer; `…` stands for anything. `{key}` is the key of the event that was reported last, `{etag}` the `ETag` of
+//! the answer before, `{now+1h}` an instant so many hours from now.
 
 use campanile_model::Timestamp;
 use campanile_testkit::{Answer, TestServer, request};
@@ -20,6 +20,11 @@ async fn rules() {
     follow(include_str!("../../../docs/guides/rules.md"), 6).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records() {
+    follow(include_str!("../../../docs/guides/records.md"), 14).await;
+}
+
 async fn follow(guide: &str, requests: usize) {
     let server = TestServer::start().await;
     let mut answer: Option<Answer> = None;
@@ -27,7 +32,9 @@ async fn follow(guide: &str, requests: usize) {
     let mut sent = 0;
     for (kind, text) in blocks(guide) {
         if let Some(status) = kind.strip_prefix("http ") {
-            let got = send(&server, &with_instants(&server, &text.replace("{key}", &key))).await;
+            let etag = answer.as_ref().and_then(|answer| answer.header("etag")).unwrap_or_default();
+            let text = text.replace("{key}", &key).replace("{etag}", etag);
+            let got = send(&server, &with_instants(&server, &text)).await;
             assert_eq!(got.status.to_string(), status, "{text}\n{}", String::from_utf8_lossy(&got.body));
             if let Some(reported) = serde_json::from_slice::<Value>(&got.body).unwrap_or_default()["events"][0]["key"].as_str() {
                 reported.clone_into(&mut key);

@@ -13,7 +13,8 @@ import { productToken, SECRET, seconds, sign, workspaceToken } from "./token.mjs
 import { within } from "./waiting.mjs";
 
 const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../../target", import.meta.url));
-const BINARY = process.env.CAMPANILE_BIN ?? join(target, "debug", "campanile");
+/** The binary under test. */
+export const BINARY = process.env.CAMPANILE_BIN ?? join(target, "debug", "campanile");
 
 /** @typedef {{id: string, seq: number | null, timestamp: string}} Published */
 

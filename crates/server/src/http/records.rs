@@ -324,7 +324,7 @@ fn created(writer: &Allowed<RecordsWrite>, record: Record) -> Response {
 }
 
 /// Percent-encoded (RFC 3986 §2.1), all but what never needs to be.
-fn in_path(text: &str) -> String {
+pub(super) fn in_path(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
