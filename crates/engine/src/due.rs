@@ -12,40 +12,71 @@ const EXPIRED: usize = 500;
 /// Documents removed in one write.
 const PURGED: usize = 500;
 
-/// Does everything that is due at `now`. Each kind of work goes on for itself: what fails is logged, left as it
-/// is and tried again by the next call, and none waits for another.
-///
-/// # Cancel safety
-/// Each step is one transaction: a dropped call has done fewer of them.
-pub async fn work(engine: &Arc<Engine>, now: Timestamp) {
-    tokio::join!(
-        until_done("notifications past their time", || async {
-            Ok(engine.store.expire(now, EXPIRED).await? >= EXPIRED)
-        }),
-        until_done("documents past their time", || async {
-            Ok(engine.store.purge(now, PURGED).await? >= PURGED)
-        }),
-        until_done("scheduled notifications", || schedule::send_due(engine, now)),
-        until_done("rungs of products", || product::fire_due(engine, now)),
-        until_done("plans of products", || product::replan_due(engine, now)),
-        until_done("announcements", || announcement::end_due(engine, now)),
-        until_done("schedules of functions", || function::trigger_due(engine, now)),
-        until_done("runs of functions", || run::start_due(engine, now)),
-    );
+/// A kind of work that comes due. Each goes on for itself, so that a wave of one keeps no other waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Notifications whose `ttl` is over are hidden.
+    Ends,
+    /// Documents past their time are removed.
+    Removals,
+    /// Scheduled notifications are sent.
+    Schedules,
+    /// Rungs of products are told.
+    Rungs,
+    /// Products are planned anew after their workspace's settings changed.
+    Plans,
+    /// Announcements that are over are taken away.
+    Announcements,
+    /// Functions whose time has come are queued.
+    Triggers,
+    /// Runs of functions are begun.
+    Runs,
 }
 
-/// Repeats `step` while it says that more is waiting.
-async fn until_done<F: Future<Output = Result<bool, EngineError>>>(what: &str, step: impl Fn() -> F) {
-    loop {
-        match step().await {
-            Ok(true) => tokio::task::yield_now().await,
-            Ok(false) => return,
-            // A race with somebody who changes the same thing: it is due no longer, or at the next call.
-            Err(EngineError::Store(StoreError::Conflict { .. })) => return,
-            Err(error) => {
-                tracing::warn!(what, %error, "work that is due can't be done now");
-                return;
+impl Work {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Ends,
+        Self::Removals,
+        Self::Schedules,
+        Self::Rungs,
+        Self::Plans,
+        Self::Announcements,
+        Self::Triggers,
+        Self::Runs,
+    ];
+
+    /// Does all of this kind that is due, the longest due first. What fails is logged, left as it is, and tried
+    /// again by the next call.
+    ///
+    /// # Cancel safety
+    /// Each step is one transaction: a dropped call has done fewer of them.
+    pub async fn until_done(self, engine: &Arc<Engine>, now: impl Fn() -> Timestamp) {
+        loop {
+            match self.step(engine, now()).await {
+                Ok(true) => tokio::task::yield_now().await,
+                Ok(false) => return,
+                // A race with somebody who changes the same thing: it is due no longer, or at the next call.
+                Err(EngineError::Store(StoreError::Conflict { .. })) => return,
+                Err(error) => {
+                    tracing::warn!(work = ?self, %error, "work that is due can't be done now");
+                    return;
+                }
             }
+        }
+    }
+
+    /// Does some of it; whether more is waiting.
+    async fn step(self, engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError> {
+        match self {
+            Self::Ends => Ok(engine.store.expire(now, EXPIRED).await? >= EXPIRED),
+            Self::Removals => Ok(engine.store.purge(now, PURGED).await? >= PURGED),
+            Self::Schedules => schedule::send_due(engine, now).await,
+            Self::Rungs => product::fire_due(engine, now).await,
+            Self::Plans => product::replan_due(engine, now).await,
+            Self::Announcements => announcement::end_due(engine, now).await,
+            Self::Triggers => function::trigger_due(engine, now).await,
+            Self::Runs => run::start_due(engine, now).await,
         }
     }
 }

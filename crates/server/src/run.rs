@@ -37,6 +37,8 @@ const PLAIN: usize = 4_096;
 /// How often the server looks for what is due: a rung or a schedule is told within a second of its instant, and
 /// a look costs an index seek for each kind.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long the start waits for notifications to be hidden that ran out before it.
+const CATCH_UP: Duration = Duration::from_secs(5);
 /// How often entries past their retention are removed.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
@@ -99,8 +101,12 @@ pub async fn start(
     let mut tasks = vec![
         tokio::spawn(answer_requests(asked, Arc::clone(&engine), clock.clone())),
         tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())),
-        tokio::spawn(work_for_ever(Arc::clone(&engine), clock.clone())),
     ];
+    // What ran out while the server was down is hidden before anybody can look, unless that takes too long.
+    let _in_time = tokio::time::timeout(CATCH_UP, due::Work::Ends.until_done(&engine, || clock.now())).await;
+    for work in due::Work::ALL {
+        tasks.push(tokio::spawn(work_for_ever(work, Arc::clone(&engine), clock.clone())));
+    }
     let ready = Arc::new(AtomicBool::new(true));
     for (shard, commits) in commits {
         let following = follow::follow(Arc::clone(&store), commits, heads.clone(), shard);
@@ -248,13 +254,15 @@ async fn supervise(following: impl Future<Output = ()> + Send + 'static, ready: 
     }
 }
 
-async fn work_for_ever(engine: Arc<Engine>, clock: Clock) {
+/// Does one kind of work whenever some of it may be due.
+async fn work_for_ever(work: due::Work, engine: Arc<Engine>, clock: Clock) {
     let stepped = Arc::new(tokio::sync::Notify::new());
     let step = Arc::clone(&stepped);
     clock.on_step(move || step.notify_one());
-    let wake = Arc::clone(engine.runner.wake());
+    // Runs are queued and end at any time; the others' times are known by the clock.
+    let wake = if work == due::Work::Runs { Arc::clone(engine.runner.wake()) } else { Arc::default() };
     loop {
-        due::work(&engine, clock.now()).await;
+        work.until_done(&engine, || clock.now()).await;
         tokio::select! {
             () = stepped.notified() => {}
             () = wake.notified() => {}

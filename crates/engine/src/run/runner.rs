@@ -33,7 +33,7 @@ impl Runner {
         &self.pool
     }
 
-    /// Notified when [`due::work`](crate::due::work) should be called without waiting for its next turn.
+    /// Notified when [`Work::Runs`](crate::due::Work::Runs) may be due before its next turn.
     pub fn wake(&self) -> &Arc<Notify> {
         &self.wake
     }
