@@ -33,6 +33,13 @@ fn a_confined_process_can_do_nothing_but_compute() {
     }
 }
 
+#[test]
+fn threads_that_are_just_starting_survive_the_filter() {
+    for _ in 0..10 {
+        assert_eq!(attempt("late threads").as_deref(), Ok("filtered=true done"));
+    }
+}
+
 #[tokio::test]
 async fn a_worker_starts_with_nothing_and_keeps_less() {
     // Not close-on-exec: what a careless library would leave open.

@@ -100,12 +100,18 @@ fn said(outcome: io::Result<()>) -> ExitCode {
 }
 
 fn probe(attempt: &str) -> ExitCode {
+    if attempt == "late threads" {
+        // As an allocator does that works in the background: they are on their way when the filter comes.
+        for _ in 0..64 {
+            std::thread::spawn(|| ());
+        }
+    }
     let filtered = match confine(16 << 20, 60) {
         Ok(confinement) => confinement.filtered,
         Err(_) => return ExitCode::FAILURE,
     };
     let answer = match attempt {
-        "nothing" => Ok(()),
+        "nothing" | "late threads" => Ok(()),
         "open" => File::open("/etc/passwd").map(drop),
         "create" => File::create("/tmp/campanile-probe").map(drop),
         "list" => read_dir("/").map(drop),

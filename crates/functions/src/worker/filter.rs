@@ -34,6 +34,9 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_mremap,
     libc::SYS_madvise,
     libc::SYS_futex,
+    // A thread of the allocator may still be on its way when the filter comes; the C library aborts where these fail.
+    libc::SYS_rseq,
+    libc::SYS_set_robust_list,
     libc::SYS_ppoll,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_poll,
