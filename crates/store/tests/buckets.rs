@@ -51,12 +51,22 @@ fn counts_above_many_dead_entries() {
         for part in numbers.chunks(900) {
             let notifications = part.iter().map(|n| published(*n)).collect();
             both(stores, Write::Publish { notifications, idempotency: None }).await;
+            if part.contains(&2_000) {
+                // A stretch that ends within a bucket.
+                both(stores, Write::Unsubscribe { topic: topic(1), users: vec![user(3)] }).await;
+            }
         }
         // Two of three die, some by a retraction.
         let dead: Vec<NotificationId> = numbers.iter().filter(|n| *n % 3 != 0).map(|n| id(*n)).collect();
         both(stores, Write::Change(Change { resolve: dead[20..].to_vec(), ..Change::default() })).await;
         for id in &dead[..40] {
             both(stores, Write::Retract { id: *id }).await;
+        }
+        // Some more, so that the bucket of the head holds dead ones too.
+        let notifications = (1..=600).map(|n| published(NOTIFICATIONS + n)).collect();
+        both(stores, Write::Publish { notifications, idempotency: None }).await;
+        for n in 1..=21 {
+            both(stores, Write::Retract { id: id(NOTIFICATIONS + 25 * n) }).await;
         }
         assert_eq!(counts(&memory).await, counts(&sqlite).await);
         for (n, up_to) in [5, 1_000, 1_023, 1_024, 1_025, 2_047, 2_048, 3_500, 4_400].into_iter().enumerate()
