@@ -1,5 +1,5 @@
 //! Receipts of an entry that was retracted or superseded leave the ones that count, in slices: any number of
-//! users may have read it. Of a superseded entry they are kept elsewhere ([`kept`](super::kept)).
+//! users may have read it. Of a superseded entry they are kept elsewhere ([`kept`]).
 //!
 //! Until they have left, the entry stands in `unsettled`, and whoever counts leaves its receipts out.
 

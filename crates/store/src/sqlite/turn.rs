@@ -37,7 +37,7 @@ pub(super) struct Filled {
     pub(super) answers: Vec<Answer>,
     /// One for each workspace that got entries, in the order of their first.
     pub(super) commits: Vec<Arc<Commit>>,
-    /// Whether receipts of retracted entries are left to remove.
+    /// Whether receipts of retracted or superseded entries are left to settle.
     pub(super) unsettled: bool,
 }
 
@@ -152,7 +152,7 @@ impl<'a> Turn<'a> {
         if let Some(now) = self.latest {
             append::purge(self.conn, now, PURGED)?;
         }
-        // A retraction in this very turn may have begun something, so ask the table.
+        // A retraction or supersession in this very turn may have begun something, so ask the table.
         if unsettled || !self.commits.is_empty() { settle::go_on(self.conn, slice) } else { Ok(false) }
     }
 

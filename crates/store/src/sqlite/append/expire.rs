@@ -1,4 +1,4 @@
-//! Notifications whose time is over, of every workspace, withdrawn as [`retract`](super::retract) does.
+//! Notifications whose time is over, of every workspace, withdrawn as [`retract`] does.
 
 use campanile_model::{Cause, Seq, Slug, Timestamp};
 use rusqlite::{Connection, params};
