@@ -149,11 +149,11 @@ fn each<T: DeserializeOwned, R>(
     entries: &[Box<RawValue>],
     read: impl Fn(T) -> Result<R, Problem>,
 ) -> Result<Vec<R>, Problem> {
-    let one = |(place, entry): (usize, &Box<RawValue>)| {
+    let one = |(place, entry): (usize, &RawValue)| {
         let parsed = serde_json::from_str(entry.get()).map_err(|error| refuse(&error));
         parsed.and_then(&read).map_err(|problem| problem.index(Some(place)))
     };
-    entries.iter().enumerate().map(one).collect()
+    entries.iter().map(|entry| &**entry).enumerate().map(one).collect()
 }
 
 /// A list that ends where it grows too long, whatever follows.
