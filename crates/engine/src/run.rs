@@ -7,6 +7,7 @@ mod execute;
 mod host;
 mod queue;
 mod runner;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::page::{self, Page};
 use crate::{Engine, EngineError};
 
 pub use queue::{Request, repeat, start};
-pub(crate) use queue::{queued, start_due, triggered};
+pub(crate) use queue::{asked_for, queued, start_due, triggered};
 pub use runner::Runner;
 
 /// What made a function run.
@@ -93,9 +94,8 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub repeats: Option<Arc<str>>,
-    /// As of an event's.
+    /// How many functions it took to get here: 0 for what people and other programs ask for, at most 8.
     #[serde(default)]
-    #[schema(ignore)]
     pub hops: u8,
     /// When it was asked for.
     #[schema(value_type = String, format = DateTime)]

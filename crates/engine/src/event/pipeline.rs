@@ -123,8 +123,10 @@ pub(crate) async fn append(
     live: Vec<Arc<Notification>>,
     now: Timestamp,
 ) -> Result<Appended, EngineError> {
+    let runs = run::asked_for(&change);
     let appended = engine.store.append(workspace, Write::Change(change), now).await?;
     engine.workspaces.note_stored(workspace);
+    engine.runner.queue(workspace, runs);
     if !live.is_empty() && engine.live.emit(workspace, &live).is_err() {
         // What caused them stands, and they are in no log: nobody can be told to repeat it.
         tracing::warn!(%workspace, count = live.len(), "live notifications found no room and are lost");

@@ -62,6 +62,8 @@ async fn trigger(
         documents.push(run::queued(engine, name, Origin::Schedule, None, params, 0, now));
     }
     let change = Change { documents, ..Change::default() };
+    let runs = run::asked_for(&change);
     engine.store.append(workspace, Write::Change(change), now).await?;
+    engine.runner.queue(workspace, runs);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! One run, from its beginning to its end, each of which is an event.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use campanile_functions::{Call, Finished, LogLine, PoolError, Spent, Verdict};
 use campanile_model::{Slug, Timestamp};
@@ -10,7 +11,6 @@ use serde_json::value::RawValue;
 
 use super::host::RunHost;
 use super::queue::{LEASE_MS, put};
-use super::runner::Slot;
 use super::{Run, RunError, RunUsage, Status, find};
 use crate::event::{Cause, Event, commit, source};
 use crate::function::{self, Source, SourceLimits};
@@ -18,6 +18,8 @@ use crate::{Engine, EngineError, page};
 
 /// How often the end of a run is written that somebody else keeps writing to.
 const ATTEMPTS: usize = 5;
+/// How long a run that can't be begun keeps its slot.
+const LATER: Duration = Duration::from_secs(1);
 
 /// How a run ended.
 #[derive(Clone)]
@@ -36,40 +38,56 @@ pub(super) fn lost() -> End {
     )
 }
 
-/// Notes that the run is begun, tells so, and executes it in the background.
-pub(super) async fn begin(
-    engine: &Arc<Engine>,
+/// Takes a slot for the run, and goes on in the background: notes that it is begun, tells so, and executes it.
+pub(super) fn begin(engine: &Arc<Engine>, workspace: Slug, run: Run, version: u64, now: Timestamp) {
+    let slot = engine.runner.begin(&workspace, &run.id);
+    let engine = Arc::clone(engine);
+    tokio::spawn(async move {
+        let id = Arc::clone(&run.id);
+        match started(&engine, &workspace, run, version, now).await {
+            Ok(Some((run, source))) => execute(&engine, &workspace, run, source).await,
+            // There is nothing to execute, or somebody else has begun.
+            Ok(None) | Err(EngineError::Store(StoreError::Conflict { .. })) => {}
+            Err(error) => {
+                tracing::warn!(%workspace, run = %id, %error, "a run can't be begun now");
+                // It is found again as soon as the slot is free: not at once.
+                tokio::time::sleep(LATER).await;
+            }
+        }
+        drop(slot);
+    });
+}
+
+/// Commits that the run is begun; it and what to execute, unless that is not there any more.
+async fn started(
+    engine: &Engine,
     workspace: &Slug,
     mut run: Run,
     version: u64,
     now: Timestamp,
-) -> Result<(), EngineError> {
+) -> Result<Option<(Run, Source)>, EngineError> {
     let found = match function::find(engine, workspace, &run.function).await? {
         Some(document) => Some(function::stored(&document)?).filter(|function| function.source.enabled),
         None => None,
     };
     let Some(function) = found else {
         let end = End::failed("Missing", "the function is not there any more, or it is off");
-        return self::end(engine, workspace, run, version, end, now).await;
+        self::end(engine, workspace, run, version, end, now).await?;
+        return Ok(None);
     };
     run.status = Status::Running;
     run.started_at = Some(now);
-    let slot = engine.runner.begin(workspace, &run.id);
     let lease = Timestamp::from_millis(now.as_millis().saturating_add(LEASE_MS));
-    let change = Change {
-        documents: vec![put(&run, Expect::Version(version), Some(lease), None)],
-        ..Change::default()
-    };
+    let documents = vec![put(&run, Expect::Version(version), Some(lease), None)];
     let events = vec![event(engine, &run, "function_started", now)];
+    let change = Change { documents, ..Change::default() };
     commit(engine, workspace, Cause { change, events }, now).await?;
-    let task = execute(Arc::clone(engine), workspace.clone(), run, function.source, slot);
-    tokio::spawn(task);
-    Ok(())
+    Ok(Some((run, function.source)))
 }
 
-/// Runs it, and tells how it ended. The slot is free once that is committed.
-async fn execute(engine: Arc<Engine>, workspace: Slug, run: Run, source: Source, slot: Slot) {
-    let host = RunHost::new(Arc::clone(&engine), workspace.clone(), &run);
+/// Runs it, and tells how it ended.
+async fn execute(engine: &Arc<Engine>, workspace: &Slug, run: Run, source: Source) {
+    let host = RunHost::new(Arc::clone(engine), workspace.clone(), &run);
     let call = Call {
         code: source.code.into(),
         execution_params: run.execution_params.clone(),
@@ -84,11 +102,10 @@ async fn execute(engine: Arc<Engine>, workspace: Slug, run: Run, source: Source,
             End::failed("Unavailable", "no process for it could be had")
         }
     };
-    if let Err(error) = end_again(&engine, &workspace, &run, end).await {
+    if let Err(error) = end_again(engine, workspace, &run, end).await {
         // It is found past its lease, and told as interrupted.
         tracing::error!(%workspace, run = %run.id, %error, "the end of a run can't be written");
     }
-    drop(slot);
 }
 
 async fn end_again(engine: &Engine, workspace: &Slug, run: &Run, end: End) -> Result<(), EngineError> {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use campanile_functions::MAX_PARAMS_BYTES;
 use campanile_model::{Slug, Timestamp, UserId};
-use campanile_store::{Change, Contents, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write};
+use campanile_store::{Change, Contents, DocumentKind, DocumentWrite, Expect, StoreError, Write};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::execute::{self, lost};
-use super::{Origin, Run, Status, read};
+use super::{Origin, Run, Status, find, read};
 use crate::book::Book;
 use crate::event::Event;
 use crate::{Engine, EngineError, function, page};
@@ -17,8 +17,8 @@ use crate::{Engine, EngineError, function, page};
 /// Functions that follow from one another at most: one that changes what triggers it must come to an end.
 const MAX_HOPS: u8 = 8;
 /// How long a run is taken for executed without a word of the node that executes it.
-pub(super) const LEASE_MS: i64 = 10_000;
-/// Waiting runs looked at in one step besides those that can be begun, for ones that nobody executes any more.
+pub(super) const LEASE_MS: i64 = 5_000;
+/// Documents of runs looked at in one step besides those of runs that are executed.
 const LOOKED_AT: usize = 16;
 
 /// A run that somebody asks for.
@@ -81,7 +81,7 @@ async fn enqueue(engine: &Engine, workspace: &Slug, run: Run, now: Timestamp) ->
     }
     let change = Change { documents: vec![put(&run, Expect::Absent, Some(now), None)], ..Change::default() };
     engine.store.append(workspace, Write::Change(change), now).await?;
-    engine.runner.wake().notify_one();
+    engine.runner.queue(workspace, vec![Arc::clone(&run.id)]);
     Ok(run)
 }
 
@@ -120,56 +120,76 @@ pub(crate) fn triggered(engine: &Engine, book: &Book, event: &Event, now: Timest
         let hops = event.hops + 1;
         runs.push(queued(engine, &trigger.function, Origin::Event, None, params, hops, now));
     }
-    if !runs.is_empty() {
-        engine.runner.wake().notify_one();
-    }
     runs
 }
 
-/// Begins as many runs as there are processes, the longest waiting first, and ends those that nobody executes
-/// any more; whether more could be begun now.
+/// The runs that `change` asks for: once it is committed, [`Runner::queue`](super::Runner::queue) is to know of them.
+pub(crate) fn asked_for(change: &Change) -> Vec<Arc<str>> {
+    let asked = |write: &&DocumentWrite| write.kind == DocumentKind::Run && write.expect == Expect::Absent;
+    change.documents.iter().filter(asked).map(|write| Arc::clone(&write.id)).collect()
+}
+
+/// Begins as many runs as there are processes, workspaces in turn, and ends those that nobody executes any more;
+/// whether more could be begun now.
 pub(crate) async fn start_due(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError> {
-    let limit = engine.runner.free() + LOOKED_AT;
+    let runner = &engine.runner;
+    let more = runner.looks(now) && look(engine, now).await?;
+    while let Some((workspace, id)) = runner.next() {
+        let Some(document) = find(engine, &workspace, &id).await? else { continue };
+        let run: Run = page::body(&document)?;
+        if run.status == Status::Queued && !runner.has(&workspace, &id) {
+            execute::begin(engine, workspace, run, document.version, now);
+        }
+    }
+    Ok(more && runner.free() > 0)
+}
+
+/// Looks into the store for runs that wait, and for those that nobody executes any more; whether there are more.
+async fn look(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError> {
+    let limit = engine.runner.slots() + LOOKED_AT;
     let due = engine.store.due(DocumentKind::Run, now, limit).await?;
     let more = due.len() == limit;
+    let mut waiting = Vec::new();
     for (workspace, document) in due {
-        match step(engine, &workspace, &document, now).await {
+        let run: Run = page::body(&document)?;
+        let version = document.version;
+        let handled = match run.status {
+            Status::Queued => {
+                if !engine.runner.has(&workspace, &run.id) {
+                    waiting.push((workspace, run.id));
+                }
+                continue;
+            }
+            Status::Running if engine.runner.has(&workspace, &run.id) => {
+                let lease = Timestamp::from_millis(now.as_millis().saturating_add(LEASE_MS));
+                rewrite(engine, &workspace, put(&run, Expect::Version(version), Some(lease), None), now).await
+            }
+            Status::Running => execute::end(engine, &workspace, run, version, lost(), now).await,
+            // An ended run is never due.
+            Status::Completed | Status::Failed | Status::Timeout => {
+                let ended = put(&run, Expect::Version(version), None, document.contents.expires);
+                rewrite(engine, &workspace, ended, now).await
+            }
+        };
+        match handled {
             // Somebody else did it, or the run has ended meanwhile.
             Ok(()) | Err(EngineError::Store(StoreError::Conflict { .. })) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(more && engine.runner.free() > 0)
+    engine.runner.found(waiting);
+    Ok(more)
 }
 
-async fn step(
-    engine: &Arc<Engine>,
+async fn rewrite(
+    engine: &Engine,
     workspace: &Slug,
-    document: &Document,
+    write: DocumentWrite,
     now: Timestamp,
 ) -> Result<(), EngineError> {
-    let run: Run = page::body(document)?;
-    match run.status {
-        Status::Queued if engine.runner.free() > 0 => {
-            execute::begin(engine, workspace, run, document.version, now).await
-        }
-        Status::Queued => Ok(()),
-        Status::Running if engine.runner.has(workspace, &run.id) => {
-            let lease = Timestamp::from_millis(now.as_millis().saturating_add(LEASE_MS));
-            let write = put(&run, Expect::Version(document.version), Some(lease), None);
-            let change = Change { documents: vec![write], ..Change::default() };
-            engine.store.append(workspace, Write::Change(change), now).await?;
-            Ok(())
-        }
-        Status::Running => execute::end(engine, workspace, run, document.version, lost(), now).await,
-        Status::Completed | Status::Failed | Status::Timeout => {
-            // An ended run is never due.
-            let write = put(&run, Expect::Version(document.version), None, document.contents.expires);
-            let change = Change { documents: vec![write], ..Change::default() };
-            engine.store.append(workspace, Write::Change(change), now).await?;
-            Ok(())
-        }
-    }
+    let change = Change { documents: vec![write], ..Change::default() };
+    engine.store.append(workspace, Write::Change(change), now).await?;
+    Ok(())
 }
 
 fn new(engine: &Engine, name: &str, origin: Origin, params: Box<RawValue>, hops: u8, now: Timestamp) -> Run {

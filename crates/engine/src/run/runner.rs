@@ -1,14 +1,18 @@
 //! The processes of this node, and which runs have one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use campanile_functions::Pool;
 use campanile_model::{Slug, Timestamp};
 use tokio::sync::{Notify, broadcast};
 
+use super::turns::Turns;
+
 /// Ends that somebody who waits may fall behind before reading again.
 const ENDS: usize = 1024;
+/// How often the store is asked for runs that nobody here knows of, and for those that nobody executes any more.
+const LOOK_EVERY_MS: i64 = 1_000;
 
 /// What executes runs on this node.
 pub struct Runner {
@@ -16,16 +20,23 @@ pub struct Runner {
     slots: usize,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     executing: Mutex<HashSet<(Slug, Arc<str>)>>,
+    waiting: Mutex<Waiting>,
     /// Something may be due that was not before.
     wake: Arc<Notify>,
     ends: broadcast::Sender<Arc<str>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    turns: Turns,
+    looked: Option<Timestamp>,
 }
 
 impl Runner {
     /// Executes up to `slots` runs at once in `pool`. `now` is the server's clock: a run ends at a time of its own.
     pub fn new(pool: Pool, slots: usize, now: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
         let (wake, ends) = (Arc::default(), broadcast::channel(ENDS).0);
-        Self { pool, slots, now, executing: Mutex::default(), wake, ends }
+        Self { pool, slots, now, executing: Mutex::default(), waiting: Mutex::default(), wake, ends }
     }
 
     /// The processes.
@@ -64,11 +75,58 @@ impl Runner {
         self.executing().contains(&(workspace.clone(), Arc::clone(run)))
     }
 
+    /// Runs at once.
+    pub(super) fn slots(&self) -> usize {
+        self.slots
+    }
+
     /// Takes a slot for the run, until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>, workspace: &Slug, run: &Arc<str>) -> Slot {
         let key = (workspace.clone(), Arc::clone(run));
         self.executing().insert(key.clone());
         Slot { runner: Arc::clone(self), key }
+    }
+
+    /// Runs of `workspace` were committed, and wait.
+    pub(crate) fn queue(&self, workspace: &Slug, runs: Vec<Arc<str>>) {
+        if runs.is_empty() {
+            return;
+        }
+        let mut waiting = self.waiting();
+        runs.into_iter().for_each(|run| waiting.turns.add(workspace, run));
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
+    /// Runs that wait were found in the store, the longest waiting first.
+    pub(super) fn found(&self, runs: Vec<(Slug, Arc<str>)>) {
+        self.waiting().turns.found(runs);
+    }
+
+    /// Whether to look into the store now; if so, that is done.
+    pub(super) fn looks(&self, now: Timestamp) -> bool {
+        let mut waiting = self.waiting();
+        let is_recent = |at: Timestamp| now.as_millis() < at.as_millis().saturating_add(LOOK_EVERY_MS);
+        let looks = waiting.turns.is_empty() || !waiting.looked.is_some_and(is_recent);
+        if looks {
+            waiting.looked = Some(now);
+        }
+        looks
+    }
+
+    /// The run whose turn it is, if one waits and can be begun.
+    pub(super) fn next(&self) -> Option<(Slug, Arc<str>)> {
+        let executing = self.executing();
+        if executing.len() >= self.slots {
+            return None;
+        }
+        let mut counts: HashMap<&Slug, usize> = HashMap::new();
+        executing.iter().for_each(|(workspace, _)| *counts.entry(workspace).or_default() += 1);
+        self.waiting().turns.next(&counts)
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn executing(&self) -> std::sync::MutexGuard<'_, HashSet<(Slug, Arc<str>)>> {

@@ -1,0 +1,122 @@
+//! Runs that are known to wait, and whose turn it is.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use campanile_model::Slug;
+
+/// Runs of one workspace known at once. What is beyond is found in the store when its turn comes.
+const MAX_OF_ONE: usize = 1_000;
+/// Runs known at once: some 10 MB.
+const CAPACITY: usize = 100_000;
+
+/// A queue for each workspace. What is not known here waits in the store, where all of it is.
+#[derive(Default)]
+pub(super) struct Turns {
+    queues: HashMap<Slug, VecDeque<Arc<str>>>,
+    /// The workspaces that have one, next first.
+    order: VecDeque<Slug>,
+    known: HashSet<(Slug, Arc<str>)>,
+}
+
+impl Turns {
+    /// A run was committed.
+    pub(super) fn add(&mut self, workspace: &Slug, run: Arc<str>) {
+        let waiting = self.queues.get(workspace).map_or(0, VecDeque::len);
+        if waiting < MAX_OF_ONE && self.known.len() < CAPACITY {
+            self.queue(workspace, run, VecDeque::push_back);
+        }
+    }
+
+    /// Runs found in the store, the longest waiting first. Those that are not known had no room, or are from before
+    /// the server started: they are older than the others, and have it now.
+    pub(super) fn found(&mut self, runs: Vec<(Slug, Arc<str>)>) {
+        for (workspace, run) in runs.into_iter().rev() {
+            self.queue(&workspace, run, VecDeque::push_front);
+        }
+    }
+
+    fn queue(&mut self, workspace: &Slug, run: Arc<str>, push: fn(&mut VecDeque<Arc<str>>, Arc<str>)) {
+        if !self.known.insert((workspace.clone(), Arc::clone(&run))) {
+            return;
+        }
+        let queue = self.queues.entry(workspace.clone()).or_insert_with(|| {
+            self.order.push_back(workspace.clone());
+            VecDeque::new()
+        });
+        push(queue, run);
+    }
+
+    /// The run whose turn it is: the longest waiting of the workspace that has the fewest `executing`, and of
+    /// those with as few the one that had no turn for longest.
+    pub(super) fn next(&mut self, executing: &HashMap<&Slug, usize>) -> Option<(Slug, Arc<str>)> {
+        let busy = |slug: &Slug| executing.get(slug).copied().unwrap_or(0);
+        let (place, _) = self.order.iter().enumerate().min_by_key(|(_, slug)| busy(slug))?;
+        let workspace = self.order.remove(place)?;
+        let queue = self.queues.get_mut(&workspace)?;
+        let run = queue.pop_front()?;
+        if queue.is_empty() {
+            self.queues.remove(&workspace);
+        } else {
+            self.order.push_back(workspace.clone());
+        }
+        self.known.remove(&(workspace.clone(), Arc::clone(&run)));
+        Some((workspace, run))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slug(text: &str) -> Slug {
+        Slug::new(text).unwrap()
+    }
+
+    fn taken(turns: &mut Turns, executing: &[(&str, usize)]) -> String {
+        let slugs: Vec<_> = executing.iter().map(|(text, count)| (slug(text), *count)).collect();
+        let executing = slugs.iter().map(|(slug, count)| (slug, *count)).collect();
+        turns.next(&executing).map_or_else(String::new, |(slug, run)| format!("{slug}:{run}"))
+    }
+
+    #[test]
+    fn workspaces_take_turns_and_the_idle_one_is_first() {
+        let mut turns = Turns::default();
+        for run in ["1", "2", "3", "4"] {
+            turns.add(&slug("a"), run.into());
+        }
+        assert_eq!(taken(&mut turns, &[]), "a:1");
+        turns.add(&slug("b"), "1".into());
+        turns.add(&slug("c"), "1".into());
+        turns.add(&slug("c"), "2".into());
+        assert_eq!(taken(&mut turns, &[("a", 1)]), "b:1");
+        assert_eq!(taken(&mut turns, &[("a", 1), ("b", 1)]), "c:1");
+        assert_eq!(taken(&mut turns, &[("a", 1), ("b", 1), ("c", 1)]), "a:2");
+        assert_eq!(taken(&mut turns, &[("a", 2), ("c", 1)]), "c:2");
+        assert_eq!([taken(&mut turns, &[("a", 9)]), taken(&mut turns, &[])], ["a:3", "a:4"]);
+        assert!(turns.is_empty() && turns.known.is_empty() && turns.queues.is_empty());
+        assert_eq!(taken(&mut turns, &[]), "");
+    }
+
+    #[test]
+    fn what_had_no_room_is_found_again_and_is_first() {
+        let mut turns = Turns::default();
+        for run in 0..MAX_OF_ONE + 5 {
+            turns.add(&slug("a"), run.to_string().into());
+        }
+        assert_eq!(turns.known.len(), MAX_OF_ONE);
+        turns.add(&slug("b"), "1".into());
+        turns.found(vec![
+            (slug("a"), "old".into()),
+            (slug("a"), "older than 0".into()),
+            (slug("a"), "0".into()),
+        ]);
+        assert_eq!(taken(&mut turns, &[]), "a:old");
+        assert_eq!(taken(&mut turns, &[]), "b:1");
+        assert_eq!([taken(&mut turns, &[]), taken(&mut turns, &[])], ["a:older than 0", "a:0"]);
+    }
+}

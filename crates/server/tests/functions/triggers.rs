@@ -1,0 +1,156 @@
+//! What makes functions run: events, schedules, other functions.
+
+use std::time::Duration;
+
+use campanile_model::Timestamp;
+use campanile_testkit::{Options, TestServer};
+use serde_json::{Value, json};
+
+use super::{call, ended, order, put_as, read, run, runs};
+use crate::backend::{done, event, report, until};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const QUICK: &str = "function run() { return executionParams.scheduledFor ?? null }";
+
+async fn started_at(time: &str) -> TestServer {
+    let at: Timestamp = serde_json::from_value(json!(time)).unwrap();
+    // Runs of a month are kept.
+    let config = "[workspaces]\nevent_retention = \"30d\"\n".to_owned();
+    TestServer::with(Options { at: Some(at), config, ..Options::default() }).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_runs_a_function_once() {
+    let server = TestServer::start().await;
+    let code = "function run() { return executionParams.event }";
+    put_as(&server, "seen", code, json!({"on": {"types": ["record_created"]}})).await;
+    let when = json!({"types": ["order.*"], "when": "data.total > 5"});
+    put_as(&server, "large", code, json!({"on": when})).await;
+    for id in ["a", "b", "c"] {
+        order(&server, id, json!({"total": 7})).await;
+    }
+    let runs = ended(&server, "seen", 3).await;
+    for (run, id) in runs.iter().zip(["c", "b", "a"]) {
+        let run = read(&server, "seen", &run["id"]).await;
+        assert_eq!((&run["status"], &run["origin"]), (&json!("completed"), &json!("event")), "{run}");
+        let event = &run["executionParams"]["event"];
+        assert_eq!((&event["type"], &event["data"]["recordId"]), (&json!("record_created"), &json!(id)));
+        assert_eq!((&event["actor"], &event["data"]["after"]), (&json!("author"), &json!({"total": 7})));
+        assert_eq!(&run["result"], event);
+        assert!(run.get("startedBy").is_none());
+    }
+
+    // An event that is reported again happened once; one that the condition is not for did not happen to it.
+    let paid = event("1", "order.paid", json!({"total": 9}));
+    for event in
+        [&paid, &paid, &event("2", "order.paid", json!({"total": 3})), &event("3", "order.paid", json!({}))]
+    {
+        done(report(&server, "acme", event).await);
+    }
+    done(report(&server, "acme", &event("4", "order.sent", json!({"total": 6}))).await);
+    let large = ended(&server, "large", 2).await;
+    let ids: Vec<Value> = [&large[0], &large[1]].map(|run| run["id"].clone()).to_vec();
+    assert_eq!(read(&server, "large", &ids[0]).await["result"]["id"], "4");
+    assert_eq!(read(&server, "large", &ids[1]).await["result"]["id"], "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_is_off_or_gone_is_not_triggered() {
+    let server = TestServer::start().await;
+    let on = json!({"types": ["record_created"]});
+    for name in ["off", "gone", "changed"] {
+        put_as(&server, name, QUICK, json!({"on": on})).await;
+    }
+    put_as(&server, "off", QUICK, json!({"on": on, "enabled": false})).await;
+    put_as(&server, "changed", QUICK, json!({})).await;
+    assert_eq!(call(&server, "DELETE", "/functions/gone", &Value::Null).await.status, 204);
+    put_as(&server, "last", QUICK, json!({"on": on})).await;
+    order(&server, "a", json!({})).await;
+    ended(&server, "last", 1).await;
+    for name in ["off", "gone", "changed"] {
+        assert!(runs(&server, name).await.is_empty(), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_runs_it_once_at_each_of_its_times() {
+    let mut server = started_at("2026-03-28T12:00:00Z").await;
+    let schedule = json!({"schedule": {"cron": "30 2 * * *", "timeZone": "Europe/Berlin"}});
+    put_as(&server, "nightly", QUICK, schedule.clone()).await;
+    let mut off = schedule.clone();
+    off["enabled"] = false.into();
+    put_as(&server, "off", QUICK, off).await;
+    let read_newest = async |server: &TestServer, count| {
+        let runs = ended(server, "nightly", count).await;
+        read(server, "nightly", &runs[0]["id"]).await
+    };
+    server.clock.advance(12 * HOUR);
+    assert!(runs(&server, "nightly").await.is_empty());
+    // 02:30 does not exist that night: it is made up for at 03:00.
+    server.clock.advance(HOUR);
+    let run = read_newest(&server, 1).await;
+    assert_eq!((&run["origin"], &run["result"]), (&json!("schedule"), &json!("2026-03-29T01:00:00.000Z")));
+    // What was missed while the server was down is one run.
+    server.stop().await;
+    server.clock.advance(72 * HOUR);
+    server.start_again().await;
+    assert_eq!(read_newest(&server, 2).await["result"], "2026-03-30T00:30:00.000Z");
+    server.clock.advance(24 * HOUR);
+    assert_eq!(read_newest(&server, 3).await["result"], "2026-04-02T00:30:00.000Z");
+    // Off, and on again: nothing is made up for.
+    put_as(&server, "nightly", QUICK, json!({})).await;
+    server.clock.advance(48 * HOUR);
+    put_as(&server, "nightly", QUICK, schedule).await;
+    server.clock.advance(24 * HOUR);
+    assert_eq!(read_newest(&server, 4).await["result"], "2026-04-05T00:30:00.000Z");
+    assert!(runs(&server, "off").await.is_empty());
+    assert_eq!(call(&server, "DELETE", "/functions/nightly", &Value::Null).await.status, 204);
+    put_as(&server, "hourly", QUICK, json!({"schedule": {"cron": "0 * * * *"}})).await;
+    server.clock.advance(24 * HOUR);
+    ended(&server, "hourly", 1).await;
+    assert_eq!(runs(&server, "nightly").await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_hour_that_comes_twice_counts_once() {
+    let server = started_at("2026-10-24T12:00:00Z").await;
+    let schedule = json!({"schedule": {"cron": "30 2 * * *", "timeZone": "Europe/Berlin"}});
+    put_as(&server, "nightly", QUICK, schedule).await;
+    put_as(&server, "witness", QUICK, json!({"schedule": {"cron": "0 * * * *"}})).await;
+    for hours in 1..=24 {
+        server.clock.advance(HOUR);
+        ended(&server, "witness", hours).await;
+    }
+    let runs = ended(&server, "nightly", 1).await;
+    assert_eq!(read(&server, "nightly", &runs[0]["id"]).await["result"], "2026-10-25T00:30:00.000Z");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_that_follow_from_each_other_come_to_an_end() {
+    let server = TestServer::start().await;
+    let code = "async function run() { await api.createRecord('loop', {}) }";
+    put_as(
+        &server,
+        "itself",
+        code,
+        json!({"on": {"types": ["record_created"], "when": "data.collection == 'loop'"}}),
+    )
+    .await;
+    done(call(&server, "POST", "/collections/loop/records", &json!({"data": {}})).await);
+    ended(&server, "itself", 8).await;
+    assert_eq!(super::records(&server, "loop").await, 9);
+
+    let ping = "async function run() { await api.deleteRecord(executionParams.event.data.recordId) }";
+    let pong = "async function run() { await api.createRecord('court', {}) }";
+    let on = |kind: &str| json!({"on": {"types": [kind], "when": "data.collection == 'court'"}});
+    put_as(&server, "ping", ping, on("record_created")).await;
+    put_as(&server, "pong", pong, on("record_deleted")).await;
+    done(call(&server, "POST", "/collections/court/records", &json!({"data": {}})).await);
+    let both = async || (runs(&server, "ping").await.len(), runs(&server, "pong").await.len());
+    until("eight runs", async || both().await == (4, 4)).await;
+    ended(&server, "ping", 4).await;
+    ended(&server, "pong", 4).await;
+    // What a person starts is one of them.
+    run(&server, "itself", json!({})).await;
+    ended(&server, "itself", 16).await;
+}
