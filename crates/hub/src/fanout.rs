@@ -93,6 +93,28 @@ impl Fanout {
         registry.rooms[room.0 as usize].emitted = seq;
     }
 
+    /// Hands one socket what waits for it and stands in the log, ahead of its turn: it is about to be closed, and is
+    /// to have what came before that.
+    pub fn deliver_ahead(
+        &self,
+        registry: &Registry,
+        room: RoomId,
+        (slot, user): (Slot, UserKey),
+        sink: &mut impl Sink,
+    ) {
+        let name = registry.users.get(user.0 as usize).map(|user| &user.name);
+        for run in &registry.rooms[room.0 as usize].runs {
+            let is_meant = match &run.target {
+                Target::Everyone => true,
+                Target::Sockets(sockets) => sockets.contains(&(slot, user)),
+            } && !(run.has_exceptions() && name.is_some_and(|name| run.excepts(name)));
+            // What stands in no log can't be told from what the socket has already.
+            if is_meant && run.first_seq().is_some() {
+                sink.deliver(slot, run);
+            }
+        }
+    }
+
     /// About how many bytes wait. The owner takes no further entries while it is more than it allows.
     pub fn waiting_bytes(&self) -> usize {
         self.waiting_bytes

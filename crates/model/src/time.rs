@@ -45,7 +45,9 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let instant: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        // The parser's own words quote what it read.
+        let wrong = "an instant is a date, a time and a zone, such as 2026-01-31T12:00:00Z";
+        let instant: jiff::Timestamp = text.parse().map_err(|_| serde::de::Error::custom(wrong))?;
         Ok(Self::from_millis(instant.as_millisecond()))
     }
 }

@@ -18,6 +18,8 @@ async fn a_grant_is_told_once() {
     let frame = alice.json().await;
     assert_eq!((&frame["type"], &frame["metadata"]["actor"]), (&json!("access_granted"), &json!("backend")));
     assert_eq!(product.json().await["title"], "Access granted");
+    alice.leave().await;
+    product.leave().await;
     server.restart().await;
     for _ in 0..2 {
         let again = done(call(&server, "PUT", "/access/alice", &Value::Null).await);
@@ -33,7 +35,7 @@ async fn a_withdrawal_ends_the_sockets_and_hides_everything() {
     server.notify("acme", "alice", "before").await;
     server.notify("default", "alice", "before").await;
     let mut alice = server.workspace("alice").await;
-    let mut bob = server.workspace("bob").await;
+    let bob = server.workspace("bob").await;
     let path = server.product_path("alice") + "&replay=none";
     let mut product = Client::connect(server.address, &path).await;
     product.json().await;
@@ -51,6 +53,7 @@ async fn a_withdrawal_ends_the_sockets_and_hides_everything() {
         let shown = inbox_of(&server, workspace, "alice").await;
         assert_eq!((&shown["items"], &shown["unread"]), (&json!([]), &json!(0)));
     }
+    bob.leave().await;
     server.restart().await;
     assert_eq!(server.workspace("alice").await.close().await.0, 4001);
     let again = done(call(&server, "DELETE", "/access/alice", &Value::Null).await);
@@ -64,14 +67,14 @@ async fn a_withdrawal_ends_the_sockets_and_hides_everything() {
     let mut alice = server.workspace("alice").await;
     server.notify("acme", "alice", "after").await;
     assert_eq!(alice.json().await["message"], "after");
-    bob.send("PING").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn decisions_are_listed_and_made_once() {
     let server = TestServer::start().await;
     let grants = (0..16).map(|_| call(&server, "PUT", "/access/bob", &Value::Null));
-    let changed = futures_util::future::join_all(grants).await.into_iter().filter(|a| a.json()["changed"] == true);
+    let changed =
+        futures_util::future::join_all(grants).await.into_iter().filter(|a| a.json()["changed"] == true);
     assert_eq!(changed.count(), 1);
     assert_eq!(each(&inbox(&server, "bob").await, "type"), ["access_granted"]);
     done(call(&server, "DELETE", "/access/alice", &Value::Null).await);

@@ -39,7 +39,10 @@ async fn announced_changed_and_withdrawn_on_both_surfaces() {
         ids.push(format!("{path}/{}", made.json()["id"].as_str().unwrap()));
     }
     let frame = alice.json().await;
-    assert_eq!((&frame["type"], &frame["metadata"]["level"]), (&json!("maintenance_scheduled"), &json!("alert")));
+    assert_eq!(
+        (&frame["type"], &frame["metadata"]["level"]),
+        (&json!("maintenance_scheduled"), &json!("alert"))
+    );
     assert_eq!(frame["message"], "We move to faster disks.");
     assert_eq!(frame["metadata"]["startsAt"], draft(&server)["startsAt"]);
     assert_eq!(product.json().await["title"], "Maintenance scheduled");
@@ -59,13 +62,13 @@ async fn announced_changed_and_withdrawn_on_both_surfaces() {
     let shown = inbox(&server, "alice").await;
     assert_eq!((each(&shown, "type"), &shown["unread"]), (vec!["maintenance_changed"], &json!(1)));
 
+    alice.leave().await;
+    product.leave().await;
     server.restart().await;
     let mut alice = server.workspace("alice").await;
-    let mut product = campanile_testkit::Client::connect(
-        server.address,
-        &(server.product_path("alice") + "&replay=none"),
-    )
-    .await;
+    let mut product =
+        campanile_testkit::Client::connect(server.address, &(server.product_path("alice") + "&replay=none"))
+            .await;
     product.json().await;
     for id in &ids {
         assert_eq!(done(server.send("DELETE", id, &admin, "").await)["state"], "cancelled");
@@ -96,16 +99,17 @@ async fn what_is_over_holds_no_longer_and_goes_after_thirty_days() {
     server.stop().await;
     server.clock.advance(Duration::from_secs(2 * 3600));
     server.start_again().await;
-    until("it is over", async || {
-        done(call(&server, "GET", &path, &Value::Null).await)["state"] == "ended"
-    })
-    .await;
+    until("it is over", async || done(call(&server, "GET", &path, &Value::Null).await)["state"] == "ended")
+        .await;
     let shown = inbox(&server, "alice").await;
     assert_eq!((&shown["items"], &shown["unread"]), (&json!([]), &json!(0)));
     assert_eq!(each(&inbox(&server, "bob").await, "message"), ["A little later."]);
     refused(call(&server, "PATCH", &path, &json!({"message": "x"})).await, 422, "invalid_request");
     server.clock.advance(Duration::from_secs(29 * 24 * 3600));
-    assert_eq!(done(call(&server, "GET", "/announcements", &Value::Null).await)["announcements"][0]["state"], "ended");
+    assert_eq!(
+        done(call(&server, "GET", "/announcements", &Value::Null).await)["announcements"][0]["state"],
+        "ended"
+    );
     server.clock.advance(Duration::from_secs(24 * 3600 + 1));
     until("it is gone", async || {
         done(call(&server, "GET", "/announcements", &Value::Null).await)["announcements"] == json!([])
@@ -143,16 +147,28 @@ async fn bounds_and_scopes() {
     assert_eq!(done(call(&server, "POST", "/announcements", &named).await)["id"], named["id"]);
     refused(call(&server, "POST", "/announcements", &named).await, 409, "already_exists");
     assert_eq!(each(&inbox(&server, "alice").await, "type"), ["maintenance_scheduled"]);
-    refused(call(&server, "DELETE", "/announcements/0198c0de-0000-7000-8000-00000000dead", &Value::Null).await, 404, "not_found");
+    refused(
+        call(&server, "DELETE", "/announcements/0198c0de-0000-7000-8000-00000000dead", &Value::Null).await,
+        404,
+        "not_found",
+    );
 
     let body = good.to_string();
     let with = |workspaces: Value, scope: &str| {
         server.token("op").with("workspaces", workspaces).with("scope", scope).sign()
     };
     let user = with(json!(["acme"]), "notifications:write operator");
-    refused(server.send("POST", "/v1/workspaces/acme/announcements", &user, &body).await, 403, "scope_missing");
+    refused(
+        server.send("POST", "/v1/workspaces/acme/announcements", &user, &body).await,
+        403,
+        "scope_missing",
+    );
     refused(server.send("POST", "/v1/announcements", &user, &body).await, 403, "workspace_refused");
-    refused(server.send("POST", "/v1/announcements", &with(json!(["*"]), "admin"), &body).await, 403, "scope_missing");
+    refused(
+        server.send("POST", "/v1/announcements", &with(json!(["*"]), "admin"), &body).await,
+        403,
+        "scope_missing",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -189,13 +205,19 @@ async fn the_command_line_announces() {
     let url = format!("http://{}", server.address);
     let (starts, ends) = (at(&server, HOUR), at(&server, 2 * HOUR));
     let run = async |arguments: &[&str]| {
-        let all: Vec<String> =
-            ["maintenance"].iter().chain(arguments).chain(&["--url", &url]).map(|s| (*s).to_owned()).collect();
-        let ran = tokio::task::spawn_blocking(move || Program::new().set("CAMPANILE_SECRET", SECRET).run(all));
+        let all: Vec<String> = ["maintenance"]
+            .iter()
+            .chain(arguments)
+            .chain(&["--url", &url])
+            .map(|s| (*s).to_owned())
+            .collect();
+        let ran =
+            tokio::task::spawn_blocking(move || Program::new().set("CAMPANILE_SECRET", SECRET).run(all));
         ran.await.unwrap()
     };
     let made =
-        run(&["announce", "--workspace", "acme", "--message", "Disks", "--starts", &starts, "--ends", &ends]).await;
+        run(&["announce", "--workspace", "acme", "--message", "Disks", "--starts", &starts, "--ends", &ends])
+            .await;
     made.succeeded();
     let id = serde_json::from_str::<Value>(&made.stdout).unwrap()["id"].as_str().unwrap().to_owned();
     assert_eq!(alice.json().await["message"], "Disks");
@@ -205,12 +227,20 @@ async fn the_command_line_announces() {
     assert!(list.stdout.contains("More disks") && list.stdout.contains("scheduled"), "{list:?}");
     run(&["withdraw", &id, "--workspace", "acme"]).await.succeeded();
     assert_eq!(alice.json().await["type"], "maintenance_cancelled");
-    let everywhere = run(&["announce", "--everywhere", "--message", "All", "--starts", &starts, "--ends", &ends]).await;
+    let everywhere =
+        run(&["announce", "--everywhere", "--message", "All", "--starts", &starts, "--ends", &ends]).await;
     everywhere.succeeded();
     assert_eq!(alice.json().await["message"], "All");
     let refused = run(&["withdraw", &id, "--workspace", "acme"]).await;
     assert_eq!(refused.status, Some(1));
     assert!(refused.stderr.contains("withdrawn"), "{refused:?}");
-    assert_eq!(run(&["change", &id, "--workspace", "acme"]).await.status, Some(2), "nothing is to be changed");
-    assert_eq!(run(&["announce", "--message", "m", "--starts", &starts, "--ends", &ends]).await.status, Some(2));
+    assert_eq!(
+        run(&["change", &id, "--workspace", "acme"]).await.status,
+        Some(2),
+        "nothing is to be changed"
+    );
+    assert_eq!(
+        run(&["announce", "--message", "m", "--starts", &starts, "--ends", &ends]).await.status,
+        Some(2)
+    );
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// A token for everything in `acme` and `default`.
 pub fn token(server: &TestServer) -> String {
     let token = server.token("backend").with("workspaces", json!(["acme", "default"]));
-    token.with("scope", "notifications:write events:write records:write admin").sign()
+    token.with("scope", "notifications:write events:write records:write products:write admin").sign()
 }
 
 /// A request below `/v1/workspaces/acme`; `null` is no body.
@@ -20,7 +20,12 @@ pub async fn call(server: &TestServer, method: &str, path: &str, body: &Value) -
 /// The same, which succeeds.
 #[track_caller]
 pub fn done(answer: Answer) -> Value {
-    assert!((200..300).contains(&answer.status), "{}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+    assert!(
+        (200..300).contains(&answer.status),
+        "{}: {}",
+        answer.status,
+        String::from_utf8_lossy(&answer.body)
+    );
     if answer.body.is_empty() { Value::Null } else { answer.json() }
 }
 

@@ -40,9 +40,13 @@ async fn one_event_in_each_mode() {
     let frame = alice.json().await;
     assert_eq!((&frame["title"], &frame["id"]), (&json!("structured"), &one["notifications"][0]));
 
-    let kept = done(call(&server, "GET", &format!("/events/{}", one["key"].as_str().unwrap()), &Value::Null).await);
+    let kept =
+        done(call(&server, "GET", &format!("/events/{}", one["key"].as_str().unwrap()), &Value::Null).await);
     assert_eq!(kept["time"], "2026-01-02T02:04:05.678Z");
-    assert_eq!((&kept["subject"], &kept["actor"], &kept["type"]), (&json!("4711"), &json!("bob"), &json!("order_paid")));
+    assert_eq!(
+        (&kept["subject"], &kept["actor"], &kept["type"]),
+        (&json!("4711"), &json!("bob"), &json!("order_paid"))
+    );
     assert_eq!(kept["data"]["amount"], 10.5);
     assert_eq!(kept["rules"], json!([{"rule": "paid", "notification": one["notifications"][0]}]));
 
@@ -59,7 +63,10 @@ async fn one_event_in_each_mode() {
     assert_eq!(taken["events"][0]["id"], "B 1");
     assert_eq!(alice.json().await["title"], "binary");
     let key = taken["events"][0]["key"].as_str().unwrap();
-    assert_eq!(done(call(&server, "GET", &format!("/events/{key}"), &Value::Null).await)["subject"], "Euro €");
+    assert_eq!(
+        done(call(&server, "GET", &format!("/events/{key}"), &Value::Null).await)["subject"],
+        "Euro €"
+    );
 
     let data = |n: usize| json!({"user": "alice", "title": format!("batched {n}")});
     let batch: Vec<_> = (0..3).map(|n| event(&format!("C{n}"), "order_paid", data(n))).collect();
@@ -87,14 +94,19 @@ async fn an_event_is_taken_once() {
     let mut twice = batch.clone();
     twice[2] = batch[1].clone();
     let taken = done(report(&server, "acme", &twice).await);
-    let duplicates: Vec<_> = taken["events"].as_array().unwrap().iter().map(|e| e["duplicate"].clone()).collect();
+    let duplicates: Vec<_> =
+        taken["events"].as_array().unwrap().iter().map(|e| e["duplicate"].clone()).collect();
     assert_eq!(duplicates, [json!(true), json!(false), json!(true)]);
     // The same id from elsewhere is another event.
     let mut other = one.clone();
     other["source"] = "https://other.example".into();
     assert_eq!(done(report(&server, "acme", &other).await)["events"][0]["duplicate"], false);
     assert_eq!(each(&inbox(&server, "alice").await, "title"), ["once", "twice", "once"]);
-    assert_eq!(done(report(&server, "default", &one).await)["events"][0]["duplicate"], false, "nothing crosses");
+    assert_eq!(
+        done(report(&server, "default", &one).await)["events"][0]["duplicate"],
+        false,
+        "nothing crosses"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,7 +114,8 @@ async fn sixteen_at_once_make_one_notification() {
     let server = with_rule().await;
     let one = event("same", "order_paid", json!({"user": "alice", "title": "once"}));
     let answers = futures_util::future::join_all((0..16).map(|_| report(&server, "acme", &one))).await;
-    let fresh = answers.into_iter().map(done).filter(|taken| taken["events"][0]["duplicate"] == false).count();
+    let fresh =
+        answers.into_iter().map(done).filter(|taken| taken["events"][0]["duplicate"] == false).count();
     assert_eq!(fresh, 1);
     assert_eq!(each(&inbox(&server, "alice").await, "title"), ["once"]);
 }
@@ -181,11 +194,7 @@ async fn what_is_no_event_is_refused_and_says_why() {
         (typed("application/cloudevents-batch+json").to_vec(), "{}", 422),
         (typed("application/cloudevents+json").to_vec(), r#"{"specversion":"1.0","specversion":"1.0"}"#, 422),
         (typed("application/cloudevents+json").to_vec(), r#"{"id":"\ud800"}"#, 400),
-        (
-            [typed("application/cloudevents+json"), [("Content-Encoding", "gzip")]].concat(),
-            "{}",
-            415,
-        ),
+        ([typed("application/cloudevents+json"), [("Content-Encoding", "gzip")]].concat(), "{}", 415),
         (vec![], "{}", 415),
     ] {
         let answer = post(&server, &headers, body).await;
@@ -215,7 +224,8 @@ async fn headers_that_are_no_attributes_are_refused() {
         (("ce-datacontenttype", "application/json"), "ce-datacontenttype"),
         (("ce-not_a_name", "x"), "ce-"),
     ] {
-        let problem = refused(post(&server, &[&good[..], &[json, extra]].concat(), "1").await, 422, "invalid_request");
+        let problem =
+            refused(post(&server, &[&good[..], &[json, extra]].concat(), "1").await, 422, "invalid_request");
         assert_eq!(problem["field"], field, "{extra:?}: {problem}");
     }
     refused(post(&server, &[&good[..], &[json]].concat(), "{").await, 400, "invalid_json");
@@ -238,8 +248,16 @@ async fn who_may() {
     let listed = done(server.get(PATH, &with("admin")).await);
     let path = format!("{PATH}/{}", listed["events"][0]["key"].as_str().unwrap());
     refused(server.get(&path, &with("events:write")).await, 403, "scope_missing");
-    refused(server.send("POST", &format!("{path}/rerun"), &with("events:write"), "").await, 403, "scope_missing");
-    refused(server.send("POST", "/v1/workspaces/other/events", &with("events:write"), &one).await, 403, "workspace_refused");
+    refused(
+        server.send("POST", &format!("{path}/rerun"), &with("events:write"), "").await,
+        403,
+        "scope_missing",
+    );
+    refused(
+        server.send("POST", "/v1/workspaces/other/events", &with("events:write"), &one).await,
+        403,
+        "workspace_refused",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -270,12 +288,21 @@ async fn a_failed_rule_keeps_the_event_and_a_rerun_tells_it_once() {
         let again = done(call(&server, "POST", &rerun, &Value::Null).await);
         assert_eq!((&again["failed"], again["rules"].as_array().unwrap().len()), (&json!(0), 2));
     }
-    let reruns = futures_util::future::join_all((0..8).map(|_| call(&server, "POST", &rerun, &Value::Null))).await;
+    let reruns =
+        futures_util::future::join_all((0..8).map(|_| call(&server, "POST", &rerun, &Value::Null))).await;
     assert!(reruns.iter().all(|answer| [200, 412].contains(&answer.status)));
-    assert_eq!(each(&inbox(&server, "alice").await, "title"), ["canary-4711", "canary-4711"], "one of each rule");
+    assert_eq!(
+        each(&inbox(&server, "alice").await, "title"),
+        ["canary-4711", "canary-4711"],
+        "one of each rule"
+    );
     for missing in ["x", &"0".repeat(64)] {
         refused(call(&server, "GET", &format!("/events/{missing}"), &Value::Null).await, 404, "not_found");
-        refused(call(&server, "POST", &format!("/events/{missing}/rerun"), &Value::Null).await, 404, "not_found");
+        refused(
+            call(&server, "POST", &format!("/events/{missing}/rerun"), &Value::Null).await,
+            404,
+            "not_found",
+        );
     }
 }
 
@@ -318,7 +345,8 @@ async fn documented_types_arrive_on_both_surfaces() {
     }
     let mut workspace = server.workspace("alice").await;
     let mut product = server.product("alice").await;
-    let record = json!({"collection": "orders", "recordId": "r1", "changed": ["total"], "after": {"total": "canary"}});
+    let record =
+        json!({"collection": "orders", "recordId": "r1", "changed": ["total"], "after": {"total": "canary"}});
     let bulk = json!({"collection": "orders", "count": 3, "sample": ["r1", "r2"], "after": "canary"});
     let run = json!({"function": "invoice", "runId": "run1", "startedBy": "alice", "error": "canary"});
     for (kind, data, wanted) in [

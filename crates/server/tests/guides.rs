@@ -25,6 +25,11 @@ async fn records() {
     follow(include_str!("../../../docs/guides/records.md"), 14).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn expiry() {
+    follow(include_str!("../../../docs/guides/expiry.md"), 8).await;
+}
+
 async fn follow(guide: &str, requests: usize) {
     let server = TestServer::start().await;
     let mut answer: Option<Answer> = None;

@@ -77,7 +77,7 @@ async fn what_was_published_can_be_read() {
     assert_eq!(
         answer.json(),
         json!({
-            "id": id, "seq": 1, "to": {"users": ["a", "b"]}, "except": ["b"], "title": "T", "message": "M",
+            "id": id, "state": "sent", "seq": 1, "to": {"users": ["a", "b"]}, "except": ["b"], "title": "T", "message": "M",
             "type": "record_created", "level": "alert", "timestamp": "2026-01-01T00:00:00.123Z",
             "metadata": {"n": 1.5, "x": [null]}, "event": "e", "productName": "Milk", "expiryDate": "2026-01-31",
         })
@@ -97,7 +97,7 @@ async fn what_was_published_can_be_read() {
     let other = format!("/v1/workspaces/other/notifications/{id}");
     api.get(&other, &api.producer()).await.problem(404, "not_found");
     api.get(&format!("{PATH}/{id}"), &api.user("a")).await.problem(403, "scope_missing");
-    for method in ["PATCH", "DELETE", "PUT"] {
+    for method in ["POST", "PUT"] {
         let answer = api.json(method, &format!("{PATH}/{id}"), &api.producer(), "{}").await;
         answer.problem(405, "method_not_allowed");
     }
@@ -204,14 +204,17 @@ async fn what_is_not_durable_goes_to_the_sockets_alone() {
 }
 
 #[tokio::test]
-async fn what_comes_later_is_refused_by_name() {
+async fn a_life_needs_a_notification_that_is_kept() {
     let api = TestApi::new();
-    for (member, value) in [("ttl", json!(60)), ("sendAt", json!("2026-02-01")), ("collapseKey", json!("k"))]
-    {
+    for (member, value) in [("ttl", json!(60)), ("collapseKey", json!("k"))] {
         let mut body = draft();
         body[member] = value;
+        api.post_json(PATH, &api.producer(), &body.to_string()).await.expect(201);
+        let problem = api.post_json(LIVE, &api.producer(), &body.to_string()).await;
+        assert_eq!(problem.problem(422, "invalid_request")["field"], member);
+        body["durable"] = false.into();
         let problem = api.post_json(PATH, &api.producer(), &body.to_string()).await;
-        assert_eq!(problem.problem(422, "not_supported_yet")["field"], member);
+        assert_eq!(problem.problem(422, "invalid_request")["field"], member);
     }
 }
 

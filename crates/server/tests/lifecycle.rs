@@ -35,14 +35,15 @@ async fn read(server: &TestServer, user: &str, published: &Value) {
 
 /// What a client that comes now is replayed, up to a notification that is sent to end it.
 async fn replayed(server: &TestServer, user: &str) -> Vec<String> {
-    let path = server.workspace_path(user) + "&replay=unread";
-    let mut client = Client::connect(server.address, &path).await;
-    server.publish("acme", json!({"to": {"user": user}, "title": "end", "message": "", "durable": false})).await;
+    let unread = server.workspace_path(user) + "&replay=unread";
+    let mut client = Client::connect(server.address, &unread).await;
+    let end = server.publish("acme", json!({"to": {"user": user}, "title": "end", "message": ""})).await;
     let mut titles = vec![];
     loop {
         let title = client.json().await["title"].as_str().unwrap().to_owned();
         if title == "end" {
             client.leave().await;
+            assert_eq!(call(server, "DELETE", &path(&end), &Value::Null).await.status, 204);
             return titles;
         }
         titles.push(title);
@@ -80,7 +81,11 @@ async fn a_ttl_hides_at_its_instant() {
         assert_eq!(problem["field"], "ttl");
     }
     for bad in [json!("soon"), json!(-1), json!(1.5), json!("1w"), json!([1])] {
-        refused(call(&server, "POST", "/notifications", &to_alice(json!({"ttl": bad}))).await, 422, "invalid_body");
+        refused(
+            call(&server, "POST", "/notifications", &to_alice(json!({"ttl": bad}))).await,
+            422,
+            "invalid_body",
+        );
     }
 }
 
@@ -101,7 +106,10 @@ async fn what_is_sent_later_waits_its_time_across_restarts() {
     let taken = publish(&server, json!({"title": "later", "sendAt": send_at, "ttl": "10m"})).await;
     assert_eq!((&taken["seq"], &taken["sendAt"]), (&Value::Null, &json!(send_at)));
     let kept = done(call(&server, "GET", &path(&taken), &Value::Null).await);
-    assert_eq!((&kept["state"], &kept["sendAt"], &kept["ttl"]), (&json!("scheduled"), &json!(send_at), &json!("10m")));
+    assert_eq!(
+        (&kept["state"], &kept["sendAt"], &kept["ttl"]),
+        (&json!("scheduled"), &json!(send_at), &json!("10m"))
+    );
     assert!(kept["seq"].is_null() && kept.get("expiresAt").is_none(), "{kept}");
     server.clock.advance(Duration::from_millis(3_599_999));
     assert_eq!(inbox(&server, "alice").await["items"], json!([]));
@@ -110,6 +118,7 @@ async fn what_is_sent_later_waits_its_time_across_restarts() {
     server.clock.advance(Duration::from_millis(1));
     let frame = alice.json().await;
     assert_eq!((&frame["id"], &frame["timestamp"]), (&taken["id"], &json!(send_at)));
+    alice.leave().await;
     server.restart().await;
     let sent = done(call(&server, "GET", &path(&taken), &Value::Null).await);
     assert_eq!((&sent["state"], &sent["expiresAt"]), (&json!("sent"), &json!(at(&server, 600_000))));
@@ -128,7 +137,9 @@ async fn what_waits_is_listed_moved_and_cancelled() {
     let server = TestServer::start().await;
     let mut waiting = vec![];
     for n in 0..3 {
-        waiting.push(publish(&server, json!({"title": format!("n{n}"), "sendAt": at(&server, 10_000 + n)})).await);
+        waiting.push(
+            publish(&server, json!({"title": format!("n{n}"), "sendAt": at(&server, 10_000 + n)})).await,
+        );
         server.clock.advance(Duration::from_millis(1));
     }
     let page = done(call(&server, "GET", "/schedules?limit=2", &Value::Null).await);
@@ -144,7 +155,10 @@ async fn what_waits_is_listed_moved_and_cancelled() {
     refused(call(&server, "DELETE", &path(&waiting[0]), &Value::Null).await, 404, "not_found");
     let moved = json!({"title": "moved", "sendAt": at(&server, 60_000), "ttl": "1h"});
     let moved = done(call(&server, "PATCH", &path(&waiting[1]), &moved).await);
-    assert_eq!((&moved["state"], &moved["title"], &moved["ttl"]), (&json!("scheduled"), &json!("moved"), &json!("1h")));
+    assert_eq!(
+        (&moved["state"], &moved["title"], &moved["ttl"]),
+        (&json!("scheduled"), &json!("moved"), &json!("1h"))
+    );
     server.clock.advance(Duration::from_secs(11));
     until("one is sent", async || each(&inbox(&server, "alice").await, "title") == ["n2"]).await;
     server.clock.advance(Duration::from_secs(60));
@@ -176,7 +190,9 @@ async fn a_schedule_under_a_key_is_kept_once() {
     let post = "/v1/workspaces/acme/notifications";
     let first = server.send_with("POST", post, &token, &key, &body).await;
     server.restart().await;
-    let all = futures_util::future::join_all((0..8).map(|_| server.send_with("POST", post, &token, &key, &body))).await;
+    let all =
+        futures_util::future::join_all((0..8).map(|_| server.send_with("POST", post, &token, &key, &body)))
+            .await;
     for again in all {
         assert_eq!((again.header("idempotent-replayed"), again.json()), (Some("true"), first.json()));
     }
@@ -234,7 +250,10 @@ async fn a_patch_changes_it_in_place_and_keeps_what_was_done_with_it() {
     let shown = inbox(&server, "alice").await;
     assert_eq!((each(&shown, "title"), &shown["unread"]), (vec!["second", "anew"], &json!(1)));
     let item = &shown["items"][1];
-    assert_eq!((&item["read"], &item["type"], &item["level"]), (&json!(true), &json!("error"), &json!("error")));
+    assert_eq!(
+        (&item["read"], &item["type"], &item["level"]),
+        (&json!(true), &json!("error"), &json!("error"))
+    );
     assert_eq!((&item["metadata"], &item["timestamp"]), (&json!({"b": 2}), &first["timestamp"]));
     assert_eq!(item["updatedAt"], changed["updatedAt"]);
     // A ttl counts from the change, and can be taken back.

@@ -63,6 +63,7 @@ async fn every_documented_route_answers() {
     let api = TestApi::new();
     for (method, path) in operations() {
         let path = path.replace("{workspace}", "acme").replace("{id}", "x").replace("{topic}", "t");
+        let path = path.replace("{key}", "x").replace("{name}", "x");
         let answer = api.json(&method, &path.replace("{user}", "u"), "", "{}").await;
         assert_ne!(answer.status.as_u16(), 405, "{method} {path}");
         assert!(!answer.text.contains("route_not_found"), "{method} {path}");
@@ -103,23 +104,34 @@ fn no_dangling_references(value: &Value, document: &Value) -> bool {
 #[tokio::test]
 async fn answers_have_the_members_of_their_schemas() {
     let api = TestApi::new();
-    let all = json!({
+    let now = json!({
         "to": {"user": "alice"}, "title": "T", "message": "M", "type": "info", "level": "info", "metadata": {},
         "event": "e", "productName": "p", "expiryDate": "2026-01-31", "durable": true, "except": ["bob"],
+        "ttl": "1h", "collapseKey": "k",
     });
-    assert_eq!(keys(&all), schema("Notification"));
-    let publish = async |workspace: &str| {
+    let mut later = now.clone();
+    later["sendAt"] = "2026-02-01T00:00:00Z".into();
+    assert_eq!(keys(&later), schema("Notification"));
+    let publish = async |workspace: &str, body: &Value| {
         let path = format!("/v1/workspaces/{workspace}/notifications");
-        api.post_json(&path, &api.producer(), &all.to_string()).await.expect(201).json()
+        api.post_json(&path, &api.producer(), &body.to_string()).await.expect(201).json()
     };
-    let published = publish("acme").await;
+    let published = publish("acme", &later).await;
     assert_eq!(keys(&published), schema("Published"));
-    let path = format!("/v1/workspaces/acme/notifications/{}", published["id"].as_str().unwrap());
-    assert_eq!(keys(&api.get(&path, &api.producer()).await.json()), schema("Stored"));
+    let path = |id: &Value| format!("/v1/workspaces/acme/notifications/{}", id.as_str().unwrap());
+    let mut members = keys(&api.get(&path(&published["id"]), &api.producer()).await.json());
+    let published = publish("acme", &now).await;
+    let patch = api.json("PATCH", &path(&published["id"]), &api.producer(), r#"{"title":"U"}"#).await;
+    members.append(&mut keys(&patch.expect(200).json()));
+    assert_eq!(members, schema("Stored"));
     let inbox = api.get("/v1/workspaces/acme/inbox", &api.user("alice")).await.json();
     assert_eq!(keys(&inbox), schema("InboxPage"));
-    assert_eq!(keys(&inbox["items"][0]), schema("InboxItem"));
-    publish("default").await;
+    let read = format!("/v1/workspaces/acme/inbox/{}/read", published["id"].as_str().unwrap());
+    api.post(&read, &api.user("alice")).await.expect(200);
+    publish("acme", &now).await;
+    let inbox = api.get("/v1/workspaces/acme/inbox", &api.user("alice")).await.json();
+    assert_eq!(keys(&inbox["items"][1]), schema("InboxItem"), "one that was superseded");
+    publish("default", &now).await;
     let list = api.get("/api/notification/list", &api.token("alice", "", "")).await.json();
     assert_eq!(keys(&list), schema("ProductList"));
     assert_eq!(keys(&list["notifications"][0]), schema("ProductItem"));

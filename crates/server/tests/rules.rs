@@ -7,7 +7,10 @@ use crate::backend::{call, done, each, event, inbox, refused, report, rule, toke
 
 fn names(list: &Value, built_in: bool) -> Vec<&str> {
     let rules = list["rules"].as_array().unwrap().iter();
-    rules.filter(|kept| kept["builtIn"] == built_in).map(|kept| kept["rule"]["name"].as_str().unwrap()).collect()
+    rules
+        .filter(|kept| kept["builtIn"] == built_in)
+        .map(|kept| kept["rule"]["name"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,10 +41,13 @@ async fn rules_are_kept_by_name_and_state() {
     assert_eq!(names(&done(call(&server, "GET", "/rules", &Value::Null).await), false), ["paid"]);
     assert_eq!(server.send_with("DELETE", path, &admin, &[("If-Match", &newer)], "").await.status, 204);
     refused(call(&server, "DELETE", "/rules/paid", &Value::Null).await, 404, "not_found");
-    let problem = refused(call(&server, "PUT", "/rules/other", &rule("paid", "t")).await, 422, "invalid_rule");
+    let problem =
+        refused(call(&server, "PUT", "/rules/other", &rule("paid", "t")).await, 422, "invalid_rule");
     assert_eq!(problem["field"], "name");
     let user = server.token("alice").with("scope", "notifications:write events:write").sign();
-    for (method, path) in [("GET", "/rules"), ("GET", "/rules/x"), ("DELETE", "/rules/x"), ("POST", "/rules/try")] {
+    for (method, path) in
+        [("GET", "/rules"), ("GET", "/rules/x"), ("DELETE", "/rules/x"), ("POST", "/rules/try")]
+    {
         let path = format!("/v1/workspaces/acme{path}");
         refused(server.send(method, &path, &user, "").await, 403, "scope_missing");
     }
@@ -52,7 +58,8 @@ async fn a_built_in_rule_is_replaced_switched_off_and_back() {
     let server = TestServer::start().await;
     let subscribers = "/topics/collection:orders/subscribers";
     done(call(&server, "POST", subscribers, &json!({"users": ["alice"]})).await);
-    let created = |id: &str| event(id, "record_created", json!({"collection": "orders", "recordId": id, "total": 7}));
+    let created =
+        |id: &str| event(id, "record_created", json!({"collection": "orders", "recordId": id, "total": 7}));
     done(report(&server, "acme", &created("r1")).await);
     assert_eq!(each(&inbox(&server, "alice").await, "message"), ["r1"]);
 
@@ -74,7 +81,8 @@ async fn a_built_in_rule_is_replaced_switched_off_and_back() {
     done(call(&server, "DELETE", "/rules/record", &Value::Null).await);
     done(report(&server, "acme", &created("r4")).await);
     assert_eq!(each(&inbox(&server, "alice").await, "message"), ["r4", "r2 for 7", "r1"]);
-    let problem = refused(call(&server, "DELETE", "/rules/record", &Value::Null).await, 422, "invalid_request");
+    let problem =
+        refused(call(&server, "DELETE", "/rules/record", &Value::Null).await, 422, "invalid_request");
     assert!(problem["detail"].as_str().unwrap().contains("enabled: false"), "{problem}");
 }
 
@@ -102,14 +110,18 @@ async fn errors_name_the_member_and_the_place() {
         assert_eq!(problem["field"], field, "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains(part), "{part}: {problem}");
         let tried = json!({"event": event("1", "t", json!({})), "rule": bad});
-        assert_eq!(refused(call(&server, "POST", "/rules/try", &tried).await, 422, "invalid_rule")["field"], field);
+        assert_eq!(
+            refused(call(&server, "POST", "/rules/try", &tried).await, 422, "invalid_rule")["field"],
+            field
+        );
     }
     let mut unknown = rule("bad", "t");
     unknown["titel"] = "x".into();
     refused(call(&server, "PUT", "/rules/bad", &unknown).await, 422, "invalid_body");
     refused(call(&server, "GET", "/rules/bad", &Value::Null).await, 404, "not_found");
 
-    let secret = json!({"to": {"user": "a"}, "title": "T", "message": "M", "metadata": {"a": [{"Access-Token": 1}]}});
+    let secret =
+        json!({"to": {"user": "a"}, "title": "T", "message": "M", "metadata": {"a": [{"Access-Token": 1}]}});
     let problem = refused(call(&server, "POST", "/notifications", &secret).await, 422, "invalid_request");
     assert_eq!(problem["field"], "metadata");
 }
@@ -117,9 +129,14 @@ async fn errors_name_the_member_and_the_place() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_list_of_refused_keys_is_configured() {
     let server = TestServer::configured("[workspaces]\nrefused_keys = [\"iban\"]\n").await;
-    let with = |metadata: Value| json!({"to": {"user": "a"}, "title": "T", "message": "M", "metadata": metadata});
+    let with =
+        |metadata: Value| json!({"to": {"user": "a"}, "title": "T", "message": "M", "metadata": metadata});
     done(call(&server, "POST", "/notifications", &with(json!({"password": "now allowed"}))).await);
-    refused(call(&server, "POST", "/notifications", &with(json!({"IBAN": "x"}))).await, 422, "invalid_request");
+    refused(
+        call(&server, "POST", "/notifications", &with(json!({"IBAN": "x"}))).await,
+        422,
+        "invalid_request",
+    );
     let mut bad = rule("bad", "t");
     bad["metadata"] = json!({"i-ban": "x"});
     refused(call(&server, "PUT", "/rules/bad", &bad).await, 422, "invalid_rule");
@@ -176,7 +193,10 @@ async fn a_dry_run_says_who_would_receive_what_and_why_not() {
     assert_eq!(preview["to"], json!({"topic": "orders"}));
     assert_eq!((&preview["except"], &preview["title"]), (&json!(["bob"]), &json!("T")));
     assert_eq!((&preview["type"], &preview["level"]), (&json!("order_paid"), &json!("warning")));
-    assert_eq!((&preview["metadata"]["level"], &preview["collapseKey"]), (&json!("warning"), &json!("order:7")));
+    assert_eq!(
+        (&preview["metadata"]["level"], &preview["collapseKey"]),
+        (&json!("warning"), &json!("order:7"))
+    );
     assert!(preview["expiresAt"].is_string() && preview["durable"] == true, "{preview}");
     assert!(!of("secret").to_string().contains("canary"));
 
@@ -200,5 +220,9 @@ async fn a_dry_run_says_who_would_receive_what_and_why_not() {
         refused(call(&server, "POST", "/rules/try", &bad).await, 422, "invalid_request");
     }
     refused(call(&server, "POST", "/rules/try", &json!({"key": "x"})).await, 404, "not_found");
-    refused(call(&server, "POST", "/rules/try", &json!({"event": one, "roule": 1})).await, 422, "invalid_body");
+    refused(
+        call(&server, "POST", "/rules/try", &json!({"event": one, "roule": 1})).await,
+        422,
+        "invalid_body",
+    );
 }

@@ -25,6 +25,8 @@ async fn settings_are_replaced_and_everybody_else_is_told() {
     assert_eq!(product.json().await["title"], "Workspace updated");
     assert_eq!(inbox(&server, "backend").await["items"], json!([]), "who did it knows");
 
+    alice.leave().await;
+    product.leave().await;
     server.restart().await;
     let read = call(&server, "GET", "/settings", &Value::Null).await;
     let tag = read.header("etag").unwrap().to_owned();
@@ -35,8 +37,14 @@ async fn settings_are_replaced_and_everybody_else_is_told() {
     done(server.send_with("PUT", path, &admin, &[("If-Match", &tag)], &berlin).await);
     assert_eq!(each(&inbox(&server, "alice").await, "type"), ["workspace_updated"]);
     assert_eq!(each(&inbox_of(&server, "default", "alice").await, "type"), ["workspace_updated"]);
-    for bad in [json!({"timeZone": "Europe/Atlantis"}), json!({"timezone": "UTC"}), json!({"timeZone": 1}), json!([])] {
-        refused(call(&server, "PUT", "/settings", &bad).await, 422, "invalid_body");
+    for bad in [
+        json!({"timeZone": "Europe/Atlantis"}),
+        json!({"timezone": "UTC"}),
+        json!({"timeZone": 1}),
+        json!([]),
+    ] {
+        let problem = refused(call(&server, "PUT", "/settings", &bad).await, 422, "invalid_body");
+        assert!(!problem.to_string().contains("Atlantis"), "{problem}");
     }
     let user = server.token("alice").with("scope", "notifications:write").sign();
     refused(server.get(path, &user).await, 403, "scope_missing");

@@ -164,7 +164,7 @@ pub async fn change(
     InPath(id): InPath<NotificationId>,
     body: JsonBody,
 ) -> Result<Json<Announcement>, Problem> {
-    let (patch, now) = (body.parse()?, api.clock.now());
+    let (patch, now) = (body.parse_object()?, api.clock.now());
     let changed = announcement::change(&api.engine, &admin.workspace, id, &patch, admin.user(), now).await?;
     Ok(Json(changed.into()))
 }
@@ -237,7 +237,7 @@ pub async fn change_everywhere(
     InPath(id): InPath<NotificationId>,
     body: JsonBody,
 ) -> Result<Json<Everywhere>, Problem> {
-    let (patch, now) = (body.parse()?, api.clock.now());
+    let (patch, now) = (body.parse_object()?, api.clock.now());
     let workspaces = announcement::change_everywhere(&api.engine, id, &patch, operator.user(), now).await?;
     Ok(Json(Everywhere { id, workspaces }))
 }

@@ -59,6 +59,17 @@ impl JsonBody {
         serde_json::from_slice(&self.0).map_err(|error| refuse(&error))
     }
 
+    /// Reads the body as a `T` whose members may all be left out. An array, which would pass for one, is refused.
+    ///
+    /// # Errors
+    /// As [`JsonBody::parse`].
+    pub fn parse_object<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        match self.0.iter().find(|b| !b.is_ascii_whitespace()) {
+            Some(b'[') => Err(Problem::new(&problem::INVALID_BODY).detail("expected an object")),
+            _ => self.parse(),
+        }
+    }
+
     /// Reads the body as a `T`, or the default where there is none.
     ///
     /// # Errors

@@ -257,7 +257,7 @@ pub async fn update(
     InPath(id): InPath<NotificationId>,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let patch: Patch = body.parse()?;
+    let patch: Patch = body.parse_object()?;
     let state = revise::update(&api.engine, &producer.workspace, id, &patch, api.clock.now()).await?;
     Ok(Json(Stored::from(&state)).into_response())
 }

@@ -195,7 +195,7 @@ pub async fn try_out(
     body: JsonBody,
 ) -> Result<Json<Trials>, Problem> {
     let now = api.clock.now();
-    let TryBody { event, key, rule } = body.parse()?;
+    let TryBody { event, key, rule } = body.parse_object()?;
     let event = match (event, key) {
         (Some(envelope), None) => {
             let event = envelope.event(now)?;

@@ -53,7 +53,7 @@ pub async fn replace(
     Expected(expected): Expected,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let settings: Settings = body.parse()?;
+    let settings: Settings = body.parse_object()?;
     let (workspace, user, now) = (&admin.workspace, admin.user(), api.clock.now());
     let stored = settings::replace(&api.engine, workspace, settings, expected, user, now).await?;
     Ok(tagged(stored.version, Json(stored.settings)))

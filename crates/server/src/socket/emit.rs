@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use campanile_engine::connect::Step;
-use campanile_hub::{Run, Sink, Slot, UserKey};
+use campanile_hub::{RoomId, Run, Sink, Slot, UserKey};
 use campanile_model::{Entry, EntryKind, NotificationId, Seq, Topic, UserId};
 use campanile_session::{Handover, Next, Wanted};
 use campanile_store::{Commit, StoreError};
@@ -112,7 +112,7 @@ impl Shard {
                 }
                 EntryKind::Withdraw { user } => {
                     if let Some(user) = named(user, self) {
-                        self.expel(user, *seq);
+                        self.expel(room, user, *seq);
                     }
                     if self.registry.find_room(&commit.workspace) != Some(room) {
                         return;
@@ -139,15 +139,18 @@ impl Shard {
         }
     }
 
-    /// Closes every connection of a user whose access ended, before anything later is delivered.
-    fn expel(&mut self, user: UserKey, withdrawn: Seq) {
+    /// Closes every connection of a user whose access ended, before anything later is delivered, and after everything
+    /// earlier: the last of it may say why.
+    fn expel(&mut self, room: RoomId, user: UserKey, withdrawn: Seq) {
         for slot in self.registry.sockets(user).to_vec() {
             // Whoever stands behind the withdrawal in the log was let in after it; whoever reads the log still
             // is told by its next step.
             if let Some(conn) = self.sockets.get(slot)
                 && conn.session.position().is_some_and(|position| position < withdrawn)
             {
-                self.close(slot, conn.session.surface().refusals.workspace_refused);
+                let refusal = conn.session.surface().refusals.workspace_refused;
+                self.fanout.deliver_ahead(&self.registry, room, (slot, user), &mut self.sockets);
+                self.close(slot, refusal);
             }
         }
     }

@@ -44,7 +44,7 @@ const SWEEP: Duration = Duration::from_secs(10);
 pub struct Shard {
     pub(super) sockets: Sockets,
     pub(super) registry: Registry,
-    fanout: Fanout,
+    pub(super) fanout: Fanout,
     poll: Poll,
     waking: Arc<Waking>,
     inbound: Inbound,
