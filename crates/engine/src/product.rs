@@ -35,13 +35,16 @@ pub const MAX_NOTES_CHARS: usize = 2_000;
 pub const REMOVED_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
 
 /// The name of a product within its workspace: 1 to 128 bytes of UTF-8 without control characters, given by the
-/// producer or made by the server. `import` is the name of a route, and no product's.
+/// producer or made by the server. `import` is the name of a route, and `.` and `..` mean something else in a path: they name no
+/// product.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct ProductId(Arc<str>);
 
 /// The text is no product's name. Carries no part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a product id is 1 to 128 bytes of UTF-8 without control characters, and not \"import\"")]
+#[error(
+    "a product id is 1 to 128 bytes of UTF-8 without control characters, and not \"import\", \".\" or \"..\""
+)]
 pub struct ProductIdError;
 
 impl ProductId {
@@ -51,7 +54,11 @@ impl ProductId {
     /// [`ProductIdError`] if `text` breaks them.
     pub fn new(text: &str) -> Result<Self, ProductIdError> {
         let plain = (1..=128).contains(&text.len()) && !text.chars().any(char::is_control);
-        if plain && text != "import" { Ok(Self(text.into())) } else { Err(ProductIdError) }
+        if plain && !["import", ".", ".."].contains(&text) {
+            Ok(Self(text.into()))
+        } else {
+            Err(ProductIdError)
+        }
     }
 
     /// The text.

@@ -1,7 +1,6 @@
 //! Tables of products: CSV as spreadsheets write it, and JSON.
 
 use std::borrow::Cow;
-use std::io::Read;
 
 use campanile_engine::product::{Patch, ProductId, Row, RowError};
 use campanile_expiry::ExpiryDate;
@@ -12,9 +11,8 @@ use serde_json::value::RawValue;
 
 use super::super::body::{self, expectation};
 use super::super::problem::{self, Problem, RowProblem};
+use crate::rows::Rows;
 
-/// A mark that some programs write before UTF-8.
-const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Longest name of an unknown column that is worth repeating to whoever sent it.
 const MAX_ECHOED_NAME: usize = 64;
 
@@ -53,27 +51,10 @@ impl Column {
 /// # Errors
 /// Where the header is wrong. Errors of rows are among the rows.
 pub(super) fn csv(bytes: &[u8]) -> Result<Vec<Row>, Problem> {
-    let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
-    // So that the last row ends as the others do.
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes.chain(&b"\n"[..]));
-    let mut record = ByteRecord::new();
     let (mut columns, mut rows): (Option<Vec<Column>>, Vec<Row>) = (None, Vec::new());
-    let (mut row, mut line) = (0, 1);
-    loop {
-        match reader.read_byte_record(&mut record) {
-            Ok(true) => {}
-            // It reads from memory and takes rows of any length: it has no other error than its end.
-            Ok(false) | Err(_) => break,
-        }
-        let next_line = reader.position().line();
-        // Lines that the record does not have itself were empty rows before it.
-        let breaks = record.iter().flatten().filter(|byte| **byte == b'\n').count() as u64;
-        row += usize::try_from(next_line - line - breaks).unwrap_or(1).max(1);
-        line = next_line;
-        let is_empty = record.iter().all(|cell| cell.trim_ascii().is_empty());
+    // It reads from memory and takes rows of any length: it has no other error than its end.
+    for (row, record) in Rows::new(bytes).map_while(Result::ok) {
         match &columns {
-            _ if is_empty => {}
             None => columns = Some(header(&record, row)?),
             Some(columns) => rows.push(Row { row, said: said(columns, &record, row) }),
         }
