@@ -8,6 +8,7 @@ pub mod config;
 pub mod http;
 pub mod logging;
 pub mod routes;
+mod rows;
 pub mod run;
 pub mod socket;
 

@@ -32,6 +32,15 @@ impl Failure {
         Self::Failed { what: what.into(), hint: Some(hint.into()) }
     }
 
+    /// The same failure, with what is to be known of what was done before it.
+    #[must_use]
+    pub fn after(self, done: &str) -> Self {
+        match self {
+            Self::Failed { what, .. } => Self::with_hint(what, done),
+            other => other,
+        }
+    }
+
     /// `what` failed because of `cause` and its causes.
     pub fn caused(what: impl Into<String>, cause: &dyn Error) -> Self {
         Self::new(format!("{}: {}", what.into(), chain(cause)))

@@ -145,7 +145,7 @@ pub struct Problem {
     field: Option<Cow<'static, str>>,
     rows: Option<Box<(usize, Vec<RowProblem>)>>,
     retry_after: Option<u32>,
-    challenge: Option<HeaderValue>,
+    challenge: Option<Box<HeaderValue>>,
 }
 
 /// What is wrong with one row of a table.
@@ -219,7 +219,7 @@ impl Problem {
     /// What a better token would have to be (RFC 6750 §3).
     #[must_use]
     pub fn challenge(mut self, challenge: HeaderValue) -> Self {
-        self.challenge = Some(challenge);
+        self.challenge = Some(Box::new(challenge));
         self
     }
 
@@ -300,7 +300,7 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if let Some(challenge) = self.challenge {
-            headers.insert(header::WWW_AUTHENTICATE, challenge);
+            headers.insert(header::WWW_AUTHENTICATE, *challenge);
         }
         response
     }
