@@ -1,7 +1,7 @@
 //! Something happened: from an event to the notifications its rules make.
 //!
 //! Every source ends here. What it changed, the events that follow, what the workspace's rules make of them,
-//! and the runs of functions they trigger are one [`Change`]: all of it is committed, or none.
+//! and the runs of functions they trigger are one [`Change`](campanile_store::Change): all of it is committed, or none.
 
 mod made;
 mod pipeline;

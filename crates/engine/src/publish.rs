@@ -66,7 +66,7 @@ pub struct Taken {
 ///
 /// Returns once durable entries are on stable storage, others once they were handed to the sockets. A
 /// request is durable as a whole or not at all, because "all or nothing" could not be kept across both; for
-/// the same reason it is sent now as a whole, or later ([`schedule`](crate::schedule)).
+/// the same reason it is sent now as a whole, or later ([`schedule`]).
 ///
 /// # Errors
 /// [`EngineError::Invalid`] and [`EngineError::TooLarge`] before anything happened. [`EngineError::Overloaded`] where a socket's shard has no room: then nobody was told of any of
