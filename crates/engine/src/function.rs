@@ -314,10 +314,17 @@ async fn write(
 }
 
 async fn refuse_above_limit(engine: &Engine, workspace: &Slug) -> Result<(), EngineError> {
-    let listed = list(engine, workspace, None, MAX_FUNCTIONS).await?;
-    if listed.items.len() < MAX_FUNCTIONS {
-        Ok(())
-    } else {
-        Err(StoreError::Limit { what: "functions of one workspace", limit: MAX_FUNCTIONS }.into())
+    let (mut count, mut after) = (0, None);
+    loop {
+        // Not all at once: they may be large.
+        let page = list(engine, workspace, after.as_deref(), page::DEFAULT).await?;
+        count += page.items.len();
+        if count >= MAX_FUNCTIONS {
+            return Err(StoreError::Limit { what: "functions of one workspace", limit: MAX_FUNCTIONS }.into());
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
     }
 }

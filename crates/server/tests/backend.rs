@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 /// A token for everything in `acme` and `default`.
 pub fn token(server: &TestServer) -> String {
     let token = server.token("backend").with("workspaces", json!(["acme", "default"]));
-    token.with("scope", "notifications:write events:write records:write products:write admin").sign()
+    let scope = "notifications:write events:write records:write products:write functions:write functions:execute admin";
+    token.with("scope", scope).sign()
 }
 
 /// A request below `/v1/workspaces/acme`; `null` is no body.

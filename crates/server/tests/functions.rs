@@ -1,6 +1,7 @@
 //! Functions through the real server: written, triggered, run in processes, told.
 
 mod api;
+mod command;
 mod ends;
 mod hostile;
 mod process;

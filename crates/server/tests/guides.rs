@@ -2,13 +2,15 @@
 //!
 //! A block ` ```http 200 ` is a request and the status of its answer. A block ` ```json ` after it holds members of
 //! that answer; `…` stands for anything. `{key}` is the key of the event that was reported last, `{etag}` the `ETag` of
-//! the answer before, `{now+1h}` an instant so many hours from now.
+//! the answer before, `{now+1h}` an instant so many hours from now. A block ` ```js order.js ` is a file of that name, and
+//! each line of ` ```sh ` a command that succeeds beside it.
 
 use campanile_model::Timestamp;
-use campanile_testkit::{Answer, TestServer, request};
+use campanile_testkit::{Answer, SECRET, TestServer, request};
 use serde_json::Value;
 
 use crate::backend::token;
+use crate::program::Program;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events() {
@@ -30,8 +32,15 @@ async fn expiry() {
     follow(include_str!("../../../docs/guides/expiry.md"), 8).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions() {
+    follow(include_str!("../../../docs/guides/functions.md"), 13).await;
+}
+
 async fn follow(guide: &str, requests: usize) {
     let server = TestServer::start().await;
+    let address = server.address.to_string();
+    let program = Program::new().set("CAMPANILE_SECRET", SECRET).set("CAMPANILE_SERVER__LISTEN", &address);
     let mut answer: Option<Answer> = None;
     let mut key = String::new();
     let mut sent = 0;
@@ -50,6 +59,14 @@ async fn follow(guide: &str, requests: usize) {
             let wanted: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
             let got = answer.as_ref().expect("an answer stands below its request").json();
             holds(&got, &wanted, &text);
+        } else if let Some((_, name)) = kind.split_once(' ') {
+            program.write(name, &(text + "\n"));
+        } else if kind == "sh" {
+            for line in text.lines() {
+                let ran = tokio::task::block_in_place(|| program.run(&words(line)[1..]));
+                assert_eq!(ran.status, Some(0), "{line}\n{ran:?}");
+                sent += 1;
+            }
         }
     }
     assert!(sent >= requests, "{sent} samples were found");
@@ -66,6 +83,16 @@ fn blocks(guide: &str) -> Vec<(String, String)> {
         }
     }
     blocks
+}
+
+/// A command's words, as a shell has them: what stands in single quotes is one.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.split('\'').enumerate();
+    let words = parts.flat_map(|(n, part)| match n % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    words.collect()
 }
 
 fn with_instants(server: &TestServer, text: &str) -> String {

@@ -89,7 +89,7 @@ pub(crate) async fn prepare(
         let routed = route(engine, workspace, &book, event, &[], &mut room, now);
         told.push(routed.told());
         failed.push(routed.stored.failed());
-        change.documents.extend(run::triggered(engine, &book, &routed.stored.event, now));
+        change.documents.extend(run::triggered(engine, workspace, &book, &routed.stored.event, now));
         change.documents.push(routed.document(engine, Expect::Absent, now));
         change.notifications.extend(routed.durable);
         live.extend(routed.live);

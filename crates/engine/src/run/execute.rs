@@ -10,15 +10,15 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::host::RunHost;
-use super::queue::{LEASE_MS, put};
-use super::{Run, RunError, RunUsage, Status, find};
+use super::queue::{put, under_way};
+use super::{Run, RunError, RunUsage, Status};
 use crate::event::{Cause, Event, commit, source};
 use crate::function::{self, Source, SourceLimits};
-use crate::{Engine, EngineError, page};
+use crate::{Engine, EngineError};
 
-/// How often the end of a run is written that somebody else keeps writing to.
+/// How often it is tried to write the end of a run.
 const ATTEMPTS: usize = 5;
-/// How long a run that can't be begun keeps its slot.
+/// How long a run whose beginning or end can't be written keeps its slot until that is tried again.
 const LATER: Duration = Duration::from_secs(1);
 
 /// How a run ended.
@@ -45,7 +45,7 @@ pub(super) fn begin(engine: &Arc<Engine>, workspace: Slug, run: Run, version: u6
     tokio::spawn(async move {
         let id = Arc::clone(&run.id);
         match started(&engine, &workspace, run, version, now).await {
-            Ok(Some((run, source))) => execute(&engine, &workspace, run, source).await,
+            Ok(Some((run, version, source))) => execute(&engine, &workspace, run, version, source).await,
             // There is nothing to execute, or somebody else has begun.
             Ok(None) | Err(EngineError::Store(StoreError::Conflict { .. })) => {}
             Err(error) => {
@@ -58,14 +58,14 @@ pub(super) fn begin(engine: &Arc<Engine>, workspace: Slug, run: Run, version: u6
     });
 }
 
-/// Commits that the run is begun; it and what to execute, unless that is not there any more.
+/// Commits that the run is begun; it, its state and what to execute, unless that is not there any more.
 async fn started(
     engine: &Engine,
     workspace: &Slug,
     mut run: Run,
     version: u64,
     now: Timestamp,
-) -> Result<Option<(Run, Source)>, EngineError> {
+) -> Result<Option<(Run, u64, Source)>, EngineError> {
     let found = match function::find(engine, workspace, &run.function).await? {
         Some(document) => Some(function::stored(&document)?).filter(|function| function.source.enabled),
         None => None,
@@ -77,16 +77,16 @@ async fn started(
     };
     run.status = Status::Running;
     run.started_at = Some(now);
-    let lease = Timestamp::from_millis(now.as_millis().saturating_add(LEASE_MS));
-    let documents = vec![put(&run, Expect::Version(version), Some(lease), None)];
+    let documents = vec![put(&run, Expect::Version(version), Some(under_way()), None)];
     let events = vec![event(engine, &run, "function_started", now)];
     let change = Change { documents, ..Change::default() };
-    commit(engine, workspace, Cause { change, events }, now).await?;
-    Ok(Some((run, function.source)))
+    let committed = commit(engine, workspace, Cause { change, events }, now).await?;
+    let version = committed.appended.versions.first().copied().unwrap_or(version);
+    Ok(Some((run, version, function.source)))
 }
 
 /// Runs it, and tells how it ended.
-async fn execute(engine: &Arc<Engine>, workspace: &Slug, run: Run, source: Source) {
+async fn execute(engine: &Arc<Engine>, workspace: &Slug, run: Run, version: u64, source: Source) {
     let host = RunHost::new(Arc::clone(engine), workspace.clone(), &run);
     let call = Call {
         code: source.code.into(),
@@ -102,29 +102,21 @@ async fn execute(engine: &Arc<Engine>, workspace: &Slug, run: Run, source: Sourc
             End::failed("Unavailable", "no process for it could be had")
         }
     };
-    if let Err(error) = end_again(engine, workspace, &run, end).await {
-        // It is found past its lease, and told as interrupted.
-        tracing::error!(%workspace, run = %run.id, %error, "the end of a run can't be written");
-    }
-}
-
-async fn end_again(engine: &Engine, workspace: &Slug, run: &Run, end: End) -> Result<(), EngineError> {
-    let mut end = Some(end);
-    for _ in 0..ATTEMPTS {
+    for attempt in 1.. {
         let now = engine.runner.now();
-        let Some(document) = find(engine, workspace, &run.id).await? else { return Ok(()) };
-        let current: Run = page::body(&document)?;
-        if current.status != Status::Running {
-            return Ok(());
-        }
-        let Some(told) = end.take() else { return Ok(()) };
-        match self::end(engine, workspace, current, document.version, told.clone(), now).await {
-            // Its lease was prolonged between.
-            Err(EngineError::Store(StoreError::Conflict { .. })) => end = Some(told),
-            other => return other,
+        match self::end(engine, workspace, run.clone(), version, end.clone(), now).await {
+            Err(error) if attempt < ATTEMPTS => {
+                tracing::warn!(%workspace, run = %run.id, %error, "the end of a run can't be written now");
+                tokio::time::sleep(LATER).await;
+            }
+            Err(error) => {
+                // It is found once the slot is free, and told as interrupted.
+                tracing::error!(%workspace, run = %run.id, %error, "the end of a run can't be written");
+                return;
+            }
+            Ok(()) => return,
         }
     }
-    Err(EngineError::Overloaded)
 }
 
 /// Writes and tells the end of a run in the state `version`.

@@ -16,8 +16,11 @@ use crate::{Engine, EngineError, function, page};
 
 /// Functions that follow from one another at most: one that changes what triggers it must come to an end.
 const MAX_HOPS: u8 = 8;
-/// How long a run is taken for executed without a word of the node that executes it.
-pub(super) const LEASE_MS: i64 = 5_000;
+/// When a run under way is due: before all that wait, so that whoever looks sees at once which of them nobody
+/// executes. There is one node, so that is whatever it does not execute itself.
+pub(super) fn under_way() -> Timestamp {
+    Timestamp::from_millis(0)
+}
 /// Documents of runs looked at in one step besides those of runs that are executed.
 const LOOKED_AT: usize = 16;
 
@@ -101,8 +104,15 @@ pub(crate) fn queued(
     put(&run, Expect::Absent, Some(now), None)
 }
 
-/// The runs that `event` triggers.
-pub(crate) fn triggered(engine: &Engine, book: &Book, event: &Event, now: Timestamp) -> Vec<DocumentWrite> {
+/// The runs that `event` triggers. Functions are triggered by what functions did only so far: several that trigger
+/// several each would otherwise grow without bound within their hops.
+pub(crate) fn triggered(
+    engine: &Engine,
+    workspace: &Slug,
+    book: &Book,
+    event: &Event,
+    now: Timestamp,
+) -> Vec<DocumentWrite> {
     if book.triggers.is_empty() {
         return Vec::new();
     }
@@ -112,8 +122,9 @@ pub(crate) fn triggered(engine: &Engine, book: &Book, event: &Event, now: Timest
     };
     let mut runs = Vec::new();
     for trigger in book.triggers.iter().filter(|trigger| is_triggered(trigger)) {
-        if event.hops >= MAX_HOPS {
-            tracing::warn!(function = %trigger.function, hops = event.hops, "functions trigger each other: stopped");
+        if event.hops >= MAX_HOPS || event.hops > 0 && engine.runner.is_full(workspace) {
+            let (function, hops) = (&trigger.function, event.hops);
+            tracing::warn!(%workspace, %function, hops, "functions trigger each other: stopped");
             continue;
         }
         let params = json!({ "event": event });
@@ -160,15 +171,18 @@ async fn look(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError>
                 }
                 continue;
             }
-            Status::Running if engine.runner.has(&workspace, &run.id) => {
-                let lease = Timestamp::from_millis(now.as_millis().saturating_add(LEASE_MS));
-                rewrite(engine, &workspace, put(&run, Expect::Version(version), Some(lease), None), now).await
-            }
+            Status::Running if engine.runner.has(&workspace, &run.id) => continue,
             Status::Running => execute::end(engine, &workspace, run, version, lost(), now).await,
             // An ended run is never due.
             Status::Completed | Status::Failed | Status::Timeout => {
-                let ended = put(&run, Expect::Version(version), None, document.contents.expires);
-                rewrite(engine, &workspace, ended, now).await
+                let write = put(&run, Expect::Version(version), None, document.contents.expires);
+                let change = Change { documents: vec![write], ..Change::default() };
+                engine
+                    .store
+                    .append(&workspace, Write::Change(change), now)
+                    .await
+                    .map(drop)
+                    .map_err(Into::into)
             }
         };
         match handled {
@@ -179,17 +193,6 @@ async fn look(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError>
     }
     engine.runner.found(waiting);
     Ok(more)
-}
-
-async fn rewrite(
-    engine: &Engine,
-    workspace: &Slug,
-    write: DocumentWrite,
-    now: Timestamp,
-) -> Result<(), EngineError> {
-    let change = Change { documents: vec![write], ..Change::default() };
-    engine.store.append(workspace, Write::Change(change), now).await?;
-    Ok(())
 }
 
 fn new(engine: &Engine, name: &str, origin: Origin, params: Box<RawValue>, hops: u8, now: Timestamp) -> Run {

@@ -98,6 +98,11 @@ impl Runner {
         self.wake.notify_one();
     }
 
+    /// Whether so many runs of `workspace` wait that functions are not to ask for more.
+    pub(super) fn is_full(&self, workspace: &Slug) -> bool {
+        self.waiting().turns.is_full(workspace)
+    }
+
     /// Runs that wait were found in the store, the longest waiting first.
     pub(super) fn found(&self, runs: Vec<(Slug, Arc<str>)>) {
         self.waiting().turns.found(runs);

@@ -22,10 +22,14 @@ pub(super) struct Turns {
 impl Turns {
     /// A run was committed.
     pub(super) fn add(&mut self, workspace: &Slug, run: Arc<str>) {
-        let waiting = self.queues.get(workspace).map_or(0, VecDeque::len);
-        if waiting < MAX_OF_ONE && self.known.len() < CAPACITY {
+        if !self.is_full(workspace) && self.known.len() < CAPACITY {
             self.queue(workspace, run, VecDeque::push_back);
         }
+    }
+
+    /// Whether as many of one workspace wait as are known at once.
+    pub(super) fn is_full(&self, workspace: &Slug) -> bool {
+        self.queues.get(workspace).is_some_and(|queue| queue.len() >= MAX_OF_ONE)
     }
 
     /// Runs found in the store, the longest waiting first. Those that are not known had no room, or are from before
@@ -109,6 +113,7 @@ mod tests {
             turns.add(&slug("a"), run.to_string().into());
         }
         assert_eq!(turns.known.len(), MAX_OF_ONE);
+        assert!(turns.is_full(&slug("a")) && !turns.is_full(&slug("b")));
         turns.add(&slug("b"), "1".into());
         turns.found(vec![
             (slug("a"), "old".into()),

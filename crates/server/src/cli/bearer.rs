@@ -37,7 +37,7 @@ pub struct Purpose {
     pub user: UserId,
     /// Where; none: in every workspace.
     pub workspace: Option<Slug>,
-    /// What for; may be empty.
+    /// What for: words with spaces between them; may be empty.
     pub scope: &'static str,
     /// How long.
     pub ttl: Duration,
@@ -67,7 +67,7 @@ impl Bearer {
                         Some(_) => Workspaces::Named(named),
                         None => Workspaces::All { named },
                     },
-                    scopes: [purpose.scope].into_iter().collect(),
+                    scopes: purpose.scope.split_whitespace().collect(),
                     ..Grant::new(purpose.user.clone(), purpose.ttl.as_secs())
                 };
                 token::sign(config, &grant)?

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::header::{HeaderMap, RETRY_AFTER};
+use hyper::header::{ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -25,6 +25,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// Seconds the server asks to wait.
     pub retry_after: Option<u64>,
+    /// The state of what was asked for.
+    pub etag: Option<HeaderValue>,
     /// The body.
     pub body: Bytes,
 }
@@ -60,9 +62,10 @@ async fn exchange(
     let driver = tokio::spawn(connection);
     let response = sender.send_request(request).await?;
     let (status, retry_after) = (response.status(), retry_after(response.headers()));
+    let etag = response.headers().get(ETAG).cloned();
     let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await?.to_bytes();
     driver.abort();
-    Ok(Answer { status, retry_after, body })
+    Ok(Answer { status, retry_after, etag, body })
 }
 
 /// `Retry-After` in seconds.

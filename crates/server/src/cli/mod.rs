@@ -5,10 +5,12 @@ mod bearer;
 mod check;
 mod endpoint;
 mod failure;
+mod functions;
 mod http_client;
 mod listen;
 mod maintenance;
 mod output;
+mod products;
 mod reconnect;
 mod refusal;
 mod send;
@@ -53,6 +55,8 @@ enum Command {
     Token(token::Token),
     Send(send::Send),
     Listen(listen::Listen),
+    Products(products::Products),
+    Functions(functions::Functions),
     Maintenance(maintenance::Maintenance),
     Check(check::Check),
     Backup(backup::Backup),
@@ -93,6 +97,8 @@ impl Cli {
             Command::Send(send) => send.run(&environment),
             Command::Listen(listen) => listen.run(&environment),
             Command::Maintenance(maintenance) => maintenance.run(&environment),
+            Command::Products(products) => products.run(&environment),
+            Command::Functions(functions) => functions.run(&environment),
             Command::Check(check) => check.run(&environment),
             Command::Backup(backup) => backup.run(&environment),
         }

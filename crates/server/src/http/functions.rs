@@ -7,10 +7,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use campanile_engine::function::{self, Source};
+use campanile_engine::function::{self, Schedule, Source};
 use campanile_engine::page;
 use campanile_engine::run::{self, Origin, Run, Status};
 use campanile_model::Timestamp;
+use campanile_rules::On;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -69,6 +70,40 @@ impl From<function::Stored> for Stored {
     }
 }
 
+/// A function in a list: without its source and what its runs get.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionSummary {
+    /// Unique in its workspace.
+    #[schema(value_type = String)]
+    name: Arc<str>,
+    /// For people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    /// Whether it can be run.
+    enabled: bool,
+    /// The events that run it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on: Option<On>,
+    /// When it is run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<Schedule>,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl From<function::Stored> for FunctionSummary {
+    fn from(function: function::Stored) -> Self {
+        let function::Stored { name, source, created, updated, .. } = function;
+        let Source { description, enabled, on, schedule, .. } = source;
+        Self { name, description, enabled, on, schedule, created_at: created, updated_at: updated }
+    }
+}
+
 /// Which page of the functions.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -85,7 +120,7 @@ pub struct FunctionsQuery {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Functions {
     /// By name, ascending.
-    functions: Vec<Stored>,
+    functions: Vec<FunctionSummary>,
     /// Give this as `after` for the next page; `null`: there is none.
     #[schema(value_type = Option<String>, required)]
     next: Option<Arc<str>>,
@@ -108,7 +143,7 @@ pub async fn list(
 ) -> Result<Json<Functions>, Problem> {
     let limit = query.limit.unwrap_or(page::DEFAULT);
     let page = function::list(&api.engine, &author.workspace, query.after.as_deref(), limit).await?;
-    let functions = page.items.into_iter().map(Stored::from).collect();
+    let functions = page.items.into_iter().map(FunctionSummary::from).collect();
     Ok(Json(Functions { functions, next: page.next }))
 }
 

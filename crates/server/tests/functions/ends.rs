@@ -62,7 +62,7 @@ async fn a_run_that_ends_soon_may_do_so_when_the_server_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_run_keeps_its_lease() {
+async fn a_run_under_way_is_not_taken_for_lost() {
     let server = TestServer::start().await;
     put(&server, "slow", "async function run() { await api.sleep(1500); return 1 }").await;
     let id = begin(&server, "slow").await;
