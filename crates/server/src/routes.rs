@@ -4,6 +4,31 @@
 //! |---|---|---|
 //! | POST | `/v1/workspaces/{workspace}/notifications` | [`notifications::publish`] |
 //! | GET | `/v1/workspaces/{workspace}/notifications/{id}` | [`notifications::read`] |
+//! | PATCH | `/v1/workspaces/{workspace}/notifications/{id}` | [`notifications::update`] |
+//! | DELETE | `/v1/workspaces/{workspace}/notifications/{id}` | [`notifications::retract`] |
+//! | GET | `/v1/workspaces/{workspace}/schedules` | [`notifications::schedules`] |
+//! | POST | `/v1/workspaces/{workspace}/events` | [`events::take`] |
+//! | GET | `/v1/workspaces/{workspace}/events` | [`events::list`] |
+//! | GET | `/v1/workspaces/{workspace}/events/{key}` | [`events::read`] |
+//! | POST | `/v1/workspaces/{workspace}/events/{key}/rerun` | [`events::rerun`] |
+//! | GET | `/v1/workspaces/{workspace}/rules` | [`rules::list`] |
+//! | GET | `/v1/workspaces/{workspace}/rules/{name}` | [`rules::read`] |
+//! | PUT | `/v1/workspaces/{workspace}/rules/{name}` | [`rules::put`] |
+//! | DELETE | `/v1/workspaces/{workspace}/rules/{name}` | [`rules::delete`] |
+//! | POST | `/v1/workspaces/{workspace}/rules/try` | [`rules::try_out`] |
+//! | GET | `/v1/workspaces/{workspace}/settings` | [`settings::read`] |
+//! | PUT | `/v1/workspaces/{workspace}/settings` | [`settings::replace`] |
+//! | GET | `/v1/workspaces/{workspace}/access` | [`access::list`] |
+//! | PUT | `/v1/workspaces/{workspace}/access/{user}` | [`access::grant`] |
+//! | DELETE | `/v1/workspaces/{workspace}/access/{user}` | [`access::withdraw`] |
+//! | POST | `/v1/workspaces/{workspace}/announcements` | [`announcements::announce`] |
+//! | GET | `/v1/workspaces/{workspace}/announcements` | [`announcements::list`] |
+//! | GET | `/v1/workspaces/{workspace}/announcements/{id}` | [`announcements::read`] |
+//! | PATCH | `/v1/workspaces/{workspace}/announcements/{id}` | [`announcements::change`] |
+//! | DELETE | `/v1/workspaces/{workspace}/announcements/{id}` | [`announcements::withdraw`] |
+//! | POST | `/v1/announcements` | [`announcements::announce_everywhere`] |
+//! | PATCH | `/v1/announcements/{id}` | [`announcements::change_everywhere`] |
+//! | DELETE | `/v1/announcements/{id}` | [`announcements::withdraw_everywhere`] |
 //! | GET | `/v1/workspaces/{workspace}/inbox` | [`inbox::list`] |
 //! | POST | `/v1/workspaces/{workspace}/inbox/{id}/read` | [`inbox::read`] |
 //! | POST | `/v1/workspaces/{workspace}/inbox/{id}/unread` | [`inbox::unread`] |
@@ -14,6 +39,29 @@
 //! | POST | `/v1/workspaces/{workspace}/topics/{topic}/subscribers` | [`topics::subscribe`] |
 //! | DELETE | `/v1/workspaces/{workspace}/topics/{topic}/subscribers` | [`topics::unsubscribe`] |
 //! | DELETE | `/v1/workspaces/{workspace}/topics/{topic}/subscribers/{user}` | [`topics::unsubscribe_one`] |
+//! | POST | `/v1/workspaces/{workspace}/collections/{collection}/records` | [`records::create`] |
+//! | GET | `/v1/workspaces/{workspace}/collections/{collection}/records` | [`records::list`] |
+//! | POST | `/v1/workspaces/{workspace}/collections/{collection}/records/bulk` | [`records::bulk`] |
+//! | GET | `/v1/workspaces/{workspace}/collections/{collection}/records/{id}` | [`records::read`] |
+//! | PUT | `/v1/workspaces/{workspace}/collections/{collection}/records/{id}` | [`records::replace`] |
+//! | PATCH | `/v1/workspaces/{workspace}/collections/{collection}/records/{id}` | [`records::update`] |
+//! | DELETE | `/v1/workspaces/{workspace}/collections/{collection}/records/{id}` | [`records::delete`] |
+//! | GET | `/v1/workspaces/{workspace}/records/{id}` | [`records::find`] |
+//! | POST | `/v1/workspaces/{workspace}/products` | [`products::create`] |
+//! | GET | `/v1/workspaces/{workspace}/products` | [`products::list`] |
+//! | POST | `/v1/workspaces/{workspace}/products/import` | [`products::import`] |
+//! | GET | `/v1/workspaces/{workspace}/products/{id}` | [`products::read`] |
+//! | PUT | `/v1/workspaces/{workspace}/products/{id}` | [`products::put`] |
+//! | PATCH | `/v1/workspaces/{workspace}/products/{id}` | [`products::change`] |
+//! | DELETE | `/v1/workspaces/{workspace}/products/{id}` | [`products::remove`] |
+//! | GET | `/v1/workspaces/{workspace}/functions` | [`functions::list`] |
+//! | GET | `/v1/workspaces/{workspace}/functions/{name}` | [`functions::read`] |
+//! | PUT | `/v1/workspaces/{workspace}/functions/{name}` | [`functions::put`] |
+//! | DELETE | `/v1/workspaces/{workspace}/functions/{name}` | [`functions::delete`] |
+//! | POST | `/v1/workspaces/{workspace}/functions/{name}/run` | [`functions::run`] |
+//! | GET | `/v1/workspaces/{workspace}/functions/{name}/runs` | [`functions::runs`] |
+//! | GET | `/v1/workspaces/{workspace}/functions/{name}/runs/{id}` | [`functions::read_run`] |
+//! | POST | `/v1/workspaces/{workspace}/functions/{name}/runs/{id}/repeat` | [`functions::repeat`] |
 //! | GET | `/api/notification/list` | [`product::list`] |
 //! | POST | `/api/notification/mark-read/{id}` | [`product::mark_read`] |
 //! | GET | `/healthz` | [`health::live`] |
@@ -31,7 +79,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::{Api, edge, health, inbox, notifications, openapi, problem, product, topics};
+use crate::http::{Api, access, announcements, edge, events, functions, health, inbox, notifications, openapi, problem, product, products, records, rules, settings, topics};
 
 /// The whole HTTP API. Upgrades of the sockets' paths are taken before it.
 pub fn router(api: Arc<Api>) -> Router {
@@ -58,7 +106,21 @@ pub fn document() -> String {
 fn documented() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(notifications::publish))
-        .routes(routes!(notifications::read))
+        .routes(routes!(notifications::read, notifications::update, notifications::retract))
+        .routes(routes!(notifications::schedules))
+        .routes(routes!(events::take, events::list))
+        .routes(routes!(events::read))
+        .routes(routes!(events::rerun))
+        .routes(routes!(rules::list))
+        .routes(routes!(rules::read, rules::put, rules::delete))
+        .routes(routes!(rules::try_out))
+        .routes(routes!(settings::read, settings::replace))
+        .routes(routes!(access::list))
+        .routes(routes!(access::grant, access::withdraw))
+        .routes(routes!(announcements::announce, announcements::list))
+        .routes(routes!(announcements::read, announcements::change, announcements::withdraw))
+        .routes(routes!(announcements::announce_everywhere))
+        .routes(routes!(announcements::change_everywhere, announcements::withdraw_everywhere))
         .routes(routes!(inbox::list))
         .routes(routes!(inbox::read))
         .routes(routes!(inbox::unread))
@@ -67,6 +129,19 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(inbox::seen))
         .routes(routes!(topics::list, topics::subscribe, topics::unsubscribe))
         .routes(routes!(topics::unsubscribe_one))
+        .routes(routes!(records::create, records::list))
+        .routes(routes!(records::bulk))
+        .routes(routes!(records::read, records::replace, records::update, records::delete))
+        .routes(routes!(records::find))
+        .routes(routes!(products::create, products::list))
+        .routes(routes!(products::import))
+        .routes(routes!(products::read, products::put, products::change, products::remove))
+        .routes(routes!(functions::list))
+        .routes(routes!(functions::read, functions::put, functions::delete))
+        .routes(routes!(functions::run))
+        .routes(routes!(functions::runs))
+        .routes(routes!(functions::read_run))
+        .routes(routes!(functions::repeat))
         .routes(routes!(product::list))
         .routes(routes!(product::mark_read))
         .routes(routes!(health::live))

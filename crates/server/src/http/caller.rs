@@ -85,6 +85,18 @@ impl Scope for ProductsWrite {
     const WORD: &'static str = "products:write";
 }
 
+/// May write functions and look at their runs.
+pub struct FunctionsWrite;
+impl Scope for FunctionsWrite {
+    const WORD: &'static str = "functions:write";
+}
+
+/// May run functions.
+pub struct FunctionsExecute;
+impl Scope for FunctionsExecute {
+    const WORD: &'static str = "functions:execute";
+}
+
 /// May report what happened.
 pub struct EventsWrite;
 impl Scope for EventsWrite {

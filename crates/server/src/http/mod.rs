@@ -4,20 +4,33 @@
 //! and read by `params`, `body` and `batch`; [`notifications`], [`inbox`], [`topics`], [`product`]
 //! and [`health`] are the handlers; what goes wrong is a [`problem`], by way of `failure`.
 
+pub mod access;
+pub mod announcements;
+mod audience;
 mod batch;
 mod body;
 mod caller;
+mod cloudevents;
 mod content;
 pub mod edge;
+mod etag;
+pub mod events;
 mod failure;
+pub mod functions;
 pub mod health;
 pub mod inbox;
+mod merge_patch;
 pub mod notifications;
 pub mod openapi;
 mod params;
 pub mod problem;
 pub mod product;
+pub mod products;
+pub mod records;
+pub mod rules;
+pub mod settings;
 pub mod topics;
+mod trials;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
