@@ -491,6 +491,39 @@ async fn one_that_cannot_be_told_blocks_nobody() {
     assert_eq!(broken.unwrap().contents.due, Some(instant("2026-01-24T10:00:00Z")), "put off for an hour");
 }
 
+/// Changes that meet the firing of the same products: nothing is lost, told twice, or told of what is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_while_a_wave_is_told() {
+    let shelf = Shelf::at("2026-01-01T12:00:00Z").await;
+    let rows: String = (0..1_500).map(|n| format!("p{n:04},p{n:04},alice,2026-01-31\n")).collect();
+    let rows = format!("id,name,owners,expiryDate\n{rows}");
+    assert_eq!(Shelf::expect(&shelf.import("", &rows).await, 200)["created"], 1_500);
+    let wave = instant("2026-01-24T09:00:00Z").as_millis() - shelf.server.now_ms().as_millis();
+    shelf.server.clock.advance(std::time::Duration::from_millis(wave.try_into().unwrap()));
+    let path = |n: usize| format!("{PRODUCTS}/p{n:04}");
+    let patch = async {
+        for n in (0..1_500).step_by(15) {
+            let answer = shelf.send("PATCH", &path(n), json!({"quantity": n})).await;
+            assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        }
+    };
+    let sell = async {
+        for n in (1..1_500).step_by(15) {
+            assert_eq!(shelf.send("DELETE", &path(n), Value::Null).await.status, 204);
+        }
+    };
+    tokio::join!(patch, sell);
+    shelf.settled().await;
+    let mut told = shelf.told().await;
+    told.sort();
+    let kept = (0..1_500).filter(|n| n % 15 != 1);
+    assert_eq!(told, kept.map(|n| format!("p{n:04} expires in 7 days")).collect::<Vec<_>>());
+    for n in (0..1_500).step_by(15) {
+        let product = shelf.get(&format!("p{n:04}")).await;
+        assert_eq!((&product["quantity"], &product["rungs"][0]["state"]), (&json!(n), &json!("fired")));
+    }
+}
+
 /// The command, as scripts use it.
 #[test]
 fn imports_from_the_command_line() {
