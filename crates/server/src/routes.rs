@@ -79,7 +79,10 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::{Api, access, announcements, edge, events, functions, health, inbox, notifications, openapi, problem, product, products, records, rules, settings, topics};
+use crate::http::{
+    Api, access, announcements, edge, events, functions, health, inbox, notifications, openapi, problem,
+    product, products, records, rules, settings, topics,
+};
 
 /// The whole HTTP API. Upgrades of the sockets' paths are taken before it.
 pub fn router(api: Arc<Api>) -> Router {

@@ -50,7 +50,9 @@ async fn follow(guide: &str, requests: usize) {
             let text = text.replace("{key}", &key).replace("{etag}", etag);
             let got = send(&server, &with_instants(&server, &text)).await;
             assert_eq!(got.status.to_string(), status, "{text}\n{}", String::from_utf8_lossy(&got.body));
-            if let Some(reported) = serde_json::from_slice::<Value>(&got.body).unwrap_or_default()["events"][0]["key"].as_str() {
+            if let Some(reported) =
+                serde_json::from_slice::<Value>(&got.body).unwrap_or_default()["events"][0]["key"].as_str()
+            {
                 reported.clone_into(&mut key);
             }
             answer = Some(got);

@@ -111,7 +111,9 @@ impl<'de> Deserialize<'de> for Workspaces {
                         "auto_create" => workspaces.auto_create = map.next_value()?,
                         "retention" => workspaces.retention = map.next_value::<duration::OrOff>()?.0,
                         "retention_entries" => workspaces.retention_entries = map.next_value()?,
-                        "event_retention" => workspaces.event_retention = map.next_value::<duration::Text>()?.0,
+                        "event_retention" => {
+                            workspaces.event_retention = map.next_value::<duration::Text>()?.0
+                        }
                         "refused_keys" => workspaces.refused_keys = map.next_value()?,
                         slug => {
                             let slug = Slug::new(slug).map_err(M::Error::custom)?;

@@ -25,7 +25,9 @@ impl From<EngineError> for Problem {
             EngineError::NotReached { .. } => {
                 Self::new(&problem::NOT_REACHED).detail(error.to_string()).field("minSeq").retry_after(1)
             }
-            EngineError::NoProcess => Self::new(&problem::OVERLOADED).detail(error.to_string()).retry_after(5),
+            EngineError::NoProcess => {
+                Self::new(&problem::OVERLOADED).detail(error.to_string()).retry_after(5)
+            }
             EngineError::Overloaded => {
                 Self::new(&problem::OVERLOADED).detail(error.to_string()).retry_after(1)
             }
