@@ -2,7 +2,7 @@
 
 use std::io::{Chain, Read};
 
-use csv::ByteRecord;
+use csv::{ByteRecord, Terminator};
 
 /// The rows of a table (RFC 4180, with or without a byte-order mark) that say something: those with nothing but
 /// empty cells count, but are passed over. The first is row 1.
@@ -15,9 +15,13 @@ pub struct Rows<R> {
 impl<R: Read> Rows<R> {
     /// Reads from `source` as rows are asked for.
     pub fn new(source: R) -> Self {
-        // So that the last row ends as the others do.
-        let source = source.chain(&b"\n"[..]);
-        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source);
+        // So that the last row ends as the others do. A row ends with a line feed alone, and what stands before that
+        // goes below: the parser counts the line feed of CRLF with the row after.
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .terminator(Terminator::Any(b'\n'))
+            .from_reader(source.chain(&b"\n"[..]));
         Self { reader, line: 1, row: 0 }
     }
 }
@@ -39,6 +43,12 @@ impl<R: Read> Iterator for Rows<R> {
             let rows = (line - self.line).saturating_sub(breaks);
             self.row += usize::try_from(rows).unwrap_or(1).max(1);
             self.line = line;
+            if let Some(last) = record.len().checked_sub(1)
+                && let Some(cell) = record[last].strip_suffix(b"\r").map(<[u8]>::to_vec)
+            {
+                record.truncate(last);
+                record.push_field(&cell);
+            }
             if record.iter().any(|cell| !cell.trim_ascii().is_empty()) {
                 return Some(Ok((self.row, record)));
             }
@@ -63,6 +73,8 @@ mod tests {
         assert_eq!(numbers("\u{feff}id,x\r\n\"a\r\nb\",\r\n,\r\n\r\nc,\r\n\r\n\"d\n\ne\",\r\nf,"), numbered);
         let numbered: Vec<_> = expected(&[(3, "id"), (5, "a"), (6, "b")]);
         assert_eq!(numbers("\n\nid\n\na\nb\n\n"), numbered);
+        let numbered: Vec<_> = expected(&[(1, "id"), (2, "a"), (4, "b"), (6, "c"), (7, "d")]);
+        assert_eq!(numbers("id\na\r\n\nb\r\n\r\n\"c\"\r\nd"), numbered, "however rows end");
         assert_eq!(numbers("\n \n"), []);
     }
 }
