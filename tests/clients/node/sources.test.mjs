@@ -35,7 +35,10 @@ const token = (user) => sign({ userId: user, workspaces: [WORKSPACE], scope: SCO
 async function api(user, method, path, body, type = "application/json") {
   const answer = await fetch(server.http(`/v1/workspaces/${WORKSPACE}${path}`), {
     method,
-    headers: { authorization: `Bearer ${token(user)}`, ...(body === undefined ? {} : { "content-type": type }) },
+    headers: {
+      authorization: `Bearer ${token(user)}`,
+      ...(body === undefined ? {} : { "content-type": type }),
+    },
     body: body === undefined ? null : JSON.stringify(body),
   });
   const text = await answer.text();
@@ -142,7 +145,11 @@ test("system: the workspace, the user's account and access, maintenance", async 
   await api("backend", "POST", "/events", updated, "application/cloudevents+json");
   assert.deepEqual((await sid.told("user_updated", "info")).here.metadata.changed, ["email"]);
   const [startsAt, endsAt] = [3_600_000, 7_200_000].map((ms) => new Date(Date.now() + ms).toISOString());
-  const announced = await api("backend", "POST", "/announcements", { message: "New disks", startsAt, endsAt });
+  const announced = await api("backend", "POST", "/announcements", {
+    message: "New disks",
+    startsAt,
+    endsAt,
+  });
   assert.equal((await sid.told("maintenance_scheduled", "alert")).here.message, "New disks");
   await api("backend", "DELETE", `/announcements/${announced.id}`);
   await sid.told("maintenance_cancelled", "info");
@@ -178,7 +185,12 @@ test("products: expiring and expired", async () => {
     [expiring.there.productName, expiring.there.event, expiring.there.expiryDate],
     ["Milk", "product_expiration", milk.expiryDate],
   );
-  const bread = { id: "bread", name: "Bread", owners: ["pia"], expiryDate: new Date(Date.now() + 1_000).toISOString() };
+  const bread = {
+    id: "bread",
+    name: "Bread",
+    owners: ["pia"],
+    expiryDate: new Date(Date.now() + 1_000).toISOString(),
+  };
   await api("backend", "POST", "/products", bread);
   const expired = await pia.told("product_expired", "error");
   assert.equal(expired.there.message, "Bread has expired");
