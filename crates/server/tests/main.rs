@@ -21,6 +21,7 @@ mod http_inbox;
 mod http_notifications;
 mod http_product;
 mod http_topics;
+mod imports;
 mod lifecycle;
 mod openapi;
 mod places;
