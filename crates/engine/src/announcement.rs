@@ -220,17 +220,33 @@ pub async fn list(
 pub(crate) async fn end_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
     let due = engine.store.due(DocumentKind::Announcement, now, ENDED_AT_ONCE).await?;
     let more = due.len() == ENDED_AT_ONCE;
+    let mut outcome = Ok(more);
     for (workspace, documents) in page::by_workspace(due) {
-        let mut change = Change::default();
-        for document in documents {
-            let mut announcement: Announcement = page::body(&document)?;
-            change.resolve.append(&mut announcement.told);
-            announcement.state = State::Ended;
-            change.documents.push(announcement.document(Expect::Version(document.version), now));
+        if let Err(error) = end(engine, &workspace, documents, now).await {
+            // The others have their turn first.
+            outcome = Err(error);
         }
-        engine.store.append(&workspace, Write::Change(change), now).await?;
     }
-    Ok(more)
+    outcome
+}
+
+async fn end(
+    engine: &Engine,
+    workspace: &Slug,
+    documents: Vec<Document>,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    let mut change = Change::default();
+    let ended = page::readable::<Announcement>(engine, workspace, documents, now).await?;
+    for (document, mut announcement) in ended {
+        change.resolve.append(&mut announcement.told);
+        announcement.state = State::Ended;
+        change.documents.push(announcement.document(Expect::Version(document.version), now));
+    }
+    if !change.documents.is_empty() {
+        engine.store.append(workspace, Write::Change(change), now).await?;
+    }
+    Ok(())
 }
 
 /// What [`EngineError::Invalid`] calls the state of an announcement.

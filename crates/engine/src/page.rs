@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use campanile_model::Slug;
-use campanile_store::{Document, DocumentQuery, Order};
+use campanile_model::{Slug, Timestamp};
+use campanile_store::{
+    Change, Contents, Document, DocumentQuery, DocumentWrite, Expect, Order, StoreError, Write,
+};
 use serde::de::DeserializeOwned;
 
 use crate::{Engine, EngineError};
@@ -101,6 +103,41 @@ pub(crate) fn by_workspace(documents: Vec<(Slug, Document)>) -> Vec<(Slug, Vec<D
         all[at].1.push(document);
     }
     all
+}
+
+/// What due documents say. One that can't be read is logged and not due any more: it must not stand in the way of
+/// those behind it.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn readable<T: DeserializeOwned>(
+    engine: &Engine,
+    workspace: &Slug,
+    documents: Vec<Document>,
+    now: Timestamp,
+) -> Result<Vec<(Document, T)>, EngineError> {
+    let mut all = Vec::with_capacity(documents.len());
+    for document in documents {
+        match body(&document) {
+            Ok(said) => all.push((document, said)),
+            Err(error) => {
+                tracing::error!(%workspace, kind = ?document.kind, id = %document.id, %error, "what is due is set aside");
+                let contents = Contents { due: None, ..document.contents };
+                let write = DocumentWrite {
+                    kind: document.kind,
+                    id: document.id,
+                    expect: Expect::Version(document.version),
+                    put: Some(contents),
+                };
+                let change = Change { documents: vec![write], ..Change::default() };
+                match engine.store.append(workspace, Write::Change(change), now).await {
+                    Ok(_) | Err(StoreError::Conflict { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// What a document's body says.

@@ -131,11 +131,17 @@ pub async fn retract(
     id: NotificationId,
     now: Timestamp,
 ) -> Result<(), EngineError> {
-    if schedule::cancel(engine, workspace, id, now).await? {
-        return Ok(());
+    for _ in 0..ATTEMPTS {
+        if schedule::find(engine, workspace, id).await?.is_none() {
+            engine.store.append(workspace, Write::Retract { id }, now).await.map_err(missing)?;
+            return Ok(());
+        }
+        // Otherwise it was changed or sent since we looked: look again.
+        if schedule::cancel(engine, workspace, id, now).await? {
+            return Ok(());
+        }
     }
-    engine.store.append(workspace, Write::Retract { id }, now).await.map_err(missing)?;
-    Ok(())
+    Err(EngineError::Overloaded)
 }
 
 impl Patch {

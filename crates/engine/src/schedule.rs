@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use campanile_model::{Notification, NotificationId, Slug, Timestamp};
+use campanile_model::limits::MAX_RECIPIENTS_PER_REQUEST;
+use campanile_model::{Audience, Notification, NotificationId, Slug, Timestamp};
 use campanile_store::{
     Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, IDEMPOTENCY_WINDOW_MS,
     Idempotency, Order, StoreError, Write, document,
@@ -186,22 +187,57 @@ pub(crate) async fn cancel(
 pub(crate) async fn send_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
     let due = engine.store.due(DocumentKind::Schedule, now, SENT_AT_ONCE).await?;
     let more = due.len() == SENT_AT_ONCE;
+    let mut outcome = Ok(more);
     for (workspace, documents) in page::by_workspace(due) {
-        send(engine, &workspace, documents, now).await?;
+        if let Err(error) = send_all(engine, &workspace, documents, now).await {
+            // The others have their turn first.
+            outcome = Err(error);
+        }
     }
-    Ok(more)
+    outcome
 }
 
-async fn send(
+async fn send_all(
     engine: &Engine,
     workspace: &Slug,
     documents: Vec<Document>,
     now: Timestamp,
 ) -> Result<(), EngineError> {
+    let mut batch = Vec::new();
+    let mut named = 0;
+    for (document, scheduled) in page::readable(engine, workspace, documents, now).await? {
+        // One transaction names as many users as one request may.
+        let users = recipients(&scheduled);
+        if named + users > MAX_RECIPIENTS_PER_REQUEST {
+            send(engine, workspace, std::mem::take(&mut batch), now).await?;
+            named = 0;
+        }
+        named += users;
+        batch.push((document, scheduled));
+    }
+    send(engine, workspace, batch, now).await
+}
+
+fn recipients(scheduled: &Scheduled) -> usize {
+    match &scheduled.notification.audience {
+        Audience::Users(users) => users.len(),
+        Audience::Topic(_) | Audience::Workspace => 1,
+    }
+}
+
+async fn send(
+    engine: &Engine,
+    workspace: &Slug,
+    batch: Vec<(Document, Scheduled)>,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    if batch.is_empty() {
+        return Ok(());
+    }
     let mut change = Change::default();
     let mut live = Vec::new();
-    for document in &documents {
-        let Scheduled { mut notification, ttl, durable, .. } = page::body(document)?;
+    for (document, scheduled) in batch {
+        let Scheduled { mut notification, ttl, durable, .. } = scheduled;
         change.documents.push(delete(notification.id, document.version));
         notification.timestamp = now;
         notification.expires_at = ttl.map(|ttl| after(now, ttl));

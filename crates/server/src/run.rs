@@ -102,12 +102,13 @@ pub async fn start(
         tokio::spawn(answer_requests(asked, Arc::clone(&engine), clock.clone())),
         tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())),
     ];
+    let ready = Arc::new(AtomicBool::new(true));
     // What ran out while the server was down is hidden before anybody can look, unless that takes too long.
     let _in_time = tokio::time::timeout(CATCH_UP, due::Work::Ends.until_done(&engine, || clock.now())).await;
     for work in due::Work::ALL {
-        tasks.push(tokio::spawn(work_for_ever(work, Arc::clone(&engine), clock.clone())));
+        let working = work_for_ever(work, Arc::clone(&engine), clock.clone());
+        tasks.push(tokio::spawn(supervise_work(work, working, Arc::clone(&ready))));
     }
-    let ready = Arc::new(AtomicBool::new(true));
     for (shard, commits) in commits {
         let following = follow::follow(Arc::clone(&store), commits, heads.clone(), shard);
         tasks.push(tokio::spawn(supervise(following, Arc::clone(&ready))));
@@ -251,6 +252,18 @@ async fn supervise(following: impl Future<Output = ()> + Send + 'static, ready: 
     if tokio::spawn(following).await.is_err() {
         ready.store(false, Ordering::SeqCst);
         tracing::error!("a follower panicked: its shard's sockets get nothing new; restart this server");
+    }
+}
+
+/// Without it this kind of work is not done any more, for any workspace: the node is not ready then.
+async fn supervise_work(
+    work: due::Work,
+    working: impl Future<Output = ()> + Send + 'static,
+    ready: Arc<AtomicBool>,
+) {
+    if tokio::spawn(working).await.is_err() {
+        ready.store(false, Ordering::SeqCst);
+        tracing::error!(?work, "work that comes due panicked and is not done any more; restart this server");
     }
 }
 

@@ -79,7 +79,7 @@ class Both {
     assert.equal(there.id, here.id);
     const shown = { info: "info", success: "info", warning: "warning", error: "error", alert: "warning" };
     assert.equal(there.type, shown[/** @type {keyof typeof shown} */ (level)]);
-    assert.equal(there.message, here.message);
+    assert.equal(there.message, here.message || here.title);
     return { here, there };
   }
 

@@ -29,17 +29,18 @@ fn write(name: &str, next: Option<Timestamp>, expect: Expect) -> DocumentWrite {
 /// the server was down are one run.
 pub(crate) async fn trigger_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
     let due = engine.store.due(DocumentKind::Function, now, AT_ONCE).await?;
-    let more = due.len() == AT_ONCE;
+    let mut outcome = Ok(due.len() == AT_ONCE);
     for (workspace, documents) in page::by_workspace(due) {
         for document in documents {
             match trigger(engine, &workspace, &document, now).await {
                 // It was written anew since we looked: it is due no longer, or at the next step.
                 Ok(()) | Err(EngineError::Store(StoreError::Conflict { .. })) => {}
-                Err(error) => return Err(error),
+                // The others have their turn first.
+                Err(error) => outcome = Err(error),
             }
         }
     }
-    Ok(more)
+    outcome
 }
 
 async fn trigger(
@@ -51,7 +52,8 @@ async fn trigger(
     let name = document.id.strip_prefix(PREFIX).unwrap_or(&document.id);
     let expect = Expect::Version(document.version);
     let function = match find(engine, workspace, name).await? {
-        Some(found) => Some(stored(&found)?).filter(|function| function.source.enabled),
+        // One that can't be read can't be run either: its schedule goes, and it is told when it is looked at.
+        Some(found) => stored(&found).ok().filter(|function| function.source.enabled),
         None => None,
     };
     let schedule = function.as_ref().and_then(|function| function.source.schedule.as_ref());

@@ -67,7 +67,8 @@ async fn replan(
     let Job { after } = page::body(job)?;
     let mut attempt = 0;
     loop {
-        let settings = engine.books.of(engine, workspace).await?.settings.clone();
+        // As they are stored: the book may not have been forgotten yet.
+        let settings = crate::settings::load(engine, workspace).await?.settings;
         let query = DocumentQuery {
             kind: DocumentKind::Product,
             group: Some(Status::Active.as_str().into()),

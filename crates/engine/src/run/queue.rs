@@ -159,10 +159,11 @@ pub(crate) async fn start_due(engine: &Arc<Engine>, now: Timestamp) -> Result<bo
 async fn look(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError> {
     let limit = engine.runner.slots() + LOOKED_AT;
     let due = engine.store.due(DocumentKind::Run, now, limit).await?;
-    let more = due.len() == limit;
+    let mut outcome = Ok(due.len() == limit);
     let mut waiting = Vec::new();
     for (workspace, document) in due {
-        let run: Run = page::body(&document)?;
+        let readable = page::readable::<Run>(engine, &workspace, vec![document], now).await?;
+        let Some((document, run)) = readable.into_iter().next() else { continue };
         let version = document.version;
         let handled = match run.status {
             Status::Queued => {
@@ -188,11 +189,12 @@ async fn look(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError>
         match handled {
             // Somebody else did it, or the run has ended meanwhile.
             Ok(()) | Err(EngineError::Store(StoreError::Conflict { .. })) => {}
-            Err(error) => return Err(error),
+            // Those that wait are begun all the same.
+            Err(error) => outcome = Err(error),
         }
     }
     engine.runner.found(waiting);
-    Ok(more)
+    outcome
 }
 
 fn new(engine: &Engine, name: &str, origin: Origin, params: Box<RawValue>, hops: u8, now: Timestamp) -> Run {

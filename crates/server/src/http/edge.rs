@@ -1,13 +1,11 @@
 //! What holds for every request, whatever its route.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use futures_util::FutureExt;
 
 use super::problem::{self, Problem};
 
@@ -23,12 +21,16 @@ pub async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
-async fn answer_within(deadline: Duration, answer: impl Future<Output = Response>) -> Response {
-    // What a handler shares with others is behind locks that hold whole values: nothing torn is left.
-    match AssertUnwindSafe(tokio::time::timeout(deadline, answer)).catch_unwind().await {
+/// The answer is worked out in a task of its own, which goes on if whoever asked has gone, or if it takes too long:
+/// what was committed by then has consequences, such as rules to be read anew, that must not be left out.
+async fn answer_within(
+    deadline: Duration,
+    answer: impl Future<Output = Response> + Send + 'static,
+) -> Response {
+    match tokio::time::timeout(deadline, tokio::spawn(answer)).await {
         Ok(Ok(response)) => response,
-        Ok(Err(_)) => Problem::new(&problem::TIMED_OUT).retry_after(5).into_response(),
-        Err(_) => {
+        Err(_) => Problem::new(&problem::TIMED_OUT).retry_after(5).into_response(),
+        Ok(Err(_)) => {
             // The panic hook has said where; what was asked for is nobody's business.
             tracing::error!("a request handler panicked");
             Problem::new(&problem::INTERNAL).into_response()

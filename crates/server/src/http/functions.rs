@@ -306,7 +306,7 @@ pub async fn run(
 
 /// Repeat a run
 ///
-/// Queues a run of the function as it is now, with what the earlier run got.
+/// Queues a run of the function as it is now, with what the earlier run got. Needs both scopes.
 #[utoipa::path(
     post,
     path = "/v1/workspaces/{workspace}/functions/{name}/runs/{id}/repeat",
@@ -322,11 +322,13 @@ pub async fn run(
         (status = 200, body = Run, description = "The new run has ended"),
         (status = 202, body = Run, description = "The new run has not ended yet", headers(("Location", description = "Its path"))),
     ),
-    security(("bearer" = ["functions:execute"])),
+    security(("bearer" = ["functions:execute", "functions:write"])),
 )]
 pub async fn repeat(
     State(api): State<Arc<Api>>,
     caller: Allowed<FunctionsExecute>,
+    // The answer shows what the earlier run got.
+    _author: Allowed<FunctionsWrite>,
     InPath(FunctionName(name)): InPath<FunctionName>,
     InPath(RunId(id)): InPath<RunId>,
     InQuery(wait): InQuery<WaitQuery>,
