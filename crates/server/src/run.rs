@@ -1,6 +1,7 @@
 //! The assembly, on one page: which backend, which threads, in which order they start and end.
 
 use std::net::{SocketAddr, TcpListener};
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ use campanile_engine::{Engine, IdSource, Workspaces, due, follow, retain};
 use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{NotificationId, Timestamp};
 use campanile_store::Store;
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
@@ -171,6 +173,7 @@ impl Running {
             Ok(0) => {}
             _ => tracing::error!("a thread panicked before its end"),
         }
+        self.engine.runner.stop();
         self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
         // What still runs is told as interrupted while the store takes writes.
         self.engine.runner.pool().shutdown(LAST_RUNS).await;
@@ -261,7 +264,8 @@ async fn supervise_work(
     working: impl Future<Output = ()> + Send + 'static,
     ready: Arc<AtomicBool>,
 ) {
-    if tokio::spawn(working).await.is_err() {
+    // In this very task, so that ending it ends the work. What work shares with others is in the store.
+    if AssertUnwindSafe(working).catch_unwind().await.is_err() {
         ready.store(false, Ordering::SeqCst);
         tracing::error!(?work, "work that comes due panicked and is not done any more; restart this server");
     }

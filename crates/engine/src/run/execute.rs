@@ -75,6 +75,9 @@ async fn started(
         self::end(engine, workspace, run, version, end, now).await?;
         return Ok(None);
     };
+    if engine.runner.is_stopped() {
+        return Ok(None);
+    }
     run.status = Status::Running;
     run.started_at = Some(now);
     let documents = vec![put(&run, Expect::Version(version), Some(under_way()), None)];

@@ -1,6 +1,7 @@
 //! The processes of this node, and which runs have one.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use campanile_functions::Pool;
@@ -16,6 +17,7 @@ const LOOK_EVERY_MS: i64 = 1_000;
 
 /// What executes runs on this node.
 pub struct Runner {
+    stopped: AtomicBool,
     pool: Pool,
     slots: usize,
     now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -36,7 +38,16 @@ impl Runner {
     /// Executes up to `slots` runs at once in `pool`. `now` is the server's clock: a run ends at a time of its own.
     pub fn new(pool: Pool, slots: usize, now: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
         let (wake, ends) = (Arc::default(), broadcast::channel(ENDS).0);
-        Self { pool, slots, now, executing: Mutex::default(), waiting: Mutex::default(), wake, ends }
+        Self {
+            stopped: AtomicBool::new(false),
+            pool,
+            slots,
+            now,
+            executing: Mutex::default(),
+            waiting: Mutex::default(),
+            wake,
+            ends,
+        }
     }
 
     /// The processes.
@@ -54,6 +65,16 @@ impl Runner {
         while self.free() < self.slots {
             self.wake.notified().await;
         }
+    }
+
+    /// Begins no run from here on: those that wait do so for the next server.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether no run is to be begun any more.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
     }
 
     /// The ids of runs that end from now on.
@@ -122,7 +143,7 @@ impl Runner {
     /// The run whose turn it is, if one waits and can be begun.
     pub(super) fn next(&self) -> Option<(Slug, Arc<str>)> {
         let executing = self.executing();
-        if executing.len() >= self.slots {
+        if executing.len() >= self.slots || self.is_stopped() {
             return None;
         }
         let mut counts: HashMap<&Slug, usize> = HashMap::new();
