@@ -13,6 +13,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use super::connect::{cannot, sync_dir};
 use crate::StoreError;
@@ -54,7 +55,7 @@ impl Witness {
             .mode(0o600)
             .open(&path)
             .map_err(|e| cannot("open", &path, &e))?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let reason = format!("another process has the data directory {} open", dir.display());
@@ -88,6 +89,21 @@ impl Witness {
 
 fn path(dir: &Path) -> PathBuf {
     dir.join("campanile.head")
+}
+
+/// How long a lock that somebody holds is waited for, and how often it is tried. A child that the process which
+/// has just ended, or this one, is starting holds it until it has become another program.
+const PATIENCE: Duration = Duration::from_secs(1);
+const TRY_EVERY: Duration = Duration::from_millis(10);
+
+fn lock(file: &File) -> Result<(), TryLockError> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => std::thread::sleep(TRY_EVERY),
+            other => return other,
+        }
+    }
 }
 
 fn read(file: &File) -> io::Result<Found> {
