@@ -171,11 +171,6 @@ pub struct RunLogLine {
     text: String,
 }
 
-/// Whether `text` can be the hexadecimal id of a document.
-pub(crate) fn is_id(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
-
 /// Lists the runs of a function before `before`, newest first.
 ///
 /// # Errors

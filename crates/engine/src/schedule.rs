@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use campanile_model::limits::MAX_RECIPIENTS_PER_REQUEST;
 use campanile_model::{Audience, Notification, NotificationId, Slug, Timestamp};
 use campanile_store::{
@@ -12,7 +11,7 @@ use campanile_store::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::event::hex;
+use crate::event::{hex, key};
 use crate::page::{self, Page};
 use crate::publish::{Checked, Outcome, Taken, after};
 use crate::{Engine, EngineError, Span};
@@ -72,9 +71,9 @@ pub(crate) async fn accept(
         fingerprint: hex(&request.fingerprint),
         taken: taken.iter().map(|t| (t.id, t.timestamp, t.send_at.unwrap_or(now))).collect(),
     };
-    let key = answer_key(&request);
+    let id = answer_key(&request);
     for _ in 0..ATTEMPTS {
-        let found = document(&*engine.store, workspace, DocumentKind::Answer, &key).await?;
+        let found = document(&*engine.store, workspace, DocumentKind::Answer, &id).await?;
         let expect = match &found {
             // One that has run out only waits to be removed.
             Some(kept) if kept.contents.expires.is_none_or(|expires| expires > now) => {
@@ -86,12 +85,8 @@ pub(crate) async fn accept(
         let body = serde_json::to_string(&answer).unwrap_or_default();
         let expires = Timestamp::from_millis(now.as_millis().saturating_add(IDEMPOTENCY_WINDOW_MS));
         let contents = Contents { group: "".into(), due: None, expires: Some(expires), body: body.into() };
-        let remembered = DocumentWrite {
-            kind: DocumentKind::Answer,
-            id: key.as_str().into(),
-            expect,
-            put: Some(contents),
-        };
+        let remembered =
+            DocumentWrite { kind: DocumentKind::Answer, id: id.as_str().into(), expect, put: Some(contents) };
         let all = documents.iter().cloned().chain([remembered]).collect();
         match write(engine, workspace, all, now).await {
             Err(EngineError::Store(StoreError::Conflict { kind: DocumentKind::Answer, .. })) => {}
@@ -103,8 +98,7 @@ pub(crate) async fn accept(
 
 /// Publishers' keys never meet, whatever their lengths.
 fn answer_key(request: &Idempotency) -> String {
-    let text = format!("{}\0{}", request.publisher, request.key);
-    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+    key(request.publisher.as_str(), &request.key)
 }
 
 fn replay(kept: &Document, fingerprint: &str) -> Result<Outcome, EngineError> {

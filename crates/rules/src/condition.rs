@@ -102,7 +102,8 @@ impl Matcher {
     }
 }
 
-fn globs(patterns: &[String]) -> Result<Vec<Glob>, Fault> {
+/// The patterns of a list, of which there is at least one.
+pub(crate) fn globs(patterns: &[String]) -> Result<Vec<Glob>, Fault> {
     if patterns.is_empty() || patterns.len() > MAX_PATTERNS {
         return Err(Reason::Count { limit: MAX_PATTERNS }.into());
     }

@@ -7,13 +7,14 @@ use campanile_model::limits::{
 };
 use campanile_model::{Audience, Level, Topic, UserId};
 
+use crate::condition::globs;
 use crate::error::{Fault, Reason, RuleError};
 use crate::event::Event;
 use crate::expression::{Expression, Scope, Val};
 use crate::glob::Glob;
 use crate::limits::{
-    MAX_COLLAPSE_KEY_BYTES, MAX_DESCRIPTION_CHARS, MAX_EXPIRY_DATE_CHARS, MAX_MESSAGE_BYTES, MAX_PATTERNS,
-    MAX_RULE_BYTES, MAX_RULE_NAME,
+    MAX_COLLAPSE_KEY_BYTES, MAX_DESCRIPTION_CHARS, MAX_EXPIRY_DATE_CHARS, MAX_MESSAGE_BYTES, MAX_RULE_BYTES,
+    MAX_RULE_NAME,
 };
 use crate::metadata::Metadata;
 use crate::source::{RuleSource, To};
@@ -266,13 +267,6 @@ fn check_name(source: &RuleSource) -> Result<(), Reason> {
     } else {
         Err(Reason::Name)
     }
-}
-
-fn globs(patterns: &[String]) -> Result<Vec<Glob>, Fault> {
-    if patterns.is_empty() || patterns.len() > MAX_PATTERNS {
-        return Err(Reason::Count { limit: MAX_PATTERNS }.into());
-    }
-    patterns.iter().map(|pattern| Glob::new(pattern).map_err(Fault::from)).collect()
 }
 
 fn wrong(what: &str, wanted: &'static str, got: &Val<'_>) -> Reason {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Event;
 use super::pipeline::{Room, append, route};
 use crate::page::{self, Page};
-use crate::{Engine, EngineError, run};
+use crate::{Engine, EngineError};
 
 /// An event with what its rules made of it, as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -143,9 +143,14 @@ pub async fn run_again(
 }
 
 async fn find(engine: &Engine, workspace: &Slug, key: &str) -> Result<Document, EngineError> {
-    if !run::is_id(key) {
+    if !is_key(key) {
         return Err(EngineError::Missing { what: "event" });
     }
     let found = document(&*engine.store, workspace, DocumentKind::Event, key).await?;
     found.ok_or(EngineError::Missing { what: "event" })
+}
+
+/// Whether `text` can be the key of an event, as [`key`](super::key) makes it.
+fn is_key(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
