@@ -5,7 +5,7 @@ mod draft;
 use campanile_model::{NotificationId, Slug, Timestamp, UserId};
 use campanile_store::{
     Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, StoreError, Write,
-    document,
+    document, more_due,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -219,7 +219,7 @@ pub async fn list(
 /// Ends what is over at `now`: what was told of it and not read no longer holds. Whether more is waiting.
 pub(crate) async fn end_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
     let due = engine.store.due(DocumentKind::Announcement, now, ENDED_AT_ONCE).await?;
-    let more = due.len() == ENDED_AT_ONCE;
+    let more = more_due(&due, ENDED_AT_ONCE);
     let mut outcome = Ok(more);
     for (workspace, documents) in page::by_workspace(due) {
         if let Err(error) = end(engine, &workspace, documents, now).await {

@@ -1,21 +1,25 @@
 //! What a workspace's events are judged by: its rules, what triggers its functions, its settings. Compiled once.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use campanile_model::Slug;
-use campanile_rules::{RuleSet, Verdict};
-use campanile_store::{Document, DocumentKind, DocumentQuery, Order};
+use campanile_rules::RuleSet;
+use tokio::sync::Mutex;
 
-use crate::event::Event;
-use crate::function::Trigger;
-use crate::settings::Settings;
-use crate::{Engine, EngineError, function, rule, settings};
+use crate::function::{self, Trigger};
+use crate::settings::{self, Settings};
+use crate::{Engine, EngineError, rule};
 
-/// Books kept at once. Above, all are forgotten: reading one again costs a few milliseconds.
-const CAPACITY: usize = 10_000;
-/// Documents read at once.
-const CHUNK: usize = 500;
+/// What books kept at once may weigh. Above, all are forgotten: reading one again costs a few milliseconds.
+const CAPACITY_BYTES: usize = 256 * 1024 * 1024;
+/// What a book weighs besides its texts.
+const BOOK_BYTES: usize = 4 * 1024;
+/// What a byte of a rule or a condition weighs once it is compiled: measured with rules of every member, 9 to 31.
+const COMPILED: usize = 32;
+/// Books read at once, of different workspaces.
+const READERS: usize = 16;
 
 /// One workspace's rules, triggers and settings, as of one moment.
 #[derive(Debug)]
@@ -26,17 +30,22 @@ pub(crate) struct Book {
     pub(crate) triggers: Vec<Trigger>,
     /// Its settings.
     pub(crate) settings: Settings,
+    bytes: usize,
 }
 
 /// The books of all workspaces, read from the store when they are first needed.
 #[derive(Default)]
 pub struct Books {
     shelf: RwLock<Shelf>,
+    /// Held while a book is read, so that a thousand requests that need it read it once.
+    reading: [Mutex<()>; READERS],
+    hash: RandomState,
 }
 
 #[derive(Default)]
 struct Shelf {
     books: HashMap<Slug, Arc<Book>>,
+    bytes: usize,
     /// Counts what was forgotten, so that nothing read before a change is kept after it.
     changes: u64,
 }
@@ -47,22 +56,27 @@ impl Books {
     /// # Errors
     /// Those of the store.
     pub(crate) async fn of(&self, engine: &Engine, workspace: &Slug) -> Result<Arc<Book>, EngineError> {
-        let changes = {
-            let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(book) = shelf.books.get(workspace) {
-                return Ok(Arc::clone(book));
-            }
-            shelf.changes
+        if let (Some(book), _) = self.kept(workspace) {
+            return Ok(book);
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
+        let reader = self.hash.hash_one(workspace) as usize % READERS;
+        let _reading = self.reading[reader].lock().await;
+        let changes = match self.kept(workspace) {
+            (Some(book), _) => return Ok(book),
+            (None, changes) => changes,
         };
         let book = Arc::new(Book::load(engine, workspace).await?);
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
         if shelf.changes == changes {
-            if shelf.books.len() >= CAPACITY {
-                shelf.books.clear();
-            }
-            shelf.books.insert(workspace.clone(), Arc::clone(&book));
+            shelf.put(workspace, Arc::clone(&book));
         }
         Ok(book)
+    }
+
+    fn kept(&self, workspace: &Slug) -> (Option<Arc<Book>>, u64) {
+        let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
+        (shelf.books.get(workspace).map(Arc::clone), shelf.changes)
     }
 
     /// Reads the book of `workspace` again when it is next needed: call it once a rule, a function or the
@@ -70,42 +84,31 @@ impl Books {
     pub(crate) fn forget(&self, workspace: &Slug) {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
         shelf.changes += 1;
-        shelf.books.remove(workspace);
+        if let Some(book) = shelf.books.remove(workspace) {
+            shelf.bytes -= book.bytes;
+        }
+    }
+}
+
+impl Shelf {
+    fn put(&mut self, workspace: &Slug, book: Arc<Book>) {
+        if self.bytes + book.bytes > CAPACITY_BYTES {
+            self.books.clear();
+            self.bytes = 0;
+        }
+        self.bytes += book.bytes;
+        if let Some(before) = self.books.insert(workspace.clone(), book) {
+            self.bytes -= before.bytes;
+        }
     }
 }
 
 impl Book {
     async fn load(engine: &Engine, workspace: &Slug) -> Result<Self, EngineError> {
         let settings = settings::load(engine, workspace).await?.settings;
-        let rules = all(engine, workspace, DocumentKind::Rule).await?;
-        let functions = all(engine, workspace, DocumentKind::Function).await?;
-        Ok(Self {
-            rules: rule::compile_all(engine, workspace, &rules),
-            triggers: functions
-                .iter()
-                .filter_map(|document| function::trigger(workspace, document))
-                .collect(),
-            settings,
-        })
-    }
-
-    /// What the rules make of `event`; those that are not for it are left out.
-    pub(crate) fn made(&self, event: &Event) -> Vec<Verdict> {
-        event.seen(|seen| self.rules.made(seen))
-    }
-}
-
-/// Every document of a kind of which a workspace has few.
-async fn all(engine: &Engine, workspace: &Slug, kind: DocumentKind) -> Result<Vec<Document>, EngineError> {
-    let mut all: Vec<Document> = Vec::new();
-    loop {
-        let after = all.last().map(|document| Arc::clone(&document.id));
-        let query = DocumentQuery { kind, group: None, order: Order::Id(after), limit: CHUNK };
-        let page = engine.store.list_documents(workspace, query).await?;
-        let ended = page.len() < CHUNK;
-        all.extend(page);
-        if ended {
-            return Ok(all);
-        }
+        let (rules, of_rules) = rule::in_force(engine, workspace).await?;
+        let (triggers, of_triggers) = function::triggers(engine, workspace).await?;
+        let bytes = BOOK_BYTES + COMPILED * (of_rules + of_triggers);
+        Ok(Self { rules, triggers, settings, bytes })
     }
 }

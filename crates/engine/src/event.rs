@@ -5,9 +5,11 @@
 
 mod made;
 mod pipeline;
+mod room;
 mod stored;
 mod take;
 mod trial;
+mod triggers;
 
 use std::sync::Arc;
 
@@ -16,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use pipeline::{Cause, append, commit, hex, key, prepare};
-pub use stored::{Filter, Found, Listed, StoredEvent, TriedRule, list, read, run_again};
+pub(crate) use stored::kept;
+pub use stored::{Filter, Found, Listed, StoredEvent, TriedFunction, TriedRule, list, read, run_again};
 pub use take::{Taken, check, data, take};
 pub(crate) use trial::trials;
 pub use trial::{Trial, Tried};

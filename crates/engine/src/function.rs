@@ -1,6 +1,7 @@
 //! Functions of a workspace: their source, and what runs them.
 
 mod cron;
+mod head;
 mod schedule;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::page::{self, Page};
 use crate::{Engine, EngineError};
 
 pub use cron::Schedule;
+pub(crate) use head::{Trigger, triggers};
 pub(crate) use schedule::trigger_due;
 
 /// Functions of one workspace: each event is asked for by all of them.
@@ -30,7 +32,7 @@ pub const MAX_NAME_BYTES: usize = 64;
 const MAX_DESCRIPTION_CHARS: usize = 1_000;
 /// Bytes of `triggerParams`: they are kept with the function and copied into each run.
 const MAX_TRIGGER_PARAMS_BYTES: usize = 16 * 1024;
-/// The group of functions among the documents of their kind; their schedules have another.
+/// The group of functions among the documents of their kind; their heads and schedules have others.
 const GROUP: &str = "function";
 
 /// A function as its author writes it.
@@ -96,15 +98,6 @@ pub struct Stored {
     pub created: Timestamp,
     /// See `created`.
     pub updated: Timestamp,
-}
-
-/// What runs a function when something happens.
-#[derive(Debug)]
-pub(crate) struct Trigger {
-    /// The function.
-    pub(crate) function: Arc<str>,
-    /// The events.
-    pub(crate) matcher: Matcher,
 }
 
 fn on() -> bool {
@@ -179,7 +172,8 @@ pub async fn put(
         Some(schedule) if source.enabled => schedule.next_after(now),
         _ => None,
     };
-    let version = write(engine, workspace, name, version, Some(put), planned, now).await?;
+    let beside = [head::document(name, Some(&source)), schedule::document(name, planned)];
+    let version = write(engine, workspace, name, version, Some(put), beside, now).await?;
     let created = found.map_or(now, |document| document.created);
     Ok(Stored { name: name.into(), source, version, created, updated: now })
 }
@@ -199,23 +193,8 @@ pub async fn delete(
     if expected.is_some_and(|expected| expected != found.version) {
         return Err(EngineError::Changed { what: "function" });
     }
-    write(engine, workspace, name, found.version, None, None, now).await.map(drop)
-}
-
-/// The trigger of a function's document, if it has one that can be used.
-pub(crate) fn trigger(workspace: &Slug, document: &Document) -> Option<Trigger> {
-    if &*document.contents.group != GROUP {
-        return None;
-    }
-    let compiled = || -> Result<Option<Trigger>, EngineError> {
-        let Stored { name, source, .. } = stored(document)?;
-        let Some(on) = source.on.filter(|_| source.enabled) else { return Ok(None) };
-        Ok(Some(Trigger { function: name, matcher: Matcher::compile(&on)? }))
-    };
-    compiled().unwrap_or_else(|error| {
-        tracing::error!(%workspace, function = %document.id, %error, "a function's trigger can't be used");
-        None
-    })
+    let beside = [head::document(name, None), schedule::document(name, None)];
+    write(engine, workspace, name, found.version, None, beside, now).await.map(drop)
 }
 
 impl SourceLimits {
@@ -292,19 +271,19 @@ pub(crate) fn stored(document: &Document) -> Result<Stored, EngineError> {
     })
 }
 
-/// Writes the function together with when it is run next.
+/// Writes the function together with what stands beside it.
 async fn write(
     engine: &Engine,
     workspace: &Slug,
     name: &str,
     version: u64,
     put: Option<Contents>,
-    planned: Option<Timestamp>,
+    beside: [DocumentWrite; 2],
     now: Timestamp,
 ) -> Result<u64, EngineError> {
     let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
     let function = DocumentWrite { kind: DocumentKind::Function, id: name.into(), expect, put };
-    let documents = vec![function, schedule::document(name, planned)];
+    let documents = std::iter::once(function).chain(beside).collect();
     let change = Change { documents, ..Change::default() };
     let appended = engine.store.append(workspace, Write::Change(change), now).await;
     engine.books.forget(workspace);
@@ -314,17 +293,9 @@ async fn write(
 }
 
 async fn refuse_above_limit(engine: &Engine, workspace: &Slug) -> Result<(), EngineError> {
-    let (mut count, mut after) = (0, None);
-    loop {
-        // Not all at once: they may be large.
-        let page = list(engine, workspace, after.as_deref(), page::DEFAULT).await?;
-        count += page.items.len();
-        if count >= MAX_FUNCTIONS {
-            return Err(StoreError::Limit { what: "functions of one workspace", limit: MAX_FUNCTIONS }.into());
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(()),
-        }
+    if head::count(engine, workspace).await? < MAX_FUNCTIONS {
+        Ok(())
+    } else {
+        Err(StoreError::Limit { what: "functions of one workspace", limit: MAX_FUNCTIONS }.into())
     }
 }

@@ -1,10 +1,12 @@
 //! Lists of documents, page by page.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use campanile_model::{Slug, Timestamp};
 use campanile_store::{
-    Change, Contents, Document, DocumentQuery, DocumentWrite, Expect, Order, StoreError, Write,
+    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, MAX_PAGE_BYTES, Order,
+    StoreError, Write, has_more,
 };
 use serde::de::DeserializeOwned;
 
@@ -16,8 +18,12 @@ pub const DEFAULT: usize = 50;
 pub const MAX: usize = 1_000;
 /// Documents looked at for one page, whatever of them is wanted: a filter that matches nothing ends too.
 const SCANNED: usize = 10_000;
+/// Bytes of them: a second of reading.
+const SCANNED_BYTES: usize = 64 * 1024 * 1024;
 /// Documents read at once.
 const CHUNK: usize = 500;
+/// Documents looked at before others have their turn: what is made of one may take milliseconds.
+const SLICE: usize = 16;
 
 /// Some of a list, with the place to go on from.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,8 +60,8 @@ pub(crate) async fn by_id<T>(
     workspace: &Slug,
     query: DocumentQuery,
     wanted: impl Fn(&Document) -> Result<Option<T>, EngineError>,
-) -> Result<Page<T, std::sync::Arc<str>>, EngineError> {
-    let after = |document: &Document| std::sync::Arc::clone(&document.id);
+) -> Result<Page<T, Arc<str>>, EngineError> {
+    let after = |document: &Document| Arc::clone(&document.id);
     walk(engine, workspace, query, wanted, after, |id| Order::Id(Some(id))).await
 }
 
@@ -69,24 +75,58 @@ async fn walk<T, C: Clone>(
 ) -> Result<Page<T, C>, EngineError> {
     let limit = query.limit;
     let mut items = Vec::new();
-    let mut scanned = 0;
+    let (mut scanned, mut scanned_bytes, mut wanted_bytes) = (0, 0, 0);
     let mut next = None;
     loop {
         query.limit = (limit - items.len() + 1).clamp(1, CHUNK);
         let documents = engine.store.list_documents(workspace, query.clone()).await?;
-        let ended = documents.len() < query.limit;
-        scanned += documents.len();
+        let more = has_more(documents.iter(), query.limit);
         for document in &documents {
-            if items.len() == limit {
+            if items.len() == limit || wanted_bytes >= MAX_PAGE_BYTES {
                 return Ok(Page { items, next });
             }
-            items.extend(wanted(document)?);
+            let bytes = document.contents.body.len();
+            if let Some(item) = wanted(document)? {
+                items.push(item);
+                wanted_bytes += bytes;
+            }
             next = Some(place(document));
+            (scanned, scanned_bytes) = (scanned + 1, scanned_bytes + bytes);
+            if scanned % SLICE == 0 {
+                tokio::task::yield_now().await;
+            }
         }
         match &next {
-            Some(place) if !ended && scanned < SCANNED => query.order = after(place.clone()),
-            Some(_) if !ended => return Ok(Page { items, next }),
+            Some(place) if more && scanned < SCANNED && scanned_bytes < SCANNED_BYTES => {
+                query.order = after(place.clone());
+            }
+            Some(_) if more => return Ok(Page { items, next }),
             _ => return Ok(Page { items, next: None }),
+        }
+    }
+}
+
+/// Every document of a kind and group of which a workspace has few, a page at a time.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn each(
+    engine: &Engine,
+    workspace: &Slug,
+    kind: DocumentKind,
+    group: Option<&str>,
+    mut look: impl FnMut(&Document),
+) -> Result<(), EngineError> {
+    let mut query =
+        DocumentQuery { kind, group: group.map(Into::into), order: Order::Id(None), limit: CHUNK };
+    loop {
+        let documents = engine.store.list_documents(workspace, query.clone()).await?;
+        documents.iter().for_each(&mut look);
+        match documents.last() {
+            Some(last) if has_more(documents.iter(), CHUNK) => {
+                query.order = Order::Id(Some(Arc::clone(&last.id)))
+            }
+            _ => return Ok(()),
         }
     }
 }

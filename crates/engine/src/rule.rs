@@ -139,22 +139,27 @@ pub async fn try_out(
     Ok(trials(engine, workspace, verdicts, now))
 }
 
-/// The rules in force. One that was written by an older program and no longer compiles is left out and
-/// logged: the others are not its hostages.
-pub(crate) fn compile_all(engine: &Engine, workspace: &Slug, documents: &[Document]) -> RuleSet {
+/// The rules in force, and the bytes of their texts. One that was written by an older program and no longer
+/// compiles is left out and logged: the others are not its hostages.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn in_force(engine: &Engine, workspace: &Slug) -> Result<(RuleSet, usize), EngineError> {
     let refused_keys = &engine.workspaces.config().refused_keys;
     let compile = |document: &Document| -> Result<Rule, EngineError> {
         Ok(Rule::compile(stored(document)?.rule, refused_keys)?)
     };
-    let mut rules = Vec::with_capacity(documents.len());
-    for document in documents {
-        match compile(document) {
-            Ok(rule) => rules.push(Arc::new(rule)),
-            Err(error) => tracing::error!(%workspace, rule = %document.id, %error, "a rule can't be used"),
+    let (mut rules, mut bytes) = (Vec::new(), 0);
+    let look = |document: &Document| match compile(document) {
+        Ok(rule) => {
+            rules.push(Arc::new(rule));
+            bytes += document.contents.body.len();
         }
-    }
+        Err(error) => tracing::error!(%workspace, rule = %document.id, %error, "a rule can't be used"),
+    };
+    page::each(engine, workspace, DocumentKind::Rule, None, look).await?;
     // Names are documents' ids: no two are alike.
-    RuleSet::new(rules, &BUILT_IN).unwrap_or_default()
+    Ok((RuleSet::new(rules, &BUILT_IN).unwrap_or_default(), bytes))
 }
 
 async fn find(engine: &Engine, workspace: &Slug, name: &str) -> Result<Option<Document>, EngineError> {
@@ -187,8 +192,9 @@ async fn write(
 }
 
 async fn refuse_above_limit(engine: &Engine, workspace: &Slug) -> Result<(), EngineError> {
-    let listed = list(engine, workspace, None, MAX_RULES).await?;
-    if listed.items.len() < MAX_RULES {
+    let mut count = 0;
+    page::each(engine, workspace, DocumentKind::Rule, None, |_| count += 1).await?;
+    if count < MAX_RULES {
         Ok(())
     } else {
         Err(campanile_store::StoreError::Limit { what: "rules of one workspace", limit: MAX_RULES }.into())

@@ -16,10 +16,11 @@ use campanile_functions::LogLine;
 use campanile_model::{NotificationId, Slug, Timestamp, UserId};
 use campanile_store::{Document, DocumentKind, DocumentQuery, Order, document};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::page::{self, Page};
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, event};
 
 pub use queue::{Request, repeat, start};
 pub(crate) use queue::{asked_for, queued, start_due, triggered};
@@ -108,9 +109,14 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
-    /// What it got as `executionParams`.
-    #[schema(value_type = Object)]
-    pub execution_params: Box<RawValue>,
+    /// The key of the event that triggered it, or the run that it repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub event: Option<Arc<str>>,
+    /// What it got as `executionParams`. Not there if that was an event that is not kept any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub execution_params: Option<Box<RawValue>>,
     /// What it returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<serde_json::Value>)]
@@ -125,6 +131,40 @@ pub struct Run {
     /// What it used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<RunUsage>,
+}
+
+/// A run in a list: without what it got, returned and logged.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = RunSummary)]
+pub struct Summary {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: Arc<str>,
+    /// How far it has come.
+    pub status: Status,
+    /// What made it run.
+    pub origin: Origin,
+    /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    pub queued_at: Timestamp,
+    /// When it was begun.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// The name of the error it ended with.
+    #[serde(default, deserialize_with = "name_of")]
+    pub error: Option<String>,
+}
+
+fn name_of<'de, D: serde::Deserializer<'de>>(error: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+    }
+    Ok(Option::<Named>::deserialize(error)?.map(|error| error.name))
 }
 
 /// Why a run did not return.
@@ -181,7 +221,7 @@ pub async fn list(
     function: &str,
     before: Option<u64>,
     limit: usize,
-) -> Result<Page<Run, u64>, EngineError> {
+) -> Result<Page<Summary, u64>, EngineError> {
     let query = DocumentQuery {
         kind: DocumentKind::Run,
         group: Some(function.into()),
@@ -200,8 +240,12 @@ pub async fn read(engine: &Engine, workspace: &Slug, function: &str, id: &str) -
     if NotificationId::parse(id).is_err() {
         return Err(missing());
     }
-    let run: Run = page::body(&find(engine, workspace, id).await?.ok_or_else(missing)?)?;
-    if &*run.function == function { Ok(run) } else { Err(missing()) }
+    let mut run: Run = page::body(&find(engine, workspace, id).await?.ok_or_else(missing)?)?;
+    if &*run.function != function {
+        return Err(missing());
+    }
+    run.execution_params = params(engine, workspace, &run).await?;
+    Ok(run)
 }
 
 /// Waits for a run to end, at most `patience`; returns it as it is then.
@@ -234,6 +278,13 @@ pub async fn wait(
         Ok(run) => run,
         Err(_) => read(engine, workspace, function, id).await,
     }
+}
+
+/// What a run gets: its own parameters, or the event that triggered it, if that is still kept.
+async fn params(engine: &Engine, workspace: &Slug, run: &Run) -> Result<Option<Box<RawValue>>, EngineError> {
+    let Some(key) = &run.event else { return Ok(run.execution_params.clone()) };
+    let event = event::kept(engine, workspace, key).await?;
+    Ok(event.and_then(|event| to_raw_value(&json!({ "event": event })).ok()))
 }
 
 async fn find(engine: &Engine, workspace: &Slug, id: &str) -> Result<Option<Document>, EngineError> {

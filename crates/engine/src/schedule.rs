@@ -7,7 +7,7 @@ use campanile_model::limits::MAX_RECIPIENTS_PER_REQUEST;
 use campanile_model::{Audience, Notification, NotificationId, Slug, Timestamp};
 use campanile_store::{
     Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, IDEMPOTENCY_WINDOW_MS,
-    Idempotency, Order, StoreError, Write, document,
+    Idempotency, Order, StoreError, Write, document, more_due,
 };
 use serde::{Deserialize, Serialize};
 
@@ -180,7 +180,7 @@ pub(crate) async fn cancel(
 /// Sends what is due at `now`, the longest due first; whether more is waiting.
 pub(crate) async fn send_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
     let due = engine.store.due(DocumentKind::Schedule, now, SENT_AT_ONCE).await?;
-    let more = due.len() == SENT_AT_ONCE;
+    let more = more_due(&due, SENT_AT_ONCE);
     let mut outcome = Ok(more);
     for (workspace, documents) in page::by_workspace(due) {
         if let Err(error) = send_all(engine, &workspace, documents, now).await {

@@ -89,16 +89,18 @@ impl Matcher {
         })
     }
 
-    /// Whether an event is one of them.
-    ///
-    /// # Errors
-    /// As of [`Condition::holds`], where type and source match.
-    pub fn matches(&self, event: &Event<'_>) -> Result<bool, RuleError> {
+    /// Whether it is for events of this type from this source, as far as can be said without their data.
+    pub fn is_for(&self, event: &Event<'_>) -> bool {
         let any = |globs: &[Glob], text: &str| globs.iter().any(|glob| glob.matches(text));
-        if !any(&self.types, event.kind) || !self.sources.as_ref().is_none_or(|s| any(s, event.source)) {
-            return Ok(false);
+        any(&self.types, event.kind) && self.sources.as_ref().is_none_or(|s| any(s, event.source))
+    }
+
+    /// Whether an event is one of them, as of [`Condition::judge`], and what it took.
+    pub fn judge(&self, event: &Event<'_>) -> Held {
+        if !self.is_for(event) {
+            return Held { holds: Ok(false), steps: 0 };
         }
-        self.when.as_ref().map_or(Ok(true), |when| when.holds(event))
+        self.when.as_ref().map_or(Held { holds: Ok(true), steps: 0 }, |when| when.judge(event))
     }
 }
 
@@ -169,7 +171,7 @@ mod tests {
             sources: sources.map(|s| s.iter().map(|&s| s.to_owned()).collect()),
             when: when.map(str::to_owned),
         };
-        let matches = |on: On| Matcher::compile(&on).unwrap().matches(&event(&data));
+        let matches = |on: On| Matcher::compile(&on).unwrap().judge(&event(&data)).holds;
         assert_eq!(matches(on(&["record_*"], None, None)), Ok(true));
         assert_eq!(matches(on(&["record_*"], Some(&["/collections/o*"]), Some("data.total == 5"))), Ok(true));
         assert_eq!(matches(on(&["function_*"], None, Some("data.absent"))), Ok(false));

@@ -132,6 +132,9 @@ pub enum Reason {
     /// The evaluation would cost too much time or memory.
     #[error("this is too costly for this event")]
     TooCostly,
+    /// What was evaluated before has cost all that one request may.
+    #[error("too much was asked at once: run the event again on its own")]
+    NothingLeft,
     /// The template engine failed otherwise; its category of error.
     #[error("{0}")]
     Template(&'static str),

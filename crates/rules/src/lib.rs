@@ -26,6 +26,6 @@ pub use error::{Position, Reason, RuleError};
 pub use event::Event;
 pub use refused::{REFUSED_KEYS, refused_by_default, refused_key};
 pub use rule::Rule;
-pub use rule_set::RuleSet;
+pub use rule_set::{Asking, RuleSet};
 pub use source::{On, RuleSource, To, True};
 pub use verdict::{Made, Outcome, Verdict, Why};

@@ -27,6 +27,8 @@ pub const MAX_LOOP_DEPTH: usize = 3;
 /// Steps of all expressions of a rule on one event: a step is a node evaluated, an element visited or 32 bytes looked at. A
 /// few milliseconds.
 pub const MAX_STEPS: u64 = 200_000;
+/// What the rules asked in one go may cost before others have their turn, in steps: a few milliseconds.
+pub const SLICE: u64 = 200_000;
 /// Bytes of the values made by all expressions of a rule on one event.
 pub const MAX_EXPRESSION_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes of a text that a regular expression is matched with.

@@ -63,6 +63,11 @@ impl<'a> Seen<'a> {
         Self { scope: Scope::new(event), context: Context::new(event) }
     }
 
+    /// What the last rule has cost.
+    pub(crate) fn spent(&self) -> u64 {
+        self.scope.spent() + self.context.spent()
+    }
+
     /// Gives the next rule as much to spend as the last one had.
     fn begin(&self) {
         self.scope.begin();

@@ -3,10 +3,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::error::{Reason, RuleError};
+use crate::error::{Fault, Reason, RuleError};
 use crate::event::Event;
+use crate::limits::SLICE;
 use crate::rule::{Rule, Seen};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Outcome, Verdict, Why};
+
+/// What it costs to see that a rule is not for an event, in steps: a few patterns.
+const PASSED: u64 = 10;
+/// What evaluating a rule costs besides what its texts do.
+const EVALUATED: u64 = 100;
 
 /// Rules that are asked together. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -54,17 +60,60 @@ impl RuleSet {
 
     /// As [`Self::evaluate`], without the rules that are not for the event: what is made and what failed.
     pub fn made(&self, event: &Event<'_>) -> Vec<Verdict> {
-        let mut seen = None;
-        self.all()
-            .filter_map(|(rule, built_in)| match outcome(rule, event, &mut seen) {
-                Outcome::Passed(_) => None,
-                outcome => Some(Verdict { rule: rule.name().to_owned(), built_in, outcome }),
-            })
-            .collect()
+        let mut asking = Asking::new(u64::MAX);
+        std::iter::from_fn(|| self.ask(event, &mut asking)).flatten().collect()
+    }
+
+    /// As [`Self::made`], a slice at a time: some of the rules, until those of this slice have cost
+    /// [`SLICE`]; `None` once all were asked. A rule that is for the event and finds nothing left has failed
+    /// ([`Reason::NothingLeft`]).
+    pub fn ask(&self, event: &Event<'_>, asking: &mut Asking) -> Option<Vec<Verdict>> {
+        let first = asking.next;
+        let (mut seen, mut verdicts, mut slice) = (None, Vec::new(), SLICE);
+        for (rule, built_in) in self.all().skip(first) {
+            asking.next += 1;
+            let outcome = if asking.left == 0 && rule.is_for(event).is_ok() {
+                Outcome::Failed(Fault::from(Reason::NothingLeft).at(rule.name(), ""))
+            } else {
+                outcome(rule, event, &mut seen)
+            };
+            let cost = match &outcome {
+                Outcome::Passed(Why::Disabled | Why::Type | Why::Source) => PASSED,
+                _ => EVALUATED + seen.as_ref().map_or(0, Seen::spent),
+            };
+            asking.left = asking.left.saturating_sub(cost);
+            if !matches!(outcome, Outcome::Passed(_)) {
+                verdicts.push(Verdict { rule: rule.name().to_owned(), built_in, outcome });
+            }
+            slice = slice.saturating_sub(cost);
+            if slice == 0 {
+                break;
+            }
+        }
+        (asking.next > first).then_some(verdicts)
     }
 
     fn all(&self) -> impl Iterator<Item = (&Arc<Rule>, bool)> {
         self.own.iter().map(|rule| (rule, false)).chain(self.built_in.iter().map(|rule| (rule, true)))
+    }
+}
+
+/// How far a set was asked about one event, and what the rest may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking {
+    next: usize,
+    left: u64,
+}
+
+impl Asking {
+    /// Nobody was asked yet. `left` is in the units of [`MAX_STEPS`](crate::limits::MAX_STEPS).
+    pub fn new(left: u64) -> Self {
+        Self { next: 0, left }
+    }
+
+    /// What may still be spent.
+    pub fn left(&self) -> u64 {
+        self.left
     }
 }
 

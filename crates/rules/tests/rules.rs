@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use campanile_model::{Audience, Level, Topic, UserId};
-use campanile_rules::{Outcome, Reason, RuleSet, Why, defaults, refused_by_default};
+use campanile_rules::limits::MAX_STEPS;
+use campanile_rules::{Asking, Outcome, Reason, RuleSet, Why, defaults, refused_by_default};
 use serde_json::{Value, json};
 
 use crate::shop::{Happened, compile, failed, made, outcome};
@@ -250,4 +251,43 @@ fn templates_have_what_texts_need() {
     ] {
         assert_eq!(made(json!({"message": template}), &event).message, wanted, "{template}");
     }
+}
+
+#[test]
+fn rules_are_asked_in_slices_and_fail_once_nothing_is_left() {
+    let costly = "data.many.all(a, data.many.all(b, a + b >= 0))";
+    let named = |place: usize, when: &str| {
+        Arc::new(compile(json!({"name": place.to_string(), "on": {"types": ["t"], "when": when}})).unwrap())
+    };
+    let own = (0..6).map(|place| named(place, if place == 5 { "true" } else { costly })).collect();
+    let rules = RuleSet::new(own, &[]).unwrap();
+    let event = Happened::new("t", json!({"many": (0..2_000).collect::<Vec<_>>()}));
+    let ask = |left: u64| {
+        let mut asking = Asking::new(left);
+        let slices: Vec<_> = std::iter::from_fn(|| rules.ask(&event.event(), &mut asking)).collect();
+        let reasons = slices.concat().into_iter().map(|verdict| match verdict.outcome {
+            Outcome::Failed(error) => Some(error.reason),
+            _ => None,
+        });
+        (slices.iter().map(Vec::len).collect::<Vec<_>>(), reasons.collect::<Vec<_>>(), asking.left())
+    };
+    let too_costly = Some(Reason::TooCostly);
+    let (slices, reasons, left) = ask(10 * MAX_STEPS);
+    assert_eq!(slices, [1, 1, 1, 1, 1, 1], "a slice ends with a costly rule");
+    assert_eq!(reasons[..5], vec![too_costly.clone(); 5]);
+    assert_eq!(reasons[5], None);
+    assert!(left < 5 * MAX_STEPS, "what was spent is gone: {left}");
+
+    let (_, reasons, left) = ask(2 * MAX_STEPS);
+    let nothing_left = Some(Reason::NothingLeft);
+    assert_eq!(reasons[..2], vec![too_costly; 2]);
+    assert_eq!(reasons[2..], vec![nothing_left; 4], "also one that would have cost next to nothing");
+    assert_eq!(left, 0);
+
+    let templates = json!({"message": "{% for a in data.many %}{{ a }}{% endfor %}"});
+    let rules = RuleSet::new(vec![Arc::new(compile(templates).unwrap())], &[]).unwrap();
+    let event = Happened::new("record_created", json!({"many": (0..1_000).collect::<Vec<_>>()}));
+    let mut asking = Asking::new(u64::MAX);
+    assert_eq!(rules.ask(&event.event(), &mut asking).map(|verdicts| verdicts.len()), Some(1));
+    assert!(u64::MAX - asking.left() > 5_000, "templates are counted: {}", u64::MAX - asking.left());
 }

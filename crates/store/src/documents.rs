@@ -78,6 +78,11 @@ pub const MAX_DOCUMENT_ID_BYTES: usize = 256;
 pub const MAX_GROUP_BYTES: usize = 256;
 /// Bytes of a document's body: twice a request's, since a job keeps one with what came of it so far.
 pub const MAX_DOCUMENT_BYTES: usize = 2 * campanile_model::limits::MAX_BODY_BYTES;
+/// Bytes of the bodies of one page: [`Documents::list_documents`] and [`Documents::due`] end it with the document
+/// that reaches this, whatever their limit. As much as the longest document has.
+pub const MAX_PAGE_BYTES: usize = MAX_DOCUMENT_BYTES;
+/// Bytes of the bodies that one [`Documents::documents`] reads: a bulk change of ten thousand records of 6 KiB.
+pub const MAX_READ_BYTES: usize = 64 * 1024 * 1024;
 /// Documents of one change: the bulk limit of the protocol's sources, and their event.
 pub const MAX_DOCUMENTS_PER_CHANGE: usize = 20_001;
 /// Notifications of one change: what ten rules make of a thousand events.
@@ -176,7 +181,7 @@ pub enum Order {
 #[async_trait]
 pub trait Documents: Send + Sync + 'static {
     /// The documents of these ids, in their order; `None` where there is none. At most
-    /// [`MAX_DOCUMENTS_PER_CHANGE`] ids.
+    /// [`MAX_DOCUMENTS_PER_CHANGE`] ids, and [`StoreError::Limit`] for more than [`MAX_READ_BYTES`].
     async fn documents(
         &self,
         workspace: &Slug,
@@ -184,7 +189,8 @@ pub trait Documents: Send + Sync + 'static {
         ids: &[Arc<str>],
     ) -> Result<Vec<Option<Document>>, StoreError>;
 
-    /// A page of a list. Costs the page, not the list.
+    /// A page of a list: at most `limit` documents and [`MAX_PAGE_BYTES`], at least one if there is any;
+    /// [`has_more`] tells whether to go on. Costs the page, not the list.
     async fn list_documents(
         &self,
         workspace: &Slug,
@@ -192,7 +198,7 @@ pub trait Documents: Send + Sync + 'static {
     ) -> Result<Vec<Document>, StoreError>;
 
     /// What is due at `up_to` or before, of every workspace, the longest due first (ties: by `number`), at
-    /// most `limit`. Costs what it returns, however many documents there are. One that is damaged is passed
+    /// most `limit` and [`MAX_PAGE_BYTES`] as of a list. Costs what it returns, however many documents there are. One that is damaged is passed
     /// over and named in the log: it must not stop those behind it.
     async fn due(
         &self,
@@ -205,6 +211,43 @@ pub trait Documents: Send + Sync + 'static {
     /// `now` or before, the longest expired first; returns how many went. Zero: nothing is left to do, and no
     /// write was queued.
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
+}
+
+/// Whether there may be more behind a page that was asked for with `limit`.
+pub fn has_more<'a>(page: impl ExactSizeIterator<Item = &'a Document>, limit: usize) -> bool {
+    page.len() >= limit || page.map(|document| document.contents.body.len()).sum::<usize>() >= MAX_PAGE_BYTES
+}
+
+/// As [`has_more`], of what is due.
+pub fn more_due(due: &[(Slug, Document)], limit: usize) -> bool {
+    has_more(due.iter().map(|(_, document)| document), limit)
+}
+
+/// Counts the bytes of a page that is being read.
+#[derive(Default)]
+pub(crate) struct PageBytes(usize);
+
+impl PageBytes {
+    /// Adds a document; whether the page ends with it.
+    pub(crate) fn ends_with(&mut self, document: &Document) -> bool {
+        self.0 += document.contents.body.len();
+        self.0 >= MAX_PAGE_BYTES
+    }
+}
+
+/// Counts the bytes of documents that are read by their ids.
+#[derive(Default)]
+pub(crate) struct ReadBytes(usize);
+
+impl ReadBytes {
+    /// Adds a document, unless it is one too many.
+    pub(crate) fn add(&mut self, document: &Document) -> Result<(), StoreError> {
+        self.0 += document.contents.body.len();
+        if self.0 > MAX_READ_BYTES {
+            return Err(StoreError::Limit { what: "bytes of documents read at once", limit: MAX_READ_BYTES });
+        }
+        Ok(())
+    }
 }
 
 /// One document of [`Documents::documents`].

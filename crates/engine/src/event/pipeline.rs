@@ -3,22 +3,17 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use campanile_model::{Audience, Notification, NotificationId, Slug, Timestamp};
-use campanile_rules::{Outcome, Verdict};
+use campanile_model::{Notification, NotificationId, Slug, Timestamp};
+use campanile_rules::{Asking, Outcome, Verdict};
 use campanile_store::{Appended, Change, Contents, DocumentKind, DocumentWrite, Expect, Write};
 
 use super::Event;
 use super::made::{Ready, ready};
+use super::room::Room;
 use super::stored::{StoredEvent, TriedRule};
+use super::triggers::triggered;
 use crate::book::Book;
 use crate::{Engine, EngineError, run};
-
-/// Notifications made in one transaction: ten for each event of the largest batch.
-const MAX_MADE: usize = 10_000;
-/// Users named by them: ten times what one publish request may name.
-const MAX_MADE_USERS: usize = 100_000;
-/// Bytes of their messages and metadata: as much as the longest thousand.
-const MAX_MADE_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a source did, and what happened by it.
 #[derive(Debug, Default)]
@@ -36,7 +31,7 @@ pub(crate) struct Committed {
     pub(crate) appended: Appended,
     /// The notifications of each event, in the order of the events.
     pub(crate) told: Vec<Vec<NotificationId>>,
-    /// For each event, how many rules failed on it.
+    /// For each event, how many rules failed on it, and how many functions it could not run.
     pub(crate) failed: Vec<usize>,
 }
 
@@ -86,15 +81,13 @@ pub(crate) async fn prepare(
     let mut room = Room::default();
     let (mut told, mut failed) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
     for event in events {
-        let routed = route(engine, workspace, &book, event, &[], &mut room, now);
+        let routed = route(engine, workspace, &book, StoredEvent::new(event, now), &mut room, now).await;
         told.push(routed.told());
         failed.push(routed.stored.failed());
-        change.documents.extend(run::triggered(engine, workspace, &book, &routed.stored.event, now));
         change.documents.push(routed.document(engine, Expect::Absent, now));
+        change.documents.extend(routed.runs);
         change.notifications.extend(routed.durable);
         live.extend(routed.live);
-        // A thousand events of a thousand rules are long work: others have their turn in between.
-        tokio::task::yield_now().await;
     }
     Ok(Prepared { change, told, failed, live })
 }
@@ -134,83 +127,56 @@ pub(crate) async fn append(
     Ok(appended)
 }
 
-/// What one transaction may still hold. Rules multiply what an outsider sends, so their product is bounded too;
-/// a rule that finds no room has failed, and the event can be run again on its own.
-pub(super) struct Room {
-    notifications: usize,
-    users: usize,
-    bytes: usize,
-}
-
-impl Default for Room {
-    fn default() -> Self {
-        Self { notifications: MAX_MADE, users: MAX_MADE_USERS, bytes: MAX_MADE_BYTES }
-    }
-}
-
-impl Room {
-    fn take(&mut self, ready: Ready) -> Result<Ready, EngineError> {
-        let Notification { audience, message, metadata, .. } = &ready.notification;
-        let users = if let Audience::Users(users) = audience { users.len() } else { 0 };
-        let bytes = message.len() + metadata.as_ref().map_or(0, |metadata| metadata.get().len());
-        let left =
-            (self.notifications.checked_sub(1), self.users.checked_sub(users), self.bytes.checked_sub(bytes));
-        let (Some(notifications), Some(users), Some(bytes)) = left else {
-            return Err(EngineError::invalid(
-                "",
-                "too much was made at once: run the event again on its own",
-            ));
-        };
-        *self = Self { notifications, users, bytes };
-        Ok(ready)
-    }
-}
-
-/// An event with what its rules made of it.
+/// An event with what was made of it.
 pub(super) struct Routed {
     pub(super) stored: StoredEvent,
     pub(super) durable: Vec<Arc<Notification>>,
     pub(super) live: Vec<Arc<Notification>>,
+    pub(super) runs: Vec<DocumentWrite>,
 }
 
-/// Asks every rule but those in `done`, which have made theirs before.
-pub(super) fn route(
+/// Asks every rule and function but those that made theirs of the event before. Others have their turn in between:
+/// a thousand events of a thousand rules are long work.
+pub(super) async fn route(
     engine: &Engine,
     workspace: &Slug,
     book: &Book,
-    event: Event,
-    done: &[TriedRule],
+    before: StoredEvent,
     room: &mut Room,
     now: Timestamp,
 ) -> Routed {
     let config = engine.workspaces.settings_of(workspace);
     let refused_keys = &engine.workspaces.config().refused_keys;
-    let mut rules: Vec<TriedRule> = done.to_vec();
+    let StoredEvent { event, mut rules, mut functions, taken } = before;
+    let done = rules.len();
     let (mut durable, mut live) = (Vec::new(), Vec::new());
-    for Verdict { rule, outcome, .. } in book.made(&event) {
-        if done.iter().any(|tried| tried.rule == rule) {
-            continue;
-        }
-        match outcome {
-            Outcome::Passed(_) => {}
-            Outcome::Failed(error) => rules.push(TriedRule::failed(rule, error.to_string())),
-            Outcome::Made(made) => {
-                let id = (engine.ids)(now);
-                match ready(*made, &config, id, refused_keys, now).and_then(|ready| room.take(ready)) {
-                    Ok(Ready { notification, durable: true }) => {
-                        durable.push(Arc::new(notification));
-                        rules.push(TriedRule::told(rule, id));
-                    }
-                    Ok(Ready { notification, durable: false }) => {
-                        live.push(Arc::new(notification));
-                        rules.push(TriedRule::told(rule, id));
-                    }
-                    Err(error) => rules.push(TriedRule::failed(rule, error.to_string())),
-                }
+    let mut asking = Asking::new(room.steps);
+    while let Some(verdicts) = event.seen(|seen| book.rules.ask(seen, &mut asking)) {
+        for Verdict { rule, outcome, .. } in verdicts {
+            if rules[..done].iter().any(|tried| tried.rule == rule) {
+                continue;
             }
+            rules.push(match outcome {
+                Outcome::Passed(_) => continue,
+                Outcome::Failed(error) => TriedRule::failed(rule, error.to_string()),
+                Outcome::Made(made) => {
+                    let id = (engine.ids)(now);
+                    match ready(*made, &config, id, refused_keys, now).and_then(|ready| room.take(ready)) {
+                        Ok(Ready { notification, durable: kept }) => {
+                            let made = if kept { &mut durable } else { &mut live };
+                            made.push(Arc::new(notification));
+                            TriedRule::told(rule, id)
+                        }
+                        Err(error) => TriedRule::failed(rule, error.to_string()),
+                    }
+                }
+            });
         }
+        tokio::task::yield_now().await;
     }
-    Routed { stored: StoredEvent { event, rules, taken: now }, durable, live }
+    room.steps = asking.left();
+    let runs = triggered(engine, workspace, book, &event, &mut functions, room, now).await;
+    Routed { stored: StoredEvent { event, rules, functions, taken }, durable, live, runs }
 }
 
 impl Routed {
@@ -257,44 +223,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use campanile_model::{Level, UserId};
-
     use super::*;
-
-    fn made(users: usize, message: usize) -> Ready {
-        let users = (0..users).map(|n| UserId::new(&format!("u{n}")).unwrap()).collect();
-        let notification = Notification {
-            id: NotificationId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap(),
-            audience: Audience::Users(users),
-            except: vec![],
-            title: "T".into(),
-            message: "m".repeat(message),
-            kind: "info".into(),
-            level: Level::Info,
-            timestamp: Timestamp::from_millis(0),
-            metadata: None,
-            event: None,
-            product_name: None,
-            expiry_date: None,
-            expires_at: None,
-            collapse_key: None,
-            updated_at: None,
-        };
-        Ready { notification, durable: true }
-    }
-
-    /// How many of these find room.
-    fn fit(users: usize, message: usize) -> usize {
-        let mut room = Room::default();
-        (0..).take_while(|_| room.take(made(users, message)).is_ok()).count()
-    }
-
-    #[test]
-    fn what_rules_make_of_one_request_is_bounded_in_number_users_and_bytes() {
-        assert_eq!(fit(1, 0), MAX_MADE);
-        assert_eq!(fit(1_000, 0), MAX_MADE_USERS / 1_000);
-        assert_eq!(fit(1, 16 * 1024), MAX_MADE_BYTES / (16 * 1024));
-    }
 
     #[test]
     fn keys_of_events_are_apart() {

@@ -7,7 +7,8 @@ use campanile_store::{Change, Document, DocumentKind, DocumentQuery, Expect, Ord
 use serde::{Deserialize, Serialize};
 
 use super::Event;
-use super::pipeline::{Room, append, route};
+use super::pipeline::{append, route};
+use super::room::Room;
 use crate::page::{self, Page};
 use crate::{Engine, EngineError};
 
@@ -18,6 +19,9 @@ pub struct StoredEvent {
     pub event: Event,
     /// The rules that made something of it, or failed. Those that were not for it are not there.
     pub rules: Vec<TriedRule>,
+    /// The functions that it runs, or could not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<TriedFunction>,
     /// When it was taken in.
     pub taken: Timestamp,
 }
@@ -35,6 +39,29 @@ pub struct TriedRule {
     pub error: Option<String>,
 }
 
+/// What became of one function that an event is to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriedFunction {
+    /// Its name.
+    pub function: String,
+    /// The run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Arc<str>>,
+    /// Why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl TriedFunction {
+    pub(super) fn runs(function: &str, run: Arc<str>) -> Self {
+        Self { function: function.to_owned(), run: Some(run), error: None }
+    }
+
+    pub(super) fn failed(function: &str, error: &str) -> Self {
+        Self { function: function.to_owned(), run: None, error: Some(error.to_owned()) }
+    }
+}
+
 impl TriedRule {
     pub(super) fn told(rule: String, notification: NotificationId) -> Self {
         Self { rule, notification: Some(notification), error: None }
@@ -46,9 +73,15 @@ impl TriedRule {
 }
 
 impl StoredEvent {
-    /// How many rules failed on it.
+    /// One that nothing was made of yet.
+    pub(super) fn new(event: Event, taken: Timestamp) -> Self {
+        Self { event, rules: Vec::new(), functions: Vec::new(), taken }
+    }
+
+    /// How many rules failed on it, and how many functions it could not run.
     pub fn failed(&self) -> usize {
         self.rules.iter().filter(|tried| tried.error.is_some()).count()
+            + self.functions.iter().filter(|tried| tried.error.is_some()).count()
     }
 
     pub(super) fn to_json(&self) -> String {
@@ -75,7 +108,7 @@ pub struct Found {
 pub struct Filter {
     /// Only those of this type.
     pub kind: Option<String>,
-    /// Only those on which a rule failed (`true`) or none did.
+    /// Only those on which a rule failed or that could not run a function (`true`), or the others.
     pub failed: Option<bool>,
 }
 
@@ -115,8 +148,8 @@ pub async fn read(engine: &Engine, workspace: &Slug, key: &str) -> Result<Stored
     StoredEvent::read(&find(engine, workspace, key).await?)
 }
 
-/// Asks the rules of today that have made nothing of the event yet. Those that have are not asked again: one
-/// event and one rule make one notification, ever.
+/// Asks the rules and functions of today that have made nothing of the event yet. Those that have are not asked
+/// again: one event and one rule make one notification, ever, and one event runs a function once.
 ///
 /// # Errors
 /// [`EngineError::Missing`]; [`EngineError::Changed`] if somebody else does the same now; those of the store.
@@ -127,19 +160,28 @@ pub async fn run_again(
     now: Timestamp,
 ) -> Result<StoredEvent, EngineError> {
     let document = find(engine, workspace, key).await?;
-    let before = StoredEvent::read(&document)?;
+    let mut before = StoredEvent::read(&document)?;
     let book = engine.books.of(engine, workspace).await?;
-    let done: Vec<TriedRule> = before.rules.into_iter().filter(|t| t.notification.is_some()).collect();
-    let mut routed = route(engine, workspace, &book, before.event, &done, &mut Room::default(), now);
-    routed.stored.taken = before.taken;
+    before.rules.retain(|tried| tried.notification.is_some());
+    before.functions.retain(|tried| tried.run.is_some());
+    let routed = route(engine, workspace, &book, before, &mut Room::default(), now).await;
+    let event = routed.document(engine, Expect::Version(document.version), now);
     let change = Change {
-        documents: vec![routed.document(engine, Expect::Version(document.version), now)],
-        notifications: std::mem::take(&mut routed.durable),
+        documents: std::iter::once(event).chain(routed.runs).collect(),
+        notifications: routed.durable,
         ..Change::default()
     };
-    let live = std::mem::take(&mut routed.live);
-    append(engine, workspace, change, live, now).await.map_err(|error| error.changed("event"))?;
+    append(engine, workspace, change, routed.live, now).await.map_err(|error| error.changed("event"))?;
     Ok(routed.stored)
+}
+
+/// The event of that key, if it is still kept.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn kept(engine: &Engine, workspace: &Slug, key: &str) -> Result<Option<Event>, EngineError> {
+    let found = document(&*engine.store, workspace, DocumentKind::Event, key).await?;
+    found.map(|document| StoredEvent::read(&document).map(|stored| stored.event)).transpose()
 }
 
 async fn find(engine: &Engine, workspace: &Slug, key: &str) -> Result<Document, EngineError> {

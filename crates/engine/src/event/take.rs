@@ -27,7 +27,7 @@ pub struct Taken {
     pub duplicate: bool,
     /// What the rules made of it.
     pub notifications: Vec<NotificationId>,
-    /// How many rules failed on it.
+    /// How many rules failed on it, and how many functions it could not run.
     pub failed: usize,
 }
 

@@ -2,7 +2,9 @@
 //! not change the function.
 
 use campanile_model::{Slug, Timestamp};
-use campanile_store::{Change, Contents, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write};
+use campanile_store::{
+    Change, Contents, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write, more_due,
+};
 
 use super::{find, stored};
 use crate::run::{self, Origin};
@@ -29,7 +31,7 @@ fn write(name: &str, next: Option<Timestamp>, expect: Expect) -> DocumentWrite {
 /// the server was down are one run.
 pub(crate) async fn trigger_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
     let due = engine.store.due(DocumentKind::Function, now, AT_ONCE).await?;
-    let mut outcome = Ok(due.len() == AT_ONCE);
+    let mut outcome = Ok(more_due(&due, AT_ONCE));
     for (workspace, documents) in page::by_workspace(due) {
         for document in documents {
             match trigger(engine, &workspace, &document, now).await {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use campanile_expiry::{Due, Wording};
 use campanile_model::limits::{MAX_BATCH, MAX_RECIPIENTS_PER_REQUEST};
 use campanile_model::{NotificationId, Slug, Timestamp};
-use campanile_store::{Change, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write};
+use campanile_store::{Change, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write, more_due};
 use serde_json::{Value, json};
 
 use super::kept::Found;
@@ -26,7 +26,7 @@ const POSTPONED_MS: i64 = 60 * 60 * 1_000;
 /// Where the store takes no writes now. What can't be told for another reason is logged and put off.
 pub(crate) async fn fire_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
     let due = engine.store.due(DocumentKind::Product, now, FIRED_AT_ONCE).await?;
-    let more = due.len() == FIRED_AT_ONCE;
+    let more = more_due(&due, FIRED_AT_ONCE);
     for (workspace, documents) in page::by_workspace(due) {
         let Fire { batches, unreadable } = match engine.books.of(engine, &workspace).await {
             Ok(book) => Fire::of(&documents, &book.settings, now),

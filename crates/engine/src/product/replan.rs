@@ -5,6 +5,7 @@ use std::sync::Arc;
 use campanile_model::{Slug, Timestamp};
 use campanile_store::{
     Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, StoreError, Write,
+    has_more,
 };
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +77,7 @@ async fn replan(
             limit: SLICE,
         };
         let documents = engine.store.list_documents(workspace, query).await?;
-        let more = documents.len() == SLICE;
+        let more = has_more(documents.iter(), SLICE);
         let mut writes = Vec::new();
         for document in &documents {
             match Found::read(document) {

@@ -14,7 +14,7 @@ use crate::{Engine, EngineError};
 
 /// Records in a page when nothing else is asked for.
 pub const DEFAULT_PAGE: usize = 50;
-/// Records in a page at most: 13 MB, if all are as long as they may be.
+/// Records in a page at most.
 pub const MAX_PAGE: usize = 200;
 /// Steps that the filter of one page may take, of all records looked at: half a second. A plain comparison takes
 /// a few steps a record.

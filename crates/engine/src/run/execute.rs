@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::host::RunHost;
 use super::queue::{put, under_way};
-use super::{Run, RunError, RunUsage, Status};
+use super::{Run, RunError, RunUsage, Status, params};
 use crate::event::{Cause, Event, commit, source};
 use crate::function::{self, Source, SourceLimits};
 use crate::{Engine, EngineError};
@@ -30,6 +30,14 @@ pub(super) struct End {
     finished: Option<(Vec<LogLine>, RunUsage)>,
 }
 
+/// A run that is begun, and what to execute.
+struct Begun {
+    run: Run,
+    version: u64,
+    source: Source,
+    params: Box<RawValue>,
+}
+
 /// Nobody knows how far it came.
 pub(super) fn lost() -> End {
     End::failed(
@@ -45,7 +53,7 @@ pub(super) fn begin(engine: &Arc<Engine>, workspace: Slug, run: Run, version: u6
     tokio::spawn(async move {
         let id = Arc::clone(&run.id);
         match started(&engine, &workspace, run, version, now).await {
-            Ok(Some((run, version, source))) => execute(&engine, &workspace, run, version, source).await,
+            Ok(Some(begun)) => execute(&engine, &workspace, begun).await,
             // There is nothing to execute, or somebody else has begun.
             Ok(None) | Err(EngineError::Store(StoreError::Conflict { .. })) => {}
             Err(error) => {
@@ -65,7 +73,7 @@ async fn started(
     mut run: Run,
     version: u64,
     now: Timestamp,
-) -> Result<Option<(Run, u64, Source)>, EngineError> {
+) -> Result<Option<Begun>, EngineError> {
     let found = match function::find(engine, workspace, &run.function).await? {
         Some(document) => Some(function::stored(&document)?).filter(|function| function.source.enabled),
         None => None,
@@ -78,6 +86,11 @@ async fn started(
     if engine.runner.is_stopped() {
         return Ok(None);
     }
+    let Some(params) = params(engine, workspace, &run).await? else {
+        let end = End::failed("Missing", "the event that triggered it is not kept any more");
+        self::end(engine, workspace, run, version, end, now).await?;
+        return Ok(None);
+    };
     run.status = Status::Running;
     run.started_at = Some(now);
     let documents = vec![put(&run, Expect::Version(version), Some(under_way()), None)];
@@ -85,15 +98,16 @@ async fn started(
     let change = Change { documents, ..Change::default() };
     let committed = commit(engine, workspace, Cause { change, events }, now).await?;
     let version = committed.appended.versions.first().copied().unwrap_or(version);
-    Ok(Some((run, version, function.source)))
+    Ok(Some(Begun { run, version, source: function.source, params }))
 }
 
 /// Runs it, and tells how it ended.
-async fn execute(engine: &Arc<Engine>, workspace: &Slug, run: Run, version: u64, source: Source) {
+async fn execute(engine: &Arc<Engine>, workspace: &Slug, begun: Begun) {
+    let Begun { run, version, source, params } = begun;
     let host = RunHost::new(Arc::clone(engine), workspace.clone(), &run);
     let call = Call {
         code: source.code.into(),
-        execution_params: run.execution_params.clone(),
+        execution_params: params,
         trigger_params: source.trigger_params.unwrap_or_else(empty),
         limits: source.limits.map(SourceLimits::limits),
     };

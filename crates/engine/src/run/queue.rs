@@ -4,18 +4,15 @@ use std::sync::Arc;
 
 use campanile_functions::MAX_PARAMS_BYTES;
 use campanile_model::{Slug, Timestamp, UserId};
-use campanile_store::{Change, Contents, DocumentKind, DocumentWrite, Expect, StoreError, Write};
+use campanile_store::{Change, Contents, DocumentKind, DocumentWrite, Expect, StoreError, Write, more_due};
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
 
 use super::execute::{self, lost};
+use super::turns::MAX_WAITING;
 use super::{Origin, Run, Status, find, read};
-use crate::book::Book;
-use crate::event::Event;
 use crate::{Engine, EngineError, function, page};
 
-/// Functions that follow from one another at most: one that changes what triggers it must come to an end.
-const MAX_HOPS: u8 = 8;
 /// When a run under way is due: before all that wait, so that whoever looks sees at once which of them nobody
 /// executes. There is one node, so that is whatever it does not execute itself.
 pub(super) fn under_way() -> Timestamp {
@@ -53,7 +50,7 @@ pub async fn start(
     }
     crate::publish::check_json(params)
         .map_err(|fault| EngineError::invalid("executionParams", format!("executionParams {fault}")))?;
-    let mut run = new(engine, name, request.origin, request.execution_params, 0, now);
+    let mut run = new(engine, name, request.origin, Some(request.execution_params), 0, now);
     run.started_by = Some(user.clone());
     enqueue(engine, workspace, run, now).await
 }
@@ -61,7 +58,8 @@ pub async fn start(
 /// Queues a run with what the run of that id got, of the function as it is now.
 ///
 /// # Errors
-/// [`EngineError::Missing`]; those of the store.
+/// [`EngineError::Missing`] if the function, the run, or the event that it got is not there any more; those of the
+/// store.
 pub async fn repeat(
     engine: &Engine,
     workspace: &Slug,
@@ -71,9 +69,15 @@ pub async fn repeat(
     now: Timestamp,
 ) -> Result<Run, EngineError> {
     let before = read(engine, workspace, name, id).await?;
-    let mut run = new(engine, name, Origin::Repeat, before.execution_params, 0, now);
+    let Some(params) = before.execution_params else {
+        return Err(EngineError::Missing { what: "event" });
+    };
+    // Where it was an event, that is named again.
+    let params = before.event.is_none().then_some(params);
+    let mut run = new(engine, name, Origin::Repeat, params, 0, now);
     run.started_by = Some(user.clone());
     run.repeats = Some(before.id);
+    run.event = before.event;
     enqueue(engine, workspace, run, now).await
 }
 
@@ -81,6 +85,9 @@ async fn enqueue(engine: &Engine, workspace: &Slug, run: Run, now: Timestamp) ->
     let function = function::read(engine, workspace, &run.function).await?;
     if !function.source.enabled {
         return Err(EngineError::invalid("enabled", "the function is off"));
+    }
+    if engine.runner.is_full(workspace) {
+        return Err(StoreError::Limit { what: "runs of one workspace that wait", limit: MAX_WAITING }.into());
     }
     let change = Change { documents: vec![put(&run, Expect::Absent, Some(now), None)], ..Change::default() };
     engine.store.append(workspace, Write::Change(change), now).await?;
@@ -99,39 +106,23 @@ pub(crate) fn queued(
     now: Timestamp,
 ) -> DocumentWrite {
     let params = to_raw_value(&params).unwrap_or_default();
-    let mut run = new(engine, name, origin, params, hops, now);
+    let mut run = new(engine, name, origin, Some(params), hops, now);
     run.started_by = started_by;
     put(&run, Expect::Absent, Some(now), None)
 }
 
-/// The runs that `event` triggers. Functions are triggered by what functions did only so far: several that trigger
-/// several each would otherwise grow without bound within their hops.
+/// A run that the event of that key triggers: its id, and its document to be committed with the event. It names the
+/// event, which may be long and run many functions, instead of holding it.
 pub(crate) fn triggered(
     engine: &Engine,
-    workspace: &Slug,
-    book: &Book,
-    event: &Event,
+    function: &str,
+    event: &str,
+    hops: u8,
     now: Timestamp,
-) -> Vec<DocumentWrite> {
-    if book.triggers.is_empty() {
-        return Vec::new();
-    }
-    let is_triggered = |trigger: &function::Trigger| {
-        // A condition that fails on an event does not hold for it.
-        event.seen(|seen| trigger.matcher.matches(seen)).unwrap_or(false)
-    };
-    let mut runs = Vec::new();
-    for trigger in book.triggers.iter().filter(|trigger| is_triggered(trigger)) {
-        if event.hops >= MAX_HOPS || event.hops > 0 && engine.runner.is_full(workspace) {
-            let (function, hops) = (&trigger.function, event.hops);
-            tracing::warn!(%workspace, %function, hops, "functions trigger each other: stopped");
-            continue;
-        }
-        let params = json!({ "event": event });
-        let hops = event.hops + 1;
-        runs.push(queued(engine, &trigger.function, Origin::Event, None, params, hops, now));
-    }
-    runs
+) -> (Arc<str>, DocumentWrite) {
+    let mut run = new(engine, function, Origin::Event, None, hops, now);
+    run.event = Some(event.into());
+    (Arc::clone(&run.id), put(&run, Expect::Absent, Some(now), None))
 }
 
 /// The runs that `change` asks for: once it is committed, [`Runner::queue`](super::Runner::queue) is to know of them.
@@ -159,7 +150,7 @@ pub(crate) async fn start_due(engine: &Arc<Engine>, now: Timestamp) -> Result<bo
 async fn look(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError> {
     let limit = engine.runner.slots() + LOOKED_AT;
     let due = engine.store.due(DocumentKind::Run, now, limit).await?;
-    let mut outcome = Ok(due.len() == limit);
+    let mut outcome = Ok(more_due(&due, limit));
     let mut waiting = Vec::new();
     for (workspace, document) in due {
         let readable = page::readable::<Run>(engine, &workspace, vec![document], now).await?;
@@ -197,7 +188,14 @@ async fn look(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError>
     outcome
 }
 
-fn new(engine: &Engine, name: &str, origin: Origin, params: Box<RawValue>, hops: u8, now: Timestamp) -> Run {
+fn new(
+    engine: &Engine,
+    name: &str,
+    origin: Origin,
+    params: Option<Box<RawValue>>,
+    hops: u8,
+    now: Timestamp,
+) -> Run {
     Run {
         id: (engine.ids)(now).to_string().into(),
         function: name.into(),
@@ -206,6 +204,7 @@ fn new(engine: &Engine, name: &str, origin: Origin, params: Box<RawValue>, hops:
         started_by: None,
         repeats: None,
         hops,
+        event: None,
         queued_at: now,
         started_at: None,
         ended_at: None,

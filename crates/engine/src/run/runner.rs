@@ -120,7 +120,12 @@ impl Runner {
     }
 
     /// Whether so many runs of `workspace` wait that functions are not to ask for more.
-    pub(super) fn is_full(&self, workspace: &Slug) -> bool {
+    pub(crate) fn is_busy(&self, workspace: &Slug) -> bool {
+        self.waiting().turns.is_busy(workspace)
+    }
+
+    /// Whether so many runs of `workspace` wait that nobody is to ask for more.
+    pub(crate) fn is_full(&self, workspace: &Slug) -> bool {
         self.waiting().turns.is_full(workspace)
     }
 

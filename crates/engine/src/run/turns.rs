@@ -1,5 +1,6 @@
 //! Runs that are known to wait, and whose turn it is.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
@@ -7,6 +8,8 @@ use campanile_model::Slug;
 
 /// Runs of one workspace known at once. What is beyond is found in the store when its turn comes.
 const MAX_OF_ONE: usize = 1_000;
+/// Runs of one workspace that may wait, here or in the store: a quarter of an hour's work of a processor.
+pub(super) const MAX_WAITING: usize = 100_000;
 /// Runs known at once: some 10 MB.
 const CAPACITY: usize = 100_000;
 
@@ -17,19 +20,27 @@ pub(super) struct Turns {
     /// The workspaces that have one, next first.
     order: VecDeque<Slug>,
     known: HashSet<(Slug, Arc<str>)>,
+    /// How many wait of each workspace, here or in the store, of those that were added since the server started.
+    waiting: HashMap<Slug, usize>,
 }
 
 impl Turns {
     /// A run was committed.
     pub(super) fn add(&mut self, workspace: &Slug, run: Arc<str>) {
-        if !self.is_full(workspace) && self.known.len() < CAPACITY {
+        *self.waiting.entry(workspace.clone()).or_default() += 1;
+        if !self.is_busy(workspace) && self.known.len() < CAPACITY {
             self.queue(workspace, run, VecDeque::push_back);
         }
     }
 
     /// Whether as many of one workspace wait as are known at once.
-    pub(super) fn is_full(&self, workspace: &Slug) -> bool {
+    pub(super) fn is_busy(&self, workspace: &Slug) -> bool {
         self.queues.get(workspace).is_some_and(|queue| queue.len() >= MAX_OF_ONE)
+    }
+
+    /// Whether as many of one workspace wait as may.
+    pub(super) fn is_full(&self, workspace: &Slug) -> bool {
+        self.waiting.get(workspace).is_some_and(|waiting| *waiting >= MAX_WAITING)
     }
 
     /// Runs found in the store, the longest waiting first. Those that are not known had no room, or are from before
@@ -65,6 +76,12 @@ impl Turns {
             self.order.push_back(workspace.clone());
         }
         self.known.remove(&(workspace.clone(), Arc::clone(&run)));
+        if let Entry::Occupied(mut waiting) = self.waiting.entry(workspace.clone()) {
+            *waiting.get_mut() -= 1;
+            if *waiting.get() == 0 {
+                waiting.remove();
+            }
+        }
         Some((workspace, run))
     }
 

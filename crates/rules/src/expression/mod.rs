@@ -66,6 +66,11 @@ impl<'a> Scope<'a> {
     pub(crate) fn begin(&self) {
         self.meter.reset();
     }
+
+    /// Steps taken since [`Self::begin`].
+    pub(crate) fn spent(&self) -> u64 {
+        self.meter.spent()
+    }
 }
 
 impl Expression {

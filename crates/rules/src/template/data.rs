@@ -28,6 +28,11 @@ impl Meter {
         self.spent.store(false, Ordering::Relaxed);
     }
 
+    /// Units spent so far.
+    pub(super) fn work(&self) -> u64 {
+        MAX_TEMPLATE_WORK - self.left.load(Ordering::Relaxed)
+    }
+
     /// Whether `n` units were left.
     pub(super) fn take(&self, n: usize) -> bool {
         let left = self.left.load(Ordering::Relaxed);

@@ -8,6 +8,7 @@ mod data;
 mod filters;
 mod scan;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use minijinja::syntax::SyntaxConfig;
@@ -62,7 +63,9 @@ impl Template {
         };
         let template = env.get_template(NAME).map_err(|error| fault("", &error))?;
         let mut out = Out { bytes: Vec::new(), limit, full: false };
-        let rendered = template.render_captured_to(context.value.clone(), &mut out).map(drop);
+        let rendered = template.render_captured_to(context.value.clone(), &mut out);
+        context.instructions.fetch_add(instructions(&rendered), Ordering::Relaxed);
+        let rendered = rendered.map(drop);
         if out.full {
             return Err(Reason::TooLong { limit, unit: "bytes" }.into());
         }
@@ -82,6 +85,8 @@ const NAMES: [&str; 6] = ["event", "data", "actor", "type", "subject", "source"]
 pub(crate) struct Context {
     value: Value,
     meter: Arc<data::Meter>,
+    /// Of the templates of one rule.
+    instructions: AtomicU64,
 }
 
 impl Context {
@@ -97,12 +102,27 @@ impl Context {
         let own = [("id", Value::from(event.id)), ("time", Value::from(event.time))];
         let whole = Value::from_pairs(common.iter().cloned().chain(own));
         let value = Value::from_pairs(common.into_iter().chain([("event", whole), filters::entry(&meter)]));
-        Self { value, meter }
+        Self { value, meter, instructions: AtomicU64::new(0) }
     }
 
     /// Lets the templates of another rule spend as much again.
     pub(crate) fn begin(&self) {
         self.meter.reset();
+        self.instructions.store(0, Ordering::Relaxed);
+    }
+
+    /// What the templates have cost since [`Self::begin`]: work and instructions.
+    pub(crate) fn spent(&self) -> u64 {
+        self.meter.work() + self.instructions.load(Ordering::Relaxed)
+    }
+}
+
+/// How many instructions a rendering took. One that failed otherwise than by taking too many took few of note.
+fn instructions(rendered: &Result<minijinja::Captured<'_>, Error>) -> u64 {
+    match rendered {
+        Ok(captured) => captured.state().fuel_levels().map_or(0, |(consumed, _)| consumed),
+        Err(error) if error.kind() == ErrorKind::OutOfFuel => TEMPLATE_FUEL,
+        Err(_) => 0,
     }
 }
 

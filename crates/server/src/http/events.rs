@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use campanile_engine::event::{self, Filter, StoredEvent, Taken, TriedRule};
+use campanile_engine::event::{self, Filter, StoredEvent, Taken, TriedFunction, TriedRule};
 use campanile_model::{NotificationId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,7 +36,7 @@ pub struct EventTaken {
     /// The ids of the notifications that rules made of it now.
     #[schema(value_type = Vec<String>)]
     notifications: Vec<NotificationId>,
-    /// How many rules failed on it. It is kept, and can be run again.
+    /// How many rules failed on it, and how many functions it could not run. It is kept, and can be run again.
     failed: usize,
 }
 
@@ -84,7 +84,7 @@ pub async fn take(
 pub struct EventsQuery {
     /// Only those of this type.
     r#type: Option<String>,
-    /// Only those on which a rule failed (`true`), or none did.
+    /// Only those on which a rule failed or that could not run a function (`true`), or the others.
     failed: Option<bool>,
     /// Events in the page. Default: 50.
     #[param(minimum = 1, maximum = 1000)]
@@ -130,10 +130,12 @@ pub struct KeptEvent {
     /// When it was taken.
     #[schema(value_type = String, format = DateTime)]
     taken: Timestamp,
-    /// How many rules failed on it.
+    /// How many rules failed on it, and how many functions it could not run.
     failed: usize,
     /// The rules that made something of it, or failed.
     rules: Vec<RuleTried>,
+    /// The functions that it runs, or could not run.
+    functions: Vec<FunctionTried>,
     /// The details, where one event is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Value>)]
@@ -161,10 +163,31 @@ impl From<TriedRule> for RuleTried {
     }
 }
 
+/// What became of one function that an event is to run.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct FunctionTried {
+    /// The function's name.
+    function: String,
+    /// The id of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    run: Option<Arc<str>>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<String>,
+}
+
+impl From<TriedFunction> for FunctionTried {
+    fn from(tried: TriedFunction) -> Self {
+        Self { function: tried.function, run: tried.run, error: tried.error }
+    }
+}
+
 impl KeptEvent {
     fn new(key: &str, stored: StoredEvent, with_data: bool) -> Self {
         let failed = stored.failed();
-        let StoredEvent { event, rules, taken } = stored;
+        let StoredEvent { event, rules, functions, taken } = stored;
         Self {
             key: key.to_owned(),
             id: event.id,
@@ -176,6 +199,7 @@ impl KeptEvent {
             taken,
             failed,
             rules: rules.into_iter().map(RuleTried::from).collect(),
+            functions: functions.into_iter().map(FunctionTried::from).collect(),
             data: with_data.then_some(event.data),
         }
     }
@@ -244,8 +268,8 @@ pub async fn read(
 
 /// Run an event again
 ///
-/// Asks the rules of today that have made nothing of the event yet. Those that have are not asked again: one
-/// event and one rule make one notification, ever. The answer holds what was made before, too.
+/// Asks the rules and functions of today that have made nothing of the event yet. Those that have are not asked
+/// again: one event and one rule make one notification, ever, and one event runs a function once. The answer holds what was made before, too.
 #[utoipa::path(
     post,
     path = "/v1/workspaces/{workspace}/events/{key}/rerun",

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use campanile_engine::function::{self, Schedule, Source};
 use campanile_engine::page;
-use campanile_engine::run::{self, Origin, Run, Status};
+use campanile_engine::run::{self, Origin, Run, Summary};
 use campanile_model::Timestamp;
 use campanile_rules::On;
 use serde::{Deserialize, Serialize};
@@ -375,49 +375,11 @@ pub struct RunsQuery {
     before: Option<u64>,
 }
 
-/// A run in a list: without what it got, returned and logged.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RunSummary {
-    /// Its id.
-    #[schema(value_type = String)]
-    id: Arc<str>,
-    /// How far it has come.
-    status: Status,
-    /// What made it run.
-    origin: Origin,
-    /// When it was asked for.
-    #[schema(value_type = String, format = DateTime)]
-    queued_at: Timestamp,
-    /// When it was begun.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    started_at: Option<Timestamp>,
-    /// When it ended.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    ended_at: Option<Timestamp>,
-    /// The name of the error it ended with.
-    error: Option<String>,
-}
-
-impl From<Run> for RunSummary {
-    fn from(run: Run) -> Self {
-        Self {
-            id: run.id,
-            status: run.status,
-            origin: run.origin,
-            queued_at: run.queued_at,
-            started_at: run.started_at,
-            ended_at: run.ended_at,
-            error: run.error.map(|error| error.name),
-        }
-    }
-}
-
 /// Some of a function's runs.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Runs {
     /// Newest first.
-    runs: Vec<RunSummary>,
+    runs: Vec<Summary>,
     /// Give this as `before` for the next page; `null`: there is none.
     #[schema(required)]
     next: Option<u64>,
@@ -447,7 +409,7 @@ pub async fn runs(
 ) -> Result<Json<Runs>, Problem> {
     let limit = query.limit.unwrap_or(page::DEFAULT);
     let page = run::list(&api.engine, &author.workspace, &name, query.before, limit).await?;
-    Ok(Json(Runs { runs: page.items.into_iter().map(RunSummary::from).collect(), next: page.next }))
+    Ok(Json(Runs { runs: page.items, next: page.next }))
 }
 
 /// Read a run

@@ -6,7 +6,7 @@ use campanile_model::Timestamp;
 use campanile_testkit::{Options, TestServer};
 use serde_json::{Value, json};
 
-use super::{call, ended, order, put_as, read, run, runs};
+use super::{begin, call, ended, order, put, put_as, reaches, read, run, runs};
 use crate::backend::{done, event, report, until};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -153,4 +153,78 @@ async fn functions_that_follow_from_each_other_come_to_an_end() {
     // What a person starts is one of them.
     run(&server, "itself", json!({})).await;
     ended(&server, "itself", 16).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_tells_which_functions_it_runs_and_a_run_names_its_event() {
+    let server = TestServer::start().await;
+    let code = "function run() { return executionParams.event.data.total }";
+    put_as(&server, "first", code, json!({"on": {"types": ["order.paid"]}})).await;
+    let taken = done(report(&server, "acme", &event("1", "order.paid", json!({"total": 9}))).await);
+    let key = taken["events"][0]["key"].as_str().unwrap();
+    let kept = async || done(call(&server, "GET", &format!("/events/{key}"), &Value::Null).await);
+    let run = ended(&server, "first", 1).await.remove(0);
+    assert_eq!(kept().await["functions"], json!([{"function": "first", "run": run["id"]}]));
+    let run = read(&server, "first", &run["id"]).await;
+    assert_eq!((&run["event"], &run["result"]), (&json!(key), &json!(9)));
+
+    // Repeated, it gets the same event.
+    let path = format!("/functions/first/runs/{}/repeat?wait=15", run["id"].as_str().unwrap());
+    let again = done(call(&server, "POST", &path, &Value::Null).await);
+    assert_eq!((&again["event"], &again["result"], &again["repeats"]), (&json!(key), &json!(9), &run["id"]));
+
+    // Run again, the event runs what it has not run yet.
+    put_as(&server, "second", code, json!({"on": {"types": ["order.*"]}})).await;
+    for _ in 0..2 {
+        let rerun = done(call(&server, "POST", &format!("/events/{key}/rerun"), &Value::Null).await);
+        assert_eq!(rerun["functions"].as_array().unwrap().len(), 2, "{rerun}");
+    }
+    assert_eq!(ended(&server, "second", 1).await.len(), 1);
+    assert_eq!(runs(&server, "first").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_request_runs_is_bounded_and_the_rest_can_be_run_again() {
+    let server = TestServer::configured("[functions]\nworkers = 1\n").await;
+    for name in 0..6 {
+        put_as(&server, &format!("f{name}"), QUICK, json!({"on": {"types": ["tick"]}})).await;
+    }
+    // Nothing else is run meanwhile.
+    put(&server, "endless", "async function run() { await api.sleep(60000) }").await;
+    let busy = begin(&server, "endless").await;
+    reaches(&server, "endless", &busy, "running").await;
+    let batch: Vec<_> = (0..1_000).map(|n| event(&n.to_string(), "tick", json!({}))).collect();
+    let taken = done(report(&server, "acme", &json!(batch)).await);
+    let taken = taken["events"].as_array().unwrap();
+    let failed: u64 = taken.iter().map(|event| event["failed"].as_u64().unwrap()).sum();
+    assert_eq!(failed, 1_000, "six thousand runs are asked for, and five thousand are made");
+    let key = taken[999]["key"].as_str().unwrap();
+    let kept = done(call(&server, "GET", &format!("/events/{key}"), &Value::Null).await);
+    assert!(kept["functions"][5]["error"].as_str().unwrap().contains("run the event again"), "{kept}");
+    let listed = done(call(&server, "GET", "/events?failed=true&limit=1", &Value::Null).await);
+    assert_eq!(listed["events"][0]["key"], key);
+    let rerun = done(call(&server, "POST", &format!("/events/{key}/rerun"), &Value::Null).await);
+    assert_eq!(rerun["failed"], 0, "{rerun}");
+    assert!(rerun["functions"].as_array().unwrap().iter().all(|tried| tried["run"].is_string()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_whose_event_is_not_kept_any_more_fails() {
+    let config = "[workspaces]\nevent_retention = \"1d\"\n[functions]\nworkers = 1\n".to_owned();
+    let server = TestServer::with(Options { config, ..Options::default() }).await;
+    put(&server, "gate", "async function run() { while (true) { try { await api.fetchRecord('open'); return } catch { await api.sleep(20) } } }").await;
+    put_as(&server, "late", QUICK, json!({"on": {"types": ["tick"]}})).await;
+    let gate = begin(&server, "gate").await;
+    reaches(&server, "gate", &gate, "running").await;
+    let taken = done(report(&server, "acme", &event("1", "tick", json!({}))).await);
+    let path = format!("/events/{}", taken["events"][0]["key"].as_str().unwrap());
+    server.clock.advance(48 * HOUR);
+    until("the event is gone", async || call(&server, "GET", &path, &Value::Null).await.status == 404).await;
+    order(&server, "open", json!({})).await;
+    let run = ended(&server, "late", 1).await.remove(0);
+    assert_eq!(run["error"], "Missing");
+    let run = read(&server, "late", &run["id"]).await;
+    assert!(run.get("executionParams").is_none(), "{run}");
+    let path = format!("/functions/late/runs/{}/repeat", run["id"].as_str().unwrap());
+    assert_eq!(call(&server, "POST", &path, &Value::Null).await.status, 404);
 }

@@ -8,37 +8,36 @@ use tokio::sync::broadcast::error::TryRecvError;
 use super::fixture::*;
 use crate::{
     Appended, Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect,
-    MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES, MAX_DOCUMENTS_PER_CHANGE, MAX_GROUP_BYTES, Order, Store,
-    StoreError, Write, document,
+    MAX_DOCUMENTS_PER_CHANGE, Order, Store, StoreError, Write, document,
 };
 
-const PRODUCT: DocumentKind = DocumentKind::Product;
+pub(super) const PRODUCT: DocumentKind = DocumentKind::Product;
 
-fn contents(body: &str) -> Contents {
+pub(super) fn contents(body: &str) -> Contents {
     Contents { group: "".into(), due: None, expires: None, body: body.into() }
 }
 
-fn in_group(group: &str, body: &str) -> Contents {
+pub(super) fn in_group(group: &str, body: &str) -> Contents {
     Contents { group: group.into(), ..contents(body) }
 }
 
-fn due(millis: i64, body: &str) -> Contents {
+pub(super) fn due(millis: i64, body: &str) -> Contents {
     Contents { due: Some(at(millis)), ..contents(body) }
 }
 
-fn put(id: &str, expect: Expect, contents: Contents) -> DocumentWrite {
+pub(super) fn put(id: &str, expect: Expect, contents: Contents) -> DocumentWrite {
     DocumentWrite { kind: PRODUCT, id: id.into(), expect, put: Some(contents) }
 }
 
-fn delete(id: &str, expect: Expect) -> DocumentWrite {
+pub(super) fn delete(id: &str, expect: Expect) -> DocumentWrite {
     DocumentWrite { kind: PRODUCT, id: id.into(), expect, put: None }
 }
 
-fn of(documents: Vec<DocumentWrite>) -> Change {
+pub(super) fn of(documents: Vec<DocumentWrite>) -> Change {
     Change { documents, ..Change::default() }
 }
 
-async fn try_change(
+pub(super) async fn try_change(
     store: &dyn Store,
     slug: &Slug,
     change: Change,
@@ -47,12 +46,12 @@ async fn try_change(
     store.append(slug, Write::Change(change), now).await
 }
 
-async fn change(store: &dyn Store, change: Change) -> Appended {
+pub(super) async fn change(store: &dyn Store, change: Change) -> Appended {
     try_change(store, &ws(), change, at(0)).await.expect("the change is taken")
 }
 
 /// One document written; its new version.
-async fn write(store: &dyn Store, write: DocumentWrite) -> u64 {
+pub(super) async fn write(store: &dyn Store, write: DocumentWrite) -> u64 {
     change(store, of(vec![write])).await.versions[0]
 }
 
@@ -60,7 +59,12 @@ async fn read(store: &dyn Store, id: &str) -> Option<Document> {
     document(store, &ws(), PRODUCT, id).await.expect("a document can be read")
 }
 
-async fn list(store: &dyn Store, group: Option<&str>, order: Order, limit: usize) -> Vec<Arc<str>> {
+pub(super) async fn list(
+    store: &dyn Store,
+    group: Option<&str>,
+    order: Order,
+    limit: usize,
+) -> Vec<Arc<str>> {
     let query = DocumentQuery { kind: PRODUCT, group: group.map(Arc::from), order, limit };
     let listed = store.list_documents(&ws(), query).await.expect("documents can be listed");
     listed.into_iter().map(|document| document.id).collect()
@@ -416,32 +420,6 @@ pub(super) async fn a_change_is_one_commit_in_its_order(store: &dyn Store) {
     assert_eq!((quiet.head, quiet.epoch), (Seq(7), appended.epoch));
     change(store, Change::default()).await;
     assert!(matches!(commits.try_recv(), Err(TryRecvError::Empty)));
-}
-
-pub(super) async fn bounds_of_a_change_are_refused(store: &dyn Store) {
-    let refused = async |writes| match try_change(store, &ws(), of(writes), at(0)).await {
-        Err(StoreError::Limit { limit, .. }) => Some(limit),
-        Err(StoreError::Internal(_)) => None,
-        other => panic!("a refusal was expected: {:?}", other.map(|appended| appended.versions.len())),
-    };
-    let sized =
-        |id: usize, group: usize| put(&"i".repeat(id), Expect::Absent, in_group(&"g".repeat(group), "1"));
-    assert_eq!(refused(vec![sized(0, 0)]).await, None);
-    assert_eq!(refused(vec![sized(MAX_DOCUMENT_ID_BYTES + 1, 0)]).await, Some(MAX_DOCUMENT_ID_BYTES));
-    assert_eq!(refused(vec![sized(1, MAX_GROUP_BYTES + 1)]).await, Some(MAX_GROUP_BYTES));
-    let large = put("a", Expect::Absent, contents(&"1".repeat(MAX_DOCUMENT_BYTES + 1)));
-    assert_eq!(refused(vec![large]).await, Some(MAX_DOCUMENT_BYTES));
-    let twice = vec![put("a", Expect::Absent, contents("1")), delete("a", Expect::Anything)];
-    assert_eq!(refused(twice).await, None);
-    let numbered = |n: usize| put(&n.to_string(), Expect::Absent, contents("1"));
-    let many = (0..=MAX_DOCUMENTS_PER_CHANGE).map(numbered).collect();
-    assert_eq!(refused(many).await, Some(MAX_DOCUMENTS_PER_CHANGE));
-    assert!(store.heads().await.expect("heads can be read").is_empty(), "nothing was written");
-
-    let most = (1..MAX_DOCUMENTS_PER_CHANGE).map(numbered);
-    let most = most.chain([sized(MAX_DOCUMENT_ID_BYTES, MAX_GROUP_BYTES)]).collect();
-    assert_eq!(change(store, of(most)).await.versions.len(), MAX_DOCUMENTS_PER_CHANGE);
-    assert_eq!(list(store, Some(&"g".repeat(MAX_GROUP_BYTES)), Order::Id(None), 9).await.len(), 1);
 }
 
 pub(super) async fn concurrent_changes_lose_no_update(store: &dyn Store) {

@@ -10,6 +10,7 @@
 mod access;
 mod audience;
 mod commits;
+mod document_bounds;
 mod documents;
 mod expire;
 mod fixture;
@@ -114,7 +115,9 @@ cases! {
     documents::expired_documents_are_purged_in_steps,
     documents::workspaces_and_kinds_do_not_meet,
     documents::a_change_is_one_commit_in_its_order,
-    documents::bounds_of_a_change_are_refused,
+    document_bounds::bounds_of_a_change_are_refused,
+    document_bounds::a_page_ends_with_its_bytes,
+    document_bounds::what_is_read_at_once_is_bounded,
     documents::concurrent_changes_lose_no_update,
 }
 

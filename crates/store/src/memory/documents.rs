@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use campanile_model::{Slug, Timestamp};
 
+use crate::documents::PageBytes;
 use crate::{Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, StoreError};
 
 type Key = (Slug, DocumentKind, Arc<str>);
@@ -67,13 +68,13 @@ impl Shelf {
         match &query.order {
             Order::Id(after) => {
                 let behind = |document: &&Document| after.as_ref().is_none_or(|after| document.id > *after);
-                all.filter(behind).take(query.limit).cloned().collect()
+                page(all.filter(behind).take(query.limit))
             }
             Order::Newest(before) => {
                 let mut newest: Vec<_> =
                     all.filter(|document| before.is_none_or(|before| document.number < before)).collect();
                 newest.sort_by_key(|document| Reverse(document.number));
-                newest.into_iter().take(query.limit).cloned().collect()
+                page(newest.into_iter().take(query.limit))
             }
         }
     }
@@ -96,7 +97,9 @@ impl Shelf {
             .filter(|(due, ..)| *due <= up_to)
             .collect();
         due.sort_by_key(|(due, _, document)| (*due, document.number));
-        due.into_iter().take(limit).map(|(_, slug, document)| (slug.clone(), document.clone())).collect()
+        let slugs: Vec<_> = due.iter().map(|(_, slug, _)| (*slug).clone()).collect();
+        let due = page(due.into_iter().take(limit).map(|(.., document)| document));
+        slugs.into_iter().zip(due).collect()
     }
 
     pub(super) fn purge(&mut self, now: Timestamp, limit: usize) -> usize {
@@ -113,4 +116,16 @@ impl Shelf {
         }
         expired.len()
     }
+}
+
+/// As much of `found` as a page holds.
+fn page<'a>(found: impl Iterator<Item = &'a Document>) -> Vec<Document> {
+    let (mut page, mut bytes) = (Vec::new(), PageBytes::default());
+    for document in found {
+        page.push(document.clone());
+        if bytes.ends_with(document) {
+            break;
+        }
+    }
+    page
 }

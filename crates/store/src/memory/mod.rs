@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use campanile_model::{Cause, Entry, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility};
 use tokio::sync::broadcast;
 
+use crate::documents::ReadBytes;
 use crate::{
     Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Epochs, Head, Item, Mark, Marked,
     Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
@@ -239,7 +240,10 @@ impl Documents for MemoryStore {
     ) -> Result<Vec<Option<Document>>, StoreError> {
         validate::ids(ids)?;
         let inner = self.lock();
-        Ok(ids.iter().map(|id| inner.shelf.get(workspace, kind, id).cloned()).collect())
+        let found: Vec<_> = ids.iter().map(|id| inner.shelf.get(workspace, kind, id)).collect();
+        let mut bytes = ReadBytes::default();
+        found.iter().flatten().try_for_each(|document| bytes.add(document))?;
+        Ok(found.into_iter().map(|document| document.cloned()).collect())
     }
 
     async fn list_documents(

@@ -10,6 +10,7 @@ use super::document_row::{COLUMNS, Damaged, DocumentRow};
 use super::failure::Outcome;
 use super::names::to_sql;
 use super::workspace::Workspace;
+use crate::documents::{PageBytes, ReadBytes};
 use crate::{Document, DocumentKind, DocumentQuery, Order};
 
 /// The documents of these ids, in their order.
@@ -22,11 +23,15 @@ pub(super) fn documents(
     let Some(ws) = Workspace::load(conn, slug)? else { return Ok(vec![None; ids.len()]) };
     let mut query = conn
         .prepare_cached(&format!("SELECT {COLUMNS} FROM document WHERE ws = ?1 AND kind = ?2 AND id = ?3"))?;
-    let mut found = Vec::with_capacity(ids.len());
+    let (mut found, mut bytes) = (Vec::with_capacity(ids.len()), ReadBytes::default());
     for id in ids {
         let mut rows = query.query(params![ws.id, kind.number(), id])?;
         found.push(match rows.next()? {
-            Some(row) => Some(DocumentRow::read(row)??.document()?),
+            Some(row) => {
+                let document = DocumentRow::read(row)??.document()?;
+                bytes.add(&document)?;
+                Some(document)
+            }
             None => None,
         });
     }
@@ -68,9 +73,14 @@ pub(super) fn list(conn: &Connection, slug: &Slug, query: &DocumentQuery) -> Out
 fn page(conn: &Connection, sql: &str, bounds: impl Params) -> Outcome<Vec<Document>> {
     let mut query = conn.prepare_cached(sql)?;
     let mut rows = query.query(bounds)?;
-    let mut documents = Vec::new();
+    let (mut documents, mut bytes) = (Vec::new(), PageBytes::default());
     while let Some(row) = rows.next()? {
-        documents.push(DocumentRow::read(row)??.document()?);
+        let document = DocumentRow::read(row)??.document()?;
+        let ended = bytes.ends_with(&document);
+        documents.push(document);
+        if ended {
+            break;
+        }
     }
     Ok(documents)
 }
@@ -88,7 +98,9 @@ pub(super) fn due(
     ))?;
     let mut rows = query.query(params![kind.number(), up_to.as_millis()])?;
     let (mut due, mut slugs) = (Vec::new(), HashMap::new());
+    let (mut bytes, mut ended) = (PageBytes::default(), false);
     while due.len() < limit
+        && !ended
         && let Some(row) = rows.next()?
     {
         let number: i64 = row.get(0)?;
@@ -98,6 +110,9 @@ pub(super) fn due(
         };
         if document.is_none() {
             tracing::error!(document = number, "a document that is due is damaged, and is passed over");
+        }
+        if let Some((_, document)) = &document {
+            ended = bytes.ends_with(document);
         }
         due.extend(document);
     }
