@@ -12,12 +12,10 @@ use crate::function::{self, Trigger};
 use crate::settings::{self, Settings};
 use crate::{Engine, EngineError, rule};
 
-/// What books kept at once may weigh. Above, all are forgotten: reading one again costs a few milliseconds.
+/// What books kept at once may take. Above, all are forgotten: reading one again costs a few milliseconds.
 const CAPACITY_BYTES: usize = 256 * 1024 * 1024;
-/// What a book weighs besides its texts.
+/// What a book takes besides its rules and triggers.
 const BOOK_BYTES: usize = 4 * 1024;
-/// What a byte of a rule or a condition weighs once it is compiled: measured with rules of every member, 9 to 31.
-const COMPILED: usize = 32;
 /// Books read at once, of different workspaces.
 const READERS: usize = 16;
 
@@ -106,9 +104,16 @@ impl Shelf {
 impl Book {
     async fn load(engine: &Engine, workspace: &Slug) -> Result<Self, EngineError> {
         let settings = settings::load(engine, workspace).await?.settings;
-        let (rules, of_rules) = rule::in_force(engine, workspace).await?;
-        let (triggers, of_triggers) = function::triggers(engine, workspace).await?;
-        let bytes = BOOK_BYTES + COMPILED * (of_rules + of_triggers);
-        Ok(Self { rules, triggers, settings, bytes })
+        let rules = rule::in_force(engine, workspace).await?;
+        let triggers = function::triggers(engine, workspace).await?;
+        let mut book = Self { rules, triggers, settings, bytes: BOOK_BYTES };
+        book.bytes += book.rules.weight_without("") + book.triggers_without("");
+        Ok(book)
+    }
+
+    /// Bytes that the triggers take, about, but for that of this function.
+    pub(crate) fn triggers_without(&self, function: &str) -> usize {
+        let others = self.triggers.iter().filter(|trigger| *trigger.function != *function);
+        others.map(|trigger| trigger.matcher.weight()).sum()
     }
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::page::{self, Page};
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, rule};
 
 pub use cron::Schedule;
 pub(crate) use head::{Trigger, triggers};
@@ -157,7 +157,7 @@ pub async fn put(
             format!("a function's name is 1 to {MAX_NAME_BYTES} letters, digits, hyphens and underscores");
         return Err(EngineError::invalid("name", reason));
     }
-    check(engine, &source).await?;
+    check(engine, workspace, name, &source).await?;
     let found = find(engine, workspace, name).await?;
     let version = found.as_ref().map_or(0, |document| document.version);
     if expected.is_some_and(|expected| expected != version) {
@@ -211,7 +211,7 @@ impl SourceLimits {
     }
 }
 
-async fn check(engine: &Engine, source: &Source) -> Result<(), EngineError> {
+async fn check(engine: &Engine, workspace: &Slug, name: &str, source: &Source) -> Result<(), EngineError> {
     if source.description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARS) {
         let reason = format!("a description has at most {MAX_DESCRIPTION_CHARS} characters");
         return Err(EngineError::invalid("description", reason));
@@ -234,7 +234,9 @@ async fn check(engine: &Engine, source: &Source) -> Result<(), EngineError> {
         }
     }
     if let Some(on) = &source.on {
-        Matcher::compile(on)?;
+        let matcher = Matcher::compile(on)?;
+        let book = engine.books.of(engine, workspace).await?;
+        rule::refuse_above_weight(book.triggers_without(name) + matcher.weight())?;
     }
     match engine.runner.pool().check(&source.code).await {
         Ok(()) => Ok(()),

@@ -14,6 +14,9 @@ use crate::{Engine, EngineError};
 
 /// Rules of one workspace, its own: an event is asked of all of them.
 pub const MAX_RULES: usize = 500;
+/// Bytes that the rules of one workspace take once they are compiled, about: twice what five hundred ordinary ones
+/// take. What triggers its functions may take as much.
+pub(crate) const MAX_COMPILED_BYTES: usize = 32 * 1024 * 1024;
 
 /// The rules that every workspace has. They are ours: the list of refused keys is for those of others.
 static BUILT_IN: LazyLock<Vec<Arc<Rule>>> = LazyLock::new(|| {
@@ -79,7 +82,7 @@ pub async fn put(
     expected: Option<u64>,
     now: Timestamp,
 ) -> Result<Stored, EngineError> {
-    Rule::compile(rule.clone(), &engine.workspaces.config().refused_keys)?;
+    let compiled = Rule::compile(rule.clone(), &engine.workspaces.config().refused_keys)?;
     let found = find(engine, workspace, &rule.name).await?;
     let version = found.map_or(0, |document| document.version);
     if expected.is_some_and(|expected| expected != version) {
@@ -88,6 +91,8 @@ pub async fn put(
     if version == 0 {
         refuse_above_limit(engine, workspace).await?;
     }
+    let book = engine.books.of(engine, workspace).await?;
+    refuse_above_weight(book.rules.weight_without(&rule.name) + compiled.weight())?;
     let body = serde_json::to_string(&rule).unwrap_or_default();
     let put = Contents { group: "".into(), due: None, expires: None, body: body.into() };
     let version = write(engine, workspace, &rule.name, version, Some(put), now).await?;
@@ -139,27 +144,24 @@ pub async fn try_out(
     Ok(trials(engine, workspace, verdicts, now))
 }
 
-/// The rules in force, and the bytes of their texts. One that was written by an older program and no longer
+/// The rules in force. One that was written by an older program and no longer
 /// compiles is left out and logged: the others are not its hostages.
 ///
 /// # Errors
 /// Those of the store.
-pub(crate) async fn in_force(engine: &Engine, workspace: &Slug) -> Result<(RuleSet, usize), EngineError> {
+pub(crate) async fn in_force(engine: &Engine, workspace: &Slug) -> Result<RuleSet, EngineError> {
     let refused_keys = &engine.workspaces.config().refused_keys;
     let compile = |document: &Document| -> Result<Rule, EngineError> {
         Ok(Rule::compile(stored(document)?.rule, refused_keys)?)
     };
-    let (mut rules, mut bytes) = (Vec::new(), 0);
+    let mut rules = Vec::new();
     let look = |document: &Document| match compile(document) {
-        Ok(rule) => {
-            rules.push(Arc::new(rule));
-            bytes += document.contents.body.len();
-        }
+        Ok(rule) => rules.push(Arc::new(rule)),
         Err(error) => tracing::error!(%workspace, rule = %document.id, %error, "a rule can't be used"),
     };
     page::each(engine, workspace, DocumentKind::Rule, None, look).await?;
     // Names are documents' ids: no two are alike.
-    Ok((RuleSet::new(rules, &BUILT_IN).unwrap_or_default(), bytes))
+    Ok(RuleSet::new(rules, &BUILT_IN).unwrap_or_default())
 }
 
 async fn find(engine: &Engine, workspace: &Slug, name: &str) -> Result<Option<Document>, EngineError> {
@@ -199,6 +201,18 @@ async fn refuse_above_limit(engine: &Engine, workspace: &Slug) -> Result<(), Eng
     } else {
         Err(campanile_store::StoreError::Limit { what: "rules of one workspace", limit: MAX_RULES }.into())
     }
+}
+
+/// Refuses what would take too much of the server's memory.
+///
+/// # Errors
+/// A limit.
+pub(crate) fn refuse_above_weight(bytes: usize) -> Result<(), EngineError> {
+    if bytes <= MAX_COMPILED_BYTES {
+        return Ok(());
+    }
+    let what = "bytes of compiled rules, and of compiled conditions of functions, of one workspace";
+    Err(campanile_store::StoreError::Limit { what, limit: MAX_COMPILED_BYTES }.into())
 }
 
 impl From<RuleError> for EngineError {

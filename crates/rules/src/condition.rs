@@ -89,6 +89,11 @@ impl Matcher {
         })
     }
 
+    /// Bytes it takes, about.
+    pub fn weight(&self) -> usize {
+        self.when.as_ref().map_or(0, |when| when.expression.weight()) + size_of::<Self>()
+    }
+
     /// Whether it is for events of this type from this source, as far as can be said without their data.
     pub fn is_for(&self, event: &Event<'_>) -> bool {
         let any = |globs: &[Glob], text: &str| globs.iter().any(|glob| glob.matches(text));

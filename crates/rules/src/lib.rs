@@ -19,6 +19,7 @@ mod source;
 mod template;
 mod ttl;
 mod verdict;
+mod weight;
 
 pub use condition::{Condition, Held, Matcher};
 pub use defaults::{default_sources, defaults};

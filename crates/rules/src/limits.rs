@@ -31,6 +31,10 @@ pub const MAX_STEPS: u64 = 200_000;
 pub const SLICE: u64 = 200_000;
 /// Bytes of the values made by all expressions of a rule on one event.
 pub const MAX_EXPRESSION_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes that an expression takes once it is compiled, about. A regular expression takes ten to some hundred thousand.
+pub const MAX_TREE_BYTES: usize = 1024 * 1024;
+/// Bytes that a rule takes once it is compiled, about. A hundred templates take 1 MiB; an ordinary rule takes 30 KiB.
+pub const MAX_COMPILED_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of a text that a regular expression is matched with.
 pub const MAX_MATCHED_BYTES: usize = 16 * 1024;
 /// Bytes of a regular expression's compiled program.

@@ -9,6 +9,7 @@ use crate::limits::{MAX_METADATA_BYTES, MAX_METADATA_TEXTS};
 use crate::refused::refused_key;
 use crate::rule::{Seen, in_member};
 use crate::template::Template;
+use crate::weight::Weight;
 
 /// Compiled metadata.
 #[derive(Debug)]
@@ -30,7 +31,12 @@ enum Leaf {
 const EXPRESSION: &str = "$cel";
 
 impl Metadata {
-    pub(crate) fn compile(value: &Value, refused: &[String]) -> Result<Self, (String, Fault)> {
+    /// Adds the bytes it takes to `weight`.
+    pub(crate) fn compile(
+        value: &Value,
+        refused: &[String],
+        weight: &Weight,
+    ) -> Result<Self, (String, Fault)> {
         if let Some(path) = refused_key(refused, value) {
             return Err((format!("metadata.{path}"), Reason::RefusedKey.into()));
         }
@@ -39,7 +45,7 @@ impl Metadata {
             let reason = Reason::TooMany { what: "templates and expressions", limit: MAX_METADATA_TEXTS };
             return Err(in_member("metadata")(reason.into()));
         }
-        Ok(Self { root: leaf(value, "metadata", 0)?, refused: refused.to_vec() })
+        Ok(Self { root: leaf(value, "metadata", 0, weight)?, refused: refused.to_vec() })
     }
 
     /// The metadata for an event: at most [`MAX_METADATA_BYTES`] as JSON, [`MAX_JSON_DEPTH`] levels deep, and
@@ -67,23 +73,23 @@ fn texts(value: &Value) -> usize {
     }
 }
 
-fn leaf(value: &Value, path: &str, depth: usize) -> Result<Leaf, (String, Fault)> {
+fn leaf(value: &Value, path: &str, depth: usize, weight: &Weight) -> Result<Leaf, (String, Fault)> {
     if depth > MAX_JSON_DEPTH {
         return Err((path.to_owned(), Reason::TooDeep { limit: MAX_JSON_DEPTH }.into()));
     }
     let at = |fault: Fault| (path.to_owned(), fault);
     Ok(match value {
-        Value::String(text) => Leaf::Template(path.to_owned(), Template::new(text).map_err(at)?),
+        Value::String(text) => Leaf::Template(path.to_owned(), weight.template(text).map_err(at)?),
         Value::Array(elements) => Leaf::List(
             elements
                 .iter()
                 .enumerate()
-                .map(|(place, element)| leaf(element, &format!("{path}.{place}"), depth + 1))
+                .map(|(place, element)| leaf(element, &format!("{path}.{place}"), depth + 1, weight))
                 .collect::<Result<_, _>>()?,
         ),
         Value::Object(members) => match members.get(EXPRESSION) {
             Some(Value::String(text)) if members.len() == 1 => {
-                Leaf::Expression(path.to_owned(), Expression::new(text).map_err(at)?)
+                Leaf::Expression(path.to_owned(), weight.expression(text).map_err(at)?)
             }
             Some(_) => {
                 let reason = "an object with $cel has no other member, and a text there".to_owned();
@@ -93,7 +99,8 @@ fn leaf(value: &Value, path: &str, depth: usize) -> Result<Leaf, (String, Fault)
                 members
                     .iter()
                     .map(|(key, member)| {
-                        leaf(member, &format!("{path}.{key}"), depth + 1).map(|leaf| (key.clone(), leaf))
+                        leaf(member, &format!("{path}.{key}"), depth + 1, weight)
+                            .map(|leaf| (key.clone(), leaf))
                     })
                     .collect::<Result<_, _>>()?,
             ),

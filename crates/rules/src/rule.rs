@@ -21,6 +21,7 @@ use crate::source::{RuleSource, To};
 use crate::template::{Context, Template};
 use crate::ttl;
 use crate::verdict::{Made, Outcome, Why};
+use crate::weight::Weight;
 
 /// A rule that was checked and compiled. Evaluating it changes nothing, and takes bounded time and memory
 /// whatever the event.
@@ -42,6 +43,7 @@ pub struct Rule {
     metadata: Option<Metadata>,
     collapse_key: Option<Template>,
     ttl_ms: Option<i64>,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -96,10 +98,11 @@ impl Rule {
         if size > MAX_RULE_BYTES {
             return Err(of("")(Reason::TooLong { limit: MAX_RULE_BYTES, unit: "bytes" }.into()));
         }
-        let expression = |text: &str, member| Expression::new(text).map_err(of(member));
-        let template = |text: &str, member| Template::new(text).map_err(of(member));
+        let weight = Weight::default();
+        let expression = |text: &str, member| weight.expression(text).map_err(of(member));
+        let template = |text: &str, member| weight.template(text).map_err(of(member));
         let optional = |text: &Option<String>, member| {
-            text.as_ref().map(|text| Template::new(text)).transpose().map_err(of(member))
+            text.as_ref().map(|text| weight.template(text)).transpose().map_err(of(member))
         };
         let to = match &source.to {
             To::User(text) => Recipients::User(expression(text, "to.user")?),
@@ -107,7 +110,7 @@ impl Rule {
             To::Topic(text) => Recipients::Topic(template(text, "to.topic")?),
             To::Workspace(_) => Recipients::Workspace,
         };
-        let metadata = source.metadata.as_ref().map(|value| Metadata::compile(value, refused));
+        let metadata = source.metadata.as_ref().map(|value| Metadata::compile(value, refused, &weight));
         Ok(Self {
             types: globs(&source.on.types).map_err(of("on.types"))?,
             sources: source.on.sources.as_ref().map(|s| globs(s)).transpose().map_err(of("on.sources"))?,
@@ -124,8 +127,14 @@ impl Rule {
             metadata: metadata.transpose().map_err(|(member, fault)| fault.at(&name, &member))?,
             collapse_key: optional(&source.collapse_key, "collapseKey")?,
             ttl_ms: source.ttl.as_deref().map(ttl::millis).transpose().map_err(|r| of("ttl")(r.into()))?,
+            bytes: weight.bytes() + size,
             source,
         })
+    }
+
+    /// Bytes it takes, about.
+    pub fn weight(&self) -> usize {
+        self.bytes
     }
 
     /// The rule as it was written.

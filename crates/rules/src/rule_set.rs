@@ -45,6 +45,11 @@ impl RuleSet {
         Ok(Self { own, built_in })
     }
 
+    /// Bytes that the workspace's own rules take, about, but for the one of this name.
+    pub fn weight_without(&self, name: &str) -> usize {
+        self.own.iter().filter(|rule| rule.name() != name).map(|rule| rule.weight()).sum()
+    }
+
     /// What every rule makes of an event, in order: the workspace's, then the built-in ones. An error of one
     /// affects no other. Always the same answer to the same event.
     pub fn evaluate(&self, event: &Event<'_>) -> Vec<Verdict> {

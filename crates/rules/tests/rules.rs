@@ -291,3 +291,18 @@ fn rules_are_asked_in_slices_and_fail_once_nothing_is_left() {
     assert_eq!(rules.ask(&event.event(), &mut asking).map(|verdicts| verdicts.len()), Some(1));
     assert!(u64::MAX - asking.left() > 5_000, "templates are counted: {}", u64::MAX - asking.left());
 }
+
+#[test]
+fn what_a_rule_takes_is_bounded_before_it_is_taken() {
+    let pattern = r"data.a.matches('\\pL\\pN\\pS')";
+    let many = |count: usize| vec![pattern; count].join(" && ");
+    let small = compile(json!({"on": {"types": ["*"], "when": many(1)}})).unwrap();
+    assert!((10_000..1_000_000).contains(&small.weight()), "{}", small.weight());
+    let error = compile(json!({"on": {"types": ["*"], "when": many(60)}})).unwrap_err();
+    assert!(matches!(error.reason, Reason::TooLong { unit: "bytes of compiled expression", .. }), "{error}");
+    assert_eq!(error.member, "on.when");
+
+    let metadata: Value = (0..90).map(|n| (format!("m{n}"), json!({ "$cel": pattern }))).collect();
+    let error = compile(json!({"metadata": metadata})).unwrap_err();
+    assert!(matches!(error.reason, Reason::TooLong { unit: "bytes of compiled rule", .. }), "{error}");
+}

@@ -53,30 +53,23 @@ pub(super) async fn count(engine: &Engine, workspace: &Slug) -> Result<usize, En
     Ok(count)
 }
 
-/// What runs the functions of `workspace`, and the bytes of their conditions. One that can't be used any more is left
-/// out and logged.
+/// What runs the functions of `workspace`. One that can't be used any more is left out and logged.
 ///
 /// # Errors
 /// Those of the store.
-pub(crate) async fn triggers(
-    engine: &Engine,
-    workspace: &Slug,
-) -> Result<(Vec<Trigger>, usize), EngineError> {
+pub(crate) async fn triggers(engine: &Engine, workspace: &Slug) -> Result<Vec<Trigger>, EngineError> {
     let compile = |document: &Document| -> Result<Option<Trigger>, EngineError> {
         let Head { on } = page::body(document)?;
         let function = document.id.strip_prefix(PREFIX).unwrap_or(&document.id).into();
         on.map(|on| Ok(Trigger { function, matcher: Matcher::compile(&on)? })).transpose()
     };
-    let (mut triggers, mut bytes) = (Vec::new(), 0);
+    let mut triggers = Vec::new();
     let look = |document: &Document| match compile(document) {
-        Ok(trigger) => {
-            triggers.extend(trigger);
-            bytes += document.contents.body.len();
-        }
+        Ok(trigger) => triggers.extend(trigger),
         Err(error) => {
             tracing::error!(%workspace, function = %document.id, %error, "a function's trigger can't be used");
         }
     };
     page::each(engine, workspace, DocumentKind::Function, Some(GROUP), look).await?;
-    Ok((triggers, bytes))
+    Ok(triggers)
 }

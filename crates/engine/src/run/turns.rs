@@ -130,7 +130,7 @@ mod tests {
             turns.add(&slug("a"), run.to_string().into());
         }
         assert_eq!(turns.known.len(), MAX_OF_ONE);
-        assert!(turns.is_full(&slug("a")) && !turns.is_full(&slug("b")));
+        assert!(turns.is_busy(&slug("a")) && !turns.is_busy(&slug("b")));
         turns.add(&slug("b"), "1".into());
         turns.found(vec![
             (slug("a"), "old".into()),
@@ -140,5 +140,17 @@ mod tests {
         assert_eq!(taken(&mut turns, &[]), "a:old");
         assert_eq!(taken(&mut turns, &[]), "b:1");
         assert_eq!([taken(&mut turns, &[]), taken(&mut turns, &[])], ["a:older than 0", "a:0"]);
+    }
+
+    #[test]
+    fn those_that_wait_in_the_store_are_counted_too() {
+        let mut turns = Turns::default();
+        for run in 0..MAX_WAITING {
+            assert!(!turns.is_full(&slug("a")));
+            turns.add(&slug("a"), run.to_string().into());
+        }
+        assert!(turns.is_full(&slug("a")) && !turns.is_full(&slug("b")));
+        assert_eq!(taken(&mut turns, &[]), "a:0");
+        assert!(!turns.is_full(&slug("a")), "one has begun");
     }
 }

@@ -28,6 +28,7 @@ use crate::error::{Fault, Reason};
 #[derive(Debug)]
 pub(crate) struct Expression {
     root: tree::Node,
+    bytes: usize,
 }
 
 /// The names that expressions see, for one event, and what they may spend on it.
@@ -79,7 +80,12 @@ impl Expression {
     /// # Errors
     /// What does not parse, names what does not exist, or passes a bound.
     pub(crate) fn new(source: &str) -> Result<Self, Fault> {
-        tree::parse(source).map(|root| Self { root })
+        tree::parse(source).map(|(root, bytes)| Self { root, bytes })
+    }
+
+    /// Bytes it takes, about.
+    pub(crate) fn weight(&self) -> usize {
+        self.bytes
     }
 
     /// The value for an event. All expressions evaluated in a scope since its [`Scope::begin`] take no more than

@@ -7,7 +7,7 @@ use regex::{Regex, RegexBuilder};
 use super::functions::Function;
 use super::scan::scan;
 use crate::error::{Fault, Position, Reason};
-use crate::limits::{MAX_EXPRESSION_DEPTH, MAX_LOOP_DEPTH, MAX_REGEX_BYTES};
+use crate::limits::{MAX_EXPRESSION_DEPTH, MAX_LOOP_DEPTH, MAX_REGEX_BYTES, MAX_TREE_BYTES};
 
 /// A node, and where it was written.
 #[derive(Debug)]
@@ -95,12 +95,21 @@ pub(super) struct Pattern {
     pub bytes: usize,
 }
 
-pub(super) fn parse(source: &str) -> Result<Node, Fault> {
+impl Pattern {
+    /// Bytes it takes, about: there are two programs, one of them backwards, and what they need to run.
+    fn weight(&self) -> usize {
+        2 * self.bytes + 8 * 1024
+    }
+}
+
+/// An expression's tree, and the bytes it takes.
+pub(super) fn parse(source: &str) -> Result<(Node, usize), Fault> {
     scan(source)?;
     // An environment without macros: `all`, `map` and the others arrive as the calls they were written as.
     let program = Env::default().compile(source).map_err(|errors| syntax(&errors))?;
-    let mut lowering = Lowering { source, info: program.source_info(), locals: Vec::new() };
-    lowering.node(program.expression(), 0)
+    let mut lowering = Lowering { source, info: program.source_info(), locals: Vec::new(), bytes: 0 };
+    let root = lowering.node(program.expression(), 0)?;
+    Ok((root, lowering.bytes))
 }
 
 fn syntax(errors: &ParseErrors) -> Fault {
@@ -120,6 +129,8 @@ struct Lowering<'s> {
     info: &'s SourceInfo,
     /// Names of the loops around.
     locals: Vec<String>,
+    /// Bytes of the nodes so far.
+    bytes: usize,
 }
 
 impl Lowering<'_> {
@@ -151,13 +162,25 @@ impl Lowering<'_> {
                 }
                 Kind::Record(entries.into())
             }
-            Expr::Call(call) => return self.call(at, call, depth),
+            Expr::Call(call) => self.call(at, call, depth)?.kind,
             Expr::List(_) => return Err(fault(not_available("an optional element"))),
             Expr::Struct(_) => return Err(fault(not_available("a message"))),
             Expr::Comprehension(_) | Expr::Unspecified => {
                 return Err(fault(Reason::Syntax("it does not parse".to_owned())));
             }
         };
+        self.bytes += size_of::<Node>()
+            + match &kind {
+                Kind::Text(text) => text.len(),
+                Kind::Matches(_, pattern) => pattern.weight(),
+                _ => 0,
+            };
+        if self.bytes > MAX_TREE_BYTES {
+            return Err(fault(Reason::TooLong {
+                limit: MAX_TREE_BYTES,
+                unit: "bytes of compiled expression",
+            }));
+        }
         Ok(Node { at, kind })
     }
 

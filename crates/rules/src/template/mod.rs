@@ -51,6 +51,16 @@ impl Template {
         Ok(Self::Compiled(Box::new(env)))
     }
 
+    /// Bytes it takes, about: measured with short and long ones.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Plain(text) => text.len(),
+            Self::Compiled(env) => {
+                9 * 1024 + env.get_template(NAME).map_or(0, |template| 16 * template.source().len())
+            }
+        }
+    }
+
     /// The text for an event, at most `limit` bytes.
     ///
     /// # Errors
