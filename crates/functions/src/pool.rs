@@ -28,7 +28,8 @@ use spawner::Spawner;
 /// How a pool is to be.
 #[derive(Debug, Clone)]
 pub struct PoolConfig {
-    /// The program that calls [`worker_main`](crate::worker_main); the server's own executable.
+    /// The program that calls [`worker_main`](crate::worker_main); the server's own executable. Both speak one version:
+    /// on Linux `/proc/self/exe` is the one that runs, whatever was installed in its place meanwhile.
     pub program: PathBuf,
     /// Its arguments. Default `internal-js-worker`.
     pub args: Vec<String>,
