@@ -15,7 +15,7 @@ use campanile_model::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use pipeline::{Cause, append, commit, hex, key, prepare};
+pub(crate) use pipeline::{Cause, append, commit, key, prepare};
 pub use stored::{Filter, Found, Listed, StoredEvent, TriedRule, list, read, run_again};
 pub use take::{Taken, check, data, take};
 pub(crate) use trial::trials;
