@@ -32,6 +32,8 @@ pub const MAX_NAME_BYTES: usize = 64;
 const MAX_DESCRIPTION_CHARS: usize = 1_000;
 /// Bytes of `triggerParams`: they are kept with the function and copied into each run.
 const MAX_TRIGGER_PARAMS_BYTES: usize = 16 * 1024;
+/// How often a function that changes under our hands, or is run by its schedule, is looked at again.
+const ATTEMPTS: usize = 5;
 /// The group of functions among the documents of their kind; their heads and schedules have others.
 const GROUP: &str = "function";
 
@@ -139,7 +141,8 @@ pub async fn read(engine: &Engine, workspace: &Slug, name: &str) -> Result<Store
 }
 
 /// Puts `source` in the place of the function of that name, if that is in the state `expected` (any, if none is
-/// named). What happens after the return triggers it as it is now.
+/// named). What happens after the return triggers it as it is now. A schedule that stays is neither
+/// missed nor run twice by that.
 ///
 /// # Errors
 /// [`EngineError::Invalid`] with the place in the source, [`EngineError::Rule`] for its trigger,
@@ -158,24 +161,32 @@ pub async fn put(
         return Err(EngineError::invalid("name", reason));
     }
     check(engine, workspace, name, &source).await?;
-    let found = find(engine, workspace, name).await?;
-    let version = found.as_ref().map_or(0, |document| document.version);
-    if expected.is_some_and(|expected| expected != version) {
-        return Err(EngineError::Changed { what: "function" });
-    }
-    if found.is_none() {
-        refuse_above_limit(engine, workspace).await?;
-    }
     let body = serde_json::to_string(&source).unwrap_or_default();
     let put = Contents { group: GROUP.into(), due: None, expires: None, body: body.into() };
-    let planned = match &source.schedule {
-        Some(schedule) if source.enabled => schedule.next_after(now),
-        _ => None,
-    };
-    let beside = [head::document(name, Some(&source)), schedule::document(name, planned)];
-    let version = write(engine, workspace, name, version, Some(put), beside, now).await?;
-    let created = found.map_or(now, |document| document.created);
-    Ok(Stored { name: name.into(), source, version, created, updated: now })
+    for _ in 0..ATTEMPTS {
+        let found = find(engine, workspace, name).await?;
+        let version = found.as_ref().map_or(0, |document| document.version);
+        if expected.is_some_and(|expected| expected != version) {
+            return Err(EngineError::Changed { what: "function" });
+        }
+        if found.is_none() {
+            refuse_above_limit(engine, workspace).await?;
+        }
+        let before = found.as_ref().and_then(|document| stored(document).ok());
+        let before = before.as_ref().map(|stored| &stored.source);
+        let planned = schedule::planned(engine, workspace, name, before, &source, now).await?;
+        let beside = [head::document(name, Some(&source)), planned];
+        match write(engine, workspace, name, version, Some(put.clone()), beside, now).await {
+            // It was changed, or run by its schedule, since we looked: look again.
+            Err(EngineError::Changed { .. }) => {}
+            Err(error) => return Err(error),
+            Ok(version) => {
+                let created = found.map_or(now, |document| document.created);
+                return Ok(Stored { name: name.into(), source, version, created, updated: now });
+            }
+        }
+    }
+    Err(EngineError::Changed { what: "function" })
 }
 
 /// Removes the function of that name. Runs of it that wait fail; its past runs stay listed.
@@ -193,7 +204,7 @@ pub async fn delete(
     if expected.is_some_and(|expected| expected != found.version) {
         return Err(EngineError::Changed { what: "function" });
     }
-    let beside = [head::document(name, None), schedule::document(name, None)];
+    let beside = [head::document(name, None), schedule::ended(name)];
     write(engine, workspace, name, found.version, None, beside, now).await.map(drop)
 }
 

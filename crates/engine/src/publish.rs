@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use campanile_model::limits::{MAX_BATCH, MAX_IDEMPOTENCY_KEY_BYTES, MAX_RECIPIENTS_PER_REQUEST};
 use campanile_model::{Audience, Notification, NotificationId, Seq, Slug, Timestamp, UserId};
-use campanile_store::{Idempotency, Write};
+use campanile_store::{Appended, Idempotency, Write};
 
 pub(crate) use draft::{Checked, after, check_metadata, check_send_at, check_ttl, each_once, name};
 pub use draft::{Draft, LevelName, Recipients};
@@ -66,7 +66,8 @@ pub struct Taken {
 ///
 /// Returns once durable entries are on stable storage, others once they were handed to the sockets. A
 /// request is durable as a whole or not at all, because "all or nothing" could not be kept across both; for
-/// the same reason it is sent now as a whole, or later ([`schedule`]).
+/// the same reason it is sent now as a whole, or later ([`schedule`]). A repetition under its key is answered as it was,
+/// even if it would be refused by now.
 ///
 /// # Errors
 /// [`EngineError::Invalid`] and [`EngineError::TooLarge`] before anything happened. [`EngineError::Overloaded`] where a socket's shard has no room: then nobody was told of any of
@@ -78,27 +79,80 @@ pub async fn publish(
     engine: &Engine,
     workspace: &Slug,
     publisher: &UserId,
-    request: Request,
+    mut request: Request,
     now: Timestamp,
 ) -> Result<Outcome, EngineError> {
-    let durable = durable(engine.workspaces.mode(workspace), &request)?;
-    let idempotency = request.key.map(|key| idempotency(publisher, key)).transpose()?;
-    let checked = check(engine, request.drafts, request.batch, now)?;
-    if is_scheduled(&checked, request.batch)? {
-        return schedule::accept(engine, workspace, checked, durable, idempotency, now).await;
+    let key = request.key.take().map(|key| idempotency(publisher, key)).transpose()?;
+    let Plan { checked, durable, scheduled } = match plan(engine, workspace, request, now) {
+        Ok(plan) => plan,
+        // Time has passed: what was in order when it was taken may not be so now.
+        Err(error) => {
+            let Some(key) = &key else { return Err(error) };
+            return replayed(engine, workspace, key, now).await?.ok_or(error);
+        }
+    };
+    if scheduled || durable {
+        let before = key.as_ref().map(|key| engine.realtime_keys.kept(workspace, key, now));
+        if let Some(before) = before.transpose()?.flatten() {
+            return Ok(before);
+        }
     }
-    if !durable {
-        refuse_life(&checked, request.batch)?;
+    if scheduled {
+        return schedule::accept(engine, workspace, checked, durable, key, now).await;
     }
     let notifications = checked.into_iter().map(|c| Arc::new(c.notification)).collect();
     if durable {
-        append(engine, workspace, notifications, idempotency, now).await
-    } else {
-        let emit = || emit(engine, workspace, notifications);
-        match idempotency {
-            Some(idempotency) => engine.realtime_keys.once(workspace, idempotency, now, emit),
-            None => emit(),
+        return append(engine, workspace, notifications, key, now).await;
+    }
+    let Some(key) = key else { return emit(engine, workspace, notifications) };
+    if let Some(before) = stored(engine, workspace, &key, now).await? {
+        return Ok(before);
+    }
+    engine.realtime_keys.once(workspace, key, now, || emit(engine, workspace, notifications))
+}
+
+/// What is to be done with a request that is in order.
+struct Plan {
+    checked: Vec<Checked>,
+    durable: bool,
+    scheduled: bool,
+}
+
+fn plan(engine: &Engine, workspace: &Slug, request: Request, now: Timestamp) -> Result<Plan, EngineError> {
+    let durable = durable(engine.workspaces.mode(workspace), &request)?;
+    let checked = check(engine, request.drafts, request.batch, now)?;
+    let scheduled = is_scheduled(&checked, request.batch)?;
+    if !durable && !scheduled {
+        refuse_life(&checked, request.batch)?;
+    }
+    Ok(Plan { checked, durable, scheduled })
+}
+
+/// What was answered to the request of that key, if it was done.
+async fn replayed(
+    engine: &Engine,
+    workspace: &Slug,
+    key: &Idempotency,
+    now: Timestamp,
+) -> Result<Option<Outcome>, EngineError> {
+    match engine.realtime_keys.kept(workspace, key, now)? {
+        Some(outcome) => Ok(Some(outcome)),
+        None => stored(engine, workspace, key, now).await,
+    }
+}
+
+/// The same, if it was stored.
+async fn stored(
+    engine: &Engine,
+    workspace: &Slug,
+    key: &Idempotency,
+    now: Timestamp,
+) -> Result<Option<Outcome>, EngineError> {
+    match engine.store.kept(workspace, key, now).await? {
+        Some(appended) if appended.published.is_empty() => {
+            schedule::answered(engine, workspace, key).await.map(Some)
         }
+        kept => Ok(kept.map(Outcome::from)),
     }
 }
 
@@ -195,12 +249,18 @@ async fn append(
     let write = Write::Publish { notifications, idempotency };
     let appended = engine.store.append(workspace, write, now).await?;
     engine.workspaces.note_stored(workspace);
-    let taken = appended
-        .published
-        .into_iter()
-        .map(|p| Taken { id: p.id, seq: Some(p.seq), timestamp: p.timestamp, send_at: None })
-        .collect();
-    Ok(Outcome { taken, replayed: appended.replayed })
+    Ok(appended.into())
+}
+
+impl From<Appended> for Outcome {
+    fn from(appended: Appended) -> Self {
+        let taken = appended
+            .published
+            .into_iter()
+            .map(|p| Taken { id: p.id, seq: Some(p.seq), timestamp: p.timestamp, send_at: None })
+            .collect();
+        Self { taken, replayed: appended.replayed }
+    }
 }
 
 fn emit(

@@ -12,8 +12,8 @@ use crate::publish::{after, check_metadata, name};
 use crate::schedule::{self, Scheduled};
 use crate::{Engine, EngineError, Span};
 
-/// How often a notification that changes under our hands is looked at again.
-const ATTEMPTS: usize = 5;
+/// How often a notification that changes under our hands is looked at again: each time somebody else has changed it.
+const ATTEMPTS: usize = 20;
 
 /// What is to be different (JSON merge patch, RFC 7396, of these members). Whom it reaches can't be changed:
 /// take it back and publish another.
@@ -72,7 +72,8 @@ pub async fn read(engine: &Engine, workspace: &Slug, id: NotificationId) -> Resu
 /// Says the notification of that id anew: in the inbox in its old place, read or not as it was.
 ///
 /// # Errors
-/// [`EngineError::Invalid`], [`EngineError::TooLarge`], [`EngineError::Missing`]; those of the store.
+/// [`EngineError::Invalid`], [`EngineError::TooLarge`], [`EngineError::Missing`]; [`EngineError::Changed`] where others
+/// change it all the time; those of the store.
 pub async fn update(
     engine: &Engine,
     workspace: &Slug,
@@ -90,11 +91,11 @@ pub async fn update(
             None => sent(engine, workspace, id, patch, now).await,
         };
         match result {
-            Err(EngineError::Store(StoreError::Conflict { .. })) => {}
+            Err(EngineError::Store(StoreError::Conflict { .. } | StoreError::Changed)) => {}
             other => return other,
         }
     }
-    Err(EngineError::Overloaded)
+    Err(EngineError::Changed { what: "notification" })
 }
 
 async fn sent(
@@ -116,7 +117,8 @@ async fn sent(
     }
     notification.updated_at = Some(now);
     let notification = Arc::new(notification);
-    let write = Write::Update { notification: Arc::clone(&notification) };
+    let expected = Some(item.notification);
+    let write = Write::Update { notification: Arc::clone(&notification), expected };
     engine.store.append(workspace, write, now).await.map_err(missing)?;
     Ok(State::Sent { notification, seq: item.seq, superseded: false })
 }

@@ -11,15 +11,15 @@ use campanile_store::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::event::{hex, key};
+use crate::event::key;
 use crate::page::{self, Page};
 use crate::publish::{Checked, Outcome, Taken, after};
 use crate::{Engine, EngineError, Span};
 
 /// Sent in one transaction at most.
 const SENT_AT_ONCE: usize = 500;
-/// How often an answer that somebody else is writing is looked at again.
-const ATTEMPTS: usize = 3;
+/// How long an answer is kept: as its key, and an hour more, so that it is there whenever the key is.
+const ANSWER_MS: i64 = IDEMPOTENCY_WINDOW_MS + 3_600_000;
 
 /// A notification that waits for its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,10 +36,9 @@ pub struct Scheduled {
     pub durable: bool,
 }
 
-/// The answer to a request, under its idempotency key.
+/// The answer to a request, beside its key in the store, which knows no times of sending.
 #[derive(Serialize, Deserialize)]
 struct Answer {
-    fingerprint: String,
     taken: Vec<(NotificationId, Timestamp, Timestamp)>,
 }
 
@@ -63,52 +62,46 @@ pub(crate) async fn accept(
         documents.push(put(&scheduled, Expect::Absent));
         taken.push(Taken { id, seq: None, timestamp: now, send_at: Some(send_at) });
     }
-    let Some(request) = idempotency else {
-        write(engine, workspace, documents, now).await?;
-        return Ok(Outcome { taken, replayed: false });
-    };
-    let answer = Answer {
-        fingerprint: hex(&request.fingerprint),
-        taken: taken.iter().map(|t| (t.id, t.timestamp, t.send_at.unwrap_or(now))).collect(),
-    };
-    let id = answer_key(&request);
-    for _ in 0..ATTEMPTS {
-        let found = document(&*engine.store, workspace, DocumentKind::Answer, &id).await?;
-        let expect = match &found {
-            // One that has run out only waits to be removed.
-            Some(kept) if kept.contents.expires.is_none_or(|expires| expires > now) => {
-                return replay(kept, &answer.fingerprint);
-            }
-            Some(past) => Expect::Version(past.version),
-            None => Expect::Absent,
-        };
-        let body = serde_json::to_string(&answer).unwrap_or_default();
-        let expires = Timestamp::from_millis(now.as_millis().saturating_add(IDEMPOTENCY_WINDOW_MS));
-        let contents = Contents { group: "".into(), due: None, expires: Some(expires), body: body.into() };
-        let remembered =
-            DocumentWrite { kind: DocumentKind::Answer, id: id.as_str().into(), expect, put: Some(contents) };
-        let all = documents.iter().cloned().chain([remembered]).collect();
-        match write(engine, workspace, all, now).await {
-            Err(EngineError::Store(StoreError::Conflict { kind: DocumentKind::Answer, .. })) => {}
-            other => return other.map(|()| Outcome { taken, replayed: false }),
-        }
+    documents.extend(idempotency.as_ref().map(|request| answer(request, &taken, now)));
+    let change = Change { documents, idempotency: idempotency.clone(), ..Change::default() };
+    let appended = engine.store.append(workspace, Write::Change(change), now).await?;
+    engine.workspaces.note_stored(workspace);
+    match idempotency {
+        Some(request) if appended.replayed => answered(engine, workspace, &request).await,
+        _ => Ok(Outcome { taken, replayed: false }),
     }
-    Err(EngineError::Overloaded)
+}
+
+/// What was answered to the request whose key the store has kept without a place in the log.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn answered(
+    engine: &Engine,
+    workspace: &Slug,
+    request: &Idempotency,
+) -> Result<Outcome, EngineError> {
+    let found = document(&*engine.store, workspace, DocumentKind::Answer, &answer_key(request)).await?;
+    let gone = || StoreError::Internal("the answer to a request that is remembered is gone".to_owned());
+    let Answer { taken } = page::body(&found.ok_or_else(gone)?)?;
+    let taken = taken.into_iter();
+    let taken = taken.map(|(id, timestamp, at)| Taken { id, seq: None, timestamp, send_at: Some(at) });
+    Ok(Outcome { taken: taken.collect(), replayed: true })
+}
+
+fn answer(request: &Idempotency, taken: &[Taken], now: Timestamp) -> DocumentWrite {
+    let taken = taken.iter().map(|t| (t.id, t.timestamp, t.send_at.unwrap_or(now))).collect();
+    let body = serde_json::to_string(&Answer { taken }).unwrap_or_default();
+    let expires = Timestamp::from_millis(now.as_millis().saturating_add(ANSWER_MS));
+    let contents = Contents { group: "".into(), due: None, expires: Some(expires), body: body.into() };
+    // One that is there is of a key that was forgotten: the store judges the key before this.
+    let (id, expect) = (answer_key(request).into(), Expect::Anything);
+    DocumentWrite { kind: DocumentKind::Answer, id, expect, put: Some(contents) }
 }
 
 /// Publishers' keys never meet, whatever their lengths.
 fn answer_key(request: &Idempotency) -> String {
     key(request.publisher.as_str(), &request.key)
-}
-
-fn replay(kept: &Document, fingerprint: &str) -> Result<Outcome, EngineError> {
-    let answer: Answer = page::body(kept)?;
-    if answer.fingerprint != fingerprint {
-        return Err(StoreError::KeyReused.into());
-    }
-    let taken = answer.taken.into_iter();
-    let taken = taken.map(|(id, timestamp, at)| Taken { id, seq: None, timestamp, send_at: Some(at) });
-    Ok(Outcome { taken: taken.collect(), replayed: true })
 }
 
 /// Lists what waits, by the ids in the order they were given, at most `limit`.

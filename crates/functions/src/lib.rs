@@ -51,6 +51,6 @@ pub use limits::{
     GRACE, Limits, MAX_ANSWER_BYTES, MAX_ARGUMENT_BYTES, MAX_CALLS_IN_FLIGHT, MAX_CODE_BYTES, MAX_LOG_BYTES,
     MAX_LOG_LINE_BYTES, MAX_LOG_LINES, MAX_PARAMS_BYTES,
 };
-pub use pool::{Call, CheckError, Pool, PoolConfig, PoolError};
+pub use pool::{CHECKERS, Call, CheckError, Pool, PoolConfig, PoolError};
 pub use verdict::{Finished, Level, Limit, LogLine, Spent, SyntaxError, Usage, Verdict};
 pub use worker::{Confinement, confine, worker_main};

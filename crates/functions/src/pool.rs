@@ -2,16 +2,17 @@
 
 mod call;
 mod drive;
+mod lane;
 mod process;
 mod spawner;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, interval, timeout};
 
 pub use call::{Call, CheckError, PoolError};
@@ -20,17 +21,20 @@ use crate::limits::{MAX_CODE_BYTES, MAX_PARAMS_BYTES};
 use crate::{AllowList, Finished, Host, HttpClient, Limit, Limits, SyntaxError, Usage, Verdict};
 use call::Work;
 use drive::drive;
+use lane::Lane;
 use process::{REFRESH, Worker};
 use spawner::Spawner;
 
 /// How a pool is to be.
 #[derive(Debug, Clone)]
 pub struct PoolConfig {
-    /// The program that calls [`worker_main`](crate::worker_main); the server's own executable.
+    /// The program that calls [`worker_main`](crate::worker_main); the server's own executable. Both speak one version:
+    /// on Linux `/proc/self/exe` is the one that runs, whatever was installed in its place meanwhile.
     pub program: PathBuf,
     /// Its arguments. Default `internal-js-worker`.
     pub args: Vec<String>,
-    /// Processes at most. Default: the number of cores, at least 2.
+    /// Processes that run functions at most; besides them there are up to [`CHECKERS`] that parse sources.
+    /// Default: the number of cores, at least 2.
     pub workers: usize,
     /// Runs that may wait for a process, besides those that have one. Default 1,000.
     pub queue: usize,
@@ -67,6 +71,18 @@ impl PoolConfig {
 /// More processes than this are a slip of the pen.
 const MAX_WORKERS: usize = 1024;
 
+/// Sources parsed at once, whatever runs: one that is costly does not hold up the next.
+pub const CHECKERS: usize = 2;
+
+/// Sources that may wait for that: what is parsed in [`CHECK_CPU`] each is answered within a minute.
+const CHECK_QUEUE: usize = 100;
+
+/// Processor time that parsing may take, where a run may use more. 512 KiB of what people write take 0.1 s (measured).
+const CHECK_CPU: Duration = Duration::from_secs(1);
+
+/// The same in time, on a machine that has much else to do.
+const CHECK_WALL: Duration = Duration::from_secs(10);
+
 /// Runs functions, each in a process that runs nothing else at that time.
 ///
 /// A process is started when a run needs one and none is idle. Dropping the pool kills them all.
@@ -80,10 +96,11 @@ struct Shared {
     spawner: Spawner,
     http: HttpClient,
     runtime: Handle,
-    /// A permit for each process that runs, or is being buried. Idle ones have none: whoever gets a permit takes one.
-    slots: Arc<Semaphore>,
-    /// Runs that wait or run.
-    asked: AtomicUsize,
+    /// Places for runs. Those and the others are of processes that work, or are being buried. Idle ones have none:
+    /// whoever gets a place takes one.
+    runs: Lane,
+    /// Places for sources to be parsed: runs never take them.
+    checks: Lane,
     idle: Mutex<Vec<Worker>>,
     state: watch::Sender<State>,
     /// Processes that run, or are being buried.
@@ -113,8 +130,8 @@ impl Pool {
             spawner: Spawner::start(&config).map_err(PoolError::Spawn)?,
             http: HttpClient::new(config.http.clone()).map_err(PoolError::Http)?,
             runtime: Handle::current(),
-            slots: Arc::new(Semaphore::new(config.workers)),
-            asked: AtomicUsize::new(0),
+            runs: Lane::new(config.workers, config.queue),
+            checks: Lane::new(CHECKERS, CHECK_QUEUE),
             idle: Mutex::default(),
             state: watch::channel(State::Open).0,
             occupied: watch::channel(0).0,
@@ -156,19 +173,23 @@ impl Pool {
             return Ok(refused(Limit::Params));
         }
         let limits = self.limits(call.limits.as_ref());
-        self.shared.work(Work::Run(&call), &limits, Some(host)).await.map(|ended| ended.finished)
+        let ended = self.shared.work(&self.shared.runs, Work::Run(&call), &limits, Some(host)).await?;
+        Ok(ended.finished)
     }
 
-    /// Parses `code` in a process and runs nothing of it.
+    /// Parses `code` in a process and runs nothing of it. It waits for no run: [`CHECKERS`] processes are for this.
     ///
     /// # Errors
     /// [`CheckError::Syntax`] with the place; [`CheckError::TooLarge`] above [`MAX_CODE_BYTES`];
-    /// [`CheckError::TooCostly`] where the limits of a run do not suffice to parse it; [`CheckError::Pool`].
+    /// [`CheckError::TooCostly`] where parsing takes the memory that a run may use, or more than 1 s of processor time;
+    /// [`CheckError::Pool`], with [`PoolError::Busy`] where 100 others wait.
     pub async fn check(&self, code: &str) -> Result<(), CheckError> {
         if code.len() > MAX_CODE_BYTES {
             return Err(CheckError::TooLarge { bytes: code.len() });
         }
-        let ended = self.shared.work(Work::Check(code), &self.limits(None), None).await?;
+        let limits = self.limits(None);
+        let limits = Limits { cpu: limits.cpu.min(CHECK_CPU), wall: limits.wall.min(CHECK_WALL), ..limits };
+        let ended = self.shared.work(&self.shared.checks, Work::Check(code), &limits, None).await?;
         match ended.checked {
             Some(checked) => Ok(checked?),
             None => Err(CheckError::TooCostly),
@@ -185,7 +206,8 @@ impl Pool {
     /// nobody polls holds this up until it is dropped.
     pub async fn shutdown(&self, grace: Duration) {
         self.shared.state.send_replace(State::Closing);
-        self.shared.slots.close();
+        self.shared.runs.close();
+        self.shared.checks.close();
         let mut occupied = self.shared.occupied.subscribe();
         // The sender lives as long as this pool: waiting for it cannot fail.
         if timeout(grace, occupied.wait_for(|count| *count == 0)).await.is_err() {
@@ -213,16 +235,17 @@ struct Ended {
 impl Shared {
     async fn work(
         self: &Arc<Self>,
+        lane: &Lane,
         work: Work<'_>,
         limits: &Limits,
         host: Option<Arc<dyn Host>>,
     ) -> Result<Ended, PoolError> {
-        let _asked = Asked::new(self)?;
+        let _asked = lane.ask()?;
         let mut state = self.state.subscribe();
         let permit = tokio::select! {
             biased;
             _ = state.wait_for(|state| *state >= State::Closing) => return Err(PoolError::Closed),
-            permit = Arc::clone(&self.slots).acquire_owned() => permit.map_err(|_| PoolError::Closed)?,
+            permit = lane.permit() => permit?,
         };
         let mut seat = Seat { place: Some(Place::new(self, permit)), worker: None };
         // Whoever closes looks at the places after it said so; so one of the two sees the other.
@@ -275,24 +298,6 @@ impl Shared {
     fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
         // Nothing that can panic is done under this lock.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One of those who wait or run.
-struct Asked<'a>(&'a AtomicUsize);
-
-impl<'a> Asked<'a> {
-    fn new(shared: &'a Shared) -> Result<Self, PoolError> {
-        let most = shared.config.queue + shared.config.workers;
-        let asked = shared.asked.fetch_add(1, Ordering::Relaxed);
-        let this = Self(&shared.asked);
-        if asked >= most { Err(PoolError::Busy { queue: shared.config.queue }) } else { Ok(this) }
-    }
-}
-
-impl Drop for Asked<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -26,11 +26,18 @@ use channel::Channel;
 /// before any thread is started and any file opened: the process gives up all it could do besides, for good.
 /// Fails where it cannot.
 pub fn worker_main() -> ExitCode {
+    // It is started by a path that says nothing to whoever lists processes.
+    #[cfg(target_os = "linux")]
+    let _for_people = rustix::thread::set_name(NAME);
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
+
+/// At most 15 bytes.
+#[cfg(target_os = "linux")]
+const NAME: &std::ffi::CStr = c"campanile-js";
 
 fn serve() -> io::Result<()> {
     let channel = Channel::new();

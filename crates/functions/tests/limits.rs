@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campanile_functions::{
-    Limit, Limits, MAX_CODE_BYTES, MAX_LOG_BYTES, MAX_LOG_LINE_BYTES, MAX_LOG_LINES, MAX_PARAMS_BYTES, Pool,
-    Spent, Verdict,
+    CheckError, Limit, Limits, MAX_CODE_BYTES, MAX_LOG_BYTES, MAX_LOG_LINE_BYTES, MAX_LOG_LINES,
+    MAX_PARAMS_BYTES, Pool, Spent, Verdict,
 };
 use serde_json::json;
 
@@ -131,4 +131,14 @@ async fn calls_that_were_not_awaited_are_finished_before_the_run_is_reported() {
     let finished = pool.run(brief, host).await.unwrap();
     assert_eq!(result(&finished), json!(1));
     assert!(Duration::from_millis(finished.usage.wall_ms) >= Duration::from_secs(1), "{:?}", finished.usage);
+}
+
+#[tokio::test]
+async fn a_source_that_takes_long_to_parse_is_refused_and_the_next_is_checked() {
+    let pool = Pool::new(config()).unwrap();
+    // Each name is looked for among all of them.
+    let names: String = (0..24_000).map(|n| format!("let v{n}=()=>v{n};")).collect();
+    let costly = pool.check(&format!("function run() {{{names}}}")).await;
+    assert!(matches!(costly, Err(CheckError::TooCostly)), "{costly:?}");
+    pool.check("function run() {}").await.unwrap();
 }

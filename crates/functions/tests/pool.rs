@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use campanile_functions::{Host, HostCall, HostError, Pool, PoolConfig, PoolError, Spent, Verdict};
+use campanile_functions::{
+    CHECKERS, CheckError, Host, HostCall, HostError, Pool, PoolConfig, PoolError, Spent, Verdict,
+};
 use serde_json::{Value, json};
 use tokio::sync::{Barrier, Notify};
 
@@ -152,6 +154,26 @@ async fn who_finds_the_queue_full_is_told() {
     assert!(matches!(third, Err(PoolError::Busy { queue: 1 })), "{third:?}");
     running.abort();
     assert_eq!(result(&waiting.await.unwrap()), json!("o"), "who waited is next");
+}
+
+#[tokio::test]
+async fn sources_are_checked_while_every_place_and_the_queue_are_taken() {
+    let spied = Spied::new();
+    let config = PoolConfig { workers: 1, queue: 0, ..spied.config(config()) };
+    let pool = Arc::new(Pool::new(config).unwrap());
+    let silent = Arc::new(Silent::default());
+    let (own, host) = (Arc::clone(&pool), Arc::clone(&silent));
+    let running = tokio::spawn(async move { own.run(call(GOOD), host).await });
+    silent.called.notified().await;
+    pool.check(GOOD).await.unwrap();
+    let wrong = || async { assert!(matches!(pool.check("a b").await, Err(CheckError::Syntax(_)))) };
+    tokio::join!(wrong(), wrong(), wrong(), wrong(), wrong(), wrong());
+    assert!((2..=1 + CHECKERS).contains(&spied.starts().len()));
+    assert!(!running.is_finished());
+    running.abort();
+    pool.shutdown(Duration::from_secs(1)).await;
+    assert!(spied.left().is_empty());
+    assert!(matches!(pool.check(GOOD).await, Err(CheckError::Pool(PoolError::Closed))));
 }
 
 #[tokio::test]

@@ -236,5 +236,5 @@ fn system_events_go_to_the_workspace_or_the_user_concerned() {
     assert_eq!((maintenance.message.as_str(), maintenance.except.len()), ("Back at noon", 0));
     let cancelled =
         one(&Happened::new("maintenance.cancelled", json!({"announcementId": "a1", "message": "Not now"})));
-    assert_eq!(cancelled.level, Some(Level::Info));
+    assert_eq!(cancelled.level, Some(Level::Alert));
 }

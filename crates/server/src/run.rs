@@ -320,7 +320,7 @@ pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Resul
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let store = open_store(config)?;
-        let program = std::env::current_exe().context("the program's own path is not known")?;
+        let program = own_program().context("the program's own path is not known")?;
         let running = start(config, Clock::system(), store, program).await?;
         tracing::info!(address = %running.address, "listening");
         welcome(running.address);
@@ -340,6 +340,11 @@ pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Resul
             }
         }
     })
+}
+
+/// This very program. Where it is installed, an upgrade may put another version while this one runs.
+fn own_program() -> std::io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
 
 fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {

@@ -75,7 +75,11 @@ async fn announced_changed_and_withdrawn_on_both_surfaces() {
         refused(server.send("DELETE", id, &admin, "").await, 422, "invalid_request");
         refused(server.send("PATCH", id, &admin, &later).await, 422, "invalid_request");
     }
-    assert_eq!(alice.json().await["type"], "maintenance_cancelled");
+    let frame = alice.json().await;
+    assert_eq!(
+        (&frame["type"], &frame["metadata"]["level"]),
+        (&json!("maintenance_cancelled"), &json!("alert"))
+    );
     assert_eq!(product.json().await["title"], "Maintenance cancelled");
     let shown = inbox(&server, "alice").await;
     assert_eq!((each(&shown, "type"), &shown["unread"]), (vec!["maintenance_cancelled"], &json!(1)));

@@ -40,6 +40,14 @@ impl Store for Pausing {
     async fn append(&self, workspace: &Slug, write: Write, now: Timestamp) -> Result<Appended, StoreError> {
         self.inner.append(workspace, write, now).await
     }
+    async fn kept(
+        &self,
+        workspace: &Slug,
+        request: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Appended>, StoreError> {
+        self.inner.kept(workspace, request, now).await
+    }
     async fn snapshot(&self, workspace: &Slug, user: &UserId) -> Result<Snapshot, StoreError> {
         self.pause("before snapshot").await;
         let answer = self.inner.snapshot(workspace, user).await;

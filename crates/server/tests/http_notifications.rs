@@ -168,6 +168,39 @@ async fn a_repetition_under_one_key_publishes_once() {
 }
 
 #[tokio::test]
+async fn a_key_is_of_one_request_whatever_kind_that_was() {
+    let api = TestApi::new();
+    let kind = |members: Value| {
+        let mut body = draft();
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        body.to_string()
+    };
+    let kinds = [
+        kind(json!({})),
+        kind(json!({"sendAt": "2026-01-01T01:00:00Z"})),
+        kind(json!({"durable": false})),
+        kind(json!({"durable": false, "sendAt": "2026-01-01T01:00:00Z"})),
+    ];
+    for (n, first) in kinds.iter().enumerate() {
+        let key = format!("k{n}");
+        let answer = with_key(&api, PATH, &key, first).await.expect(201);
+        for (m, other) in kinds.iter().enumerate() {
+            let again = with_key(&api, PATH, &key, other).await;
+            if n == m {
+                assert_eq!((again.header("idempotent-replayed"), &again.text), ("true", &answer.text));
+            } else {
+                again.problem(422, "idempotency_key_reused");
+            }
+        }
+    }
+    assert_eq!(api.publish(W, json!({"user": "a"}), "next").await.1, 2, "one was published");
+    assert_eq!(api.sockets.told.lock().unwrap().len(), 1, "one went to the sockets");
+    let path = "/v1/workspaces/acme/schedules";
+    let waiting = api.send(request("GET", path, &api.producer()).body(Body::empty()).unwrap()).await;
+    assert_eq!(waiting.expect(200).json()["schedules"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
 async fn a_failure_is_not_kept_under_its_key() {
     let api = TestApi::new();
     with_key(&api, PATH, "k", "{}").await.expect(422);

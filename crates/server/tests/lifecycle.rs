@@ -203,6 +203,22 @@ async fn a_schedule_under_a_key_is_kept_once() {
     );
     server.clock.advance(Duration::from_secs(10));
     until("it is sent", async || inbox(&server, "alice").await["unread"] == 1).await;
+    // Its time has passed: it is the same request all the same, as long as the key is kept.
+    server.clock.advance(Duration::from_secs(23 * 3_600));
+    server.restart().await;
+    let token = crate::backend::token(&server);
+    let send = async |key: &str, body: &str| {
+        server.send_with("POST", post, &token, &[("Idempotency-Key", key)], body).await
+    };
+    let again = send("k", &body).await;
+    assert_eq!((again.header("idempotent-replayed"), again.json()), (Some("true"), first.json()));
+    refused(send("k", &format!("{body} ")).await, 422, "idempotency_key_reused");
+    refused(send("l", &body).await, 422, "invalid_request");
+    assert_eq!(inbox(&server, "alice").await["items"].as_array().map(Vec::len), Some(1));
+    server.clock.advance(Duration::from_secs(3_600));
+    let token = crate::backend::token(&server);
+    let late = server.send_with("POST", post, &token, &key, &body).await;
+    refused(late, 422, "invalid_request");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -283,6 +299,32 @@ async fn a_patch_changes_it_in_place_and_keeps_what_was_done_with_it() {
     let full = format!("/v1/workspaces/acme{}", path(&first));
     refused(server.send("PATCH", &full, &reader, r#"{"title":"x"}"#).await, 403, "scope_missing");
     refused(server.send("DELETE", &full, &reader, "").await, 403, "scope_missing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_different_members_at_once_all_survive() {
+    let server = TestServer::start().await;
+    let one = publish(&server, json!({"type": "record_created", "metadata": {"n": 0}})).await;
+    let one = path(&one);
+    for round in 1..=20 {
+        let level = ["info", "success", "warning", "error", "alert"][round % 5];
+        let members = [
+            ("title", json!(format!("T{round}"))),
+            ("message", json!(format!("M{round}"))),
+            ("level", json!(level)),
+            ("metadata", json!({ "n": round })),
+        ];
+        let patches = members.iter().map(|(member, value)| {
+            let patch = json!({ *member: value });
+            let (server, one) = (&server, &one);
+            async move { done(call(server, "PATCH", one, &patch).await) }
+        });
+        futures_util::future::join_all(patches).await;
+        let now = done(call(&server, "GET", &one, &Value::Null).await);
+        for (member, value) in &members {
+            assert_eq!(&now[*member], value, "{member} in round {round}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

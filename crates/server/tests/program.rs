@@ -11,6 +11,7 @@ use tempfile::TempDir;
 pub struct Program {
     directory: TempDir,
     variables: Vec<(String, String)>,
+    binary: PathBuf,
 }
 
 /// What a run left behind.
@@ -23,7 +24,16 @@ pub struct Ran {
 
 impl Program {
     pub fn new() -> Self {
-        Self { directory: tempfile::tempdir().expect("a temporary directory"), variables: vec![] }
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Self { directory, variables: vec![], binary: env!("CARGO_BIN_EXE_campanile").into() }
+    }
+
+    /// Runs a copy of the binary, which may be replaced, from here on.
+    pub fn copied(mut self) -> Self {
+        let copy = self.path("campanile");
+        std::fs::copy(&self.binary, &copy).expect("a file in the temporary directory");
+        self.binary = copy;
+        self
     }
 
     /// Sets a variable for all runs.
@@ -74,7 +84,7 @@ impl Program {
 
     /// Starts it and leaves it running.
     pub fn start<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_campanile"))
+        Command::new(&self.binary)
             .args(arguments)
             .current_dir(self.directory.path())
             .env_clear()

@@ -39,13 +39,26 @@ use crate::{DocumentWrite, Documents, StoreError};
 pub trait Store: Documents {
     /// Commits `write` to `workspace`, which is created if this is its first. `now` dates idempotency keys.
     ///
-    /// Publishing under an idempotency key that was kept within [`IDEMPOTENCY_WINDOW_MS`] returns the first
-    /// call's outcome with `replayed` set and writes nothing; two calls in flight with one key join.
+    /// Publishing or changing under an idempotency key that was kept within [`IDEMPOTENCY_WINDOW_MS`] returns the first
+    /// call's outcome with `replayed` set and without versions, and writes nothing: the key is judged before all else.
+    /// Two calls in flight with one key join.
     ///
     /// # Errors
     /// [`StoreError::KeyReused`], [`StoreError::NotFound`] (update, retract), [`StoreError::Conflict`] (change),
+    /// [`StoreError::Changed`] (update),
     /// [`StoreError::Limit`], and those of the backend: `Busy`, `Full`, `Unavailable`.
     async fn append(&self, workspace: &Slug, write: Write, now: Timestamp) -> Result<Appended, StoreError>;
+
+    /// The outcome that [`append`](Store::append) would replay under the request's key; `None`: it would do the request.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyReused`].
+    async fn kept(
+        &self,
+        workspace: &Slug,
+        request: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Appended>, StoreError>;
 
     /// What a connection starts from, read in one snapshot. A workspace that was never written to has
     /// epoch `None`, head 0 and nothing unread.
@@ -157,6 +170,8 @@ pub enum Write {
     Update {
         /// The whole notification as it is to be read from here on.
         notification: Arc<Notification>,
+        /// As it is expected to read, where it was made from that; `None`: however it does.
+        expected: Option<Arc<Notification>>,
     },
     /// Withdraws one notification: its body is erased, a tombstone stays.
     Retract {
@@ -205,6 +220,8 @@ pub struct Change {
     pub resolve: Vec<NotificationId>,
     /// Who has no access from here on, as of [`Write::Withdraw`].
     pub withdraw: Vec<UserId>,
+    /// As of [`Write::Publish`]; one key is of one request, whichever of both it was.
+    pub idempotency: Option<Idempotency>,
 }
 
 /// Names a request so that its repetition is recognised.
@@ -225,7 +242,8 @@ pub struct Appended {
     pub epoch: Epoch,
     /// Ids, places and times of published notifications in array order; empty for other writes.
     pub published: Vec<Published>,
-    /// The versions of a change's documents in array order, 0 for one that was deleted; empty for other writes.
+    /// The versions of a change's documents in array order, 0 for one that was deleted; empty for other writes, and of
+    /// what is replayed.
     pub versions: Vec<u64>,
     /// The log's head after the write.
     pub head: Seq,

@@ -28,6 +28,9 @@ pub enum StoreError {
         /// Its state as it is; `None`: there is none.
         version: Option<u64>,
     },
+    /// A notification does not read as an update expects: it was said anew meanwhile.
+    #[error("the notification was said anew meanwhile")]
+    Changed,
     /// No notification of that id is visible to the caller. A miss and a refusal look alike.
     #[error("no such notification")]
     NotFound,

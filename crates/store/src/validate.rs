@@ -6,7 +6,7 @@ use std::sync::Arc;
 use campanile_model::{Audience, Notification, NotificationId, limits};
 
 use crate::{
-    Change, DocumentWrite, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES, MAX_DOCUMENTS_PER_CHANGE,
+    Change, DocumentWrite, Idempotency, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES, MAX_DOCUMENTS_PER_CHANGE,
     MAX_GROUP_BYTES, MAX_NOTIFICATIONS_PER_CHANGE, StoreError, Write,
 };
 
@@ -18,11 +18,10 @@ pub(crate) fn validate(write: &Write) -> Result<(), StoreError> {
         }
         Write::Publish { notifications, idempotency } => {
             validate_notifications(notifications, limits::MAX_BATCH)?;
-            let key_bytes = idempotency.as_ref().map_or(0, |i| i.key.len());
-            at_most("bytes of an idempotency key", key_bytes, limits::MAX_IDEMPOTENCY_KEY_BYTES)
+            validate_key(idempotency.as_ref())
         }
         Write::Change(change) => validate_change(change),
-        Write::Update { notification } => validate_notification(notification),
+        Write::Update { notification, .. } => validate_notification(notification),
         _ => Ok(()),
     }
 }
@@ -37,11 +36,17 @@ pub(crate) fn id_is_taken(notification: &Notification) -> StoreError {
     StoreError::Internal(format!("notification id {} was used before", notification.id))
 }
 
+fn validate_key(request: Option<&Idempotency>) -> Result<(), StoreError> {
+    let bytes = request.map_or(0, |request| request.key.len());
+    at_most("bytes of an idempotency key", bytes, limits::MAX_IDEMPOTENCY_KEY_BYTES)
+}
+
 fn validate_change(change: &Change) -> Result<(), StoreError> {
     let access = change.grant.len().max(change.withdraw.len());
     at_most("users whose access one change says", access, limits::MAX_RECIPIENTS_PER_REQUEST)?;
     at_most("notifications that one change resolves", change.resolve.len(), MAX_RESOLVED)?;
     at_most("documents of one change", change.documents.len(), MAX_DOCUMENTS_PER_CHANGE)?;
+    validate_key(change.idempotency.as_ref())?;
     let mut documents = HashSet::with_capacity(change.documents.len());
     for write in &change.documents {
         validate_document(write)?;
@@ -77,8 +82,16 @@ fn validate_notifications(notifications: &[Arc<Notification>], limit: usize) -> 
     }
 }
 
-/// A notification that is said anew stays one to the same people at its old time: whoever says it sees to that.
-pub(crate) fn same_people(old: &Notification, new: &Notification) -> Result<(), StoreError> {
+/// A notification that is said anew reads as whoever says it expects, and stays one to the same people at its old
+/// time: they see to that.
+pub(crate) fn replaces(
+    old: &Notification,
+    new: &Notification,
+    expected: Option<&Notification>,
+) -> Result<(), StoreError> {
+    if expected.is_some_and(|expected| expected != old) {
+        return Err(StoreError::Changed);
+    }
     if (&old.audience, &old.except, old.timestamp) == (&new.audience, &new.except, new.timestamp) {
         Ok(())
     } else {

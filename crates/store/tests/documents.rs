@@ -242,6 +242,7 @@ impl History {
                     // Its own notifications, older ones, and some that never were.
                     resolve: resolve.iter().map(|n| id(u64::from(*n) % (self.next_id + 3))).collect(),
                     withdraw: distinct(withdraw),
+                    idempotency: None,
                 };
                 let outcome = witness.store.append(&workspace(*ws), Write::Change(change), now).await;
                 witness.note(outcome)

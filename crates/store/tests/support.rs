@@ -214,8 +214,10 @@ impl Script {
                 let title = format!("said anew at {}", self.clock);
                 let new = Notification { title, updated_at: Some(now), ..old.as_ref().clone() };
                 let new = self.living(new, life);
+                // Every other time as it was made last, which may have been refused.
+                let expected = nth.is_multiple_of(2).then(|| old.clone());
                 self.bodies.insert(new.id, new.clone());
-                append(*ws, Write::Update { notification: new })
+                append(*ws, Write::Update { notification: new, expected })
             }
             Step::Resolve { ws, nths } => {
                 let resolve = nths.iter().map(|nth| self.nth(*ws, *nth)).collect();

@@ -152,7 +152,7 @@ test("system: the workspace, the user's account and access, maintenance", async 
   });
   assert.equal((await sid.told("maintenance_scheduled", "alert")).here.message, "New disks");
   await api("backend", "DELETE", `/announcements/${announced.id}`);
-  await sid.told("maintenance_cancelled", "info");
+  await sid.told("maintenance_cancelled", "alert");
   await api("backend", "DELETE", "/access/sid");
   await sid.told("access_withdrawn", "info");
   assert.deepEqual((await sid.workspace.closed())[0], 4001);

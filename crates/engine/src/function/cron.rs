@@ -62,6 +62,13 @@ impl From<Schedule> for Written {
     }
 }
 
+/// Of the same text: what was written otherwise may well mean the same.
+impl PartialEq for Schedule {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text && self.time_zone == other.time_zone
+    }
+}
+
 impl FromStr for Schedule {
     type Err = serde_json::Error;
 

@@ -3,10 +3,10 @@
 
 use campanile_model::{Slug, Timestamp};
 use campanile_store::{
-    Change, Contents, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write, more_due,
+    Change, Contents, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write, document, more_due,
 };
 
-use super::{find, stored};
+use super::{Schedule, Source, find, stored};
 use crate::run::{self, Origin};
 use crate::{Engine, EngineError, page};
 
@@ -16,9 +16,34 @@ const AT_ONCE: usize = 200;
 const GROUP: &str = "schedule";
 const PREFIX: &str = "schedule:";
 
-/// Says when the function is run next; `None`: not by itself.
-pub(super) fn document(name: &str, next: Option<Timestamp>) -> DocumentWrite {
-    write(name, next, Expect::Anything)
+/// Says when the function, which was as `before` and will be as `source`, is run next: where its schedule stays, as it
+/// was planned, be that instant past or to come. Expects that nobody runs it meanwhile.
+pub(super) async fn planned(
+    engine: &Engine,
+    workspace: &Slug,
+    name: &str,
+    before: Option<&Source>,
+    source: &Source,
+    now: Timestamp,
+) -> Result<DocumentWrite, EngineError> {
+    let id = format!("{PREFIX}{name}");
+    let found = document(&*engine.store, workspace, DocumentKind::Function, &id).await?;
+    let expect = found.as_ref().map_or(Expect::Absent, |found| Expect::Version(found.version));
+    let plan = found.and_then(|found| found.contents.due);
+    let next = in_force(source).and_then(|schedule| match plan {
+        Some(due) if before.and_then(in_force) == Some(schedule) => Some(due),
+        _ => schedule.next_after(now),
+    });
+    Ok(write(name, next, expect))
+}
+
+/// Says that the function is not run by itself any more.
+pub(super) fn ended(name: &str) -> DocumentWrite {
+    write(name, None, Expect::Anything)
+}
+
+fn in_force(source: &Source) -> Option<&Schedule> {
+    source.schedule.as_ref().filter(|_| source.enabled)
 }
 
 fn write(name: &str, next: Option<Timestamp>, expect: Expect) -> DocumentWrite {

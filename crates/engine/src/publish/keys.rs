@@ -1,7 +1,7 @@
 //! Idempotency keys of what is not stored: this node's memory of them, bounded.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use campanile_model::{Slug, Timestamp};
 use campanile_store::{IDEMPOTENCY_WINDOW_MS, Idempotency, StoreError};
@@ -14,7 +14,8 @@ const CAPACITY: usize = 100_000;
 
 /// What was published under a key without being stored, for 24 hours or until about 100,000 younger ones
 /// came, whichever is first. Lost with the node, as what it remembers was. The store remembers the keys of
-/// durable requests; the two do not know of each other.
+/// requests that were stored; who publishes asks both, so that a key is of one request. Only two requests of different
+/// kinds that are in flight at once under one key may both be done.
 #[derive(Default)]
 pub struct RealtimeKeys(Mutex<Generations>);
 
@@ -53,23 +54,57 @@ impl RealtimeKeys {
         now: Timestamp,
         publish: impl FnOnce() -> Result<Outcome, EngineError>,
     ) -> Result<Outcome, EngineError> {
-        let Idempotency { publisher, key, fingerprint } = idempotency;
-        let key = Key { workspace: workspace.clone(), publisher, key };
-        // A panic while it was held left whole entries behind, if any.
-        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = generations.find(&key, now) {
-            if kept.fingerprint != fingerprint {
-                return Err(StoreError::KeyReused.into());
-            }
-            return Ok(Outcome { replayed: true, ..kept.outcome.clone() });
+        let key = Key::new(workspace, &idempotency);
+        let mut generations = self.generations();
+        if let Some(outcome) = generations.replayed(&key, &idempotency, now)? {
+            return Ok(outcome);
         }
         let outcome = publish()?;
+        let fingerprint = idempotency.fingerprint;
         generations.keep(key, Kept { fingerprint, at: now, outcome: outcome.clone() });
         Ok(outcome)
+    }
+
+    /// What [`once`](Self::once) would answer without publishing; `None`: it would publish.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyReused`].
+    pub(super) fn kept(
+        &self,
+        workspace: &Slug,
+        idempotency: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Outcome>, EngineError> {
+        self.generations().replayed(&Key::new(workspace, idempotency), idempotency, now)
+    }
+
+    fn generations(&self) -> MutexGuard<'_, Generations> {
+        // A panic while it was held left whole entries behind, if any.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Key {
+    fn new(workspace: &Slug, idempotency: &Idempotency) -> Self {
+        let Idempotency { publisher, key, .. } = idempotency.clone();
+        Self { workspace: workspace.clone(), publisher, key }
     }
 }
 
 impl Generations {
+    fn replayed(
+        &self,
+        key: &Key,
+        idempotency: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Outcome>, EngineError> {
+        match self.find(key, now) {
+            None => Ok(None),
+            Some(kept) if kept.fingerprint != idempotency.fingerprint => Err(StoreError::KeyReused.into()),
+            Some(kept) => Ok(Some(Outcome { replayed: true, ..kept.outcome.clone() })),
+        }
+    }
+
     fn find(&self, key: &Key, now: Timestamp) -> Option<&Kept> {
         let kept = self.young.get(key).or_else(|| self.old.get(key))?;
         (now.as_millis() - kept.at.as_millis() < IDEMPOTENCY_WINDOW_MS).then_some(kept)

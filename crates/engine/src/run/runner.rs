@@ -35,7 +35,8 @@ struct Waiting {
 }
 
 impl Runner {
-    /// Executes up to `slots` runs at once in `pool`. `now` is the server's clock: a run ends at a time of its own.
+    /// Executes up to `slots` runs at once in `pool`, all but one of them of the same workspace; with one slot, that
+    /// is anybody's. `now` is the server's clock: a run ends at a time of its own.
     pub fn new(pool: Pool, slots: usize, now: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
         let (wake, ends) = (Arc::default(), broadcast::channel(ENDS).0);
         Self {
@@ -145,15 +146,17 @@ impl Runner {
         looks
     }
 
-    /// The run whose turn it is, if one waits and can be begun.
+    /// The run whose turn it is, if one waits and can be begun. The last slot of several is spared for a workspace
+    /// that executes nothing: those that have long runs without end keep no other waiting.
     pub(super) fn next(&self) -> Option<(Slug, Arc<str>)> {
         let executing = self.executing();
         if executing.len() >= self.slots || self.is_stopped() {
             return None;
         }
+        let spared = self.slots > 1 && executing.len() + 1 == self.slots;
         let mut counts: HashMap<&Slug, usize> = HashMap::new();
         executing.iter().for_each(|(workspace, _)| *counts.entry(workspace).or_default() += 1);
-        self.waiting().turns.next(&counts)
+        self.waiting().turns.next(&counts, spared)
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {

@@ -63,10 +63,17 @@ impl Turns {
     }
 
     /// The run whose turn it is: the longest waiting of the workspace that has the fewest `executing`, and of
-    /// those with as few the one that had no turn for longest.
-    pub(super) fn next(&mut self, executing: &HashMap<&Slug, usize>) -> Option<(Slug, Arc<str>)> {
+    /// those with as few the one that had no turn for longest. With `spared` only of a workspace that has none.
+    pub(super) fn next(
+        &mut self,
+        executing: &HashMap<&Slug, usize>,
+        spared: bool,
+    ) -> Option<(Slug, Arc<str>)> {
         let busy = |slug: &Slug| executing.get(slug).copied().unwrap_or(0);
-        let (place, _) = self.order.iter().enumerate().min_by_key(|(_, slug)| busy(slug))?;
+        let (place, slug) = self.order.iter().enumerate().min_by_key(|(_, slug)| busy(slug))?;
+        if spared && busy(slug) > 0 {
+            return None;
+        }
         let workspace = self.order.remove(place)?;
         let queue = self.queues.get_mut(&workspace)?;
         let run = queue.pop_front()?;
@@ -101,7 +108,7 @@ mod tests {
     fn taken(turns: &mut Turns, executing: &[(&str, usize)]) -> String {
         let slugs: Vec<_> = executing.iter().map(|(text, count)| (slug(text), *count)).collect();
         let executing = slugs.iter().map(|(slug, count)| (slug, *count)).collect();
-        turns.next(&executing).map_or_else(String::new, |(slug, run)| format!("{slug}:{run}"))
+        turns.next(&executing, false).map_or_else(String::new, |(slug, run)| format!("{slug}:{run}"))
     }
 
     #[test]
@@ -121,6 +128,19 @@ mod tests {
         assert_eq!([taken(&mut turns, &[("a", 9)]), taken(&mut turns, &[])], ["a:3", "a:4"]);
         assert!(turns.is_empty() && turns.known.is_empty() && turns.queues.is_empty());
         assert_eq!(taken(&mut turns, &[]), "");
+    }
+
+    #[test]
+    fn a_spared_slot_is_for_a_workspace_that_executes_nothing() {
+        let mut turns = Turns::default();
+        let (a, b) = (slug("a"), slug("b"));
+        turns.add(&a, "1".into());
+        let executing = HashMap::from([(&a, 1)]);
+        assert_eq!(turns.next(&executing, true), None);
+        turns.add(&b, "1".into());
+        assert_eq!(turns.next(&executing, true), Some((b.clone(), "1".into())));
+        assert_eq!(turns.next(&HashMap::from([(&a, 1), (&b, 1)]), true), None);
+        assert_eq!(turns.next(&HashMap::new(), true), Some((a.clone(), "1".into())));
     }
 
     #[test]

@@ -24,10 +24,10 @@ pub struct Call {
 /// Why nothing was run.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
-    /// As many runs wait as may wait.
+    /// As many runs wait as may wait, or as many sources to be parsed.
     #[error("{queue} functions wait already")]
     Busy {
-        /// [`PoolConfig::queue`](crate::PoolConfig::queue).
+        /// Of runs: [`PoolConfig::queue`](crate::PoolConfig::queue).
         queue: usize,
     },
     /// The pool was shut down, before the run or during it.
@@ -53,7 +53,7 @@ pub enum CheckError {
         /// Its length.
         bytes: usize,
     },
-    /// Parsing it takes more than a run may use.
+    /// Parsing it takes more than it may.
     #[error("the source takes too much time or memory to parse")]
     TooCostly,
     /// It could not be looked at.

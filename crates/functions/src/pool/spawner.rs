@@ -12,8 +12,8 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::PoolConfig;
 use super::process::Worker;
+use super::{CHECKERS, PoolConfig};
 use crate::{Limits, PoolError};
 
 pub(super) struct Spawner {
@@ -25,8 +25,8 @@ type Order = oneshot::Sender<io::Result<Child>>;
 
 impl Spawner {
     pub(super) fn start(config: &PoolConfig) -> io::Result<Self> {
-        // Each order holds a slot of the pool, so none waits for room here.
-        let (orders, received) = sync_channel(config.workers);
+        // Each order holds a place of the pool, so none waits for room here.
+        let (orders, received) = sync_channel(config.workers + CHECKERS);
         let (program, args) = (config.program.clone(), config.args.clone());
         let runtime = Handle::current();
         let body = move || serve(&received, &runtime, || command(&program, &args));

@@ -43,7 +43,9 @@ impl From<StoreError> for Problem {
             StoreError::Limit { .. } => Self::new(&problem::LIMIT_EXCEEDED).detail(error.to_string()),
             StoreError::NotFound => Self::new(&problem::NOT_FOUND),
             // The use cases answer what a conflict means to their caller; one that is left is a race.
-            StoreError::Conflict { .. } => Self::new(&problem::OVERLOADED).retry_after(1),
+            StoreError::Conflict { .. } | StoreError::Changed => {
+                Self::new(&problem::OVERLOADED).retry_after(1)
+            }
             StoreError::Busy { .. } => Self::new(&problem::OVERLOADED).retry_after(1),
             StoreError::Full => Self::new(&problem::STORAGE_FULL).retry_after(30),
             StoreError::Unavailable { .. } => {

@@ -78,7 +78,7 @@ registry! {
     ALREADY_EXISTS = "already_exists", CONFLICT, "There is one already",
         "Something of that id is there. Update it, or choose another id.";
     CHANGED = "changed", PRECONDITION_FAILED, "It was changed meanwhile",
-        "What `If-Match` names is not the present state. Read it again, and repeat the change on what you read.";
+        "What `If-Match` names is not the present state, or others kept changing it. Read it again, and repeat the change on what you read.";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "A request body has at most 4 MiB. Send several batches.";
     NOTIFICATION_TOO_LARGE = "notification_too_large", PAYLOAD_TOO_LARGE, "The notification is too large",

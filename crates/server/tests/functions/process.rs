@@ -86,6 +86,23 @@ async fn its_processes_run_functions_and_hold_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_processes_are_of_the_binary_that_runs_though_another_was_installed() {
+    let program = Program::new().set("CAMPANILE_SECRET", SECRET).copied();
+    let server = Process::start(&program);
+    // As installers do: written beside it, and put in its place.
+    program.write("newer", "#!/bin/false\n");
+    program.chmod("newer", 0o755);
+    std::fs::rename(program.path("newer"), program.path("campanile")).unwrap();
+    let code = json!({"code": "function run() { return 42 }"});
+    done(call(&server, "PUT", "/functions/answer", &code).await);
+    let ran = done(call(&server, "POST", "/functions/answer/run?wait=15", &Value::Null).await);
+    assert_eq!(ran["result"], 42, "{ran}");
+    for id in children(server.id()) {
+        assert_eq!(status(id, "Name"), "campanile-js");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_sudden_end_it_is_told_as_interrupted_within_seconds_and_not_executed_again() {
     let program = Program::new().set("CAMPANILE_SECRET", SECRET);
     let mut server = Process::start(&program);

@@ -4,7 +4,7 @@ use campanile_testkit::TestServer;
 use serde_json::{Value, json};
 
 use super::{begin, call, ended, order, put, put_as, reaches, read, run, runs, token};
-use crate::backend::{done, refused};
+use crate::backend::{done, refused, until};
 
 /// As the workspace documents have it, to the letter.
 const SAMPLE: &str = "\
@@ -144,16 +144,49 @@ async fn one_workspace_does_not_keep_another_waiting() {
     let body = json!({"code": "function run() { return 1 }"}).to_string();
     done(server.send("PUT", there, &token(&server, "author"), &body).await);
     let mut ids = vec![];
-    for _ in 0..40 {
+    for _ in 0..20 {
         ids.push(begin(&server, "slow").await);
     }
     let path = format!("{there}/run?wait=15");
     let quick = done(server.send("POST", &path, &token(&server, "other-author"), "").await);
     assert_eq!(quick["status"], "completed");
-    let last = read(&server, "slow", &ids[39].clone().into()).await;
+    let last = read(&server, "slow", &ids[19].clone().into()).await;
     assert_eq!(last["status"], "queued", "it was not passed by");
     // In the order in which they were asked for.
     let first = read(&server, "slow", &ids[0].clone().into()).await;
     assert_ne!(first["status"], "queued");
-    ended(&server, "slow", 40).await;
+    ended(&server, "slow", 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_without_end_keep_no_other_workspace_and_no_author_waiting() {
+    let server = TestServer::configured("[functions]\nworkers = 3\n").await;
+    put(&server, "endless", "async function run() { for (;;) await api.sleep(60000) }").await;
+    let mut ids = vec![];
+    for _ in 0..5 {
+        ids.push(begin(&server, "endless").await);
+    }
+    reaches(&server, "endless", &ids[1], "running").await;
+    let there = "/v1/workspaces/other/functions/quick";
+    let body = |code: &str| json!({ "code": code }).to_string();
+    let author = token(&server, "author");
+    done(server.send("PUT", there, &author, &body("function run() { return 1 }")).await);
+    let path = format!("{there}/run?wait=15");
+    for _ in 0..3 {
+        let quick = done(server.send("POST", &path, &author, "").await);
+        assert_eq!(quick["result"], 1, "{quick}");
+    }
+    // With every slot taken, sources are checked all the same.
+    done(server.send("PUT", there, &author, &body("async function run() { await api.sleep(60000) }")).await);
+    let last = done(server.send("POST", &format!("{there}/run"), &author, "").await);
+    let last = format!("{there}/runs/{}", last["id"].as_str().unwrap());
+    let is_running = async || done(server.get(&last, &author).await)["status"] == "running";
+    until("the last slot is taken", is_running).await;
+    put(&server, "endless", "function run() { return 2 }").await;
+    let wrong = json!({ "code": "function run( {" });
+    refused(call(&server, "PUT", "/functions/endless", &wrong).await, 422, "invalid_request");
+    for (n, id) in ids.iter().enumerate() {
+        let status = if n < 2 { "running" } else { "queued" };
+        assert_eq!(read(&server, "endless", &id.clone().into()).await["status"], status, "{n}");
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use campanile_model::Timestamp;
+use campanile_engine::function;
+use campanile_model::{Slug, Timestamp};
 use campanile_testkit::{Options, TestServer};
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ use super::{begin, call, ended, order, put, put_as, reaches, read, run, runs};
 use crate::backend::{done, event, report, until};
 
 const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR_MS: i64 = 3_600_000;
 const QUICK: &str = "function run() { return executionParams.scheduledFor ?? null }";
 
 async fn started_at(time: &str) -> TestServer {
@@ -109,6 +111,35 @@ async fn a_schedule_runs_it_once_at_each_of_its_times() {
     server.clock.advance(24 * HOUR);
     ended(&server, "hourly", 1).await;
     assert_eq!(runs(&server, "nightly").await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_that_stays_is_neither_missed_nor_run_twice_by_a_change() {
+    let server = started_at("2026-03-28T12:00:00Z").await;
+    let hourly = json!({"schedule": {"cron": "0 * * * *"}});
+    put_as(&server, "hourly", QUICK, hourly).await;
+    let engine = &server.running().engine;
+    let anew = async |now: Timestamp, cron: &str| {
+        let source = json!({"code": QUICK, "schedule": {"cron": cron}, "description": "Anew"});
+        let source = serde_json::from_value(source).unwrap();
+        let acme = Slug::new("acme").unwrap();
+        function::put(engine, &acme, "hourly", source, None, now).await.unwrap();
+    };
+    // At its instant, before it was run; and by somebody who looked at the clock before that.
+    let (before, due) = (server.now_ms(), Timestamp::from_millis(server.now_ms().as_millis() + HOUR_MS));
+    anew(due, "0 * * * *").await;
+    server.clock.advance(HOUR);
+    let first = ended(&server, "hourly", 1).await;
+    assert_eq!(read(&server, "hourly", &first[0]["id"]).await["result"], "2026-03-28T13:00:00.000Z");
+    anew(before, "0 * * * *").await;
+    server.clock.advance(HOUR);
+    let second = ended(&server, "hourly", 2).await;
+    assert_eq!(read(&server, "hourly", &second[0]["id"]).await["result"], "2026-03-28T14:00:00.000Z");
+    // Another schedule begins anew.
+    anew(Timestamp::from_millis(server.now_ms().as_millis() + HOUR_MS), "30 * * * *").await;
+    server.clock.advance(HOUR + HOUR / 2);
+    let third = ended(&server, "hourly", 3).await;
+    assert_eq!(read(&server, "hourly", &third[0]["id"]).await["result"], "2026-03-28T15:30:00.000Z");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

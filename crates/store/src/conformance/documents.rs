@@ -141,8 +141,8 @@ pub(super) async fn a_refused_change_writes_nothing(store: &dyn Store) {
             put("kept-too", expect, contents("")),
         ],
         notifications: vec![Arc::new(to_all())],
-        resolve: Vec::new(),
         withdraw: users(&["carol"]),
+        ..Change::default()
     };
     let outcome = try_change(store, &ws(), refused(Expect::Anything), at(0)).await;
     assert_eq!(conflict(outcome), ("first".into(), None), "the first that does not hold");
@@ -392,6 +392,7 @@ pub(super) async fn a_change_is_one_commit_in_its_order(store: &dyn Store) {
             notifications: vec![Arc::new(to_users(&["alice", "bob"])), Arc::new(to_all())],
             resolve: vec![new_id(), old, old],
             withdraw: users(&["bob"]),
+            idempotency: None,
         },
     )
     .await; // 3 to 7

@@ -71,7 +71,7 @@ pub(super) async fn an_update_moves_the_time(store: &dyn Store) {
         Notification { expires_at: Some(at(20)), ..first },
     ];
     for notification in updates {
-        append(store, Write::Update { notification: Arc::new(notification) }).await;
+        append(store, Write::Update { notification: Arc::new(notification), expected: None }).await;
     }
     assert_eq!(expire(store, 10, 100).await, 1);
     assert_eq!(seen(store, "alice").await, [2, 3]);

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use campanile_model::{Seq, Slug, Timestamp};
 
 use super::fixture::*;
-use crate::{Appended, IDEMPOTENCY_WINDOW_MS, Idempotency, Store, StoreError, Write};
+use crate::{
+    Appended, Change, Contents, DocumentKind, DocumentWrite, Expect, IDEMPOTENCY_WINDOW_MS, Idempotency,
+    Store, StoreError, Write, document,
+};
 
 /// A request as its publisher repeats it: the same body, though under an id drawn anew.
 fn request(publisher: &str, key: &str, body: u8) -> Write {
@@ -63,6 +66,46 @@ pub(super) async fn calls_in_flight_join(store: &dyn Store) {
     outcomes.iter_mut().for_each(|outcome| outcome.replayed = false);
     assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
     assert_eq!(snapshot(store, "alice").await.head, Seq(2));
+}
+
+pub(super) async fn a_key_is_of_one_request_whatever_that_does(store: &dyn Store) {
+    let key = |key: &str, body: u8| {
+        Some(Idempotency { publisher: user("alice"), key: key.into(), fingerprint: [body; 32] })
+    };
+    let wait = |name: &str, body: u8| {
+        let contents = Contents { group: "".into(), due: None, expires: None, body: "{}".into() };
+        let id = Arc::from(format!("{name} {body}"));
+        let documents = vec![DocumentWrite {
+            kind: DocumentKind::Schedule,
+            id,
+            expect: Expect::Absent,
+            put: Some(contents),
+        }];
+        Write::Change(Change { documents, idempotency: key(name, body), ..Change::default() })
+    };
+    let first = send(store, &ws(), wait("k", 1), at(0)).await;
+    assert!(!first.replayed && first.published.is_empty());
+    // The key is judged first: its document is there, so that the change itself would be refused.
+    let again = send(store, &ws(), wait("k", 1), at(1)).await;
+    assert_eq!(again, Appended { replayed: true, versions: vec![], ..first });
+    let reused = |outcome| assert!(matches!(outcome, Err(StoreError::KeyReused)));
+    reused(store.append(&ws(), wait("k", 2), at(1)).await);
+    reused(store.append(&ws(), request("alice", "k", 2), at(1)).await);
+    let published = send(store, &ws(), request("alice", "l", 1), at(1)).await;
+    reused(store.append(&ws(), wait("l", 2), at(1)).await);
+    let waiting = document(store, &ws(), DocumentKind::Schedule, "k 2").await.expect("it can be read");
+    assert_eq!(waiting, None);
+    // Asking for it does nothing.
+    let kept = async |name: &str, body: u8, now: i64| {
+        store.kept(&ws(), &key(name, body).expect("a key"), at(now)).await
+    };
+    assert_eq!(kept("l", 1, 1).await.expect("the same body"), Some(Appended { replayed: true, ..published }));
+    assert!(matches!(kept("l", 2, 1).await, Err(StoreError::KeyReused)));
+    assert_eq!(kept("m", 1, 1).await.expect("no such key"), None);
+    assert_eq!(kept("k", 1, IDEMPOTENCY_WINDOW_MS).await.expect("it was forgotten"), None);
+    let elsewhere = store.kept(&slug("never"), &key("k", 1).expect("a key"), at(1)).await;
+    assert_eq!(elsewhere.expect("no such workspace"), None);
+    assert!(!send(store, &ws(), wait("k", 3), at(IDEMPOTENCY_WINDOW_MS)).await.replayed);
 }
 
 pub(super) async fn a_refused_publish_keeps_no_key(store: &dyn Store) {

@@ -169,7 +169,7 @@ pub(super) async fn the_newest_live_one_is_superseded(store: &dyn Store) {
     let (a, b) = (keyed(to_all(), "key"), to_all());
     publish(store, a.clone()).await; // 1
     publish(store, b.clone()).await; // 2
-    append(store, Write::Update { notification: Arc::new(keyed(b.clone(), "key")) }).await; // 3
+    append(store, Write::Update { notification: Arc::new(keyed(b.clone(), "key")), expected: None }).await; // 3
     let next = keyed(to_all(), "key");
     publish(store, next.clone()).await; // 4, 5
     assert_eq!(seen(store, "alice").await, [1, 4]);
@@ -178,7 +178,7 @@ pub(super) async fn the_newest_live_one_is_superseded(store: &dyn Store) {
     publish(store, last.clone()).await; // 7, 8
     assert_eq!(seen(store, "alice").await, [7], "the older one holds the key again");
     let without = Notification { collapse_key: None, ..last };
-    append(store, Write::Update { notification: Arc::new(without) }).await; // 9
+    append(store, Write::Update { notification: Arc::new(without), expected: None }).await; // 9
     publish(store, keyed(to_all(), "key")).await; // 10
     assert_eq!(seen(store, "alice").await, [7, 10]);
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use campanile_model::{EntryKind, Notification, Seq};
+use serde_json::value::RawValue;
 
 use super::fixture::*;
 use crate::{Mark, Store, StoreError, Write};
@@ -12,7 +13,16 @@ fn anew(old: &Notification) -> Notification {
 }
 
 async fn update(store: &dyn Store, new: &Notification) -> Result<Seq, StoreError> {
-    let write = Write::Update { notification: Arc::new(new.clone()) };
+    update_from(store, None, new).await
+}
+
+async fn update_from(
+    store: &dyn Store,
+    old: Option<&Notification>,
+    new: &Notification,
+) -> Result<Seq, StoreError> {
+    let expected = old.map(|old| Arc::new(old.clone()));
+    let write = Write::Update { notification: Arc::new(new.clone()), expected };
     store.append(&ws(), write, at(9)).await.map(|appended| appended.head)
 }
 
@@ -73,6 +83,25 @@ pub(super) async fn what_is_not_live_cannot_be_updated(store: &dyn Store) {
     append(store, Write::Retract { id: retracted.id }).await; // 5
     assert!(matches!(update(store, &anew(&retracted)).await, Err(StoreError::NotFound)));
     assert_eq!(snapshot(store, "alice").await.head, Seq(5));
+}
+
+pub(super) async fn an_update_replaces_what_it_was_made_from(store: &dyn Store) {
+    let mut old = to_users(&["alice"]);
+    old.metadata = Some(RawValue::from_string(r#"{"a": 1.0}"#.into()).expect("JSON"));
+    publish(store, old.clone()).await; // 1
+    let first = anew(&old);
+    // Of the same instant: what it says tells them apart.
+    let second = Notification { message: "And again".into(), ..old.clone() };
+    let (one, other) =
+        tokio::join!(update_from(store, Some(&old), &first), update_from(store, Some(&old), &second));
+    let (kept, lost) = if one.is_ok() { (&first, other) } else { (&second, one) };
+    assert!(matches!(lost, Err(StoreError::Changed)), "{lost:?}");
+    assert_eq!(*store.find(&ws(), None, old.id).await.expect("it is there").notification, *kept);
+    let both = Notification { message: "And again".into(), ..first.clone() };
+    assert_eq!(update_from(store, Some(kept), &both).await.expect("nobody changed it"), Seq(3));
+    append(store, Write::Retract { id: old.id }).await; // 4
+    assert!(matches!(update_from(store, Some(&both), &first).await, Err(StoreError::NotFound)));
+    assert_eq!(snapshot(store, "alice").await.head, Seq(4), "what was refused wrote nothing");
 }
 
 pub(super) async fn an_update_keeps_its_people_and_its_time(store: &dyn Store) {

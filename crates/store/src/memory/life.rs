@@ -9,11 +9,16 @@ use super::log::{Log, Row};
 use crate::{StoreError, collapse, validate};
 
 impl Log {
-    pub(super) fn update(&mut self, new: Arc<Notification>, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn update(
+        &mut self,
+        new: Arc<Notification>,
+        expected: Option<&Notification>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let row = self.row_mut(|row| row.live().is_some_and(|n| n.id == new.id));
         let row = row.ok_or(StoreError::NotFound)?;
         if let Some(old) = row.live() {
-            validate::same_people(old, &new)?;
+            validate::replaces(old, &new, expected)?;
         }
         row.entry.kind = EntryKind::Notification(new.clone());
         let target_seq = row.entry.seq;

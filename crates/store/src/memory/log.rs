@@ -117,6 +117,21 @@ impl Log {
             .collect()
     }
 
+    /// The outcome that is kept under the request's key.
+    pub(super) fn kept(&self, request: &Idempotency, now: Timestamp) -> Result<Option<Appended>, StoreError> {
+        let Some(kept) = self.keys.get(&(request.publisher.clone(), request.key.clone())) else {
+            return Ok(None);
+        };
+        if now.as_millis() - kept.kept_since.as_millis() >= IDEMPOTENCY_WINDOW_MS {
+            return Ok(None);
+        }
+        if kept.fingerprint != request.fingerprint {
+            return Err(StoreError::KeyReused);
+        }
+        Ok(Some(Appended { replayed: true, ..kept.appended.clone() }))
+    }
+
+    /// Does `write`, whose key is not kept.
     pub(super) fn append(
         &mut self,
         write: Write,
@@ -129,7 +144,9 @@ impl Log {
             }
             Write::Retract { id } => self.retract(id, Cause::Retracted, now)?,
             Write::Change(change) => return self.change(change, now, ids),
-            Write::Update { notification } => self.update(notification, now)?,
+            Write::Update { notification, expected } => {
+                self.update(notification, expected.as_deref(), now)?
+            }
             Write::Subscribe { topic, users } => self.subscribe(&topic, users, now)?,
             Write::Unsubscribe { topic, users } => {
                 for user in users {
@@ -159,16 +176,6 @@ impl Log {
         now: Timestamp,
         ids: &mut HashSet<NotificationId>,
     ) -> Result<Appended, StoreError> {
-        if let Some(Idempotency { publisher, key, fingerprint }) = &idempotency
-            && let Some(kept) = self.keys.get(&(publisher.clone(), key.clone()))
-            && now.as_millis() - kept.kept_since.as_millis() < IDEMPOTENCY_WINDOW_MS
-        {
-            return if kept.fingerprint == *fingerprint {
-                Ok(Appended { replayed: true, ..kept.appended.clone() })
-            } else {
-                Err(StoreError::KeyReused)
-            };
-        }
         refuse_known_ids(&notifications, ids)?;
         let place = |n: &Arc<Notification>| {
             ids.insert(n.id);
@@ -181,11 +188,15 @@ impl Log {
         }
         let appended =
             Appended { epoch: self.epoch, published, versions: Vec::new(), head: self.head, replayed: false };
+        self.keep(idempotency, &appended, now);
+        Ok(appended)
+    }
+
+    fn keep(&mut self, idempotency: Option<Idempotency>, appended: &Appended, now: Timestamp) {
         if let Some(Idempotency { publisher, key, fingerprint }) = idempotency {
             let outcome = Outcome { fingerprint, kept_since: now, appended: appended.clone() };
             self.keys.insert((publisher, key), outcome);
         }
-        Ok(appended)
     }
 
     /// Does all of it but the documents.
@@ -207,6 +218,7 @@ impl Log {
             self.withdraw(user, now);
         }
         appended.head = self.head;
+        self.keep(change.idempotency, &appended, now);
         Ok(appended)
     }
 

@@ -17,8 +17,8 @@ use tokio::sync::broadcast;
 
 use crate::documents::ReadBytes;
 use crate::{
-    Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Epochs, Head, Item, Mark, Marked,
-    Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
+    Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Epochs, Head, Idempotency, Item,
+    Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
 };
 use documents::Shelf;
 use log::Log;
@@ -70,6 +70,11 @@ impl Store for MemoryStore {
         validate(&write)?;
         let mut inner = self.lock_for_writing()?;
         let inner = &mut *inner;
+        if let (Some(log), Some(request)) = (inner.logs.get(workspace), idempotency(&write))
+            && let Some(appended) = log.kept(request, now)?
+        {
+            return Ok(appended);
+        }
         let documents = match &mut write {
             Write::Change(change) => std::mem::take(&mut change.documents),
             _ => Vec::new(),
@@ -93,6 +98,15 @@ impl Store for MemoryStore {
             let _ = self.commits.send(Arc::new(commit));
         }
         Ok(appended)
+    }
+
+    async fn kept(
+        &self,
+        workspace: &Slug,
+        request: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Appended>, StoreError> {
+        self.lock().logs.get(workspace).map_or(Ok(None), |log| log.kept(request, now))
     }
 
     async fn snapshot(&self, workspace: &Slug, user: &UserId) -> Result<Snapshot, StoreError> {
@@ -265,5 +279,13 @@ impl Documents for MemoryStore {
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         Ok(self.lock_for_writing()?.shelf.purge(now, limit))
+    }
+}
+
+fn idempotency(write: &Write) -> Option<&Idempotency> {
+    match write {
+        Write::Publish { idempotency, .. } => idempotency.as_ref(),
+        Write::Change(change) => change.idempotency.as_ref(),
+        _ => None,
     }
 }

@@ -24,8 +24,8 @@ use super::workspace::{self, Workspace};
 use super::writer::Writer;
 use super::{append, check, connect, documents, lineage, list, read, schema};
 use crate::{
-    Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Head, Item, Mark, Marked, Retention,
-    Snapshot, Store, StoreError, VisibleQuery, Write, validate,
+    Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Head, Idempotency, Item, Mark,
+    Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
 };
 
 /// A [`Store`] in one SQLite database file.
@@ -183,6 +183,16 @@ impl Store for SqliteStore {
         validate(&write)?;
         let workspace = workspace.clone();
         self.write(|reply| Job::Append { workspace, write, now, reply }).await
+    }
+
+    async fn kept(
+        &self,
+        workspace: &Slug,
+        request: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Appended>, StoreError> {
+        let (workspace, request) = (workspace.clone(), request.clone());
+        self.readers.run(move |conn| append::kept(conn, &workspace, &request, now)).await
     }
 
     async fn snapshot(&self, workspace: &Slug, user: &UserId) -> Result<Snapshot, StoreError> {

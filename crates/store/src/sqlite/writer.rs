@@ -56,6 +56,7 @@ pub(super) struct Writer {
     pub(super) failures: u32,
 }
 
+#[allow(clippy::large_enum_variant, reason = "one at a time, on the stack of the writer")]
 enum Next {
     Job(Job),
     /// Nothing waits, but there is something to clean up or a full device to try.

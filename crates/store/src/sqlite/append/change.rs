@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Appending, Done, access, publish, supersede};
+use super::{Appending, Done, access, idempotency, publish, supersede};
 use crate::sqlite::document_row::{COLUMNS, Damaged, DocumentRow, Extent};
 use crate::sqlite::failure::Outcome;
 use crate::sqlite::names::from_sql;
@@ -106,6 +106,9 @@ pub(super) fn change(mut log: Appending<'_>, change: Change, steps: &[Step]) -> 
         access::withdraw(&mut log, user)?;
     }
     let appended = Appended { versions, ..log.done(published) };
+    if let Some(request) = &change.idempotency {
+        idempotency::keep(&log, request, &appended)?;
+    }
     Ok(log.told(appended))
 }
 

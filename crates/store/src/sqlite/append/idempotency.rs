@@ -1,12 +1,26 @@
 //! Outcomes remembered under the requests' own keys, in the transaction of their entries.
 
-use campanile_model::{Epoch, NotificationId, Seq, Timestamp};
+use campanile_model::{Epoch, NotificationId, Seq, Slug, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::Appending;
 use crate::sqlite::failure::Outcome;
+use crate::sqlite::workspace::Workspace;
 use crate::{Appended, IDEMPOTENCY_WINDOW_MS, Idempotency, Published, StoreError};
+
+/// The outcome that is kept under the request's key in a workspace that may not be there.
+pub(in crate::sqlite) fn kept(
+    conn: &Connection,
+    workspace: &Slug,
+    request: &Idempotency,
+    now: Timestamp,
+) -> Outcome<Option<Appended>> {
+    match Workspace::load(conn, workspace)? {
+        Some(ws) => replay(conn, ws.id, request, now),
+        None => Ok(None),
+    }
+}
 
 /// The outcome that is kept under the request's key.
 ///

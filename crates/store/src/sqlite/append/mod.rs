@@ -19,10 +19,10 @@ use rusqlite::Connection;
 use super::failure::Outcome;
 use super::row::{self, Place};
 use super::workspace::Workspace;
-use crate::{Appended, Epochs, Published, StoreError, Write};
+use crate::{Appended, Epochs, Idempotency, Published, StoreError, Write};
 
 pub(super) use expire::{ROWS as EXPIRED_ROWS, expire, is_due};
-pub(super) use idempotency::purge;
+pub(super) use idempotency::{kept, purge};
 
 /// What one write appends, numbered and dated.
 pub(super) struct Appending<'a> {
@@ -59,11 +59,13 @@ pub(super) fn append(
         };
         Ok(Appending { conn, workspace, now, counter, entries: Vec::new() })
     };
+    let replayed = |found: &Option<Workspace>, request: Option<&Idempotency>| match (found, request) {
+        (Some(ws), Some(request)) => idempotency::replay(conn, ws.id, request, now),
+        _ => Ok(None),
+    };
     match write {
         Write::Publish { notifications, idempotency } => {
-            if let (Some(ws), Some(request)) = (&found, &idempotency)
-                && let Some(appended) = idempotency::replay(conn, ws.id, request, now)?
-            {
+            if let Some(appended) = replayed(&found, idempotency.as_ref())? {
                 return Ok(Done { appended, entries: Vec::new(), counter });
             }
             publish::refuse_known_ids(conn, &notifications)?;
@@ -83,13 +85,16 @@ pub(super) fn append(
             Ok(log.finish())
         }
         Write::Change(change) => {
+            if let Some(appended) = replayed(&found, change.idempotency.as_ref())? {
+                return Ok(Done { appended, entries: Vec::new(), counter });
+            }
             let steps = change::judge(conn, found.as_ref().map(|ws| ws.id), &change.documents)?;
             publish::refuse_known_ids(conn, &change.notifications)?;
             change::change(begin(found)?, change, &steps)
         }
-        Write::Update { notification } => {
+        Write::Update { notification, expected } => {
             let ws = found.ok_or(StoreError::NotFound)?;
-            let target = update::target(conn, &ws, &notification)?;
+            let target = update::target(conn, &ws, &notification, expected.as_deref())?;
             let mut log = begin(Some(ws))?;
             update::update(&mut log, &target, notification)?;
             Ok(log.finish())

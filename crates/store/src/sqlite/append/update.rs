@@ -16,11 +16,16 @@ use crate::validate;
 /// Finds what is to be said anew.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] unless it is live.
-pub(super) fn target(conn: &Connection, ws: &Workspace, notification: &Notification) -> Outcome<Stored> {
+/// [`StoreError::NotFound`] unless it is live; [`StoreError::Changed`] unless it reads as `expected`.
+pub(super) fn target(
+    conn: &Connection,
+    ws: &Workspace,
+    notification: &Notification,
+    expected: Option<&Notification>,
+) -> Outcome<Stored> {
     let stored = read::retained(conn, ws, notification.id)?;
     let old = stored.live().ok_or(StoreError::NotFound)?;
-    validate::same_people(old, notification)?;
+    validate::replaces(old, notification, expected)?;
     Ok(stored)
 }
 
