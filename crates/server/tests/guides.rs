@@ -3,7 +3,7 @@
 //! A block ` ```http 200 ` is a request and the status of its answer. A block ` ```json ` after it holds members of
 //! that answer; `…` stands for anything. `{key}` is the key of the event that was reported last, `{etag}` the `ETag` of
 //! the answer before, `{now+1h}` an instant so many hours from now. A block ` ```js order.js ` is a file of that name, and
-//! each line of ` ```sh ` a command that succeeds beside it.
+//! each line of ` ```sh ` a command that succeeds beside it, whose answer is what it printed. There are no others.
 
 use campanile_model::Timestamp;
 use campanile_testkit::{Answer, SECRET, TestServer, request};
@@ -14,7 +14,7 @@ use crate::program::Program;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events() {
-    follow(include_str!("../../../docs/guides/events.md"), 14).await;
+    follow(include_str!("../../../docs/guides/events.md"), 21).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,11 +64,14 @@ async fn follow(guide: &str, requests: usize) {
         } else if let Some((_, name)) = kind.split_once(' ') {
             program.write(name, &(text + "\n"));
         } else if kind == "sh" {
-            for line in text.lines() {
+            for line in with_instants(&server, &text.replace("\\\n", "")).lines() {
                 let ran = tokio::task::block_in_place(|| program.run(&words(line)[1..]));
                 assert_eq!(ran.status, Some(0), "{line}\n{ran:?}");
+                answer = Some(Answer { status: 0, head: String::new(), body: ran.stdout.into_bytes() });
                 sent += 1;
             }
+        } else {
+            panic!("a block that nothing runs: {kind}");
         }
     }
     assert!(sent >= requests, "{sent} samples were found");

@@ -1,8 +1,9 @@
 //! The real binary, serving.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::Child;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::program::Program;
@@ -13,6 +14,8 @@ const START: Duration = Duration::from_secs(2);
 /// A server process.
 pub struct Process {
     child: Child,
+    /// Reads standard error to its end.
+    log: Option<JoinHandle<String>>,
     /// Where it listens.
     pub address: SocketAddr,
 }
@@ -23,18 +26,29 @@ impl Process {
         let started = Instant::now();
         let mut child = program.start(["serve", "--listen", "127.0.0.1:0", "--data", "data"]);
         let stderr = child.stderr.take().expect("standard error is piped");
-        let mut lines = BufReader::new(stderr).lines();
+        let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+        let mut log = String::new();
         let address = lines
             .by_ref()
-            .map_while(Result::ok)
             .find_map(|line| {
+                log += &(line.clone() + "\n");
                 let (_, rest) = line.split_once("\"address\":\"")?;
                 rest.split_once('"')?.0.parse().ok()
             })
             .expect("the server says where it listens");
         assert!(started.elapsed() < START, "the start took {:?}", started.elapsed());
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Self { child, address }
+        let log = std::thread::spawn(move || lines.fold(log, |log, line| log + &line + "\n"));
+        Self { child, log: Some(log), address }
+    }
+
+    /// Kills it, and gives everything that it wrote.
+    pub fn written(mut self) -> String {
+        let mut stdout = self.child.stdout.take().expect("standard output is piped");
+        self.kill();
+        let log = self.log.take().expect("the log is read once").join().expect("the log is text");
+        let mut written = String::new();
+        stdout.read_to_string(&mut written).expect("standard output is text");
+        log + &written
     }
 
     /// Kills it as nothing else would.

@@ -153,18 +153,32 @@ test("system: the workspace, the user's account and access, maintenance", async 
   assert.equal((await sid.told("maintenance_scheduled", "alert")).here.message, "New disks");
   await api("backend", "DELETE", `/announcements/${announced.id}`);
   await sid.told("maintenance_cancelled", "alert");
+  await api("backend", "PUT", "/access/sid");
+  assert.equal((await sid.told("access_granted", "info")).there.title, "Access granted");
   await api("backend", "DELETE", "/access/sid");
   await sid.told("access_withdrawn", "info");
   assert.deepEqual((await sid.workspace.closed())[0], 4001);
   assert.deepEqual((await sid.product.closed())[0], 1008);
   await api("backend", "PUT", "/access/sid");
-  const again = await Client.connect(
-    server.ws(`/?token=${encodeURIComponent(token("sid"))}&workspaceSlug=${WORKSPACE}&replay=unread`),
+  const query = `token=${encodeURIComponent(token("sid"))}&workspaceSlug=${WORKSPACE}&replay=unread`;
+  const again = new Both(
+    await Client.connect(server.ws(`/?${query}`)),
+    await Client.connect(server.product(token("sid"))),
   );
-  // What was told before the withdrawal is there again, and then the grant.
-  /** @type {string[]} */
-  const types = [];
-  while (types.at(-1) !== "access_granted") types.push((await again.json()).type);
+  assert.equal((await again.product.json()).type, "CONNECTION_ESTABLISHED");
+  // What was told before the withdrawal is there again, the withdrawal too, and then the second grant.
+  /** @type {string[][]} */
+  const told = [];
+  while (told.filter(([type]) => type === "access_granted").length < 2) {
+    const [here, there] = await Promise.all([again.workspace.json(), again.product.json()]);
+    assert.equal(there.id, here.id);
+    told.push([here.type, there.title]);
+  }
+  assert.deepEqual(told.slice(-3), [
+    ["access_granted", "Access granted"],
+    ["access_withdrawn", "Access withdrawn"],
+    ["access_granted", "Access granted"],
+  ]);
   await again.leave();
 });
 

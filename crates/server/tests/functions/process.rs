@@ -3,16 +3,20 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use campanile_testkit::{Answer, SECRET, Token, request};
+use campanile_testkit::{Answer, Client, SECRET, Token, request};
 use serde_json::{Value, json};
 
 use crate::backend::done;
 use crate::process::Process;
 use crate::program::Program;
 
-fn token() -> String {
+fn token_of(user: &str, scope: &str) -> String {
     let now = campanile_server::clock::Clock::system().now().as_secs();
-    Token::of("author", now).with("scope", super::SCOPES).sign()
+    Token::of(user, now).with("scope", scope).sign()
+}
+
+fn token() -> String {
+    token_of("author", super::SCOPES)
 }
 
 async fn call(server: &Process, method: &str, path: &str, body: &Value) -> Answer {
@@ -124,4 +128,118 @@ async fn after_a_sudden_end_it_is_told_as_interrupted_within_seconds_and_not_exe
     crate::backend::until("it is told", async || ended().await["status"] == "failed").await;
     assert_eq!(ended().await["error"]["name"], "Interrupted");
     assert_eq!(marks(&server).await, 1);
+}
+
+/// A value that must not be met again but by who may read the record and the run.
+const CANARY: &str = "canary-90d2e1";
+
+/// Functions that bring the value from a record and from their parameters to every place that a value can reach, and
+/// how they end.
+const LEAKS: [(&str, &str, &str); 6] = [
+    (
+        "returns",
+        "completed",
+        "async function run() { return [executionParams, await api.fetchRecord('o-1')] }",
+    ),
+    (
+        "logs",
+        "completed",
+        "async function run() {
+        api.log(executionParams, await api.fetchRecord('o-1'));
+        console.error(executionParams.secret);
+        await api.createRecord('kept', executionParams);
+        await api.updateRecord('o-1', { further: executionParams.secret });
+        api.crypto.hmacSha256(executionParams.secret, executionParams.secret);
+    }",
+    ),
+    (
+        "throws",
+        "failed",
+        "async function run() { throw new Error((await api.fetchRecord('o-1')).data.secret) }",
+    ),
+    (
+        "is-refused",
+        "completed",
+        "async function run() {
+        const { secret } = executionParams;
+        for (const call of [
+            () => api.http.get(`https://${secret}.example/${secret}`, { headers: { secret } }),
+            () => api.notify({ to: secret, title: secret, message: secret, [secret]: secret }),
+            () => api.notify({ to: {}, title: secret }),
+            () => api.createRecord(secret + '/', { secret }),
+            () => api.createRecord('orders', { secret }, { id: 'o-1' }),
+            () => api.queryRecords('orders', { filter: `data.secret + '${secret}` }),
+            () => api.fetchRecord(secret),
+        ]) await call().then(() => { throw new Error('done') }, (error) => api.logError(error));
+    }",
+    ),
+    ("spins", "timeout", "function run() { for (;;) api.log(executionParams) }"),
+    ("is-too-large", "failed", "function run() { return executionParams.secret.repeat(100000) }"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_functions_hold_reaches_no_frame_and_no_log() {
+    // Both surfaces show the same workspace, and nothing is left out of the log.
+    let program = Program::new().set("CAMPANILE_SECRET", SECRET).set("CAMPANILE_LOG__LEVEL", "trace");
+    let program = program.set("CAMPANILE_SURFACES__PRODUCT__WORKSPACE", "acme");
+    let server = Process::start(&program);
+    let put = async |name: &str, code: &str, trigger_params: &Value| {
+        let function = json!({"code": code, "triggerParams": trigger_params, "limits": {"cpuMs": 200}});
+        call(&server, "PUT", &format!("/functions/{name}"), &function).await
+    };
+    let secret = json!({ "secret": CANARY });
+    let topics = LEAKS.iter().map(|(name, ..)| format!("/topics/function:{name}/subscribers"));
+    let topics =
+        topics.chain(["orders", "kept"].map(|name| format!("/topics/collection:{name}/subscribers")));
+    for topic in topics {
+        done(call(&server, "POST", &topic, &json!({"users": ["bob"]})).await);
+    }
+    let paths = [
+        format!("/?token={}&workspaceSlug=acme", token_of("bob", "")),
+        format!("/api/ws/notification?access_token={}", token_of("bob", "")),
+    ];
+    let mut clients = vec![];
+    for path in paths {
+        clients.push(Client::connect(server.address, &path).await);
+    }
+    assert_eq!(clients[1].json().await["type"], "CONNECTION_ESTABLISHED");
+
+    let record = json!({"id": "o-1", "data": secret});
+    done(call(&server, "POST", "/collections/orders/records", &record).await);
+    for (name, ends, code) in LEAKS {
+        done(put(name, code, &secret).await);
+        let path = format!("/functions/{name}/run?wait=15");
+        let run = done(call(&server, "POST", &path, &json!({ "executionParams": secret })).await);
+        assert_eq!(run["status"], ends, "{run}");
+        assert!(run.to_string().contains(CANARY), "{run}");
+    }
+    let broken = put("broken", &format!("function run() {{ return '{CANARY}' + ; }}"), &secret).await;
+    assert_eq!(broken.status, 422);
+
+    let mark = json!({"to": {"user": "bob"}, "title": "T", "message": "the mark"});
+    done(call(&server, "POST", "/notifications", &mark).await);
+    for client in &mut clients {
+        let mut told = 0;
+        loop {
+            let frame = client.text().await;
+            assert!(!frame.contains(CANARY), "{frame}");
+            if frame.contains("the mark") {
+                break;
+            }
+            told += 1;
+        }
+        // Beginning and end of each run, and three changes of records.
+        assert_eq!(told, 2 * LEAKS.len() + 3);
+    }
+    for (path, list) in [("/api/notification/list", "notifications"), ("/v1/workspaces/acme/inbox", "items")]
+    {
+        let bearer = format!("Bearer {}", token_of("bob", ""));
+        let page = done(request(server.address, "GET", path, &[("Authorization", &bearer)], b"").await);
+        assert!(!page.to_string().contains(CANARY), "{page}");
+        assert_eq!(page[list].as_array().unwrap().len(), LEAKS.len() + 4, "{page}");
+    }
+    let written = server.written();
+    assert!(written.contains("listening"), "the log was read");
+    let line = written.lines().find(|line| line.contains(CANARY));
+    assert_eq!(line, None, "in the log");
 }

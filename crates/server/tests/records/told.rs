@@ -1,12 +1,12 @@
 //! Who is told of a change, of what, and of what not; and that no change is lost.
 
-use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
 use campanile_server::clock::Clock;
 use campanile_testkit::{Answer, Client, SECRET, TestServer, Token, request};
 use serde_json::{Value, json};
 
+use crate::process::Process;
 use crate::program::Program;
 
 const ORDERS: &str = "/v1/workspaces/acme/collections/orders/records";
@@ -155,31 +155,26 @@ const CANARY: &str = "canary-7f3a9c";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_reaches_no_frame_no_other_user_and_no_log() {
-    let program = Program::new().set("CAMPANILE_SECRET", SECRET);
-    let mut child = program.start(["serve", "--listen", "127.0.0.1:0", "--data", "data"]);
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let mut log = String::new();
-    let address = loop {
-        let line = lines.next().expect("the server says where it listens");
-        log = log + &line + "\n";
-        if let Some((_, rest)) = line.split_once("\"address\":\"") {
-            break rest.split_once('"').unwrap().0.parse().unwrap();
-        }
-    };
-    let rest = std::thread::spawn(move || lines.collect::<Vec<_>>().join("\n"));
+    // Both surfaces show the same workspace, and nothing is left out of the log.
+    let program = Program::new().set("CAMPANILE_SECRET", SECRET).set("CAMPANILE_LOG__LEVEL", "trace");
+    let program = program.set("CAMPANILE_SURFACES__PRODUCT__WORKSPACE", "acme");
+    let server = Process::start(&program);
     let token = |user: &str, scope: &str| {
         Token::of(user, Clock::system().now().as_secs()).with("scope", scope).sign()
     };
     let send = async |method: &str, path: &str, token: &str, body: &str| {
         let bearer = format!("Bearer {token}");
         let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
-        request(address, method, path, &headers, body.as_bytes()).await
+        request(server.address, method, path, &headers, body.as_bytes()).await
     };
     let (alice, admin) = (token("alice", "records:write"), token("root", "admin notifications:write"));
     let subscribers = "/v1/workspaces/acme/topics/collection:orders/subscribers";
     expect(200, &send("POST", subscribers, &admin, r#"{"users":["bob"]}"#).await);
     let path = format!("/?token={}&workspaceSlug=acme", token("bob", ""));
-    let mut bob = Client::connect(address, &path).await;
+    let mut bob = Client::connect(server.address, &path).await;
+    let path = format!("/api/ws/notification?access_token={}", token("bob", ""));
+    let mut product = Client::connect(server.address, &path).await;
+    assert_eq!(product.json().await["type"], "CONNECTION_ESTABLISHED");
 
     // Every way of changing records, with the value in each place that a value has.
     let data = json!({"secret": CANARY, "list": [{"of": CANARY}], "n": 1});
@@ -222,17 +217,19 @@ async fn a_value_reaches_no_frame_no_other_user_and_no_log() {
         assert!(!text.contains(CANARY) && !answer.head.contains(CANARY), "{text}");
     }
 
-    // All that bob is told, up to a mark.
+    // All that bob is told, up to a mark, and what he can read of it later.
     let mark = json!({"to": {"user": "bob"}, "title": "T", "message": "the mark"}).to_string();
     expect(201, &send("POST", "/v1/workspaces/acme/notifications", &admin, &mark).await);
-    let mut frames = vec![];
-    loop {
-        let frame = bob.text().await;
-        assert!(!frame.contains(CANARY), "{frame}");
-        if frame.contains("the mark") {
-            break;
+    let [mut frames, mut shown] = [vec![], vec![]];
+    for (client, told) in [(&mut bob, &mut frames), (&mut product, &mut shown)] {
+        loop {
+            let frame = client.text().await;
+            assert!(!frame.contains(CANARY), "{frame}");
+            if frame.contains("the mark") {
+                break;
+            }
+            told.push(serde_json::from_str::<Value>(&frame).unwrap());
         }
-        frames.push(serde_json::from_str::<Value>(&frame).unwrap()["type"].clone());
     }
     let kinds = [
         "record_created",
@@ -242,13 +239,20 @@ async fn a_value_reaches_no_frame_no_other_user_and_no_log() {
         "bulk_complete",
         "bulk_complete",
     ];
-    assert_eq!(frames, kinds);
+    assert_eq!(frames.iter().map(|frame| &frame["type"]).collect::<Vec<_>>(), kinds);
+    let ids = |told: &[Value]| told.iter().map(|frame| frame["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&shown), ids(&frames));
+    for (path, list) in [("/api/notification/list", "notifications"), ("/v1/workspaces/acme/inbox", "items")]
+    {
+        let page = expect(200, &send("GET", path, &token("bob", ""), "").await);
+        assert!(!page.to_string().contains(CANARY), "{page}");
+        let listed = page[list].as_array().unwrap();
+        assert_eq!(listed.len(), kinds.len() + 1, "{page}");
+    }
     // The value is where it belongs.
     assert!(String::from_utf8_lossy(&send("GET", &record, &alice, "").await.body).contains(CANARY));
 
-    child.kill().unwrap();
-    child.wait().unwrap();
-    log += &rest.join().unwrap();
-    assert!(log.contains("listening"), "the log was read");
-    assert!(!log.contains(CANARY), "{log}");
+    let written = server.written();
+    assert!(written.contains("listening"), "the log was read");
+    assert!(!written.contains(CANARY), "{written}");
 }

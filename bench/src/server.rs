@@ -1,0 +1,83 @@
+//! The program that is measured, in a process and a directory of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::Context as _;
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Long enough for the server, and known to nobody else's.
+const SECRET: &str = "a-secret-for-measurements-0123456789abcdef";
+/// What the tokens of producers are for.
+const SCOPES: &str = "notifications:write events:write records:write functions:write functions:execute admin";
+/// 2100-01-01: tokens need no clock.
+const NEVER: i64 = 4_102_444_800;
+
+/// A server that is killed when this is dropped.
+pub struct Server {
+    child: Child,
+    program: PathBuf,
+    data: TempDir,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Starts the program on a free port, with its data in a new directory below `data`.
+    pub fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir_in(data)?;
+        let (child, address) = spawn(program, data.path())?;
+        Ok(Self { child, program: program.to_owned(), data, address })
+    }
+
+    /// Kills it, and starts it on the same data.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        (self.child, self.address) = spawn(&self.program, self.data.path())?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Gone already, if these fail.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(program: &Path, data: &Path) -> anyhow::Result<(Child, SocketAddr)> {
+    let mut child = Command::new(program)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .env("CAMPANILE_SECRET", SECRET)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{} can't be started", program.display()))?;
+    let stderr = child.stderr.take().context("standard error is piped")?;
+    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+    let address = lines.by_ref().find_map(|line| {
+        let (_, rest) = line.split_once("\"address\":\"")?;
+        rest.split_once('"')?.0.parse().ok()
+    });
+    std::thread::spawn(move || lines.for_each(drop));
+    Ok((child, address.context("the server ended before it listened")?))
+}
+
+/// A token of `user` in `workspace`, for everything.
+pub fn token(user: &str, workspace: &str) -> String {
+    let claims: Value = json!({"userId": user, "workspaces": [workspace], "scope": SCOPES, "exp": NEVER});
+    let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let signed = format!("{}.{}", encoded(r#"{"alg":"HS256","typ":"JWT"}"#), encoded(&claims.to_string()));
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), signed.as_bytes());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag))
+}

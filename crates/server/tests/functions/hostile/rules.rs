@@ -1,0 +1,130 @@
+//! Rules that mean harm, and events that do.
+
+use serde_json::{Value, json};
+
+use crate::backend::{event, rule};
+
+/// As large as an event may be: many elements, long texts, and nested as deeply as JSON is taken.
+pub fn largest() -> Value {
+    let nested = (0..26).fold(json!(1), |inner, _| json!([inner]));
+    let items: Vec<Value> = (0..8_000).map(|n| json!({ "n": n })).collect();
+    json!({
+        "items": items, "long": "a".repeat(100_000), "text": "a".repeat(16_000), "nested": nested, "n": 1,
+        "user": "mallory", "title": "T",
+    })
+}
+
+/// A rule of its own type with this in the place of one of its members.
+fn with(n: usize, member: &str, value: Value) -> Value {
+    let kind = format!("harm-{n}");
+    let mut rule = rule(&kind, &kind);
+    match member {
+        "on.when" => rule["on"]["when"] = value,
+        member => rule[member] = value,
+    }
+    rule
+}
+
+fn wide(open: &str, middle: &str, close: &str, n: usize) -> String {
+    format!("{}{middle}{}", open.repeat(n), close.repeat(n))
+}
+
+/// Those that are not taken: the member that is named, and the rule.
+pub fn refused() -> Vec<(&'static str, Value)> {
+    let templates = [
+        "{{ 'x' * 1000000000 }}".to_owned(),
+        "{{ 9 ** 99999999 }}".to_owned(),
+        "{{ range(100000000) | list }}".to_owned(),
+        "{{ 'x' | indent(1000000000) }}".to_owned(),
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}".to_owned(),
+        "{% call m() %}x{% endcall %}".to_owned(),
+        "{% include 'message' %}".to_owned(),
+        "{% extends 'template' %}".to_owned(),
+        "{% for i in data.items recursive %}{{ loop(data.items) }}{% endfor %}".to_owned(),
+        format!("{{{{ {} }}}}", wide("(", "1", ")", 4_000)),
+        format!("{{{{ {} }}}}", wide("", "data", ".a", 4_000)),
+        "{% if 1 %}".repeat(800),
+        "{% for a in data.items %}".repeat(300),
+        "{{".repeat(4_000),
+        "{#".repeat(4_000) + "{{ x",
+        "{{ import('os') }}".to_owned(),
+    ];
+    let expressions = [
+        wide("(", "1", ")", 4_000),
+        wide("[", "1", "]", 4_000),
+        wide("!", "true", "", 8_000),
+        wide("data.items.all(a, ", "true", ")", 100),
+        wide("", "1", "+1", 4_000),
+        "data.text.matches('a{1000}{1000}')".to_owned(),
+        "data.text.matches('(?P<')".to_owned(),
+        "'".to_owned() + &"\\x".repeat(4_000),
+        "`".repeat(8_000),
+        "eval(data.text)".to_owned(),
+    ];
+    let metadata = [
+        (0..60).fold(json!("{{ data.n }}"), |inner, _| json!({ "a": inner })),
+        json!(vec!["x"; 101]),
+        json!({"deep": {"API-Key": "{{ data.n }}"}}),
+    ];
+    let all = templates.map(|text| ("message", json!(text))).into_iter();
+    let all = all.chain(expressions.map(|text| ("on.when", json!(text))));
+    let all = all.chain(metadata.map(|value| ("metadata", value)));
+    all.enumerate().map(|(n, (member, value))| (member, with(n, member, value))).collect()
+}
+
+/// Those that look harmless until an event comes: the member that is to blame, and the rule.
+pub fn failing() -> Vec<(&'static str, Value)> {
+    let templates = [
+        "{{ data | tojson }}",
+        "{{ data.text | replace('', data.text) }}",
+        "{{ data.items | join(data.text) }}",
+        "{{ (data.text ~ data.text ~ data.text ~ data.text ~ data.text) }}",
+        "{% for a in data.items %}{% for b in data.items %}{% if a.n == b %}x{% endif %}{% endfor %}{% endfor %}",
+        "{% for a in data.items %}{% if data.text ~ 'b' in data.text %}{% endif %}{% endfor %}",
+        "{% for a in data.items %}{{ data.items[::-1] | first | length }}{% endfor %}",
+        "{% for a in data.text %}{% for b in data.text %}{% endfor %}{% endfor %}",
+    ];
+    let conditions = [
+        "data.items.all(a, data.items.all(b, a.n + b.n >= 0))".to_owned(),
+        "data.items.exists(a, data.items.exists(b, a == 1 || b == 1))".to_owned(),
+        "data.items.all(a, data.items == data.items)".to_owned(),
+        format!("['xxxxxxxxxxxxxxxx']{} == []", ".map(x, x + x + x + x)".repeat(20)),
+        "data.items.all(a, !data.text.matches('^(\\\\w+\\\\s?)*$x'))".to_owned(),
+        "9223372036854775807 * 9223372036854775807 > 1".to_owned(),
+        "1 / 0 == 1".to_owned(),
+        "data.items[99999999999] == 1".to_owned(),
+        "timestamp('9999-12-31T23:59:59Z') + duration('999999999h') > timestamp(0)".to_owned(),
+        "data".to_owned(),
+    ];
+    let recipients =
+        ["data.items.map(a, string(a.n))", "data.items.map(a, data.items)", "[data.long]", "data"];
+    let metadata = [
+        (0..8).fold(json!({"$cel": "data.nested"}), |inner, _| json!([inner])),
+        json!(vec!["{{ data.text }}"; 100]),
+        json!({"$cel": "{'x': [{'API-KEY': 1}]}"}),
+        json!({"$cel": "data.items.map(a, data)"}),
+    ];
+    let all = templates.map(|text| ("message", json!(text))).into_iter();
+    let all = all.chain(conditions.map(|text| ("on.when", json!(text))));
+    let all = all.chain(recipients.map(|text| ("to", json!({ "users": text }))));
+    let all = all.chain(metadata.map(|value| ("metadata", value)));
+    all.enumerate().map(|(n, (member, value))| (member, with(1_000 + n, member, value))).collect()
+}
+
+/// Events that are not taken: the status and code of the answer, and the body.
+pub fn events() -> Vec<(u16, &'static str, String)> {
+    let with = |data: Value| event("x", "harm-1000", data).to_string();
+    let deep = (0..40).fold(json!(1), |inner, _| json!([inner]));
+    let endless = "[".repeat(200_000);
+    vec![
+        (422, "invalid_body", endless),
+        (422, "invalid_request", with(deep)),
+        (422, "invalid_request", with(json!("x".repeat(300_000)))),
+        (413, "body_too_large", with(json!("x".repeat(5 << 20)))),
+        (422, "invalid_request", with(json!({"a": 1})).replace("\"a\":1", "\"a\":1,\"a\":2")),
+        (422, "invalid_request", with(json!(0)).replace("\"data\":0", "\"data\":1e999999")),
+        (422, "invalid_request", event(&"i".repeat(2_000), "harm-1000", json!(1)).to_string()),
+        (422, "invalid_request", event("x\u{0}", "harm-1000", json!(1)).to_string()),
+        (422, "invalid_body", "null".to_owned()),
+    ]
+}
