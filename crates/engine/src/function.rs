@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campanile_functions::{CheckError, Limits, MAX_CODE_BYTES};
-use campanile_model::{Slug, Timestamp};
+use campanile_model::{Slug, Timestamp, UserId};
 use campanile_rules::{Matcher, On};
 use campanile_store::{
-    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, StoreError, Write,
-    document,
+    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, document,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::event::{Cause, Event, commit};
+use crate::limit::FUNCTIONS;
 use crate::page::{self, Page};
 use crate::{Engine, EngineError};
 
@@ -31,7 +32,7 @@ const MAX_DESCRIPTION_CHARS: usize = 1_000;
 /// Bytes of `triggerParams`: they are kept with the function and copied into each run.
 const MAX_TRIGGER_PARAMS_BYTES: usize = 16 * 1024;
 /// The group of functions among the documents of their kind; their schedules have another.
-const GROUP: &str = "function";
+pub(crate) const GROUP: &str = "function";
 
 /// A function as its author writes it.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -146,7 +147,8 @@ pub async fn read(engine: &Engine, workspace: &Slug, name: &str) -> Result<Store
 }
 
 /// Puts `source` in the place of the function of that name, if that is in the state `expected` (any, if none is
-/// named). What happens after the return triggers it as it is now.
+/// named). What happens after the return triggers it as it is now. If it makes the limit nearly reached, `actor` did
+/// that.
 ///
 /// # Errors
 /// [`EngineError::Invalid`] with the place in the source, [`EngineError::Rule`] for its trigger,
@@ -157,6 +159,7 @@ pub async fn put(
     name: &str,
     source: Source,
     expected: Option<u64>,
+    actor: &UserId,
     now: Timestamp,
 ) -> Result<Stored, EngineError> {
     if !is_name(name) {
@@ -165,21 +168,24 @@ pub async fn put(
         return Err(EngineError::invalid("name", reason));
     }
     check(engine, &source).await?;
+    let _turn = engine.counts.turn(workspace).await;
     let found = find(engine, workspace, name).await?;
     let version = found.as_ref().map_or(0, |document| document.version);
     if expected.is_some_and(|expected| expected != version) {
         return Err(EngineError::Changed { what: "function" });
     }
-    if found.is_none() {
-        refuse_above_limit(engine, workspace).await?;
-    }
+    let events = match found {
+        None => FUNCTIONS.one_more(engine, workspace, actor, now).await?,
+        Some(_) => Vec::new(),
+    };
     let body = serde_json::to_string(&source).unwrap_or_default();
     let put = Contents { group: GROUP.into(), due: None, expires: None, body: body.into() };
     let planned = match &source.schedule {
         Some(schedule) if source.enabled => schedule.next_after(now),
         _ => None,
     };
-    let version = write(engine, workspace, name, version, Some(put), planned, now).await?;
+    let documents = documents(name, version, Some(put), planned);
+    let version = write(engine, workspace, documents, events, now).await?;
     let created = found.map_or(now, |document| document.created);
     Ok(Stored { name: name.into(), source, version, created, updated: now })
 }
@@ -195,11 +201,13 @@ pub async fn delete(
     expected: Option<u64>,
     now: Timestamp,
 ) -> Result<(), EngineError> {
+    let _turn = engine.counts.turn(workspace).await;
     let found = find(engine, workspace, name).await?.ok_or(EngineError::Missing { what: "function" })?;
     if expected.is_some_and(|expected| expected != found.version) {
         return Err(EngineError::Changed { what: "function" });
     }
-    write(engine, workspace, name, found.version, None, None, now).await.map(drop)
+    let documents = documents(name, found.version, None, None);
+    write(engine, workspace, documents, Vec::new(), now).await.map(drop)
 }
 
 /// The trigger of a function's document, if it has one that can be used.
@@ -292,39 +300,28 @@ pub(crate) fn stored(document: &Document) -> Result<Stored, EngineError> {
     })
 }
 
-/// Writes the function together with when it is run next.
-async fn write(
-    engine: &Engine,
-    workspace: &Slug,
+/// The function together with when it is run next.
+fn documents(
     name: &str,
     version: u64,
     put: Option<Contents>,
     planned: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<u64, EngineError> {
+) -> Vec<DocumentWrite> {
     let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
     let function = DocumentWrite { kind: DocumentKind::Function, id: name.into(), expect, put };
-    let documents = vec![function, schedule::document(name, planned)];
-    let change = Change { documents, ..Change::default() };
-    let appended = engine.store.append(workspace, Write::Change(change), now).await;
-    engine.books.forget(workspace);
-    let appended = appended.map_err(|error| EngineError::from(error).changed("function"))?;
-    engine.workspaces.note_stored(workspace);
-    Ok(appended.versions.first().copied().unwrap_or(0))
+    vec![function, schedule::document(name, planned)]
 }
 
-async fn refuse_above_limit(engine: &Engine, workspace: &Slug) -> Result<(), EngineError> {
-    let (mut count, mut after) = (0, None);
-    loop {
-        // Not all at once: they may be large.
-        let page = list(engine, workspace, after.as_deref(), page::DEFAULT).await?;
-        count += page.items.len();
-        if count >= MAX_FUNCTIONS {
-            return Err(StoreError::Limit { what: "functions of one workspace", limit: MAX_FUNCTIONS }.into());
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(()),
-        }
-    }
+async fn write(
+    engine: &Engine,
+    workspace: &Slug,
+    documents: Vec<DocumentWrite>,
+    events: Vec<Event>,
+    now: Timestamp,
+) -> Result<u64, EngineError> {
+    let change = Change { documents, ..Change::default() };
+    let committed = commit(engine, workspace, Cause { change, events }, now).await;
+    engine.books.forget(workspace);
+    let appended = committed.map_err(|error| error.changed("function"))?.appended;
+    Ok(appended.versions.first().copied().unwrap_or(0))
 }

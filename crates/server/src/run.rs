@@ -98,6 +98,7 @@ pub async fn start(
         ids: random_ids(),
         books: Default::default(),
         runner: Arc::new(runner(config, &clock, program)?),
+        counts: Default::default(),
         realtime_keys: Default::default(),
     });
     let mut tasks = vec![

@@ -60,6 +60,7 @@ impl TestApi {
             ids: counted_ids(),
             books: Default::default(),
             runner: Arc::new(runner),
+            counts: Default::default(),
             realtime_keys: Default::default(),
         });
         let clock = Stepped::at(Timestamp::from_millis(NOW_MS));

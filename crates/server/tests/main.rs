@@ -23,6 +23,7 @@ mod http_product;
 mod http_topics;
 mod imports;
 mod lifecycle;
+mod limits;
 mod openapi;
 mod places;
 mod process;

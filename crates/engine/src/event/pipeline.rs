@@ -1,5 +1,6 @@
 //! The way every source goes: what changed, what happened, who is told, in one transaction.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -81,15 +82,32 @@ pub(crate) async fn prepare(
     now: Timestamp,
 ) -> Result<Prepared, EngineError> {
     let Cause { mut change, events } = cause;
+    if events.is_empty() {
+        return Ok(Prepared { change, told: Vec::new(), failed: Vec::new(), live: Vec::new() });
+    }
     let book = engine.books.of(engine, workspace).await?;
     let mut live = Vec::new();
     let mut room = Room::default();
     let (mut told, mut failed) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
-    for event in events {
+    let (mut runs, mut is_near) = (0, false);
+    let own = events.len();
+    let mut events = VecDeque::from(events);
+    while let Some(event) = events.pop_front() {
         let routed = route(engine, workspace, &book, event, &[], &mut room, now);
-        told.push(routed.told());
-        failed.push(routed.stored.failed());
-        change.documents.extend(run::triggered(engine, workspace, &book, &routed.stored.event, now));
+        // A source hears of its own events, which come first.
+        if told.len() < own {
+            told.push(routed.told());
+            failed.push(routed.stored.failed());
+        }
+        let event = &routed.stored.event;
+        let triggered = run::triggered(engine, workspace, &book, event, now);
+        runs += triggered.len();
+        if !is_near {
+            let near = run::nearly_full(engine, workspace, runs, event.actor.as_ref(), event.hops, now);
+            is_near = near.is_some();
+            events.extend(near);
+        }
+        change.documents.extend(triggered);
         change.documents.push(routed.document(engine, Expect::Absent, now));
         change.notifications.extend(routed.durable);
         live.extend(routed.live);

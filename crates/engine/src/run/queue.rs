@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::execute::{self, lost};
 use super::{Origin, Run, Status, find, read};
 use crate::book::Book;
-use crate::event::Event;
+use crate::event::{Cause, Event, commit};
+use crate::limit::QUEUED_RUNS;
 use crate::{Engine, EngineError, function, page};
 
 /// Functions that follow from one another at most: one that changes what triggers it must come to an end.
@@ -83,9 +84,22 @@ async fn enqueue(engine: &Engine, workspace: &Slug, run: Run, now: Timestamp) ->
         return Err(EngineError::invalid("enabled", "the function is off"));
     }
     let change = Change { documents: vec![put(&run, Expect::Absent, Some(now), None)], ..Change::default() };
-    engine.store.append(workspace, Write::Change(change), now).await?;
-    engine.runner.queue(workspace, vec![Arc::clone(&run.id)]);
+    let events = nearly_full(engine, workspace, 1, run.started_by.as_ref(), 0, now).into_iter().collect();
+    commit(engine, workspace, Cause { change, events }, now).await?;
     Ok(run)
+}
+
+/// What happens besides when `more` runs are queued: nothing, or that the limit is nearly reached from now on.
+pub(crate) fn nearly_full(
+    engine: &Engine,
+    workspace: &Slug,
+    more: usize,
+    actor: Option<&UserId>,
+    hops: u8,
+    now: Timestamp,
+) -> Option<Event> {
+    let waiting = engine.runner.nearly_full(workspace, more)?;
+    Some(QUEUED_RUNS.event(engine, waiting, actor, hops, now))
 }
 
 /// A run to be committed with what makes it run.

@@ -5,10 +5,15 @@ use std::sync::Arc;
 
 use campanile_model::Slug;
 
+use crate::limit::QUEUED_RUNS;
+
 /// Runs of one workspace known at once. What is beyond is found in the store when its turn comes.
-const MAX_OF_ONE: usize = 1_000;
+pub(crate) const MAX_OF_ONE: usize = 1_000;
 /// Runs known at once: some 10 MB.
 const CAPACITY: usize = 100_000;
+/// With fewer of one workspace waiting than this it may be told anew that its limit is nearly reached. A queue that
+/// stands at the limit goes below it with every run: half of it is really less.
+const FEW: usize = MAX_OF_ONE / 2;
 
 /// A queue for each workspace. What is not known here waits in the store, where all of it is.
 #[derive(Default)]
@@ -17,6 +22,8 @@ pub(super) struct Turns {
     /// The workspaces that have one, next first.
     order: VecDeque<Slug>,
     known: HashSet<(Slug, Arc<str>)>,
+    /// The workspaces whose limit is nearly reached, and which were told so.
+    near: HashSet<Slug>,
 }
 
 impl Turns {
@@ -25,11 +32,25 @@ impl Turns {
         if !self.is_full(workspace) && self.known.len() < CAPACITY {
             self.queue(workspace, run, VecDeque::push_back);
         }
+        if QUEUED_RUNS.is_near(self.waiting(workspace)) {
+            self.near.insert(workspace.clone());
+        }
+    }
+
+    /// How many will wait once `more` are committed, if that is the first time since there were few that the limit is
+    /// nearly reached.
+    pub(super) fn nearly_full(&self, workspace: &Slug, more: usize) -> Option<usize> {
+        let waiting = self.waiting(workspace) + more;
+        (more > 0 && QUEUED_RUNS.is_near(waiting) && !self.near.contains(workspace)).then_some(waiting)
     }
 
     /// Whether as many of one workspace wait as are known at once.
     pub(super) fn is_full(&self, workspace: &Slug) -> bool {
-        self.queues.get(workspace).is_some_and(|queue| queue.len() >= MAX_OF_ONE)
+        self.waiting(workspace) >= MAX_OF_ONE
+    }
+
+    fn waiting(&self, workspace: &Slug) -> usize {
+        self.queues.get(workspace).map_or(0, VecDeque::len)
     }
 
     /// Runs found in the store, the longest waiting first. Those that are not known had no room, or are from before
@@ -59,6 +80,9 @@ impl Turns {
         let workspace = self.order.remove(place)?;
         let queue = self.queues.get_mut(&workspace)?;
         let run = queue.pop_front()?;
+        if queue.len() < FEW {
+            self.near.remove(&workspace);
+        }
         if queue.is_empty() {
             self.queues.remove(&workspace);
         } else {
@@ -103,7 +127,29 @@ mod tests {
         assert_eq!(taken(&mut turns, &[("a", 2), ("c", 1)]), "c:2");
         assert_eq!([taken(&mut turns, &[("a", 9)]), taken(&mut turns, &[])], ["a:3", "a:4"]);
         assert!(turns.is_empty() && turns.known.is_empty() && turns.queues.is_empty());
+        assert!(turns.near.is_empty());
         assert_eq!(taken(&mut turns, &[]), "");
+    }
+
+    #[test]
+    fn a_queue_that_is_nearly_full_is_told_once_until_few_wait() {
+        let (mut turns, a) = (Turns::default(), slug("a"));
+        let add = |turns: &mut Turns, from: usize, to: usize| {
+            (from..to).for_each(|run| turns.add(&a, run.to_string().into()));
+        };
+        add(&mut turns, 0, 899);
+        assert_eq!([0, 1, 150].map(|more| turns.nearly_full(&a, more)), [None, Some(900), Some(1_049)]);
+        assert_eq!(turns.nearly_full(&slug("b"), 899), None);
+        add(&mut turns, 899, 900);
+        assert_eq!(turns.nearly_full(&a, 1), None);
+        // It goes up and down at the limit, and is told no more.
+        for _ in 0..400 {
+            taken(&mut turns, &[]);
+        }
+        assert_eq!(turns.nearly_full(&a, 400), None);
+        taken(&mut turns, &[]);
+        assert_eq!(turns.nearly_full(&a, 400), None, "fewer than nine tenths");
+        assert_eq!(turns.nearly_full(&a, 401), Some(900));
     }
 
     #[test]
