@@ -9,6 +9,7 @@ pub mod announcement;
 mod book;
 mod config;
 pub mod connect;
+pub mod drain;
 pub mod due;
 mod error;
 pub mod event;
@@ -72,6 +73,8 @@ pub struct Engine {
     pub runner: Arc<run::Runner>,
     /// Who counts before they write. Starts as its default.
     pub counts: Counts,
+    /// The planned end of this process. Starts as its default.
+    pub drains: drain::Drains,
     /// Idempotency keys of what is not stored. Starts as its default.
     pub realtime_keys: publish::RealtimeKeys,
 }

@@ -11,6 +11,7 @@ mod config;
 mod conformance;
 mod crash;
 mod deadlines;
+mod drain;
 mod events;
 mod functions;
 mod guides;
