@@ -10,6 +10,7 @@ use campanile_store::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub(crate) use draft::check_message;
 pub use draft::{Draft, Patch};
 
 use crate::event::{Cause, Event, prepare, source};

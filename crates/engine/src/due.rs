@@ -5,7 +5,7 @@ use std::sync::Arc;
 use campanile_model::Timestamp;
 use campanile_store::StoreError;
 
-use crate::{Engine, EngineError, announcement, function, product, run, schedule};
+use crate::{Engine, EngineError, announcement, drain, function, product, run, schedule};
 
 /// Notifications that run out in one write, so that publishing is never kept waiting by it.
 const EXPIRED: usize = 500;
@@ -27,6 +27,8 @@ pub enum Work {
     Plans,
     /// Announcements that are over are taken away.
     Announcements,
+    /// What was told of drains that nobody plans any more is taken back.
+    Drains,
     /// Functions whose time has come are queued.
     Triggers,
     /// Runs of functions are begun.
@@ -35,13 +37,14 @@ pub enum Work {
 
 impl Work {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ends,
         Self::Removals,
         Self::Schedules,
         Self::Rungs,
         Self::Plans,
         Self::Announcements,
+        Self::Drains,
         Self::Triggers,
         Self::Runs,
     ];
@@ -75,6 +78,7 @@ impl Work {
             Self::Rungs => product::fire_due(engine, now).await,
             Self::Plans => product::replan_due(engine, now).await,
             Self::Announcements => announcement::end_due(engine, now).await,
+            Self::Drains => drain::forget_lost(engine, now).await,
             Self::Triggers => function::trigger_due(engine, now).await,
             Self::Runs => run::start_due(engine, now).await,
         }

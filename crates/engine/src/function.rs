@@ -8,20 +8,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campanile_functions::{CheckError, Limits, MAX_CODE_BYTES};
-use campanile_model::{Slug, Timestamp};
+use campanile_model::{Slug, Timestamp, UserId};
 use campanile_rules::{Matcher, On};
 use campanile_store::{
-    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, StoreError, Write,
-    document,
+    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, document,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::event::{Cause, Event, commit};
+use crate::limit::FUNCTIONS;
 use crate::page::{self, Page};
 use crate::{Engine, EngineError, rule};
 
 pub use cron::Schedule;
-pub(crate) use head::{Trigger, triggers};
+pub(crate) use head::{GROUP as HEADS, Trigger, triggers};
 pub(crate) use schedule::trigger_due;
 
 /// Functions of one workspace: each event is asked for by all of them.
@@ -142,7 +143,7 @@ pub async fn read(engine: &Engine, workspace: &Slug, name: &str) -> Result<Store
 
 /// Puts `source` in the place of the function of that name, if that is in the state `expected` (any, if none is
 /// named). What happens after the return triggers it as it is now. A schedule that stays is neither
-/// missed nor run twice by that.
+/// missed nor run twice by that. If it makes the limit nearly reached, `actor` did that.
 ///
 /// # Errors
 /// [`EngineError::Invalid`] with the place in the source, [`EngineError::Rule`] for its trigger,
@@ -153,6 +154,7 @@ pub async fn put(
     name: &str,
     source: Source,
     expected: Option<u64>,
+    actor: &UserId,
     now: Timestamp,
 ) -> Result<Stored, EngineError> {
     if !is_name(name) {
@@ -163,20 +165,23 @@ pub async fn put(
     check(engine, workspace, name, &source).await?;
     let body = serde_json::to_string(&source).unwrap_or_default();
     let put = Contents { group: GROUP.into(), due: None, expires: None, body: body.into() };
+    let _turn = engine.counts.turn(workspace).await;
     for _ in 0..ATTEMPTS {
         let found = find(engine, workspace, name).await?;
         let version = found.as_ref().map_or(0, |document| document.version);
         if expected.is_some_and(|expected| expected != version) {
             return Err(EngineError::Changed { what: "function" });
         }
-        if found.is_none() {
-            refuse_above_limit(engine, workspace).await?;
-        }
+        let events = match found {
+            None => FUNCTIONS.one_more(engine, workspace, actor, now).await?,
+            Some(_) => Vec::new(),
+        };
         let before = found.as_ref().and_then(|document| stored(document).ok());
         let before = before.as_ref().map(|stored| &stored.source);
         let planned = schedule::planned(engine, workspace, name, before, &source, now).await?;
         let beside = [head::document(name, Some(&source)), planned];
-        match write(engine, workspace, name, version, Some(put.clone()), beside, now).await {
+        let documents = documents(name, version, Some(put.clone()), beside);
+        match write(engine, workspace, documents, events, now).await {
             // It was changed, or run by its schedule, since we looked: look again.
             Err(EngineError::Changed { .. }) => {}
             Err(error) => return Err(error),
@@ -200,12 +205,14 @@ pub async fn delete(
     expected: Option<u64>,
     now: Timestamp,
 ) -> Result<(), EngineError> {
+    let _turn = engine.counts.turn(workspace).await;
     let found = find(engine, workspace, name).await?.ok_or(EngineError::Missing { what: "function" })?;
     if expected.is_some_and(|expected| expected != found.version) {
         return Err(EngineError::Changed { what: "function" });
     }
     let beside = [head::document(name, None), schedule::ended(name)];
-    write(engine, workspace, name, found.version, None, beside, now).await.map(drop)
+    let documents = documents(name, found.version, None, beside);
+    write(engine, workspace, documents, Vec::new(), now).await.map(drop)
 }
 
 impl SourceLimits {
@@ -284,31 +291,28 @@ pub(crate) fn stored(document: &Document) -> Result<Stored, EngineError> {
     })
 }
 
-/// Writes the function together with what stands beside it.
-async fn write(
-    engine: &Engine,
-    workspace: &Slug,
+/// The function together with what stands beside it.
+fn documents(
     name: &str,
     version: u64,
     put: Option<Contents>,
     beside: [DocumentWrite; 2],
-    now: Timestamp,
-) -> Result<u64, EngineError> {
+) -> Vec<DocumentWrite> {
     let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
     let function = DocumentWrite { kind: DocumentKind::Function, id: name.into(), expect, put };
-    let documents = std::iter::once(function).chain(beside).collect();
-    let change = Change { documents, ..Change::default() };
-    let appended = engine.store.append(workspace, Write::Change(change), now).await;
-    engine.books.forget(workspace);
-    let appended = appended.map_err(|error| EngineError::from(error).changed("function"))?;
-    engine.workspaces.note_stored(workspace);
-    Ok(appended.versions.first().copied().unwrap_or(0))
+    std::iter::once(function).chain(beside).collect()
 }
 
-async fn refuse_above_limit(engine: &Engine, workspace: &Slug) -> Result<(), EngineError> {
-    if head::count(engine, workspace).await? < MAX_FUNCTIONS {
-        Ok(())
-    } else {
-        Err(StoreError::Limit { what: "functions of one workspace", limit: MAX_FUNCTIONS }.into())
-    }
+async fn write(
+    engine: &Engine,
+    workspace: &Slug,
+    documents: Vec<DocumentWrite>,
+    events: Vec<Event>,
+    now: Timestamp,
+) -> Result<u64, EngineError> {
+    let change = Change { documents, ..Change::default() };
+    let committed = commit(engine, workspace, Cause { change, events }, now).await;
+    engine.books.forget(workspace);
+    let appended = committed.map_err(|error| error.changed("function"))?.appended;
+    Ok(appended.versions.first().copied().unwrap_or(0))
 }

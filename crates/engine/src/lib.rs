@@ -9,12 +9,14 @@ pub mod announcement;
 mod book;
 mod config;
 pub mod connect;
+pub mod drain;
 pub mod due;
 mod error;
 pub mod event;
 pub mod follow;
 pub mod function;
 pub mod inbox;
+mod limit;
 pub mod mark_read;
 pub mod page;
 pub mod product;
@@ -38,6 +40,7 @@ use campanile_store::Store;
 pub use book::Books;
 pub use config::{Config, Mode, TypeStyle, WorkspaceConfig};
 pub use error::EngineError;
+pub use limit::Counts;
 pub use span::Span;
 pub use workspaces::Workspaces;
 
@@ -68,6 +71,10 @@ pub struct Engine {
     pub books: Books,
     /// What executes functions.
     pub runner: Arc<run::Runner>,
+    /// Who counts before they write. Starts as its default.
+    pub counts: Counts,
+    /// The planned end of this process. Starts as its default.
+    pub drains: drain::Drains,
     /// Idempotency keys of what is not stored. Starts as its default.
     pub realtime_keys: publish::RealtimeKeys,
 }

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, LazyLock};
 
-use campanile_model::{Slug, Timestamp};
+use campanile_model::{Slug, Timestamp, UserId};
 use campanile_rules::{Rule, RuleError, RuleSet, RuleSource, default_sources, defaults};
 use campanile_store::{
-    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, Write, document,
+    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, document,
 };
 
-use crate::event::{Event, Trial, trials};
+use crate::event::{Cause, Event, Trial, commit, trials};
+use crate::limit::RULES;
 use crate::page::{self, Page};
 use crate::{Engine, EngineError};
 
@@ -71,7 +72,7 @@ pub async fn read(engine: &Engine, workspace: &Slug, name: &str) -> Result<Store
 }
 
 /// Puts `rule` in the place of the one of its name, if that is in the state `expected` (any, if none is named).
-/// It takes effect for events after the return.
+/// It takes effect for events after the return. If it makes the limit nearly reached, `actor` did that.
 ///
 /// # Errors
 /// [`EngineError::Rule`] with member and position, [`EngineError::Changed`], a limit; those of the store.
@@ -80,22 +81,25 @@ pub async fn put(
     workspace: &Slug,
     rule: RuleSource,
     expected: Option<u64>,
+    actor: &UserId,
     now: Timestamp,
 ) -> Result<Stored, EngineError> {
     let compiled = Rule::compile(rule.clone(), &engine.workspaces.config().refused_keys)?;
+    let _turn = engine.counts.turn(workspace).await;
     let found = find(engine, workspace, &rule.name).await?;
     let version = found.map_or(0, |document| document.version);
     if expected.is_some_and(|expected| expected != version) {
         return Err(EngineError::Changed { what: "rule" });
     }
-    if version == 0 {
-        refuse_above_limit(engine, workspace).await?;
-    }
     let book = engine.books.of(engine, workspace).await?;
     refuse_above_weight(book.rules.weight_without(&rule.name) + compiled.weight())?;
+    let events = match version {
+        0 => RULES.one_more(engine, workspace, actor, now).await?,
+        _ => Vec::new(),
+    };
     let body = serde_json::to_string(&rule).unwrap_or_default();
     let put = Contents { group: "".into(), due: None, expires: None, body: body.into() };
-    let version = write(engine, workspace, &rule.name, version, Some(put), now).await?;
+    let version = write(engine, workspace, &rule.name, version, Some(put), events, now).await?;
     Ok(Stored { rule, version })
 }
 
@@ -111,11 +115,12 @@ pub async fn delete(
     expected: Option<u64>,
     now: Timestamp,
 ) -> Result<(), EngineError> {
+    let _turn = engine.counts.turn(workspace).await;
     let found = find(engine, workspace, name).await?.ok_or(EngineError::Missing { what: "rule" })?;
     if expected.is_some_and(|expected| expected != found.version) {
         return Err(EngineError::Changed { what: "rule" });
     }
-    write(engine, workspace, name, found.version, None, now).await.map(drop)
+    write(engine, workspace, name, found.version, None, Vec::new(), now).await.map(drop)
 }
 
 /// What every rule of today would make of `event`, and why the others would not. With `rule`, what that one
@@ -181,26 +186,16 @@ async fn write(
     name: &str,
     version: u64,
     put: Option<Contents>,
+    events: Vec<Event>,
     now: Timestamp,
 ) -> Result<u64, EngineError> {
     let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
     let document = DocumentWrite { kind: DocumentKind::Rule, id: name.into(), expect, put };
     let change = Change { documents: vec![document], ..Change::default() };
-    let appended = engine.store.append(workspace, Write::Change(change), now).await;
+    let committed = commit(engine, workspace, Cause { change, events }, now).await;
     engine.books.forget(workspace);
-    let appended = appended.map_err(|error| EngineError::from(error).changed("rule"))?;
-    engine.workspaces.note_stored(workspace);
+    let appended = committed.map_err(|error| error.changed("rule"))?.appended;
     Ok(appended.versions.first().copied().unwrap_or(0))
-}
-
-async fn refuse_above_limit(engine: &Engine, workspace: &Slug) -> Result<(), EngineError> {
-    let mut count = 0;
-    page::each(engine, workspace, DocumentKind::Rule, None, |_| count += 1).await?;
-    if count < MAX_RULES {
-        Ok(())
-    } else {
-        Err(campanile_store::StoreError::Limit { what: "rules of one workspace", limit: MAX_RULES }.into())
-    }
 }
 
 /// Refuses what would take too much of the server's memory.

@@ -58,6 +58,12 @@ fn events() -> Vec<Happened> {
         "announcementId": "a1", "message": "Back at noon", "startsAt": "2026-03-02T10:00:00Z", "endsAt": null,
         "internal": CANARY,
     });
+    let limit = json!({
+        "limit": "rules", "used": 450, "max": 500, "percent": 90, "names": [CANARY], "last": {"name": CANARY},
+    });
+    let drain = json!({
+        "drainId": "d1", "at": "2026-03-02T10:00:00Z", "message": "Back at noon", "node": CANARY, "by": CANARY,
+    });
     let mut events = Vec::new();
     for (data, kinds) in [
         (record, &["record_created", "record_updated", "record_deleted"][..]),
@@ -76,6 +82,8 @@ fn events() -> Vec<Happened> {
             ],
         ),
         (announcement, &["maintenance.scheduled", "maintenance.changed", "maintenance.cancelled"]),
+        (limit, &["limit_nearly_reached"]),
+        (drain, &["drain_planned", "drain_changed", "drain_cancelled"]),
     ] {
         events.extend(kinds.iter().map(|kind| Happened::new(kind, data.clone())));
     }
@@ -104,6 +112,10 @@ fn each_documented_type_comes_from_one() {
         "maintenance_scheduled",
         "maintenance_changed",
         "maintenance_cancelled",
+        "limit_nearly_reached",
+        "drain_planned",
+        "drain_changed",
+        "drain_cancelled",
         "product_expiring",
         "product_expired",
     ] {
@@ -237,4 +249,51 @@ fn system_events_go_to_the_workspace_or_the_user_concerned() {
     let cancelled =
         one(&Happened::new("maintenance.cancelled", json!({"announcementId": "a1", "message": "Not now"})));
     assert_eq!(cancelled.level, Some(Level::Alert));
+}
+
+#[test]
+fn a_limit_is_told_to_who_caused_it_and_to_the_topic_of_limits() {
+    let data = json!({"limit": "queued_runs", "used": 907, "max": 1_000, "percent": 90});
+    let [user, others] =
+        <[Made; 2]>::try_from(made(&Happened::new("limit_nearly_reached", data.clone()))).unwrap();
+    assert_eq!([&user.audience, &others.audience], [&users(&["ann"]), &topic("workspace:limits")]);
+    assert_eq!((user.except.len(), &others.except), (0, &vec![UserId::new("ann").unwrap()]));
+    for told in [user, others] {
+        assert_eq!((told.kind.as_str(), told.level), ("limit_nearly_reached", Some(Level::Warning)));
+        assert_eq!(
+            (&*told.title, &*told.message),
+            ("Nearly at a limit: queued runs", "907 of 1000 queued runs (90 %)")
+        );
+        assert_eq!(told.collapse_key.as_deref(), Some("limit:queued_runs"));
+        let mut metadata = data.clone();
+        metadata["actor"] = "ann".into();
+        assert_eq!(told.metadata, Some(metadata));
+    }
+    let nobody = one(&Happened::new("limit_nearly_reached", data).by(None));
+    assert_eq!((&nobody.audience, nobody.except.len()), (&topic("workspace:limits"), 0));
+}
+
+#[test]
+fn a_drain_is_told_to_everybody() {
+    let drain = |kind: &str, message: Value| {
+        one(&Happened::new(
+            kind,
+            json!({"drainId": "d1", "at": "2026-03-02T10:00:00.000Z", "message": message}),
+        ))
+    };
+    for (kind, level, title) in [
+        ("drain_planned", Level::Alert, "Interruption planned"),
+        ("drain_changed", Level::Alert, "Planned interruption changed"),
+        ("drain_cancelled", Level::Alert, "Interruption no longer planned"),
+    ] {
+        let told = drain(kind, "New disks".into());
+        assert_eq!((told.audience, told.except.len()), (Audience::Workspace, 0));
+        assert_eq!((told.kind.as_str(), told.level, told.title.as_str()), (kind, Some(level), title));
+        assert_eq!(told.collapse_key.as_deref(), Some("drain:d1"));
+        assert_eq!(told.metadata, Some(json!({"drainId": "d1", "at": "2026-03-02T10:00:00.000Z"})));
+        let own_words = kind != "drain_cancelled";
+        assert_eq!(told.message == "New disks", own_words, "{}", told.message);
+    }
+    let told = drain("drain_planned", Value::Null);
+    assert_eq!(told.message, "All connections are closed at 2026-03-02T10:00:00.000Z");
 }

@@ -184,7 +184,8 @@ proptest! {
             proptest::sample::select(vec![
                 "record_created", "record_updated", "records_bulk_deleted", "function_started", "function_failed",
                 "product_expiring", "workspace.updated", "user.updated", "user.access_granted", "token.revoked",
-                "maintenance.scheduled", "maintenance.cancelled",
+                "maintenance.scheduled", "maintenance.cancelled", "limit_nearly_reached", "drain_planned",
+                "drain_cancelled",
             ])
             .prop_map(str::to_owned),
             "\\PC{1,12}",

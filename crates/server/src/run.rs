@@ -53,6 +53,7 @@ pub struct Running {
     /// The use cases, for whoever has the process.
     pub engine: Arc<Engine>,
     drain_timeout: Duration,
+    clock: Clock,
     ready: Arc<AtomicBool>,
     door: DoorStop,
     shards: Shards,
@@ -98,6 +99,8 @@ pub async fn start(
         ids: random_ids(),
         books: Default::default(),
         runner: Arc::new(runner(config, &clock, program)?),
+        counts: Default::default(),
+        drains: Default::default(),
         realtime_keys: Default::default(),
     });
     let mut tasks = vec![
@@ -144,10 +147,36 @@ pub async fn start(
         });
     }
     let drain_timeout = config.connection.drain_timeout;
-    Ok(Running { address, gauge, engine, drain_timeout, ready, door, shards, stop, threads, plain, tasks })
+    Ok(Running {
+        address,
+        gauge,
+        engine,
+        drain_timeout,
+        clock,
+        ready,
+        door,
+        shards,
+        stop,
+        threads,
+        plain,
+        tasks,
+    })
 }
 
 impl Running {
+    /// Returns once the instant of a planned drain has come, which may be never: the server is then to be ended.
+    pub async fn drain_comes(&self) {
+        let stepped = Arc::new(tokio::sync::Notify::new());
+        let step = Arc::clone(&stepped);
+        self.clock.on_step(move || step.notify_one());
+        while !self.engine.drains.is_due(self.clock.now()) {
+            tokio::select! {
+                () = stepped.notified() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
     /// Ends the server: not ready, no newcomers, every connection closed 1001, requests under way finished,
     /// the store flushed.
     pub async fn shutdown(self) {
@@ -312,7 +341,7 @@ fn random_ids() -> IdSource {
     })
 }
 
-/// Runs the server until it is asked to end: what `campanile serve` does.
+/// Runs the server until it is asked to end, or a drain that was planned comes: what `campanile serve` does.
 ///
 /// # Errors
 /// Those of [`start`], and of opening the store.
@@ -331,7 +360,10 @@ pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Resul
                 _ = tokio::signal::ctrl_c() => {}
             }
         };
-        again(&mut terminate).await;
+        tokio::select! {
+            () = again(&mut terminate) => {}
+            () = running.drain_comes() => tracing::info!("the planned drain begins"),
+        }
         tokio::select! {
             () = running.shutdown() => Ok(()),
             () = again(&mut terminate) => {

@@ -34,11 +34,13 @@ pub enum DocumentKind {
     Answer,
     /// Whether a user was given access or had it taken away. Id: the user.
     Access,
+    /// What a workspace was told of a planned drain; one of them. Due: the drain's instant.
+    Drain,
 }
 
 impl DocumentKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Settings,
         Self::Product,
         Self::Record,
@@ -51,6 +53,7 @@ impl DocumentKind {
         Self::Job,
         Self::Answer,
         Self::Access,
+        Self::Drain,
     ];
 
     /// The number it is stored under: never another one.
@@ -68,6 +71,7 @@ impl DocumentKind {
             Self::Job => 10,
             Self::Answer => 11,
             Self::Access => 12,
+            Self::Drain => 13,
         }
     }
 }

@@ -46,6 +46,27 @@ async function api(user, method, path, body, type = "application/json") {
   return text === "" ? undefined : JSON.parse(text);
 }
 
+/**
+ * A request about the planned drain of the whole server.
+ *
+ * @param {string} method
+ * @param {unknown} [body]
+ * @returns {Promise<any>}
+ */
+async function drain(method, body) {
+  const operator = sign({ userId: "op", workspaces: ["*"], scope: "operator", exp: seconds() + 600 });
+  const answer = await fetch(server.http("/v1/drain"), {
+    method,
+    headers: {
+      authorization: `Bearer ${operator}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    body: body === undefined ? null : JSON.stringify(body),
+  });
+  assert(answer.ok, `${method} /v1/drain: ${answer.status}`);
+  return answer.json();
+}
+
 /** One user on both surfaces. */
 class Both {
   /**
@@ -136,7 +157,7 @@ test("functions: started, completed, failed, timed out, and what they say themse
   await fred.leave();
 });
 
-test("system: the workspace, the user's account and access, maintenance", async () => {
+test("system: the workspace, the user's account and access, maintenance, a drain", async () => {
   const sid = await Both.connect("sid");
   await api("backend", "PUT", "/settings", { timeZone: "Europe/Berlin" });
   await sid.told("workspace_updated", "info");
@@ -153,6 +174,12 @@ test("system: the workspace, the user's account and access, maintenance", async 
   assert.equal((await sid.told("maintenance_scheduled", "alert")).here.message, "New disks");
   await api("backend", "DELETE", `/announcements/${announced.id}`);
   await sid.told("maintenance_cancelled", "alert");
+  const drained = await drain("POST", { after: "1h", message: "A new version" });
+  assert.deepEqual([drained.message, drained.failed], ["A new version", 0]);
+  const planned = (await sid.told("drain_planned", "alert")).here;
+  assert.deepEqual([planned.message, planned.metadata.at], ["A new version", drained.at]);
+  await drain("DELETE");
+  await sid.told("drain_cancelled", "alert");
   await api("backend", "PUT", "/access/sid");
   assert.equal((await sid.told("access_granted", "info")).there.title, "Access granted");
   await api("backend", "DELETE", "/access/sid");
@@ -180,6 +207,19 @@ test("system: the workspace, the user's account and access, maintenance", async 
     ["access_granted", "Access granted"],
   ]);
   await again.leave();
+});
+
+test("system: a limit nearly reached", async () => {
+  await subscribe("workspace:limits", "lim");
+  const lim = await Both.connect("lim");
+  const rule = { on: { types: ["never"] }, to: { workspace: true }, title: "T", message: "M", type: "never" };
+  for (let n = 1; n <= 450; n++) {
+    await api("backend", "PUT", `/rules/many-${n}`, { name: `many-${n}`, ...rule });
+  }
+  const { limit, used, max, percent, actor } = (await lim.told("limit_nearly_reached", "warning")).here.metadata;
+  assert.deepEqual([limit, used, max, percent, actor], ["rules", 450, 500, 90, "backend"]);
+  for (let n = 1; n <= 450; n++) await api("backend", "DELETE", `/rules/many-${n}`);
+  await lim.leave();
 });
 
 test("products: expiring and expired", async () => {

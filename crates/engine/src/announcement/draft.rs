@@ -58,12 +58,21 @@ impl Patch {
     }
 }
 
-pub(super) fn check(announcement: &Announcement, now: Timestamp) -> Result<(), EngineError> {
-    let Announcement { message, starts_at, ends_at, .. } = announcement;
+/// Checks a text for people.
+///
+/// # Errors
+/// [`EngineError::Invalid`].
+pub(crate) fn check_message(message: &str) -> Result<(), EngineError> {
     name("message", message, MAX_MESSAGE_CHARS)?;
     if message.chars().any(|c| c.is_control() && c != '\n') {
         return Err(EngineError::invalid("message", "message has no control characters but line feeds"));
     }
+    Ok(())
+}
+
+pub(super) fn check(announcement: &Announcement, now: Timestamp) -> Result<(), EngineError> {
+    let Announcement { message, starts_at, ends_at, .. } = announcement;
+    check_message(message)?;
     if ends_at <= starts_at {
         return Err(EngineError::invalid("endsAt", "maintenance ends after it starts"));
     }

@@ -1,5 +1,6 @@
 //! The way every source goes: what changed, what happened, who is told, in one transaction.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -76,14 +77,30 @@ pub(crate) async fn prepare(
     now: Timestamp,
 ) -> Result<Prepared, EngineError> {
     let Cause { mut change, events } = cause;
+    if events.is_empty() {
+        return Ok(Prepared { change, told: Vec::new(), failed: Vec::new(), live: Vec::new() });
+    }
     let book = engine.books.of(engine, workspace).await?;
     let mut live = Vec::new();
     let mut room = Room::default();
     let (mut told, mut failed) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
-    for event in events {
+    let (mut runs, mut is_near) = (0, false);
+    let own = events.len();
+    let mut events = VecDeque::from(events);
+    while let Some(event) = events.pop_front() {
         let routed = route(engine, workspace, &book, StoredEvent::new(event, now), &mut room, now).await;
-        told.push(routed.told());
-        failed.push(routed.stored.failed());
+        // A source hears of its own events, which come first.
+        if told.len() < own {
+            told.push(routed.told());
+            failed.push(routed.stored.failed());
+        }
+        runs += routed.runs.len();
+        if !is_near {
+            let event = &routed.stored.event;
+            let near = run::nearly_full(engine, workspace, runs, event.actor.as_ref(), event.hops, now);
+            is_near = near.is_some();
+            events.extend(near);
+        }
         change.documents.push(routed.document(engine, Expect::Absent, now));
         change.documents.extend(routed.runs);
         change.notifications.extend(routed.durable);

@@ -13,7 +13,7 @@ use crate::page;
 use crate::{Engine, EngineError};
 
 /// The group of these documents. No function's name has their prefix.
-const GROUP: &str = "head";
+pub(crate) const GROUP: &str = "head";
 const PREFIX: &str = "head:";
 
 /// What runs a function when something happens.
@@ -41,16 +41,6 @@ pub(super) fn document(name: &str, source: Option<&Source>) -> DocumentWrite {
     });
     let id = format!("{PREFIX}{name}").into();
     DocumentWrite { kind: DocumentKind::Function, id, expect: Expect::Anything, put }
-}
-
-/// How many functions `workspace` has.
-///
-/// # Errors
-/// Those of the store.
-pub(super) async fn count(engine: &Engine, workspace: &Slug) -> Result<usize, EngineError> {
-    let mut count = 0;
-    page::each(engine, workspace, DocumentKind::Function, Some(GROUP), |_| count += 1).await?;
-    Ok(count)
 }
 
 /// What runs the functions of `workspace`. One that can't be used any more is left out and logged.

@@ -3,10 +3,11 @@
 
 use campanile_model::{Slug, Timestamp};
 use campanile_store::{
-    Change, Contents, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write, document, more_due,
+    Change, Contents, Document, DocumentKind, DocumentWrite, Expect, StoreError, document, more_due,
 };
 
 use super::{Schedule, Source, find, stored};
+use crate::event::{Cause, commit};
 use crate::run::{self, Origin};
 use crate::{Engine, EngineError, page};
 
@@ -91,8 +92,7 @@ async fn trigger(
         documents.push(run::queued(engine, name, Origin::Schedule, None, params, 0, now));
     }
     let change = Change { documents, ..Change::default() };
-    let runs = run::asked_for(&change);
-    engine.store.append(workspace, Write::Change(change), now).await?;
-    engine.runner.queue(workspace, runs);
-    Ok(())
+    let runs = run::asked_for(&change).len();
+    let events = run::nearly_full(engine, workspace, runs, None, 0, now).into_iter().collect();
+    commit(engine, workspace, Cause { change, events }, now).await.map(drop)
 }

@@ -11,6 +11,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::execute::{self, lost};
 use super::turns::MAX_WAITING;
 use super::{Origin, Run, Status, find, read};
+use crate::event::{Cause, Event, commit};
+use crate::limit::QUEUED_RUNS;
 use crate::{Engine, EngineError, function, page};
 
 /// When a run under way is due: before all that wait, so that whoever looks sees at once which of them nobody
@@ -90,9 +92,22 @@ async fn enqueue(engine: &Engine, workspace: &Slug, run: Run, now: Timestamp) ->
         return Err(StoreError::Limit { what: "runs of one workspace that wait", limit: MAX_WAITING }.into());
     }
     let change = Change { documents: vec![put(&run, Expect::Absent, Some(now), None)], ..Change::default() };
-    engine.store.append(workspace, Write::Change(change), now).await?;
-    engine.runner.queue(workspace, vec![Arc::clone(&run.id)]);
+    let events = nearly_full(engine, workspace, 1, run.started_by.as_ref(), 0, now).into_iter().collect();
+    commit(engine, workspace, Cause { change, events }, now).await?;
     Ok(run)
+}
+
+/// What happens besides when `more` runs are queued: nothing, or that the limit is nearly reached from now on.
+pub(crate) fn nearly_full(
+    engine: &Engine,
+    workspace: &Slug,
+    more: usize,
+    actor: Option<&UserId>,
+    hops: u8,
+    now: Timestamp,
+) -> Option<Event> {
+    let waiting = engine.runner.nearly_full(workspace, more)?;
+    Some(QUEUED_RUNS.event(engine, waiting, actor, hops, now))
 }
 
 /// A run to be committed with what makes it run.

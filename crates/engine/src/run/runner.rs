@@ -130,6 +130,11 @@ impl Runner {
         self.waiting().turns.is_full(workspace)
     }
 
+    /// As of `Turns::nearly_full`.
+    pub(super) fn nearly_full(&self, workspace: &Slug, more: usize) -> Option<usize> {
+        self.waiting().turns.nearly_full(workspace, more)
+    }
+
     /// Runs that wait were found in the store, the longest waiting first.
     pub(super) fn found(&self, runs: Vec<(Slug, Arc<str>)>) {
         self.waiting().turns.found(runs);

@@ -6,12 +6,17 @@ use std::sync::Arc;
 
 use campanile_model::Slug;
 
+use crate::limit::QUEUED_RUNS;
+
 /// Runs of one workspace known at once. What is beyond is found in the store when its turn comes.
 const MAX_OF_ONE: usize = 1_000;
-/// Runs of one workspace that may wait, here or in the store: a quarter of an hour's work of a processor.
-pub(super) const MAX_WAITING: usize = 100_000;
+/// Runs of one workspace that may wait, here or in the store: some minutes' work of a processor.
+pub(crate) const MAX_WAITING: usize = 50_000;
 /// Runs known at once: some 10 MB.
 const CAPACITY: usize = 100_000;
+/// With fewer of one workspace waiting than this it may be told anew that its limit is nearly reached. A queue that
+/// stands at the limit goes below it with every run: half of it is really less.
+const FEW: usize = MAX_WAITING / 2;
 
 /// A queue for each workspace. What is not known here waits in the store, where all of it is.
 #[derive(Default)]
@@ -22,6 +27,8 @@ pub(super) struct Turns {
     known: HashSet<(Slug, Arc<str>)>,
     /// How many wait of each workspace, here or in the store, of those that were added since the server started.
     waiting: HashMap<Slug, usize>,
+    /// The workspaces whose limit is nearly reached, and which were told so.
+    near: HashSet<Slug>,
 }
 
 impl Turns {
@@ -31,6 +38,16 @@ impl Turns {
         if !self.is_busy(workspace) && self.known.len() < CAPACITY {
             self.queue(workspace, run, VecDeque::push_back);
         }
+        if QUEUED_RUNS.is_near(self.waiting(workspace)) {
+            self.near.insert(workspace.clone());
+        }
+    }
+
+    /// How many will wait once `more` are committed, if that is the first time since there were few that the limit is
+    /// nearly reached.
+    pub(super) fn nearly_full(&self, workspace: &Slug, more: usize) -> Option<usize> {
+        let waiting = self.waiting(workspace) + more;
+        (more > 0 && QUEUED_RUNS.is_near(waiting) && !self.near.contains(workspace)).then_some(waiting)
     }
 
     /// Whether as many of one workspace wait as are known at once.
@@ -40,7 +57,11 @@ impl Turns {
 
     /// Whether as many of one workspace wait as may.
     pub(super) fn is_full(&self, workspace: &Slug) -> bool {
-        self.waiting.get(workspace).is_some_and(|waiting| *waiting >= MAX_WAITING)
+        self.waiting(workspace) >= MAX_WAITING
+    }
+
+    fn waiting(&self, workspace: &Slug) -> usize {
+        self.waiting.get(workspace).copied().unwrap_or(0)
     }
 
     /// Runs found in the store, the longest waiting first. Those that are not known had no room, or are from before
@@ -85,6 +106,9 @@ impl Turns {
         self.known.remove(&(workspace.clone(), Arc::clone(&run)));
         if let Entry::Occupied(mut waiting) = self.waiting.entry(workspace.clone()) {
             *waiting.get_mut() -= 1;
+            if *waiting.get() < FEW {
+                self.near.remove(&workspace);
+            }
             if *waiting.get() == 0 {
                 waiting.remove();
             }
@@ -127,6 +151,7 @@ mod tests {
         assert_eq!(taken(&mut turns, &[("a", 2), ("c", 1)]), "c:2");
         assert_eq!([taken(&mut turns, &[("a", 9)]), taken(&mut turns, &[])], ["a:3", "a:4"]);
         assert!(turns.is_empty() && turns.known.is_empty() && turns.queues.is_empty());
+        assert!(turns.near.is_empty());
         assert_eq!(taken(&mut turns, &[]), "");
     }
 
@@ -141,6 +166,34 @@ mod tests {
         assert_eq!(turns.next(&executing, true), Some((b.clone(), "1".into())));
         assert_eq!(turns.next(&HashMap::from([(&a, 1), (&b, 1)]), true), None);
         assert_eq!(turns.next(&HashMap::new(), true), Some((a.clone(), "1".into())));
+    }
+
+    #[test]
+    fn a_queue_that_is_nearly_full_is_told_once_until_few_wait() {
+        let (mut turns, a) = (Turns::default(), slug("a"));
+        let add = |turns: &mut Turns, from: usize, to: usize| {
+            (from..to).for_each(|run| turns.add(&a, run.to_string().into()));
+        };
+        add(&mut turns, 0, 44_999);
+        assert_eq!([0, 1, 150].map(|more| turns.nearly_full(&a, more)), [None, Some(45_000), Some(45_149)]);
+        assert_eq!(turns.nearly_full(&slug("b"), 44_999), None);
+        add(&mut turns, 44_999, 45_000);
+        assert_eq!(turns.nearly_full(&a, 1), None);
+        // It goes up and down at the limit, and is told no more.
+        let begin = |turns: &mut Turns, count: usize| {
+            for _ in 0..count {
+                // What had no room here is found in the store.
+                if turns.is_empty() {
+                    turns.found(vec![(a.clone(), "x".into())]);
+                }
+                taken(turns, &[]);
+            }
+        };
+        begin(&mut turns, 20_000);
+        assert_eq!(turns.nearly_full(&a, 20_000), None, "it was told");
+        begin(&mut turns, 1);
+        assert_eq!(turns.nearly_full(&a, 20_000), None, "fewer than nine tenths");
+        assert_eq!(turns.nearly_full(&a, 20_001), Some(45_000));
     }
 
     #[test]

@@ -1,21 +1,11 @@
 //! `campanile maintenance`: announcements of maintenance.
 
-use std::time::Duration;
-
-use campanile_model::{NotificationId, Slug, UserId};
+use campanile_model::{NotificationId, Slug};
 use clap::{Args, Subcommand};
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request};
-use serde_json::{Map, Value};
+use hyper::Method;
 
-use super::bearer::{BearerArgs, Purpose};
-use super::endpoint::EndpointArgs;
-use super::http_client::request;
-use super::refusal::refusal;
-use super::setup::Setup;
-use super::{Failure, output, runtime};
+use super::Failure;
+use super::by::{Ask, By, SAFE, body};
 use crate::config::Environment;
 
 /// Who announces where the token is our own.
@@ -124,19 +114,17 @@ struct Reach {
     everywhere: bool,
 }
 
-#[derive(Debug, Args)]
-struct By {
-    #[command(flatten)]
-    bearer: BearerArgs,
-    #[command(flatten)]
-    endpoint: EndpointArgs,
-    #[command(flatten)]
-    setup: Setup,
-}
-
 impl Maintenance {
     /// Asks the server, and prints the answer.
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
+        let ask = |workspace, method, path: &str, body, again| Ask {
+            author: AUTHOR,
+            workspace,
+            method,
+            path: format!("/announcements{path}"),
+            body,
+            again,
+        };
         match self.command {
             Command::Announce(Announce { at, message, starts, ends, id }) => {
                 let id = id.map(|id| id.to_string());
@@ -147,62 +135,20 @@ impl Maintenance {
                     ("id", id),
                 ]);
                 let again = "with the same --id that is always safe";
-                at.by.call(environment, at.reach.workspace, Method::POST, "", Some(body), again)
+                at.by.ask(environment, ask(at.reach.workspace, Method::POST, "", Some(body), again))
             }
             Command::Change(Change { id, at, what: Changed { message, starts, ends } }) => {
                 let body = body([("message", message), ("startsAt", starts), ("endsAt", ends)]);
                 let path = format!("/{id}");
-                at.by.call(environment, at.reach.workspace, Method::PATCH, &path, Some(body), SAFE)
+                at.by.ask(environment, ask(at.reach.workspace, Method::PATCH, &path, Some(body), SAFE))
             }
             Command::Withdraw(Withdraw { id, at }) => {
                 let path = format!("/{id}");
-                at.by.call(environment, at.reach.workspace, Method::DELETE, &path, None, SAFE)
+                at.by.ask(environment, ask(at.reach.workspace, Method::DELETE, &path, None, SAFE))
             }
             Command::List(List { workspace, by }) => {
-                by.call(environment, Some(workspace), Method::GET, "", None, SAFE)
+                by.ask(environment, ask(Some(workspace), Method::GET, "", None, SAFE))
             }
         }
-    }
-}
-
-const SAFE: &str = "that is always safe";
-
-fn body<const N: usize>(members: [(&str, Option<String>); N]) -> Value {
-    let members = members.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into())));
-    Value::Object(members.collect::<Map<_, _>>())
-}
-
-impl By {
-    fn call(
-        self,
-        environment: &Environment,
-        workspace: Option<Slug>,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-        again: &str,
-    ) -> Result<(), Failure> {
-        let config = self.setup.load(environment)?;
-        let endpoint = self.endpoint.endpoint(&config)?;
-        let user = UserId::new(AUTHOR).map_err(|error| Failure::caused(AUTHOR, &error))?;
-        let (base, scope) = match &workspace {
-            Some(slug) => (format!("/v1/workspaces/{slug}"), "admin"),
-            None => ("/v1".to_owned(), "operator"),
-        };
-        let purpose = Purpose { user, workspace, scope, ttl: Duration::from_secs(60) };
-        let bearer = self.bearer.source(environment, purpose).header(&config)?;
-        let built = Request::builder()
-            .method(method)
-            .uri(format!("{base}/announcements{path}"))
-            .header(HOST, &endpoint.authority)
-            .header(CONTENT_TYPE, "application/json")
-            .header(AUTHORIZATION, bearer)
-            .body(Full::new(body.map_or_else(Bytes::new, |body| body.to_string().into())))
-            .map_err(|error| Failure::caused("the request cannot be sent", &error))?;
-        let answer = runtime()?.block_on(request(&endpoint, built))?;
-        if answer.status.is_success() {
-            return output::line(String::from_utf8_lossy(&answer.body).trim());
-        }
-        Err(refusal(&endpoint, &answer, scope, again))
     }
 }

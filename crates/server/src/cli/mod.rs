@@ -2,7 +2,9 @@
 
 mod backup;
 mod bearer;
+mod by;
 mod check;
+mod drain;
 mod endpoint;
 mod failure;
 mod functions;
@@ -58,6 +60,7 @@ enum Command {
     Products(products::Products),
     Functions(functions::Functions),
     Maintenance(maintenance::Maintenance),
+    Drain(drain::Drain),
     Check(check::Check),
     Backup(backup::Backup),
 }
@@ -97,6 +100,7 @@ impl Cli {
             Command::Send(send) => send.run(&environment),
             Command::Listen(listen) => listen.run(&environment),
             Command::Maintenance(maintenance) => maintenance.run(&environment),
+            Command::Drain(drain) => drain.run(&environment),
             Command::Products(products) => products.run(&environment),
             Command::Functions(functions) => functions.run(&environment),
             Command::Check(check) => check.run(&environment),

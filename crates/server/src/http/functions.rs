@@ -201,8 +201,8 @@ pub async fn put(
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let source: Source = body.parse()?;
-    let now = api.clock.now();
-    let function = function::put(&api.engine, &author.workspace, &name, source, expected, now).await?;
+    let (workspace, user, now) = (&author.workspace, author.user(), api.clock.now());
+    let function = function::put(&api.engine, workspace, &name, source, expected, user, now).await?;
     Ok(tagged(function.version, Json(Stored::from(function))))
 }
 

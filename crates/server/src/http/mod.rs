@@ -12,6 +12,7 @@ mod body;
 mod caller;
 mod cloudevents;
 mod content;
+pub mod drain;
 pub mod edge;
 mod etag;
 pub mod events;

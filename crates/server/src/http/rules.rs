@@ -122,7 +122,8 @@ pub async fn put(
         let detail = "the rule's name is the one in the path";
         return Err(Problem::new(&problem::INVALID_RULE).field("name").detail(detail));
     }
-    Ok(answer(rule::put(&api.engine, &admin.workspace, rule, expected, api.clock.now()).await?))
+    let (user, now) = (admin.user(), api.clock.now());
+    Ok(answer(rule::put(&api.engine, &admin.workspace, rule, expected, user, now).await?))
 }
 
 /// Remove a rule

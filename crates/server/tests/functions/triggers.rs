@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use campanile_engine::function;
-use campanile_model::{Slug, Timestamp};
+use campanile_model::{Slug, Timestamp, UserId};
 use campanile_testkit::{Options, TestServer};
 use serde_json::{Value, json};
 
@@ -123,7 +123,8 @@ async fn a_schedule_that_stays_is_neither_missed_nor_run_twice_by_a_change() {
         let source = json!({"code": QUICK, "schedule": {"cron": cron}, "description": "Anew"});
         let source = serde_json::from_value(source).unwrap();
         let acme = Slug::new("acme").unwrap();
-        function::put(engine, &acme, "hourly", source, None, now).await.unwrap();
+        let author = UserId::new("author").unwrap();
+        function::put(engine, &acme, "hourly", source, None, &author, now).await.unwrap();
     };
     // At its instant, before it was run; and by somebody who looked at the clock before that.
     let (before, due) = (server.now_ms(), Timestamp::from_millis(server.now_ms().as_millis() + HOUR_MS));
