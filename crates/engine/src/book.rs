@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use campanile_model::Slug;
 use campanile_rules::{RuleSet, Verdict};
 use campanile_store::{Document, DocumentKind, DocumentQuery, Order};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::event::Event;
 use crate::function::Trigger;
@@ -29,9 +30,9 @@ pub(crate) struct Book {
 }
 
 /// The books of all workspaces, read from the store when they are first needed.
-#[derive(Default)]
 pub struct Books {
     shelf: RwLock<Shelf>,
+    turns: Semaphore,
 }
 
 #[derive(Default)]
@@ -41,7 +42,26 @@ struct Shelf {
     changes: u64,
 }
 
+impl Default for Books {
+    /// One event at a time.
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
 impl Books {
+    /// None read yet. So many events at once may have their rules asked, at least one: 500 rules at their limits
+    /// take a thread for a second, so whoever has several threads keeps one for all other requests.
+    pub fn new(at_once: usize) -> Self {
+        Self { shelf: RwLock::default(), turns: Semaphore::new(at_once.max(1)) }
+    }
+
+    /// Waits, first come first served, until rules and triggers may be asked about one event.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Fails only where it was closed, which nobody does.
+        self.turns.acquire().await.ok()
+    }
+
     /// The book of `workspace`.
     ///
     /// # Errors

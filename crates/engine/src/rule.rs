@@ -129,10 +129,12 @@ pub async fn try_out(
         Some(rule) => {
             let rule = Rule::compile(rule, &engine.workspaces.config().refused_keys)?;
             let set = RuleSet::new(vec![Arc::new(rule)], &[])?;
+            let _turn = engine.books.turn().await;
             event.seen(|seen| set.evaluate(seen))
         }
         None => {
             let book = engine.books.of(engine, workspace).await?;
+            let _turn = engine.books.turn().await;
             event.seen(|seen| book.rules.evaluate(seen))
         }
     };

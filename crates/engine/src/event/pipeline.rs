@@ -86,6 +86,7 @@ pub(crate) async fn prepare(
     let mut room = Room::default();
     let (mut told, mut failed) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
     for event in events {
+        let turn = engine.books.turn().await;
         let routed = route(engine, workspace, &book, event, &[], &mut room, now);
         told.push(routed.told());
         failed.push(routed.stored.failed());
@@ -93,6 +94,7 @@ pub(crate) async fn prepare(
         change.documents.push(routed.document(engine, Expect::Absent, now));
         change.notifications.extend(routed.durable);
         live.extend(routed.live);
+        drop(turn);
         // A thousand events of a thousand rules are long work: others have their turn in between.
         tokio::task::yield_now().await;
     }

@@ -130,7 +130,9 @@ pub async fn run_again(
     let before = StoredEvent::read(&document)?;
     let book = engine.books.of(engine, workspace).await?;
     let done: Vec<TriedRule> = before.rules.into_iter().filter(|t| t.notification.is_some()).collect();
+    let turn = engine.books.turn().await;
     let mut routed = route(engine, workspace, &book, before.event, &done, &mut Room::default(), now);
+    drop(turn);
     routed.stored.taken = before.taken;
     let change = Change {
         documents: vec![routed.document(engine, Expect::Version(document.version), now)],
