@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use campanile_model::Slug;
 use campanile_rules::RuleSet;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::function::{self, Trigger};
 use crate::settings::{self, Settings};
@@ -32,12 +32,12 @@ pub(crate) struct Book {
 }
 
 /// The books of all workspaces, read from the store when they are first needed.
-#[derive(Default)]
 pub struct Books {
     shelf: RwLock<Shelf>,
     /// Held while a book is read, so that a thousand requests that need it read it once.
     reading: [Mutex<()>; READERS],
     hash: RandomState,
+    turns: Semaphore,
 }
 
 #[derive(Default)]
@@ -48,7 +48,32 @@ struct Shelf {
     changes: u64,
 }
 
+impl Default for Books {
+    /// One at a time.
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
 impl Books {
+    /// None read yet. Rules and conditions may take so many threads at once, at least one: those of an event at
+    /// their limits take seconds, so whoever has several threads keeps one for all other requests.
+    pub fn new(at_once: usize) -> Self {
+        Self {
+            shelf: RwLock::default(),
+            reading: Default::default(),
+            hash: RandomState::new(),
+            turns: Semaphore::new(at_once.max(1)),
+        }
+    }
+
+    /// Waits, first come first served, until a slice of rules or conditions may be asked. A slice takes
+    /// milliseconds ([`campanile_rules::limits::SLICE`]), so that no workspace waits long for another's events.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Fails only where it was closed, which nobody does.
+        self.turns.acquire().await.ok()
+    }
+
     /// The book of `workspace`.
     ///
     /// # Errors

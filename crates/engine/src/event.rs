@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use pipeline::{Cause, append, commit, key, prepare};
+pub(crate) use room::MAX_STEPS;
 pub(crate) use stored::kept;
 pub use stored::{Filter, Found, Listed, StoredEvent, TriedFunction, TriedRule, list, read, run_again};
 pub use take::{Taken, check, data, take};

@@ -3,12 +3,12 @@
 use std::sync::{Arc, LazyLock};
 
 use campanile_model::{Slug, Timestamp, UserId};
-use campanile_rules::{Rule, RuleError, RuleSet, RuleSource, default_sources, defaults};
+use campanile_rules::{Asking, Rule, RuleError, RuleSet, RuleSource, Verdict, default_sources, defaults};
 use campanile_store::{
     Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, document,
 };
 
-use crate::event::{Cause, Event, Trial, commit, trials};
+use crate::event::{Cause, Event, MAX_STEPS, Trial, commit, trials};
 use crate::limit::RULES;
 use crate::page::{self, Page};
 use crate::{Engine, EngineError};
@@ -139,14 +139,26 @@ pub async fn try_out(
         Some(rule) => {
             let rule = Rule::compile(rule, &engine.workspaces.config().refused_keys)?;
             let set = RuleSet::new(vec![Arc::new(rule)], &[])?;
-            event.seen(|seen| set.evaluate(seen))
+            asked(engine, &set, event).await
         }
         None => {
             let book = engine.books.of(engine, workspace).await?;
-            event.seen(|seen| book.rules.evaluate(seen))
+            asked(engine, &book.rules, event).await
         }
     };
     Ok(trials(engine, workspace, verdicts, now))
+}
+
+/// What every rule of `rules` says, those that are not for the event too.
+async fn asked(engine: &Engine, rules: &RuleSet, event: &Event) -> Vec<Verdict> {
+    let (mut asking, mut all) = (Asking::new(MAX_STEPS).all(), Vec::new());
+    loop {
+        let _turn = engine.books.turn().await;
+        match event.seen(|seen| rules.ask(seen, &mut asking)) {
+            Some(verdicts) => all.extend(verdicts),
+            None => return all,
+        }
+    }
 }
 
 /// The rules in force. One that was written by an older program and no longer

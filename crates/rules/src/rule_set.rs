@@ -53,20 +53,12 @@ impl RuleSet {
     /// What every rule makes of an event, in order: the workspace's, then the built-in ones. An error of one
     /// affects no other. Always the same answer to the same event.
     pub fn evaluate(&self, event: &Event<'_>) -> Vec<Verdict> {
-        let mut seen = None;
-        self.all()
-            .map(|(rule, built_in)| Verdict {
-                rule: rule.name().to_owned(),
-                built_in,
-                outcome: outcome(rule, event, &mut seen),
-            })
-            .collect()
+        self.asked(event, Asking::new(u64::MAX).all())
     }
 
     /// As [`Self::evaluate`], without the rules that are not for the event: what is made and what failed.
     pub fn made(&self, event: &Event<'_>) -> Vec<Verdict> {
-        let mut asking = Asking::new(u64::MAX);
-        std::iter::from_fn(|| self.ask(event, &mut asking)).flatten().collect()
+        self.asked(event, Asking::new(u64::MAX))
     }
 
     /// As [`Self::made`], a slice at a time: some of the rules, until those of this slice have cost
@@ -87,7 +79,7 @@ impl RuleSet {
                 _ => EVALUATED + seen.as_ref().map_or(0, Seen::spent),
             };
             asking.left = asking.left.saturating_sub(cost);
-            if !matches!(outcome, Outcome::Passed(_)) {
+            if asking.all || !matches!(outcome, Outcome::Passed(_)) {
                 verdicts.push(Verdict { rule: rule.name().to_owned(), built_in, outcome });
             }
             slice = slice.saturating_sub(cost);
@@ -96,6 +88,10 @@ impl RuleSet {
             }
         }
         (asking.next > first).then_some(verdicts)
+    }
+
+    fn asked(&self, event: &Event<'_>, mut asking: Asking) -> Vec<Verdict> {
+        std::iter::from_fn(|| self.ask(event, &mut asking)).flatten().collect()
     }
 
     fn all(&self) -> impl Iterator<Item = (&Arc<Rule>, bool)> {
@@ -108,12 +104,18 @@ impl RuleSet {
 pub struct Asking {
     next: usize,
     left: u64,
+    all: bool,
 }
 
 impl Asking {
     /// Nobody was asked yet. `left` is in the units of [`MAX_STEPS`](crate::limits::MAX_STEPS).
     pub fn new(left: u64) -> Self {
-        Self { next: 0, left }
+        Self { next: 0, left, all: false }
+    }
+
+    /// Also about rules that are not for the event.
+    pub fn all(self) -> Self {
+        Self { all: true, ..self }
     }
 
     /// What may still be spent.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use campanile_auth::{KeySet, Verifier};
 use campanile_engine::run::Runner;
-use campanile_engine::{Engine, IdSource, Workspaces, due, follow, retain};
+use campanile_engine::{Books, Engine, IdSource, Workspaces, due, follow, retain};
 use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{NotificationId, Timestamp};
 use campanile_store::Store;
@@ -97,7 +97,7 @@ pub async fn start(
         live: Arc::new(shards.clone()),
         workspaces: Workspaces::new(workspaces, stored),
         ids: random_ids(),
-        books: Default::default(),
+        books: Books::new(cores().saturating_sub(1)),
         runner: Arc::new(runner(config, &clock, program)?),
         counts: Default::default(),
         drains: Default::default(),
@@ -227,6 +227,11 @@ fn runner(config: &Config, clock: &Clock, program: PathBuf) -> anyhow::Result<Ru
     Ok(Runner::new(pool, workers, Arc::new(move || clock.now())))
 }
 
+/// Cores that this process may use; tokio has as many workers.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn start_shards(
     config: &Config,
     clock: &Clock,
@@ -235,7 +240,7 @@ fn start_shards(
     threads: &mut Vec<JoinHandle<()>>,
 ) -> anyhow::Result<Vec<ShardHandle>> {
     let count = match config.server.shards {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        0 => cores(),
         count => count,
     };
     let shard_config =

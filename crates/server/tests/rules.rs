@@ -1,9 +1,14 @@
 //! Rules: put, replaced, tried, refused.
 
-use campanile_testkit::TestServer;
+use std::time::{Duration, Instant};
+
+use campanile_server::clock::Clock;
+use campanile_testkit::{SECRET, TestServer, Token, request};
 use serde_json::{Value, json};
 
 use crate::backend::{call, done, each, event, inbox, refused, report, rule, token};
+use crate::process::Process;
+use crate::program::Program;
 
 fn names(list: &Value, built_in: bool) -> Vec<&str> {
     let rules = list["rules"].as_array().unwrap().iter();
@@ -225,4 +230,46 @@ async fn a_dry_run_says_who_would_receive_what_and_why_not() {
         422,
         "invalid_body",
     );
+}
+
+/// On the real binary, which has a worker for each core.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_that_take_long_hold_up_nobody_who_publishes() {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    if cores == 1 {
+        // There is no other thread to serve the others.
+        return;
+    }
+    let server = Process::start(&Program::new().set("CAMPANILE_SECRET", SECRET));
+    let claims = Token::of("backend", Clock::system().now().as_secs());
+    let bearer = format!("Bearer {}", claims.with("scope", "events:write notifications:write admin").sign());
+    let send = async |method: &str, path: &str, kind: &str, body: &Value| {
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", kind)];
+        let path = format!("/v1/workspaces/acme{path}");
+        done(request(server.address, method, &path, &headers, body.to_string().as_bytes()).await)
+    };
+    let items: Vec<_> = (0..1_000).map(|n| json!({ "n": n })).collect();
+    for n in 0..50 {
+        let mut rule = rule(&format!("harm-{n}"), "harm");
+        rule["on"]["when"] = "data.items.all(a, data.items.all(b, a.n + b.n >= 0))".into();
+        send("PUT", &format!("/rules/harm-{n}"), "application/json", &rule).await;
+    }
+    let events: Vec<_> =
+        (0..3 * cores).map(|n| event(&n.to_string(), "harm", json!({ "items": items }))).collect();
+    let begun = Instant::now();
+    let harm = events.iter().map(|event| send("POST", "/events", "application/cloudevents+json", event));
+    let mut published = Duration::ZERO;
+    tokio::select! {
+        _ = futures_util::future::join_all(harm) => {}
+        () = async {
+            loop {
+                let asked = Instant::now();
+                let notification = json!({"to": {"user": "alice"}, "title": "T", "message": "M"});
+                send("POST", "/notifications", "application/json", &notification).await;
+                published = published.max(asked.elapsed());
+            }
+        } => {}
+    }
+    let one = begun.elapsed() / 3;
+    assert!(published < one / 2, "{published:?} beside events of {one:?}");
 }

@@ -168,7 +168,10 @@ pub(super) async fn route(
     let done = rules.len();
     let (mut durable, mut live) = (Vec::new(), Vec::new());
     let mut asking = Asking::new(room.steps);
-    while let Some(verdicts) = event.seen(|seen| book.rules.ask(seen, &mut asking)) {
+    loop {
+        let turn = engine.books.turn().await;
+        let Some(verdicts) = event.seen(|seen| book.rules.ask(seen, &mut asking)) else { break };
+        drop(turn);
         for Verdict { rule, outcome, .. } in verdicts {
             if rules[..done].iter().any(|tried| tried.rule == rule) {
                 continue;
@@ -189,7 +192,6 @@ pub(super) async fn route(
                 }
             });
         }
-        tokio::task::yield_now().await;
     }
     room.steps = asking.left();
     let runs = triggered(engine, workspace, book, &event, &mut functions, room, now).await;

@@ -15,7 +15,7 @@ const MAX_MADE_BYTES: usize = 64 * 1024 * 1024;
 const MAX_RUNS: usize = 5_000;
 /// Steps of all rules and conditions, a second or two of a processor: fifty thousand for each event of the largest
 /// batch, where an ordinary rule takes some hundred.
-const MAX_STEPS: u64 = 50_000_000;
+pub(crate) const MAX_STEPS: u64 = 50_000_000;
 
 /// What one transaction may still hold. Rules and functions multiply what an outsider sends, so their product is
 /// bounded too; one that finds no room has failed, and the event can be run again on its own.

@@ -28,8 +28,12 @@ pub(super) async fn triggered(
     now: Timestamp,
 ) -> Vec<DocumentWrite> {
     let mut runs = Vec::new();
+    if book.triggers.is_empty() {
+        return runs;
+    }
     let (key, first) = (key(&event.source, &event.id), done.len());
     let mut slice = SLICE;
+    let mut turn = engine.books.turn().await;
     for trigger in &book.triggers {
         let function = &trigger.function;
         if done[..first].iter().any(|tried| tried.function == **function)
@@ -46,7 +50,8 @@ pub(super) async fn triggered(
         slice = slice.saturating_sub(held.steps);
         if slice == 0 {
             slice = SLICE;
-            tokio::task::yield_now().await;
+            drop(turn);
+            turn = engine.books.turn().await;
         }
         // A condition that fails on an event does not hold for it.
         if !held.holds.unwrap_or(false) {
@@ -72,5 +77,6 @@ pub(super) async fn triggered(
             }
         });
     }
+    drop(turn);
     runs
 }
