@@ -16,7 +16,9 @@ use super::http_client::request;
 use super::refusal::refusal;
 use super::setup::Setup;
 use super::{Failure, output, runtime};
+use crate::clock::Clock;
 use crate::config::Environment;
+use crate::run::random_ids;
 
 /// Who announces where the token is our own.
 const AUTHOR: &str = "campanile-maintenance";
@@ -56,7 +58,7 @@ struct Announce {
     /// When it ends
     #[arg(long, value_name = "INSTANT")]
     ends: String,
-    /// A UUID that makes repeating this very announcement safe
+    /// A UUID that makes repeating this very announcement safe; without it one is made, and told if anything fails
     #[arg(long, value_name = "UUID", value_parser = NotificationId::parse)]
     id: Option<NotificationId>,
 }
@@ -139,15 +141,16 @@ impl Maintenance {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         match self.command {
             Command::Announce(Announce { at, message, starts, ends, id }) => {
-                let id = id.map(|id| id.to_string());
+                // Made here, so that it is known whatever becomes of the request.
+                let id = id.unwrap_or_else(|| random_ids()(Clock::system().now())).to_string();
+                let again = format!("with --id {id} that is always safe");
                 let body = body([
                     ("message", Some(message)),
                     ("startsAt", Some(starts)),
                     ("endsAt", Some(ends)),
-                    ("id", id),
+                    ("id", Some(id)),
                 ]);
-                let again = "with the same --id that is always safe";
-                at.by.call(environment, at.reach.workspace, Method::POST, "", Some(body), again)
+                at.by.call(environment, at.reach.workspace, Method::POST, "", Some(body), &again)
             }
             Command::Change(Change { id, at, what: Changed { message, starts, ends } }) => {
                 let body = body([("message", message), ("startsAt", starts), ("endsAt", ends)]);
@@ -199,10 +202,20 @@ impl By {
             .header(AUTHORIZATION, bearer)
             .body(Full::new(body.map_or_else(Bytes::new, |body| body.to_string().into())))
             .map_err(|error| Failure::caused("the request cannot be sent", &error))?;
-        let answer = runtime()?.block_on(request(&endpoint, built))?;
-        if answer.status.is_success() {
-            return output::line(String::from_utf8_lossy(&answer.body).trim());
+        let answer =
+            runtime()?.block_on(request(&endpoint, built)).map_err(|failure| failure.after(again))?;
+        if !answer.status.is_success() {
+            return Err(refusal(&endpoint, &answer, scope, again));
         }
-        Err(refusal(&endpoint, &answer, scope, again))
+        output::line(String::from_utf8_lossy(&answer.body).trim())?;
+        let failed =
+            serde_json::from_slice::<Value>(&answer.body).ok().and_then(|all| all["failed"].as_u64());
+        match failed {
+            None | Some(0) => Ok(()),
+            Some(failed) => {
+                let what = format!("in {failed} workspaces that failed: the server's log says why");
+                Err(Failure::with_hint(what, format!("try again; {again}")))
+            }
+        }
     }
 }
