@@ -1,6 +1,7 @@
 //! Announcements of maintenance: told when they are made, changed or withdrawn, and over when it is.
 
 mod draft;
+mod everywhere;
 
 use campanile_model::{NotificationId, Slug, Timestamp, UserId};
 use campanile_store::{
@@ -12,6 +13,7 @@ use serde_json::json;
 
 pub(crate) use draft::check_message;
 pub use draft::{Draft, Patch};
+pub use everywhere::{Everywhere, announce_everywhere, change_everywhere, withdraw_everywhere};
 
 use crate::event::{Cause, Event, prepare, source};
 use crate::page::{self, Page};
@@ -64,14 +66,8 @@ pub async fn announce(
     actor: &UserId,
     now: Timestamp,
 ) -> Result<Announcement, EngineError> {
-    let announcement = Announcement {
-        id: draft.id.unwrap_or_else(|| (engine.ids)(now)),
-        message: draft.message,
-        starts_at: draft.starts_at,
-        ends_at: draft.ends_at,
-        state: State::Scheduled,
-        told: Vec::new(),
-    };
+    let id = draft.id.unwrap_or_else(|| (engine.ids)(now));
+    let announcement = draft.announcement(id);
     draft::check(&announcement, now)?;
     match say(engine, workspace, announcement, Expect::Absent, "maintenance.scheduled", actor, now).await {
         Err(EngineError::Store(StoreError::Conflict { kind: DocumentKind::Announcement, .. })) => {
@@ -79,29 +75,6 @@ pub async fn announce(
         }
         other => other,
     }
-}
-
-/// Announces maintenance in every workspace, one transaction each, under one id; a workspace that has one of
-/// that id is passed over, so that a call that failed half-way can be repeated. Returns how many were told now.
-///
-/// # Errors
-/// As of [`announce`]. Those that were told before it failed stay so.
-pub async fn announce_everywhere(
-    engine: &Engine,
-    draft: Draft,
-    actor: &UserId,
-    now: Timestamp,
-) -> Result<(NotificationId, usize), EngineError> {
-    let id = draft.id.unwrap_or_else(|| (engine.ids)(now));
-    let mut told = 0;
-    for workspace in engine.workspaces.all() {
-        match announce(engine, &workspace, Draft { id: Some(id), ..draft.clone() }, actor, now).await {
-            Ok(_) => told += 1,
-            Err(EngineError::Exists { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok((id, told))
 }
 
 /// Changes an announcement that holds. Changing nothing tells nobody.
@@ -140,50 +113,6 @@ pub async fn withdraw(
     let (before, version) = standing(engine, workspace, id).await?;
     let after = Announcement { state: State::Cancelled, ..before };
     say(engine, workspace, after, Expect::Version(version), "maintenance.cancelled", actor, now).await
-}
-
-/// Whether something was done, where an announcement need not hold in every workspace.
-fn is_done(outcome: Result<Announcement, EngineError>) -> Result<bool, EngineError> {
-    match outcome {
-        Ok(_) => Ok(true),
-        Err(EngineError::Missing { .. } | EngineError::Invalid { field: HOLDS_NO_LONGER, .. }) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// [Changes](change) an announcement in every workspace in which it holds; returns in how many.
-///
-/// # Errors
-/// [`EngineError::Missing`] if it holds nowhere; those of [`change`]. What was done before it failed stays so.
-pub async fn change_everywhere(
-    engine: &Engine,
-    id: NotificationId,
-    patch: &Patch,
-    actor: &UserId,
-    now: Timestamp,
-) -> Result<usize, EngineError> {
-    let mut done = 0;
-    for workspace in engine.workspaces.all() {
-        done += usize::from(is_done(change(engine, &workspace, id, patch, actor, now).await)?);
-    }
-    if done == 0 { Err(EngineError::Missing { what: "announcement" }) } else { Ok(done) }
-}
-
-/// [Withdraws](withdraw) an announcement in every workspace in which it holds; returns in how many.
-///
-/// # Errors
-/// [`EngineError::Missing`] if it holds nowhere; those of [`withdraw`]. What was done before it failed stays so.
-pub async fn withdraw_everywhere(
-    engine: &Engine,
-    id: NotificationId,
-    actor: &UserId,
-    now: Timestamp,
-) -> Result<usize, EngineError> {
-    let mut done = 0;
-    for workspace in engine.workspaces.all() {
-        done += usize::from(is_done(withdraw(engine, &workspace, id, actor, now).await)?);
-    }
-    if done == 0 { Err(EngineError::Missing { what: "announcement" }) } else { Ok(done) }
 }
 
 /// One announcement.

@@ -1,6 +1,6 @@
 //! Why a use case did not do what it was asked.
 
-use campanile_model::Seq;
+use campanile_model::{NotificationId, Seq};
 use campanile_store::StoreError;
 
 /// Errors of the use cases. Each has one stable code on every surface (`server::http::problem`).
@@ -62,6 +62,17 @@ pub enum EngineError {
         /// The place.
         seq: Seq,
     },
+    /// What concerns every workspace could be done in none of those where it was left to be done.
+    #[error("the announcement {id} could not be written in {failed} workspaces: {error}")]
+    Unfinished {
+        /// The announcement: a repetition under its id is safe.
+        id: NotificationId,
+        /// Workspaces in which it failed.
+        failed: usize,
+        /// Why it did in the last of them.
+        #[source]
+        error: Box<Self>,
+    },
     /// No process for functions can be had now.
     #[error("functions can't be run now")]
     NoProcess,
@@ -99,8 +110,12 @@ impl EngineError {
                 }
             }
             Self::Entry { index, .. } => *index = place.unwrap_or(*index),
-            Self::Rule(_) | Self::NotReached { .. } | Self::Overloaded | Self::NoProcess | Self::Store(_) => {
-            }
+            Self::Rule(_)
+            | Self::NotReached { .. }
+            | Self::Unfinished { .. }
+            | Self::Overloaded
+            | Self::NoProcess
+            | Self::Store(_) => {}
         }
         self
     }

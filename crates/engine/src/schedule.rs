@@ -63,7 +63,7 @@ pub(crate) async fn accept(
         taken.push(Taken { id, seq: None, timestamp: now, send_at: Some(send_at) });
     }
     documents.extend(idempotency.as_ref().map(|request| answer(request, &taken, now)));
-    let change = Change { documents, idempotency: idempotency.clone(), ..Change::default() };
+    let change = Change { documents, idempotency: idempotency.clone().map(Box::new), ..Change::default() };
     let appended = engine.store.append(workspace, Write::Change(change), now).await?;
     engine.workspaces.note_stored(workspace);
     match idempotency {

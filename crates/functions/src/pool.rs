@@ -57,7 +57,7 @@ impl PoolConfig {
         Self {
             program: program.into(),
             args: vec!["internal-js-worker".to_owned()],
-            workers: std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2)),
+            workers: std::thread::available_parallelism().map_or(2, |cores| cores.get() + 1),
             queue: 1000,
             limits: Limits::default(),
             http: AllowList::default(),

@@ -334,7 +334,7 @@ async fn retain_for_ever(engine: Arc<Engine>, clock: Clock) {
 }
 
 /// UUIDv7 with a tail from the system's random source.
-fn random_ids() -> IdSource {
+pub(crate) fn random_ids() -> IdSource {
     Arc::new(|now: Timestamp| {
         let mut tail = [0; 10];
         if let Err(error) = aws_lc_rs::rand::fill(&mut tail) {

@@ -1,13 +1,17 @@
 //! Maintenance: announced, changed, withdrawn, over.
 
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
-use campanile_model::Timestamp;
-use campanile_testkit::{SECRET, TestServer};
+use campanile_model::{Slug, Timestamp};
+use campanile_store::Store;
+use campanile_testkit::{Options, SECRET, TestServer};
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, mpsc};
 
 use crate::backend::{call, done, each, inbox, inbox_of, refused, token, until};
-use crate::program::Program;
+use crate::handover::{Pause, Pausing};
+use crate::program::{Program, Ran};
 
 const HOUR: i64 = 3_600_000;
 
@@ -202,23 +206,97 @@ async fn an_operator_reaches_every_workspace() {
     assert_eq!(each(&inbox_of(&server, "default", "alice").await, "type"), ["maintenance_cancelled"]);
 }
 
+static NEVER: OnceLock<Mutex<Option<mpsc::Sender<Pause>>>> = OnceLock::new();
+/// Workspaces that take no writes now.
+static CLOSED: RwLock<&[&str]> = RwLock::new(&[]);
+
+fn close(workspaces: &'static [&'static str]) {
+    *CLOSED.write().unwrap() = workspaces;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workspace_that_fails_stops_no_other_and_is_reached_by_a_repetition() {
+    let wrap = |inner| -> Arc<dyn Store> {
+        let writes = |slug: &Slug| !CLOSED.read().unwrap().contains(&slug.as_str());
+        Arc::new(Pausing { inner, pauses: &NEVER, writes })
+    };
+    let server = TestServer::with(Options { wrap: Some(wrap), ..Options::default() }).await;
+    for workspace in ["acme", "beta"] {
+        let token = server.token("p").with("workspaces", json!([workspace]));
+        let token = token.with("scope", "notifications:write").sign();
+        let body = r#"{"to":{"user":"bob"},"title":"T","message":"so that it exists"}"#;
+        done(server.post(&format!("/v1/workspaces/{workspace}/notifications"), &token, body).await);
+    }
+    let operator = server.token("op").with("workspaces", json!(["*"])).with("scope", "operator").sign();
+    let announce =
+        async |body: &Value| server.send("POST", "/v1/announcements", &operator, &body.to_string()).await;
+    let told = async |workspace: &str| {
+        let inbox = inbox_of(&server, workspace, "alice").await;
+        each(&inbox, "message").into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut body = draft(&server);
+    body["message"] = "First".into();
+    close(&["acme"]);
+    let made = announce(&body).await;
+    assert_eq!(made.status, 201);
+    let made = made.json();
+    assert_eq!((&made["workspaces"], &made["failed"]), (&json!(2), &json!(1)), "{made}");
+    assert_eq!((told("acme").await.len(), told("beta").await), (0, vec!["First".to_owned()]));
+    body["id"] = made["id"].clone();
+    let problem = announce(&body).await;
+    assert_eq!(problem.json()["id"], made["id"]);
+    refused(problem, 503, "announcement_unfinished");
+    close(&[]);
+    let again = done(announce(&body).await);
+    assert_eq!((&again["workspaces"], &again["failed"]), (&json!(1), &json!(0)));
+    assert_eq!((told("acme").await, told("beta").await.len()), (vec!["First".to_owned()], 1));
+
+    // Nowhere: the id is told all the same.
+    let mut body = draft(&server);
+    body["message"] = "Second".into();
+    close(&["acme", "beta", "default"]);
+    let problem = announce(&body).await;
+    body["id"] = problem.json()["id"].clone();
+    assert!(problem.header("retry-after").is_some());
+    refused(problem, 503, "announcement_unfinished");
+    close(&["beta"]);
+    let some = done(announce(&body).await);
+    assert_eq!((&some["id"], &some["workspaces"], &some["failed"]), (&body["id"], &json!(2), &json!(1)));
+    let path = format!("/v1/announcements/{}", made["id"].as_str().unwrap());
+    let changed = done(server.send("PATCH", &path, &operator, r#"{"message":"Sooner"}"#).await);
+    assert_eq!((&changed["workspaces"], &changed["failed"]), (&json!(2), &json!(1)));
+    let gone = done(server.send("DELETE", &path, &operator, "").await);
+    assert_eq!((&gone["workspaces"], &gone["failed"]), (&json!(2), &json!(1)));
+
+    // From the command line, which makes the id itself.
+    let (starts, ends) = (at(&server, HOUR), at(&server, 2 * HOUR));
+    let everywhere = ["announce", "--everywhere", "--message", "Third", "--starts", &starts, "--ends", &ends];
+    let failed = maintenance(&server, &everywhere).await;
+    let said = serde_json::from_str::<Value>(&failed.stdout).unwrap();
+    assert_eq!((failed.status, &said["failed"]), (Some(1), &json!(1)));
+    let id = said["id"].as_str().unwrap();
+    assert!(failed.stderr.contains(&format!("--id {id} ")), "{failed:?}");
+    close(&[]);
+    maintenance(&server, &[&everywhere[..], &["--id", id]].concat()).await.succeeded();
+    assert_eq!(told("beta").await[0], "Third");
+    assert_eq!(told("acme").await.iter().filter(|message| *message == "Third").count(), 1);
+}
+
+/// Runs `campanile maintenance` against the server.
+async fn maintenance(server: &TestServer, arguments: &[&str]) -> Ran {
+    let url = format!("http://{}", server.address);
+    let all = [&["maintenance"], arguments, &["--url", &url]].concat();
+    let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
+    let ran = tokio::task::spawn_blocking(move || Program::new().set("CAMPANILE_SECRET", SECRET).run(all));
+    ran.await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_line_announces() {
     let server = TestServer::start().await;
     let mut alice = server.workspace("alice").await;
-    let url = format!("http://{}", server.address);
     let (starts, ends) = (at(&server, HOUR), at(&server, 2 * HOUR));
-    let run = async |arguments: &[&str]| {
-        let all: Vec<String> = ["maintenance"]
-            .iter()
-            .chain(arguments)
-            .chain(&["--url", &url])
-            .map(|s| (*s).to_owned())
-            .collect();
-        let ran =
-            tokio::task::spawn_blocking(move || Program::new().set("CAMPANILE_SECRET", SECRET).run(all));
-        ran.await.unwrap()
-    };
+    let run = async |arguments: &[&str]| maintenance(&server, arguments).await;
     let made =
         run(&["announce", "--workspace", "acme", "--message", "Disks", "--starts", &starts, "--ends", &ends])
             .await;

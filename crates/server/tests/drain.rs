@@ -76,7 +76,10 @@ async fn everybody_is_told_of_a_plan_of_its_change_and_of_its_end() {
     assert_eq!([&cancelled["at"], &cancelled["workspaces"]], [&body["at"], &json!(2)]);
     assert_eq!(alice.json().await["type"], "drain_cancelled");
     let frame = product.json().await;
-    assert_eq!((&frame["type"], &frame["title"]), (&json!("warning"), &json!("Interruption no longer planned")));
+    assert_eq!(
+        (&frame["type"], &frame["title"]),
+        (&json!("warning"), &json!("Interruption no longer planned"))
+    );
     assert_eq!(each(&inbox(&server, "carol").await, "type"), ["drain_cancelled"]);
     refused(ask(&server, "GET", &Value::Null).await, 404, "not_found");
     server.clock.advance(Duration::from_secs(3_600));

@@ -221,7 +221,7 @@ pub struct Change {
     /// Who has no access from here on, as of [`Write::Withdraw`].
     pub withdraw: Vec<UserId>,
     /// As of [`Write::Publish`]; one key is of one request, whichever of both it was.
-    pub idempotency: Option<Idempotency>,
+    pub idempotency: Option<Box<Idempotency>>,
 }
 
 /// Names a request so that its repetition is recognised.

@@ -46,7 +46,7 @@ fn validate_change(change: &Change) -> Result<(), StoreError> {
     at_most("users whose access one change says", access, limits::MAX_RECIPIENTS_PER_REQUEST)?;
     at_most("notifications that one change resolves", change.resolve.len(), MAX_RESOLVED)?;
     at_most("documents of one change", change.documents.len(), MAX_DOCUMENTS_PER_CHANGE)?;
-    validate_key(change.idempotency.as_ref())?;
+    validate_key(change.idempotency.as_deref())?;
     let mut documents = HashSet::with_capacity(change.documents.len());
     for write in &change.documents {
         validate_document(write)?;

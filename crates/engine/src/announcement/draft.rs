@@ -4,7 +4,7 @@ use campanile_model::limits::DELAY_MS;
 use campanile_model::{NotificationId, Timestamp};
 use serde::Deserialize;
 
-use super::Announcement;
+use super::{Announcement, State};
 use crate::EngineError;
 use crate::publish::name;
 
@@ -45,6 +45,14 @@ pub struct Patch {
     /// As of an announcement.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ends_at: Option<Timestamp>,
+}
+
+impl Draft {
+    /// As it is made, under `id`.
+    pub(super) fn announcement(self, id: NotificationId) -> Announcement {
+        let Self { message, starts_at, ends_at, .. } = self;
+        Announcement { id, message, starts_at, ends_at, state: State::Scheduled, told: Vec::new() }
+    }
 }
 
 impl Patch {

@@ -154,6 +154,7 @@ fn refusal(error: EngineError) -> HostError {
         EngineError::Store(StoreError::Limit { .. }) => "limit_exceeded",
         EngineError::Entry { error, .. } => return refusal(*error.clone()),
         EngineError::NotReached { .. }
+        | EngineError::Unfinished { .. }
         | EngineError::Overloaded
         | EngineError::NoProcess
         | EngineError::Store(_) => {

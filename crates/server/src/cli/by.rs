@@ -52,7 +52,7 @@ pub struct Ask<'a> {
 }
 
 impl By {
-    /// Asks the server, and prints its answer on one line.
+    /// Asks the server, and prints its answer on one line. One that says that workspaces failed is a failure too.
     pub fn ask(self, environment: &Environment, ask: Ask<'_>) -> Result<(), Failure> {
         let Ask { author, workspace, method, path, body, again } = ask;
         let config = self.setup.load(environment)?;
@@ -72,11 +72,21 @@ impl By {
             .header(AUTHORIZATION, bearer)
             .body(Full::new(body.map_or_else(Bytes::new, |body| body.to_string().into())))
             .map_err(|error| Failure::caused("the request cannot be sent", &error))?;
-        let answer = runtime()?.block_on(request(&endpoint, built))?;
-        if answer.status.is_success() {
-            return output::line(String::from_utf8_lossy(&answer.body).trim());
+        let answer =
+            runtime()?.block_on(request(&endpoint, built)).map_err(|failure| failure.after(again))?;
+        if !answer.status.is_success() {
+            return Err(refusal(&endpoint, &answer, scope, again));
         }
-        Err(refusal(&endpoint, &answer, scope, again))
+        output::line(String::from_utf8_lossy(&answer.body).trim())?;
+        let failed =
+            serde_json::from_slice::<Value>(&answer.body).ok().and_then(|all| all["failed"].as_u64());
+        match failed {
+            None | Some(0) => Ok(()),
+            Some(failed) => {
+                let what = format!("in {failed} workspaces that failed: the server's log says why");
+                Err(Failure::with_hint(what, format!("try again; {again}")))
+            }
+        }
     }
 }
 

@@ -6,7 +6,9 @@ use hyper::Method;
 
 use super::Failure;
 use super::by::{Ask, By, SAFE, body};
+use crate::clock::Clock;
 use crate::config::Environment;
+use crate::run::random_ids;
 
 /// Who announces where the token is our own.
 const AUTHOR: &str = "campanile-maintenance";
@@ -46,7 +48,7 @@ struct Announce {
     /// When it ends
     #[arg(long, value_name = "INSTANT")]
     ends: String,
-    /// A UUID that makes repeating this very announcement safe
+    /// A UUID that makes repeating this very announcement safe; without it one is made, and told if anything fails
     #[arg(long, value_name = "UUID", value_parser = NotificationId::parse)]
     id: Option<NotificationId>,
 }
@@ -127,15 +129,16 @@ impl Maintenance {
         };
         match self.command {
             Command::Announce(Announce { at, message, starts, ends, id }) => {
-                let id = id.map(|id| id.to_string());
+                // Made here, so that it is known whatever becomes of the request.
+                let id = id.unwrap_or_else(|| random_ids()(Clock::system().now())).to_string();
+                let again = format!("with --id {id} that is always safe");
                 let body = body([
                     ("message", Some(message)),
                     ("startsAt", Some(starts)),
                     ("endsAt", Some(ends)),
-                    ("id", id),
+                    ("id", Some(id)),
                 ]);
-                let again = "with the same --id that is always safe";
-                at.by.ask(environment, ask(at.reach.workspace, Method::POST, "", Some(body), again))
+                at.by.ask(environment, ask(at.reach.workspace, Method::POST, "", Some(body), &again))
             }
             Command::Change(Change { id, at, what: Changed { message, starts, ends } }) => {
                 let body = body([("message", message), ("startsAt", starts), ("endsAt", ends)]);

@@ -12,7 +12,7 @@ use super::{ConfigError, duration};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Functions {
-    /// Processes that run functions, 0 to 1,024: so many run at once. 0: one per core, at least two. One
+    /// Processes that run functions, 0 to 1,024: so many run at once. 0: one more than there are cores. One
     /// workspace has all but the last of several, which is for another that runs nothing. Default: 0.
     pub workers: usize,
     /// MiB of the JavaScript heap of one run, 2 to 1,024. Default: 64.

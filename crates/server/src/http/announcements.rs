@@ -2,11 +2,13 @@
 //! workspace at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use campanile_engine::EngineError;
 use campanile_engine::announcement::{self, Draft, Patch, State as Standing};
 use campanile_model::{NotificationId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,7 @@ use super::Api;
 use super::body::JsonBody;
 use super::caller::{Admin, Allowed, Operator};
 use super::params::{InPath, InQuery, limit};
-use super::problem::Problem;
+use super::problem::{self, Problem};
 
 /// An announcement of maintenance.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -64,6 +66,10 @@ pub struct Announcements {
     next: Option<u64>,
 }
 
+/// How long the answer waits for every workspace. Beyond it, they are told all the same, and the answer names the id: a
+/// request is cut off after 30 seconds, without one.
+const EVERYWHERE: Duration = Duration::from_secs(20);
+
 /// What was done in every workspace.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Everywhere {
@@ -72,6 +78,31 @@ pub struct Everywhere {
     id: NotificationId,
     /// In how many workspaces something was done now.
     workspaces: usize,
+    /// In how many it could not be done: repeat the request with this `id`.
+    failed: usize,
+}
+
+impl From<announcement::Everywhere> for Everywhere {
+    fn from(all: announcement::Everywhere) -> Self {
+        Self { id: all.id, workspaces: all.done, failed: all.failed }
+    }
+}
+
+/// Waits for what is done in every workspace, which goes on if that takes too long.
+async fn within(
+    patience: Duration,
+    id: NotificationId,
+    doing: impl Future<Output = Result<announcement::Everywhere, EngineError>> + Send + 'static,
+) -> Result<Everywhere, Problem> {
+    match tokio::time::timeout(patience, tokio::spawn(doing)).await {
+        Ok(Ok(done)) => Ok(done?.into()),
+        Ok(Err(_)) => {
+            // The panic hook has said where.
+            tracing::error!(announcement = %id, "announcing everywhere panicked");
+            Err(Problem::new(&problem::INTERNAL).id(id))
+        }
+        Err(_) => Err(Problem::new(&problem::ANNOUNCEMENT_UNFINISHED).id(id).retry_after(5)),
+    }
 }
 
 /// Announce maintenance
@@ -196,8 +227,9 @@ pub async fn withdraw(
 
 /// Announce maintenance everywhere
 ///
-/// Announces it in every workspace, under one id, one workspace after the other. Where a request failed half-way,
-/// repeat it with the same `id`: workspaces that have the announcement are passed over.
+/// Announces it in every workspace, under one id, one workspace after the other. One that fails stops no other, and is
+/// counted as `failed`. Repeat the request with the same `id` then: workspaces that have the announcement are passed
+/// over. The `id` is in every answer and problem from the first write on.
 #[utoipa::path(
     post,
     path = "/v1/announcements",
@@ -212,15 +244,16 @@ pub async fn announce_everywhere(
     operator: Operator,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let (draft, now) = (body.parse()?, api.clock.now());
-    let (id, workspaces) =
-        announcement::announce_everywhere(&api.engine, draft, operator.user(), now).await?;
-    Ok((StatusCode::CREATED, Json(Everywhere { id, workspaces })).into_response())
+    let (draft, now): (Draft, _) = (body.parse()?, api.clock.now());
+    let id = draft.id.unwrap_or_else(|| (api.engine.ids)(now));
+    let (engine, actor) = (Arc::clone(&api.engine), operator.user().clone());
+    let announced = async move { announcement::announce_everywhere(&engine, id, draft, &actor, now).await };
+    Ok((StatusCode::CREATED, Json(within(EVERYWHERE, id, announced).await?)).into_response())
 }
 
 /// Change an announcement everywhere
 ///
-/// In every workspace in which it holds. Repeating it is safe.
+/// In every workspace in which it holds. One that fails stops no other, and is counted as `failed`. Repeating it is safe.
 #[utoipa::path(
     patch,
     path = "/v1/announcements/{id}",
@@ -237,14 +270,15 @@ pub async fn change_everywhere(
     InPath(id): InPath<NotificationId>,
     body: JsonBody,
 ) -> Result<Json<Everywhere>, Problem> {
-    let (patch, now) = (body.parse_object()?, api.clock.now());
-    let workspaces = announcement::change_everywhere(&api.engine, id, &patch, operator.user(), now).await?;
-    Ok(Json(Everywhere { id, workspaces }))
+    let (patch, now): (Patch, _) = (body.parse_object()?, api.clock.now());
+    let (engine, actor) = (Arc::clone(&api.engine), operator.user().clone());
+    let changed = async move { announcement::change_everywhere(&engine, id, &patch, &actor, now).await };
+    Ok(Json(within(EVERYWHERE, id, changed).await?))
 }
 
 /// Withdraw an announcement everywhere
 ///
-/// In every workspace in which it holds. Repeating it is safe.
+/// In every workspace in which it holds. One that fails stops no other, and is counted as `failed`. Repeating it is safe.
 #[utoipa::path(
     delete,
     path = "/v1/announcements/{id}",
@@ -259,7 +293,22 @@ pub async fn withdraw_everywhere(
     operator: Operator,
     InPath(id): InPath<NotificationId>,
 ) -> Result<Json<Everywhere>, Problem> {
-    let workspaces =
-        announcement::withdraw_everywhere(&api.engine, id, operator.user(), api.clock.now()).await?;
-    Ok(Json(Everywhere { id, workspaces }))
+    let (engine, actor, now) = (Arc::clone(&api.engine), operator.user().clone(), api.clock.now());
+    let withdrawn = async move { announcement::withdraw_everywhere(&engine, id, &actor, now).await };
+    Ok(Json(within(EVERYWHERE, id, withdrawn).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_is_kept_waiting_is_told_the_id() {
+        let id = NotificationId::parse("0198c0de-0000-7000-8000-000000000001").unwrap();
+        let late = within(Duration::ZERO, id, std::future::pending()).await.unwrap_err();
+        assert_eq!(late.code(), &problem::ANNOUNCEMENT_UNFINISHED);
+        let body = late.into_response().into_body();
+        let body = axum::body::to_bytes(body, 10_000).await.unwrap();
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&body).unwrap()["id"], id.to_string());
+    }
 }

@@ -25,6 +25,11 @@ impl From<EngineError> for Problem {
             EngineError::NotReached { .. } => {
                 Self::new(&problem::NOT_REACHED).detail(error.to_string()).field("minSeq").retry_after(1)
             }
+            EngineError::Unfinished { id, failed, .. } => {
+                let detail =
+                    format!("it could be written in none of the {failed} workspaces where it was to be");
+                Self::new(&problem::ANNOUNCEMENT_UNFINISHED).detail(detail).id(id).retry_after(5)
+            }
             EngineError::NoProcess => {
                 Self::new(&problem::OVERLOADED).detail(error.to_string()).retry_after(5)
             }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use campanile_model::NotificationId;
 use serde::Serialize;
 
 /// Where the codes are explained: in the repository, and on every server.
@@ -118,6 +119,9 @@ registry! {
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "The server failed",
         "A defect: the server's log says more. What the request asked for may or may not have happened; a \
          publish can be repeated under the same `Idempotency-Key`.";
+    ANNOUNCEMENT_UNFINISHED = "announcement_unfinished", SERVICE_UNAVAILABLE, "The announcement is not everywhere yet",
+        "`id` is the announcement's. Repeat the request with it: workspaces that have the announcement are passed \
+         over, and nobody is told twice.";
     NOT_READY = "not_ready", SERVICE_UNAVAILABLE, "The server is not ready",
         "It is starting, stopping, or its store takes no writes. Send traffic elsewhere or later.";
     NOT_REACHED = "not_reached", SERVICE_UNAVAILABLE, "The log has not got that far",
@@ -143,6 +147,7 @@ pub struct Problem {
     detail: Cow<'static, str>,
     index: Option<usize>,
     field: Option<Cow<'static, str>>,
+    id: Option<NotificationId>,
     rows: Option<Box<(usize, Vec<RowProblem>)>>,
     retry_after: Option<u32>,
     challenge: Option<Box<HeaderValue>>,
@@ -175,6 +180,7 @@ impl Problem {
             detail: code.help.into(),
             index: None,
             field: None,
+            id: None,
             rows: None,
             retry_after: None,
             challenge: None,
@@ -199,6 +205,13 @@ impl Problem {
     #[must_use]
     pub fn field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
         self.field = Some(field.into()).filter(|field| !field.is_empty());
+        self
+    }
+
+    /// Names what the request was making.
+    #[must_use]
+    pub fn id(mut self, id: NotificationId) -> Self {
+        self.id = Some(id);
         self
     }
 
@@ -254,6 +267,10 @@ pub struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     field: Option<&'a str>,
+    /// What the request was making, where a repetition has to name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Uuid, nullable = false)]
+    id: Option<NotificationId>,
     /// The first 100 wrong rows of a table.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -288,6 +305,7 @@ impl IntoResponse for Problem {
             detail: &self.detail,
             index: self.index,
             field: self.field.as_deref(),
+            id: self.id,
             errors: self.rows.as_ref().map(|rows| rows.1.as_slice()),
             error_count: self.rows.as_ref().map(|rows| rows.0),
         };

@@ -81,7 +81,7 @@ pub(super) async fn a_key_is_of_one_request_whatever_that_does(store: &dyn Store
             expect: Expect::Absent,
             put: Some(contents),
         }];
-        Write::Change(Change { documents, idempotency: key(name, body), ..Change::default() })
+        Write::Change(Change { documents, idempotency: key(name, body).map(Box::new), ..Change::default() })
     };
     let first = send(store, &ws(), wait("k", 1), at(0)).await;
     assert!(!first.replayed && first.published.is_empty());

@@ -218,7 +218,7 @@ impl Log {
             self.withdraw(user, now);
         }
         appended.head = self.head;
-        self.keep(change.idempotency, &appended, now);
+        self.keep(change.idempotency.map(|request| *request), &appended, now);
         Ok(appended)
     }
 

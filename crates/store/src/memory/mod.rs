@@ -285,7 +285,7 @@ impl Documents for MemoryStore {
 fn idempotency(write: &Write) -> Option<&Idempotency> {
     match write {
         Write::Publish { idempotency, .. } => idempotency.as_ref(),
-        Write::Change(change) => change.idempotency.as_ref(),
+        Write::Change(change) => change.idempotency.as_deref(),
         _ => None,
     }
 }

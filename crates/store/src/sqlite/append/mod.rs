@@ -85,7 +85,7 @@ pub(super) fn append(
             Ok(log.finish())
         }
         Write::Change(change) => {
-            if let Some(appended) = replayed(&found, change.idempotency.as_ref())? {
+            if let Some(appended) = replayed(&found, change.idempotency.as_deref())? {
                 return Ok(Done { appended, entries: Vec::new(), counter });
             }
             let steps = change::judge(conn, found.as_ref().map(|ws| ws.id), &change.documents)?;
