@@ -216,7 +216,8 @@ test("system: a limit nearly reached", async () => {
   for (let n = 1; n <= 450; n++) {
     await api("backend", "PUT", `/rules/many-${n}`, { name: `many-${n}`, ...rule });
   }
-  const { limit, used, max, percent, actor } = (await lim.told("limit_nearly_reached", "warning")).here.metadata;
+  const { here } = await lim.told("limit_nearly_reached", "warning");
+  const { limit, used, max, percent, actor } = here.metadata;
   assert.deepEqual([limit, used, max, percent, actor], ["rules", 450, 500, 90, "backend"]);
   for (let n = 1; n <= 450; n++) await api("backend", "DELETE", `/rules/many-${n}`);
   await lim.leave();

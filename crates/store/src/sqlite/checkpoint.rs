@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rusqlite::Connection;
 
 use super::connect::{BUSY_TIMEOUT, PAGE_BYTES};
+use super::fullness::Fullness;
 use super::handles::Slot;
 use super::witness::Witness;
 
@@ -29,6 +30,8 @@ pub(super) struct Checkpointer {
     pub(super) commits: Arc<AtomicU64>,
     /// Pages of growth that are worth a checkpoint.
     pub(super) growth: u64,
+    /// Pages that the database may hold.
+    pub(super) page_limit: Option<u32>,
     /// Set when the writer is to [`cut`] the WAL.
     pub(super) cut_wanted: Arc<AtomicBool>,
 }
@@ -47,11 +50,12 @@ impl Checkpointer {
     /// Works until `stop` is dropped.
     pub(super) fn run(&self, stop: &Receiver<()>) {
         let (mut looked_at, mut cut_after, mut flushed) = (0, 0, Instant::now());
+        let mut fullness = Fullness::new(self.page_limit);
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(LOOK) {
             let commits = self.commits.load(Ordering::Acquire);
             if commits != looked_at {
                 looked_at = commits;
-                if let Err(error) = self.look(&mut cut_after) {
+                if let Err(error) = self.look(&mut cut_after, &mut fullness) {
                     // The pages stay in the WAL, where they are safe; the next look tries again.
                     tracing::warn!(%error, "cannot copy the WAL into the database");
                 }
@@ -65,9 +69,10 @@ impl Checkpointer {
         *self.slot.lock() = None;
     }
 
-    fn look(&self, cut_after: &mut u64) -> rusqlite::Result<()> {
+    fn look(&self, cut_after: &mut u64, fullness: &mut Fullness) -> rusqlite::Result<()> {
         let conn = self.slot.lock();
         let Some(conn) = conn.as_ref() else { return Ok(()) };
+        fullness.look(conn)?;
         let wal = checkpoint(conn, "NOOP")?;
         if wal.pages - wal.copied < self.growth {
             return Ok(());

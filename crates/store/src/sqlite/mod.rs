@@ -20,6 +20,7 @@ mod document_row;
 mod documents;
 mod failure;
 mod faults;
+mod fullness;
 mod handles;
 mod job;
 mod kept;

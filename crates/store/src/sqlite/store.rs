@@ -80,6 +80,7 @@ impl SqliteStore {
             witness: witness.clone(),
             commits: Arc::clone(&committed),
             growth: Checkpointer::growth_of(config.checkpoint_mib),
+            page_limit: config.page_limit,
             cut_wanted: Arc::clone(&cut_wanted),
         };
         let thread = |error: std::io::Error| StoreError::Internal(format!("cannot start a thread: {error}"));
