@@ -3,7 +3,7 @@
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/campanile/target
 SHELL := /bin/bash
 
-.PHONY: run test setup gate rust-tests client-tests fmt docs help
+.PHONY: run test setup gate rust-tests client-tests fmt docs bench help
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -36,3 +36,7 @@ fmt: ## Format everything
 
 docs: ## Write the generated documents again
 	UPDATE_DOCS=1 cargo test --package campanile-server --test main docs
+
+bench: ## Measure a release build; minutes
+	cargo build --release --package campanile-server --bin campanile --package campanile-bench
+	$(CARGO_TARGET_DIR)/release/campanile-bench $(CARGO_TARGET_DIR)/release/campanile

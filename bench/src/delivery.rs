@@ -45,7 +45,7 @@ pub async fn measure(
                 let (before, during) = (percentile(&mut calm, percent), percentile(&mut harmed, percent));
                 table.take(&format!("p{percent} of delivery beside {beside}, ms"), during);
                 table.take(
-                    &format!("the same, times that of the calm server (p{percent}, {beside})"),
+                    &format!("p{percent} beside {beside}, times that of the calm server"),
                     during / before,
                 );
             }

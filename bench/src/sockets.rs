@@ -88,20 +88,28 @@ async fn upgrade(to: SocketAddr, path: &str) -> anyhow::Result<TcpStream> {
 
 /// Reads to the end. Pings stay unanswered: that the bytes are taken is enough for the server.
 async fn read(mut socket: TcpStream, started: Instant, ages: Arc<Mutex<Vec<Duration>>>) {
+    let [before, behind] = MARKS.map(str::as_bytes);
     let mut unread = Vec::with_capacity(4_096);
     while socket.read_buf(&mut unread).await.is_ok_and(|bytes| bytes > 0) {
         let now = started.elapsed();
-        let text = String::from_utf8_lossy(&unread);
-        let mut rest = &*text;
-        while let Some((_, marked)) = rest.split_once(MARKS[0]) {
-            let Some((due, behind)) = marked.split_once(MARKS[1]) else { break };
-            let age = due.parse().ok().map(|due| now.saturating_sub(Duration::from_micros(due)));
-            ages.lock().unwrap_or_else(PoisonError::into_inner).extend(age);
-            rest = behind;
-        }
         // A mark that came in part stays for the next read.
-        let is_whole = !rest.contains(MARKS[0]) && !rest.ends_with(['~', 'd', 'u', 'e', '=']);
-        let kept = if is_whole { 0 } else { rest.len() };
-        unread.drain(..unread.len() - kept.min(unread.len()));
+        let mut done = 0;
+        while let Some(at) = find(&unread[done..], before) {
+            done += at;
+            let digits = &unread[done + before.len()..];
+            let Some(count) = find(digits, behind) else { break };
+            let due = std::str::from_utf8(&digits[..count]).ok().and_then(|digits| digits.parse().ok());
+            let age = due.map(|due| now.saturating_sub(Duration::from_micros(due)));
+            ages.lock().unwrap_or_else(PoisonError::into_inner).extend(age);
+            done += before.len() + count + behind.len();
+        }
+        if find(&unread[done..], before).is_none() {
+            done = done.max(unread.len().saturating_sub(before.len() - 1));
+        }
+        unread.drain(..done);
     }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
 }
