@@ -6,7 +6,7 @@
 use std::io;
 
 use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, Signal, set_dumpable_behavior, set_parent_process_death_signal,
+    DumpableBehavior, Resource, Rlimit, Signal, nice, set_dumpable_behavior, set_parent_process_death_signal,
     setrlimit,
 };
 use rustix::thread::set_no_new_privs;
@@ -20,8 +20,8 @@ pub struct Confinement {
     pub filtered: bool,
 }
 
-/// Confines this process to memory, clocks, randomness and the descriptors 0 to 2, and ties its life to that of the
-/// thread that started it.
+/// Confines this process to memory, clocks, randomness and the descriptors 0 to 2, lets the server go first, and ties
+/// its life to that of the thread that started it.
 ///
 /// `memory_bytes` is the largest heap that a run may have, `cpu_seconds` a bound for the whole life of the process.
 /// Everything but the filter must succeed; the filter needs Linux on x86-64 or AArch64.
@@ -33,6 +33,7 @@ pub fn confine(memory_bytes: usize, cpu_seconds: u64) -> io::Result<Confinement>
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     set_no_new_privs(true)?;
     close_strangers()?;
+    nice(NICENESS)?;
     crypto::warm_up();
 
     let limit =
@@ -51,6 +52,10 @@ pub fn confine(memory_bytes: usize, cpu_seconds: u64) -> io::Result<Confinement>
 
     Ok(Confinement { filtered: filter::apply().is_ok() })
 }
+
+/// How far functions stand behind the server where there is not enough processor time for both: a busy function
+/// gets a tenth of what a busy server thread does.
+const NICENESS: i32 = 10;
 
 /// Frames, texts on their way into and out of the engine, and the allocators' own.
 const BESIDE_THE_HEAP: u64 = 64 << 20;

@@ -7,7 +7,7 @@ use super::*;
 
 const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 /// A public key that one of the servers below believes.
-const RSA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../auth/tests/fixtures/rsa.pub.pem");
+const RSA_FILE: &str = "../auth/tests/fixtures/rsa.pub.pem";
 const RSA: &str = include_str!("../../../auth/tests/fixtures/rsa.pub.pem");
 
 async fn is_invalid(server: &TestServer, token: &str) {

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-const RSA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../auth/tests/fixtures/rsa.pub.pem");
+const RSA_FILE: &str = "../auth/tests/fixtures/rsa.pub.pem";
 const RSA: &str = include_str!("../../../auth/tests/fixtures/rsa.pub.pem");
 const NAMED_SECRET: &str = "the-secret-of-the-key-with-a-name-0123456789";
 

@@ -75,6 +75,9 @@ async fn its_processes_run_functions_and_hold_nothing_else() {
             "the environment is not empty"
         );
         assert_eq!(std::fs::read_link(format!("/proc/{id}/cwd")).unwrap(), Path::new("/"));
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+        let behind_its_name: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        assert_eq!(behind_its_name[16], "10", "the server goes first: {stat}");
         let limits = std::fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
         for limited in ["Max address space", "Max cpu time"] {
             let line = limits.lines().find(|line| line.starts_with(limited)).unwrap();
