@@ -14,7 +14,7 @@ use crate::program::Program;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events() {
-    follow(include_str!("../../../docs/guides/events.md"), 21).await;
+    follow(include_str!("../../../docs/guides/events.md"), 19).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
