@@ -14,7 +14,7 @@ use crate::program::Program;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events() {
-    follow(include_str!("../../../docs/guides/events.md"), 23).await;
+    follow(include_str!("../../../docs/guides/events.md"), 22).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
