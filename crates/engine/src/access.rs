@@ -1,5 +1,7 @@
 //! Who has access to a workspace, beside what their token says.
 
+mod judged;
+
 use std::sync::Arc;
 
 use campanile_model::{Slug, Timestamp, UserId};
@@ -12,6 +14,8 @@ use serde_json::json;
 use crate::event::{Cause, Event, commit, source};
 use crate::page::{self, Page};
 use crate::{Engine, EngineError};
+
+pub use judged::{Judged, is_withdrawn};
 
 /// How often a user's access that somebody else changes at the same time is looked at again.
 const ATTEMPTS: usize = 5;
@@ -50,7 +54,7 @@ pub async fn grant(
 }
 
 /// Takes the access of `user` to `workspace` away, whatever their token says, until they are [granted](grant) it
-/// again: they see nothing of it. Their sockets are told and closed. `false`: they had none.
+/// again: they see nothing of it, and may do nothing in it. Their sockets are told and closed. `false`: they had none.
 ///
 /// # Errors
 /// Those of the store.
@@ -105,7 +109,9 @@ async fn decide(
         }
         let expect = found.map_or(Expect::Absent, |found| Expect::Version(found.version));
         let cause = cause(engine, &user, granted, expect, actor, now);
-        match commit(engine, workspace, cause, now).await {
+        let committed = commit(engine, workspace, cause, now).await;
+        engine.judged.forget(workspace, &user);
+        match committed {
             Err(EngineError::Store(StoreError::Conflict { kind: DocumentKind::Access, .. })) => {}
             other => return other.map(|_| true),
         }

@@ -71,6 +71,8 @@ pub struct Engine {
     pub books: Books,
     /// What executes functions.
     pub runner: Arc<run::Runner>,
+    /// Who has lost access. Starts as its default.
+    pub judged: access::Judged,
     /// Who counts before they write. Starts as its default.
     pub counts: Counts,
     /// The planned end of this process. Starts as its default.

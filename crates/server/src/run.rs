@@ -99,6 +99,7 @@ pub async fn start(
         ids: random_ids(),
         books: Books::new(cores().saturating_sub(1)),
         runner: Arc::new(runner(config, &clock, program)?),
+        judged: Default::default(),
         counts: Default::default(),
         drains: Default::default(),
         realtime_keys: Default::default(),

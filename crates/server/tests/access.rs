@@ -3,7 +3,7 @@
 use campanile_testkit::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::backend::{call, done, each, inbox, inbox_of, refused, token};
+use crate::backend::{call, done, each, inbox, refused, token};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_grant_is_told_once() {
@@ -49,10 +49,24 @@ async fn a_withdrawal_ends_the_sockets_and_hides_everything() {
     assert_eq!(alice.close().await, (4001, "unauthorized".into()));
     assert_eq!(product.json().await["title"], "Access withdrawn");
     assert_eq!(product.close().await.0, 1008);
-    for workspace in ["acme", "default"] {
-        let shown = inbox_of(&server, workspace, "alice").await;
-        assert_eq!((&shown["items"], &shown["unread"]), (&json!([]), &json!(0)));
+    let scopes = "notifications:write records:write admin";
+    let lost =
+        server.token("alice").with("workspaces", json!(["acme", "default"])).with("scope", scopes).sign();
+    for (method, path) in [
+        ("GET", "/inbox"),
+        ("POST", "/inbox/read-all"),
+        ("GET", "/access"),
+        ("PUT", "/access/alice"),
+        ("POST", "/notifications"),
+        ("POST", "/collections/orders/records"),
+    ] {
+        for workspace in ["acme", "default"] {
+            let path = format!("/v1/workspaces/{workspace}{path}");
+            refused(server.send(method, &path, &lost, "{}").await, 403, "workspace_refused");
+        }
     }
+    let listed = server.send("GET", "/api/notification/list", &lost, "").await;
+    assert_eq!((listed.status, &listed.json()["detail"]), (401, &json!("Access token is invalid.")));
     bob.leave().await;
     server.restart().await;
     assert_eq!(server.workspace("alice").await.close().await.0, 4001);
@@ -85,7 +99,7 @@ async fn decisions_are_listed_and_made_once() {
     assert_eq!((&page["users"][0]["user"], &page["next"]), (&json!("bob"), &Value::Null));
     let long = "u".repeat(129);
     refused(call(&server, "PUT", &format!("/access/{long}"), &Value::Null).await, 422, "invalid_request");
-    let user = server.token("alice").with("scope", "notifications:write").sign();
+    let user = server.token("carol").with("scope", "notifications:write").sign();
     for method in ["PUT", "DELETE"] {
         let path = "/v1/workspaces/acme/access/alice";
         refused(server.send(method, path, &user, "").await, 403, "scope_missing");

@@ -60,6 +60,7 @@ impl TestApi {
             ids: counted_ids(),
             books: Default::default(),
             runner: Arc::new(runner),
+            judged: Default::default(),
             counts: Default::default(),
             drains: Default::default(),
             realtime_keys: Default::default(),

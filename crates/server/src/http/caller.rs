@@ -8,6 +8,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use campanile_auth::{Identity, Workspaces};
+use campanile_engine::access;
 use campanile_model::{Slug, UserId};
 
 use super::Api;
@@ -42,11 +43,14 @@ impl FromRequestParts<Arc<Api>> for Member {
             .find(|(name, _)| *name == "workspace")
             .and_then(|(_, text)| Slug::new(text).ok())
             .filter(|slug| opens(api, &identity, slug));
-        match workspace {
-            Some(workspace) => Ok(Self { identity, workspace }),
-            // One answer for a workspace that is not granted, does not exist, or could not: no difference tells.
-            None => Err(Problem::new(&problem::WORKSPACE_REFUSED)),
+        // One answer for a workspace that is not granted, does not exist, could not, or from which they were taken:
+        // no difference tells.
+        let refused = || Problem::new(&problem::WORKSPACE_REFUSED);
+        let workspace = workspace.ok_or_else(refused)?;
+        if access::is_withdrawn(&api.engine, &workspace, &identity.user).await? {
+            return Err(refused());
         }
+        Ok(Self { identity, workspace })
     }
 }
 

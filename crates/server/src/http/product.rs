@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use campanile_auth::{Identity, Workspaces};
-use campanile_engine::{EngineError, inbox, mark_read};
+use campanile_engine::{EngineError, access, inbox, mark_read};
 use campanile_model::NotificationId;
 use campanile_store::StoreError;
 use campanile_wire::product_rest::{self, ListItem};
@@ -40,7 +40,7 @@ impl FromRequestParts<Arc<Api>> for Customer {
             Bearer::Absent | Bearer::Repeated => return Err(Stranger(product_rest::HEADER_MISSING)),
         };
         match api.verifier.verify(token, api.clock.now()) {
-            Ok(identity) if opens(&identity.workspaces, api) => Ok(Self(identity)),
+            Ok(identity) if opens(&identity, api).await => Ok(Self(identity)),
             Ok(_) => Err(Stranger(product_rest::TOKEN_INVALID)),
             Err(refusal) => {
                 tracing::debug!(cause = refusal.cause(), "a request's token was refused");
@@ -50,8 +50,11 @@ impl FromRequestParts<Arc<Api>> for Customer {
     }
 }
 
-fn opens(workspaces: &Workspaces, api: &Api) -> bool {
-    matches!(workspaces, Workspaces::Unstated) || workspaces.grants(&api.product_workspace)
+async fn opens(identity: &Identity, api: &Api) -> bool {
+    let (workspace, granted) = (&api.product_workspace, &identity.workspaces);
+    let is_granted = matches!(granted, Workspaces::Unstated) || granted.grants(workspace);
+    // A store that can't tell lets nobody in.
+    is_granted && access::is_withdrawn(&api.engine, workspace, &identity.user).await.is_ok_and(|gone| !gone)
 }
 
 /// How this surface says no.
