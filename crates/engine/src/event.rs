@@ -3,6 +3,7 @@
 //! Every source ends here. What it changed, the events that follow, what the workspace's rules make of them,
 //! and the runs of functions they trigger are one [`Change`](campanile_store::Change): all of it is committed, or none.
 
+mod key;
 mod made;
 mod pipeline;
 mod room;
@@ -17,7 +18,8 @@ use campanile_model::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use pipeline::{Cause, append, commit, key, prepare};
+pub(crate) use key::key;
+pub(crate) use pipeline::{Cause, append, commit, prepare};
 pub(crate) use room::MAX_STEPS;
 pub(crate) use stored::kept;
 pub use stored::{Filter, Found, Listed, StoredEvent, TriedFunction, TriedRule, list, read, run_again};

@@ -17,16 +17,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::event::{Cause, Event, commit};
-use crate::limit::FUNCTIONS;
+use crate::limit::{DocumentLimit, Limit};
 use crate::page::{self, Page};
 use crate::{Engine, EngineError, rule};
 
 pub use cron::Schedule;
-pub(crate) use head::{GROUP as HEADS, Trigger, triggers};
+pub(crate) use head::{Trigger, triggers};
 pub(crate) use schedule::trigger_due;
 
 /// Functions of one workspace: each event is asked for by all of them.
 pub const MAX_FUNCTIONS: usize = 500;
+const LIMIT: DocumentLimit = DocumentLimit {
+    limit: Limit { name: "functions", max: MAX_FUNCTIONS },
+    what: "functions of one workspace",
+    kind: DocumentKind::Function,
+    group: Some(head::GROUP),
+};
 /// Bytes of a function's name.
 pub const MAX_NAME_BYTES: usize = 64;
 /// Characters of a description.
@@ -173,7 +179,7 @@ pub async fn put(
             return Err(EngineError::Changed { what: "function" });
         }
         let events = match found {
-            None => FUNCTIONS.one_more(engine, workspace, actor, now).await?,
+            None => LIMIT.one_more(engine, workspace, actor, now).await?,
             Some(_) => Vec::new(),
         };
         let before = found.as_ref().and_then(|document| stored(document).ok());

@@ -9,12 +9,18 @@ use campanile_store::{
 };
 
 use crate::event::{Cause, Event, MAX_STEPS, Trial, commit, trials};
-use crate::limit::RULES;
+use crate::limit::{DocumentLimit, Limit};
 use crate::page::{self, Page};
 use crate::{Engine, EngineError};
 
 /// Rules of one workspace, its own: an event is asked of all of them.
 pub const MAX_RULES: usize = 500;
+const LIMIT: DocumentLimit = DocumentLimit {
+    limit: Limit { name: "rules", max: MAX_RULES },
+    what: "rules of one workspace",
+    kind: DocumentKind::Rule,
+    group: None,
+};
 /// Bytes that the rules of one workspace take once they are compiled, about: twice what five hundred ordinary ones
 /// take. What triggers its functions may take as much.
 pub(crate) const MAX_COMPILED_BYTES: usize = 32 * 1024 * 1024;
@@ -94,7 +100,7 @@ pub async fn put(
     let book = engine.books.of(engine, workspace).await?;
     refuse_above_weight(book.rules.weight_without(&rule.name) + compiled.weight())?;
     let events = match version {
-        0 => RULES.one_more(engine, workspace, actor, now).await?,
+        0 => LIMIT.one_more(engine, workspace, actor, now).await?,
         _ => Vec::new(),
     };
     let body = serde_json::to_string(&rule).unwrap_or_default();

@@ -25,7 +25,6 @@ use crate::{Engine, EngineError, event};
 pub use queue::{Request, repeat, start};
 pub(crate) use queue::{asked_for, nearly_full, queued, start_due, triggered};
 pub use runner::Runner;
-pub(crate) use turns::MAX_WAITING;
 
 /// What made a function run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

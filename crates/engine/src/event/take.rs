@@ -8,7 +8,8 @@ use campanile_store::{DocumentKind, StoreError};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::pipeline::{Cause, commit, key};
+use super::key::key;
+use super::pipeline::{Cause, commit};
 use super::{Event, MAX_ATTRIBUTE_BYTES, MAX_DATA_BYTES, MAX_EVENTS, source};
 use crate::publish::check_json;
 use crate::{Engine, EngineError};

@@ -4,7 +4,7 @@ use campanile_model::{Slug, Timestamp};
 use campanile_store::DocumentWrite;
 
 use super::Event;
-use super::pipeline::key;
+use super::key::key;
 use super::room::{FULL, Room};
 use super::stored::TriedFunction;
 use crate::Engine;

@@ -13,7 +13,7 @@ use crate::page;
 use crate::{Engine, EngineError};
 
 /// The group of these documents. No function's name has their prefix.
-pub(crate) const GROUP: &str = "head";
+pub(super) const GROUP: &str = "head";
 const PREFIX: &str = "head:";
 
 /// What runs a function when something happens.

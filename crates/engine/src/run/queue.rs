@@ -9,10 +9,9 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::execute::{self, lost};
-use super::turns::MAX_WAITING;
+use super::turns::{LIMIT, MAX_WAITING};
 use super::{Origin, Run, Status, find, read};
 use crate::event::{Cause, Event, commit};
-use crate::limit::QUEUED_RUNS;
 use crate::{Engine, EngineError, function, page};
 
 /// When a run under way is due: before all that wait, so that whoever looks sees at once which of them nobody
@@ -107,7 +106,7 @@ pub(crate) fn nearly_full(
     now: Timestamp,
 ) -> Option<Event> {
     let waiting = engine.runner.nearly_full(workspace, more)?;
-    Some(QUEUED_RUNS.event(engine, waiting, actor, hops, now))
+    Some(LIMIT.event(engine, waiting, actor, hops, now))
 }
 
 /// A run to be committed with what makes it run.

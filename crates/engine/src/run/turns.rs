@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use campanile_model::Slug;
 
-use crate::limit::QUEUED_RUNS;
+use crate::limit::Limit;
 
 /// Runs of one workspace known at once. What is beyond is found in the store when its turn comes.
 const MAX_OF_ONE: usize = 1_000;
 /// Runs of one workspace that may wait, here or in the store: some minutes' work of a processor.
-pub(crate) const MAX_WAITING: usize = 50_000;
+pub(super) const MAX_WAITING: usize = 50_000;
+pub(super) const LIMIT: Limit = Limit { name: "queued_runs", max: MAX_WAITING };
 /// Runs known at once: some 10 MB.
 const CAPACITY: usize = 100_000;
 /// With fewer of one workspace waiting than this it may be told anew that its limit is nearly reached. A queue that
@@ -38,7 +39,7 @@ impl Turns {
         if !self.is_busy(workspace) && self.known.len() < CAPACITY {
             self.queue(workspace, run, VecDeque::push_back);
         }
-        if QUEUED_RUNS.is_near(self.waiting(workspace)) {
+        if LIMIT.is_near(self.waiting(workspace)) {
             self.near.insert(workspace.clone());
         }
     }
@@ -47,7 +48,7 @@ impl Turns {
     /// nearly reached.
     pub(super) fn nearly_full(&self, workspace: &Slug, more: usize) -> Option<usize> {
         let waiting = self.waiting(workspace) + more;
-        (more > 0 && QUEUED_RUNS.is_near(waiting) && !self.near.contains(workspace)).then_some(waiting)
+        (more > 0 && LIMIT.is_near(waiting) && !self.near.contains(workspace)).then_some(waiting)
     }
 
     /// Whether as many of one workspace wait as are known at once.
