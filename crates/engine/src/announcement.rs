@@ -148,7 +148,7 @@ pub async fn list(
 
 /// Ends what is over at `now`: what was told of it and not read no longer holds. Whether more is waiting.
 pub(crate) async fn end_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
-    let due = engine.store.due(DocumentKind::Announcement, now, ENDED_AT_ONCE).await?;
+    let due = engine.store.due(DocumentKind::Announcement, now, None, ENDED_AT_ONCE).await?;
     let more = more_due(&due, ENDED_AT_ONCE);
     let mut outcome = Ok(more);
     for (workspace, documents) in page::by_workspace(due) {

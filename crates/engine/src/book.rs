@@ -1,18 +1,19 @@
 //! What a workspace's events are judged by: its rules, what triggers its functions, its settings. Compiled once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use campanile_model::Slug;
 use campanile_rules::RuleSet;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::Mutex;
 
 use crate::function::{self, Trigger};
 use crate::settings::{self, Settings};
 use crate::{Engine, EngineError, rule};
 
-/// What books kept at once may take. Above, all are forgotten: reading one again costs a few milliseconds.
+/// What books kept at once may take. Above, others are forgotten. Reading one again costs a few milliseconds, one that
+/// is as large as it may be a second.
 const CAPACITY_BYTES: usize = 256 * 1024 * 1024;
 /// What a book takes besides its rules and triggers.
 const BOOK_BYTES: usize = 4 * 1024;
@@ -32,81 +33,60 @@ pub(crate) struct Book {
 }
 
 /// The books of all workspaces, read from the store when they are first needed.
+#[derive(Default)]
 pub struct Books {
     shelf: RwLock<Shelf>,
     /// Held while a book is read, so that a thousand requests that need it read it once.
     reading: [Mutex<()>; READERS],
     hash: RandomState,
-    turns: Semaphore,
 }
 
 #[derive(Default)]
 struct Shelf {
     books: HashMap<Slug, Arc<Book>>,
     bytes: usize,
-    /// Counts what was forgotten, so that nothing read before a change is kept after it.
-    changes: u64,
-}
-
-impl Default for Books {
-    /// One at a time.
-    fn default() -> Self {
-        Self::new(1)
-    }
+    /// Those that are being read. One that is forgotten meanwhile is not among them any more, and is not kept.
+    reading: HashSet<Slug>,
 }
 
 impl Books {
-    /// None read yet. Rules and conditions may take so many threads at once, at least one: those of an event at
-    /// their limits take seconds, so whoever has several threads keeps one for all other requests.
-    pub fn new(at_once: usize) -> Self {
-        Self {
-            shelf: RwLock::default(),
-            reading: Default::default(),
-            hash: RandomState::new(),
-            turns: Semaphore::new(at_once.max(1)),
-        }
-    }
-
-    /// Waits, first come first served, until a slice of rules or conditions may be asked. A slice takes
-    /// milliseconds ([`campanile_rules::limits::SLICE`]), so that no workspace waits long for another's events.
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Fails only where it was closed, which nobody does.
-        self.turns.acquire().await.ok()
-    }
-
     /// The book of `workspace`.
     ///
     /// # Errors
     /// Those of the store.
     pub(crate) async fn of(&self, engine: &Engine, workspace: &Slug) -> Result<Arc<Book>, EngineError> {
-        if let (Some(book), _) = self.kept(workspace) {
+        if let Some(book) = self.kept(workspace) {
             return Ok(book);
         }
         #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
         let reader = self.hash.hash_one(workspace) as usize % READERS;
         let _reading = self.reading[reader].lock().await;
-        let changes = match self.kept(workspace) {
-            (Some(book), _) => return Ok(book),
-            (None, changes) => changes,
-        };
+        if let Some(book) = self.kept(workspace) {
+            return Ok(book);
+        }
+        self.shelf().reading.insert(workspace.clone());
         let book = Arc::new(Book::load(engine, workspace).await?);
-        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        if shelf.changes == changes {
+        let mut shelf = self.shelf();
+        if shelf.reading.remove(workspace) {
             shelf.put(workspace, Arc::clone(&book));
         }
         Ok(book)
     }
 
-    fn kept(&self, workspace: &Slug) -> (Option<Arc<Book>>, u64) {
+    fn kept(&self, workspace: &Slug) -> Option<Arc<Book>> {
         let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
-        (shelf.books.get(workspace).map(Arc::clone), shelf.changes)
+        shelf.books.get(workspace).map(Arc::clone)
+    }
+
+    fn shelf(&self) -> RwLockWriteGuard<'_, Shelf> {
+        self.shelf.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the book of `workspace` again when it is next needed: call it once a rule, a function or the
     /// settings were committed.
     pub(crate) fn forget(&self, workspace: &Slug) {
-        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        shelf.changes += 1;
+        let mut shelf = self.shelf();
+        shelf.reading.remove(workspace);
         if let Some(book) = shelf.books.remove(workspace) {
             shelf.bytes -= book.bytes;
         }
@@ -115,9 +95,10 @@ impl Books {
 
 impl Shelf {
     fn put(&mut self, workspace: &Slug, book: Arc<Book>) {
-        if self.bytes + book.bytes > CAPACITY_BYTES {
-            self.books.clear();
-            self.bytes = 0;
+        while self.bytes + book.bytes > CAPACITY_BYTES {
+            // Whichever: that costs whoever needs it one more reading.
+            let Some(other) = self.books.keys().next().cloned() else { break };
+            self.bytes -= self.books.remove(&other).map_or(0, |other| other.bytes);
         }
         self.bytes += book.bytes;
         if let Some(before) = self.books.insert(workspace.clone(), book) {

@@ -162,7 +162,7 @@ pub(crate) async fn forget_lost(engine: &Engine, now: Timestamp) -> Result<bool,
     if engine.drains.plan().is_some() {
         return Ok(false);
     }
-    let lost = engine.store.due(DocumentKind::Drain, Timestamp::from_millis(i64::MAX), AT_ONCE).await?;
+    let lost = engine.store.due(DocumentKind::Drain, Timestamp::from_millis(i64::MAX), None, AT_ONCE).await?;
     // Made between the two looks: these may be of that plan.
     if engine.drains.plan().is_some() {
         return Ok(false);

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use key::key;
-pub(crate) use pipeline::{Cause, append, commit, prepare};
-pub(crate) use room::MAX_STEPS;
+pub(crate) use pipeline::{Cause, append, commit, commit_own, prepare, prepare_in};
+pub(crate) use room::{MAX_STEPS, Room};
 pub(crate) use stored::kept;
 pub use stored::{Filter, Found, Listed, StoredEvent, TriedFunction, TriedRule, list, read, run_again};
 pub use take::{Taken, check, data, take};

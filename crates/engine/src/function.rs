@@ -168,10 +168,12 @@ pub async fn put(
             format!("a function's name is 1 to {MAX_NAME_BYTES} letters, digits, hyphens and underscores");
         return Err(EngineError::invalid("name", reason));
     }
-    check(engine, workspace, name, &source).await?;
+    let weight = check(engine, &source).await?;
     let body = serde_json::to_string(&source).unwrap_or_default();
     let put = Contents { group: GROUP.into(), due: None, expires: None, body: body.into() };
     let _turn = engine.counts.turn(workspace).await;
+    let book = engine.books.of(engine, workspace).await?;
+    rule::refuse_above_weight(book.triggers_without(name) + weight)?;
     for _ in 0..ATTEMPTS {
         let found = find(engine, workspace, name).await?;
         let version = found.as_ref().map_or(0, |document| document.version);
@@ -235,7 +237,8 @@ impl SourceLimits {
     }
 }
 
-async fn check(engine: &Engine, workspace: &Slug, name: &str, source: &Source) -> Result<(), EngineError> {
+/// Checks what stands by itself in `source`; the bytes that its trigger takes.
+async fn check(engine: &Engine, source: &Source) -> Result<usize, EngineError> {
     if source.description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARS) {
         let reason = format!("a description has at most {MAX_DESCRIPTION_CHARS} characters");
         return Err(EngineError::invalid("description", reason));
@@ -257,13 +260,12 @@ async fn check(engine: &Engine, workspace: &Slug, name: &str, source: &Source) -
             }
         }
     }
+    let mut weight = 0;
     if let Some(on) = &source.on {
-        let matcher = Matcher::compile(on)?;
-        let book = engine.books.of(engine, workspace).await?;
-        rule::refuse_above_weight(book.triggers_without(name) + matcher.weight())?;
+        weight = Matcher::compile(on)?.weight();
     }
     match engine.runner.pool().check(&source.code).await {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(weight),
         Err(CheckError::Syntax(error)) => Err(EngineError::invalid("code", error.to_string())),
         Err(CheckError::TooLarge { .. }) => {
             Err(EngineError::invalid("code", format!("the source has at most {MAX_CODE_BYTES} bytes")))

@@ -24,6 +24,7 @@ pub mod publish;
 pub mod record;
 pub mod retain;
 pub mod revise;
+mod rota;
 pub mod rule;
 pub mod run;
 pub mod schedule;
@@ -41,6 +42,7 @@ pub use book::Books;
 pub use config::{Config, Mode, TypeStyle, WorkspaceConfig};
 pub use error::EngineError;
 pub use limit::Counts;
+pub use rota::Rota;
 pub use span::Span;
 pub use workspaces::Workspaces;
 
@@ -69,6 +71,8 @@ pub struct Engine {
     pub ids: IdSource,
     /// Rules, triggers and settings of the workspaces, compiled. Starts as its default.
     pub books: Books,
+    /// Whose turn it is to have rules, conditions and filters asked.
+    pub rota: Rota,
     /// What executes functions.
     pub runner: Arc<run::Runner>,
     /// Who has lost access. Starts as its default.

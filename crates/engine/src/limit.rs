@@ -79,7 +79,7 @@ impl DocumentLimit {
         actor: &UserId,
         now: Timestamp,
     ) -> Result<Vec<Event>, EngineError> {
-        let before = self.count(engine, workspace).await?;
+        let before = page::count(engine, workspace, self.kind, self.group).await?;
         let Limit { max, .. } = self.limit;
         if before >= max {
             return Err(StoreError::Limit { what: self.what, limit: max }.into());
@@ -87,12 +87,6 @@ impl DocumentLimit {
         let is_crossed = self.limit.is_near(before + 1) && !self.limit.is_near(before);
         let crossed = is_crossed.then(|| self.limit.event(engine, before + 1, Some(actor), 0, now));
         Ok(crossed.into_iter().collect())
-    }
-
-    async fn count(self, engine: &Engine, workspace: &Slug) -> Result<usize, EngineError> {
-        let mut count = 0;
-        page::each(engine, workspace, self.kind, self.group, |_| count += 1).await?;
-        Ok(count)
     }
 }
 

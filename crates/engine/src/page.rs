@@ -22,7 +22,7 @@ const SCANNED: usize = 10_000;
 const SCANNED_BYTES: usize = 64 * 1024 * 1024;
 /// Documents read at once.
 const CHUNK: usize = 500;
-/// Documents looked at before others have their turn: what is made of one may take milliseconds.
+/// Documents looked at before others have their turn: what is made of sixteen rules may take milliseconds.
 const SLICE: usize = 16;
 
 /// Some of a list, with the place to go on from.
@@ -50,8 +50,8 @@ pub(crate) async fn newest<T>(
     query: DocumentQuery,
     wanted: impl Fn(&Document) -> Result<Option<T>, EngineError>,
 ) -> Result<Page<T, u64>, EngineError> {
-    walk(engine, workspace, query, wanted, |document| document.number, |number| Order::Newest(Some(number)))
-        .await
+    let after = |number| Order::Newest(Some(number));
+    walk(engine, workspace, query, false, wanted, |document| document.number, after).await
 }
 
 /// What `wanted` makes of documents, by id.
@@ -61,14 +61,26 @@ pub(crate) async fn by_id<T>(
     query: DocumentQuery,
     wanted: impl Fn(&Document) -> Result<Option<T>, EngineError>,
 ) -> Result<Page<T, Arc<str>>, EngineError> {
-    let after = |document: &Document| Arc::clone(&document.id);
-    walk(engine, workspace, query, wanted, after, |id| Order::Id(Some(id))).await
+    let place = |document: &Document| Arc::clone(&document.id);
+    walk(engine, workspace, query, false, wanted, place, |id| Order::Id(Some(id))).await
+}
+
+/// As [`by_id`], where it takes milliseconds to find out whether a document is wanted: each waits for its turn.
+pub(crate) async fn by_id_in_turn<T>(
+    engine: &Engine,
+    workspace: &Slug,
+    query: DocumentQuery,
+    wanted: impl Fn(&Document) -> Result<Option<T>, EngineError>,
+) -> Result<Page<T, Arc<str>>, EngineError> {
+    let place = |document: &Document| Arc::clone(&document.id);
+    walk(engine, workspace, query, true, wanted, place, |id| Order::Id(Some(id))).await
 }
 
 async fn walk<T, C: Clone>(
     engine: &Engine,
     workspace: &Slug,
     mut query: DocumentQuery,
+    in_turn: bool,
     wanted: impl Fn(&Document) -> Result<Option<T>, EngineError>,
     place: impl Fn(&Document) -> C,
     after: impl Fn(C) -> Order,
@@ -86,10 +98,12 @@ async fn walk<T, C: Clone>(
                 return Ok(Page { items, next });
             }
             let bytes = document.contents.body.len();
+            let turn = if in_turn { Some(engine.rota.turn(workspace).await) } else { None };
             if let Some(item) = wanted(document)? {
                 items.push(item);
                 wanted_bytes += bytes;
             }
+            drop(turn);
             next = Some(place(document));
             (scanned, scanned_bytes) = (scanned + 1, scanned_bytes + bytes);
             if scanned % SLICE == 0 {
@@ -106,7 +120,7 @@ async fn walk<T, C: Clone>(
     }
 }
 
-/// Every document of a kind and group of which a workspace has few, a page at a time.
+/// Every document of a kind and group of which a workspace has few, a page at a time, some in each turn.
 ///
 /// # Errors
 /// Those of the store.
@@ -121,12 +135,40 @@ pub(crate) async fn each(
         DocumentQuery { kind, group: group.map(Into::into), order: Order::Id(None), limit: CHUNK };
     loop {
         let documents = engine.store.list_documents(workspace, query.clone()).await?;
-        documents.iter().for_each(&mut look);
+        for some in documents.chunks(SLICE) {
+            let _turn = engine.rota.turn(workspace).await;
+            some.iter().for_each(&mut look);
+        }
         match documents.last() {
             Some(last) if has_more(documents.iter(), CHUNK) => {
                 query.order = Order::Id(Some(Arc::clone(&last.id)))
             }
             _ => return Ok(()),
+        }
+    }
+}
+
+/// How many documents of a kind and group there are, of which a workspace has few.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn count(
+    engine: &Engine,
+    workspace: &Slug,
+    kind: DocumentKind,
+    group: Option<&str>,
+) -> Result<usize, EngineError> {
+    let mut query =
+        DocumentQuery { kind, group: group.map(Into::into), order: Order::Id(None), limit: CHUNK };
+    let mut count = 0;
+    loop {
+        let documents = engine.store.list_documents(workspace, query.clone()).await?;
+        count += documents.len();
+        match documents.last() {
+            Some(last) if has_more(documents.iter(), CHUNK) => {
+                query.order = Order::Id(Some(Arc::clone(&last.id)))
+            }
+            _ => return Ok(count),
         }
     }
 }

@@ -145,26 +145,29 @@ pub async fn try_out(
         Some(rule) => {
             let rule = Rule::compile(rule, &engine.workspaces.config().refused_keys)?;
             let set = RuleSet::new(vec![Arc::new(rule)], &[])?;
-            asked(engine, &set, event).await
+            asked(engine, workspace, &set, event).await
         }
         None => {
             let book = engine.books.of(engine, workspace).await?;
-            asked(engine, &book.rules, event).await
+            asked(engine, workspace, &book.rules, event).await
         }
     };
     Ok(trials(engine, workspace, verdicts, now))
 }
 
-/// What every rule of `rules` says, those that are not for the event too.
-async fn asked(engine: &Engine, rules: &RuleSet, event: &Event) -> Vec<Verdict> {
+/// What every rule of `rules` says, those that are not for the event too; the workspace's own first.
+async fn asked(engine: &Engine, workspace: &Slug, rules: &RuleSet, event: &Event) -> Vec<Verdict> {
     let (mut asking, mut all) = (Asking::new(MAX_STEPS).all(), Vec::new());
     loop {
-        let _turn = engine.books.turn().await;
+        let _turn = engine.rota.turn(workspace).await;
         match event.seen(|seen| rules.ask(seen, &mut asking)) {
             Some(verdicts) => all.extend(verdicts),
-            None => return all,
+            None => break,
         }
     }
+    // As they are listed: people look for their own.
+    all.sort_by_key(|verdict| verdict.built_in);
+    all
 }
 
 /// The rules in force. One that was written by an older program and no longer

@@ -22,7 +22,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::page::{self, Page};
 use crate::{Engine, EngineError, event};
 
-pub use queue::{Request, repeat, start};
+pub use queue::{Request, count_waiting, repeat, start};
 pub(crate) use queue::{asked_for, nearly_full, queued, start_due, triggered};
 pub use runner::Runner;
 

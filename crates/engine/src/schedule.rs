@@ -172,7 +172,7 @@ pub(crate) async fn cancel(
 
 /// Sends what is due at `now`, the longest due first; whether more is waiting.
 pub(crate) async fn send_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
-    let due = engine.store.due(DocumentKind::Schedule, now, SENT_AT_ONCE).await?;
+    let due = engine.store.due(DocumentKind::Schedule, now, None, SENT_AT_ONCE).await?;
     let more = more_due(&due, SENT_AT_ONCE);
     let mut outcome = Ok(more);
     for (workspace, documents) in page::by_workspace(due) {

@@ -91,7 +91,15 @@ impl Matcher {
 
     /// Bytes it takes, about.
     pub fn weight(&self) -> usize {
-        self.when.as_ref().map_or(0, |when| when.expression.weight()) + size_of::<Self>()
+        let patterns = self.types.iter().chain(self.sources.iter().flatten());
+        patterns.map(Glob::weight).sum::<usize>()
+            + self.when.as_ref().map_or(0, |when| when.expression.weight())
+            + size_of::<Self>()
+    }
+
+    /// Steps that [`Self::is_for`] takes at most.
+    pub fn cost(&self, event: &Event<'_>) -> u64 {
+        cost(&self.types, self.sources.as_deref(), event)
     }
 
     /// Whether it is for events of this type from this source, as far as can be said without their data.
@@ -107,6 +115,13 @@ impl Matcher {
         }
         self.when.as_ref().map_or(Held { holds: Ok(true), steps: 0 }, |when| when.judge(event))
     }
+}
+
+/// Steps that matching these patterns takes at most: a step is 32 bytes looked at.
+pub(crate) fn cost(types: &[Glob], sources: Option<&[Glob]>, event: &Event<'_>) -> u64 {
+    let cost = |globs: &[Glob], text: &str| globs.iter().map(|glob| glob.cost(text.len())).sum::<usize>();
+    let bytes = cost(types, event.kind) + sources.map_or(0, |sources| cost(sources, event.source));
+    1 + bytes as u64 / 32
 }
 
 /// The patterns of a list, of which there is at least one.

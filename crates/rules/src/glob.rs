@@ -16,6 +16,16 @@ impl Glob {
         }
     }
 
+    /// Bytes it takes.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>() + self.0.len()
+    }
+
+    /// What matching a text of so many bytes costs at most, in bytes looked at.
+    pub(crate) fn cost(&self, text: usize) -> usize {
+        self.0.len() * text
+    }
+
     /// Greedy with one place to go back to: at most pattern times text steps, never exponential.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let (pattern, text) = (self.0.as_bytes(), text.as_bytes());

@@ -7,7 +7,7 @@ use campanile_model::limits::{
 };
 use campanile_model::{Audience, Level, Topic, UserId};
 
-use crate::condition::globs;
+use crate::condition::{cost, globs};
 use crate::error::{Fault, Reason, RuleError};
 use crate::event::Event;
 use crate::expression::{Expression, Scope, Val};
@@ -145,6 +145,11 @@ impl Rule {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.source.name
+    }
+
+    /// Steps that [`Self::is_for`] takes at most.
+    pub(crate) fn cost(&self, event: &Event<'_>) -> u64 {
+        cost(&self.types, self.sources.as_deref(), event)
     }
 
     /// Whether it is for events of this type from this source, as far as can be said without their data.

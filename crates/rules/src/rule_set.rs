@@ -9,8 +9,6 @@ use crate::limits::SLICE;
 use crate::rule::{Rule, Seen};
 use crate::verdict::{Outcome, Verdict, Why};
 
-/// What it costs to see that a rule is not for an event, in steps: a few patterns.
-const PASSED: u64 = 10;
 /// What evaluating a rule costs besides what its texts do.
 const EVALUATED: u64 = 100;
 
@@ -50,8 +48,8 @@ impl RuleSet {
         self.own.iter().filter(|rule| rule.name() != name).map(|rule| rule.weight()).sum()
     }
 
-    /// What every rule makes of an event, in order: the workspace's, then the built-in ones. An error of one
-    /// affects no other. Always the same answer to the same event.
+    /// What every rule makes of an event, in order: the built-in ones, then the workspace's, which can so
+    /// take nothing away from them. An error of one affects no other. Always the same answer to the same event.
     pub fn evaluate(&self, event: &Event<'_>) -> Vec<Verdict> {
         self.asked(event, Asking::new(u64::MAX).all())
     }
@@ -62,22 +60,24 @@ impl RuleSet {
     }
 
     /// As [`Self::made`], a slice at a time: some of the rules, until those of this slice have cost
-    /// [`SLICE`]; `None` once all were asked. A rule that is for the event and finds nothing left has failed
+    /// [`SLICE`]; `None` once all were asked ([`Asking::is_done`] tells before). A rule that is for the event and finds nothing left has failed
     /// ([`Reason::NothingLeft`]).
     pub fn ask(&self, event: &Event<'_>, asking: &mut Asking) -> Option<Vec<Verdict>> {
         let first = asking.next;
         let (mut seen, mut verdicts, mut slice) = (None, Vec::new(), SLICE);
         for (rule, built_in) in self.all().skip(first) {
             asking.next += 1;
+            asking.done = asking.next == self.built_in.len() + self.own.len();
             let outcome = if asking.left == 0 && rule.is_for(event).is_ok() {
                 Outcome::Failed(Fault::from(Reason::NothingLeft).at(rule.name(), ""))
             } else {
                 outcome(rule, event, &mut seen)
             };
-            let cost = match &outcome {
-                Outcome::Passed(Why::Disabled | Why::Type | Why::Source) => PASSED,
-                _ => EVALUATED + seen.as_ref().map_or(0, Seen::spent),
-            };
+            let cost = rule.cost(event)
+                + match &outcome {
+                    Outcome::Passed(Why::Disabled | Why::Type | Why::Source) => 0,
+                    _ => EVALUATED + seen.as_ref().map_or(0, Seen::spent),
+                };
             asking.left = asking.left.saturating_sub(cost);
             if asking.all || !matches!(outcome, Outcome::Passed(_)) {
                 verdicts.push(Verdict { rule: rule.name().to_owned(), built_in, outcome });
@@ -95,7 +95,7 @@ impl RuleSet {
     }
 
     fn all(&self) -> impl Iterator<Item = (&Arc<Rule>, bool)> {
-        self.own.iter().map(|rule| (rule, false)).chain(self.built_in.iter().map(|rule| (rule, true)))
+        self.built_in.iter().map(|rule| (rule, true)).chain(self.own.iter().map(|rule| (rule, false)))
     }
 }
 
@@ -105,17 +105,23 @@ pub struct Asking {
     next: usize,
     left: u64,
     all: bool,
+    done: bool,
 }
 
 impl Asking {
     /// Nobody was asked yet. `left` is in the units of [`MAX_STEPS`](crate::limits::MAX_STEPS).
     pub fn new(left: u64) -> Self {
-        Self { next: 0, left, all: false }
+        Self { next: 0, left, all: false, done: false }
     }
 
     /// Also about rules that are not for the event.
     pub fn all(self) -> Self {
         Self { all: true, ..self }
+    }
+
+    /// Whether nobody is left to be asked. False where there are no rules at all and nothing was asked.
+    pub fn is_done(&self) -> bool {
+        self.done
     }
 
     /// What may still be spent.

@@ -184,7 +184,8 @@ fn one_failing_rule_leaves_the_others_alone() {
     ));
     let all = rules.evaluate(&event.event());
     assert!(
-        all.len() > 10 && all.iter().skip(3).all(|v| v.built_in && v.outcome == Outcome::Passed(Why::Type))
+        all.len() > 10
+            && all.iter().rev().skip(3).all(|v| v.built_in && v.outcome == Outcome::Passed(Why::Type))
     );
 }
 
@@ -200,7 +201,7 @@ fn a_rule_replaces_the_built_in_one_of_its_name() {
     assert_eq!(made(vec![]), [("record".to_owned(), true)]);
     assert_eq!(made(vec![json!({"name": "record"})]), [("record".to_owned(), false)]);
     assert_eq!(made(vec![json!({"name": "record", "enabled": false})]), []);
-    assert_eq!(made(vec![json!({})]), [("mine".to_owned(), false), ("record".to_owned(), true)]);
+    assert_eq!(made(vec![json!({})]), [("record".to_owned(), true), ("mine".to_owned(), false)]);
     let twice = vec![Arc::new(compile(json!({})).unwrap()), Arc::new(compile(json!({})).unwrap())];
     assert_eq!(RuleSet::new(twice, &[]).unwrap_err().reason, Reason::Twice);
 }
@@ -305,4 +306,27 @@ fn what_a_rule_takes_is_bounded_before_it_is_taken() {
     let metadata: Value = (0..90).map(|n| (format!("m{n}"), json!({ "$cel": pattern }))).collect();
     let error = compile(json!({"metadata": metadata})).unwrap_err();
     assert!(matches!(error.reason, Reason::TooLong { unit: "bytes of compiled rule", .. }), "{error}");
+}
+
+#[test]
+fn patterns_cost_what_they_take() {
+    let hostile = format!("*{}b", "a".repeat(250));
+    let on = json!({"types": ["*"], "sources": vec![hostile; 32]});
+    let rules = vec![Arc::new(compile(json!({ "on": on })).unwrap())];
+    let rules = RuleSet::new(rules, &[]).unwrap();
+    let data = Happened::new("t", json!({}));
+    let source = "a".repeat(1_024);
+    let event = campanile_rules::Event { source: &source, ..data.event() };
+    let mut asking = Asking::new(u64::MAX);
+    assert_eq!(
+        rules.ask(&event, &mut asking).map(|verdicts| verdicts.len()),
+        Some(0),
+        "it is not for the event"
+    );
+    assert!(asking.is_done());
+    assert!(
+        u64::MAX - asking.left() > 200_000,
+        "eight million bytes are compared: {}",
+        u64::MAX - asking.left()
+    );
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use campanile_auth::{KeySet, Verifier};
 use campanile_engine::run::Runner;
-use campanile_engine::{Books, Engine, IdSource, Workspaces, due, follow, retain};
+use campanile_engine::{Engine, IdSource, Rota, Workspaces, due, follow, retain};
 use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{NotificationId, Timestamp};
 use campanile_store::Store;
@@ -97,13 +97,15 @@ pub async fn start(
         live: Arc::new(shards.clone()),
         workspaces: Workspaces::new(workspaces, stored),
         ids: random_ids(),
-        books: Books::new(cores().saturating_sub(1)),
+        books: Default::default(),
+        rota: Rota::new(cores().saturating_sub(1)),
         runner: Arc::new(runner(config, &clock, program)?),
         judged: Default::default(),
         counts: Default::default(),
         drains: Default::default(),
         realtime_keys: Default::default(),
     });
+    campanile_engine::run::count_waiting(&engine).await.context("the store can't be read")?;
     let mut tasks = vec![
         tokio::spawn(answer_requests(asked, Arc::clone(&engine), clock.clone())),
         tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())),

@@ -59,6 +59,7 @@ impl TestApi {
             workspaces: campanile_engine::Workspaces::new(Config { named, ..Config::default() }, []),
             ids: counted_ids(),
             books: Default::default(),
+            rota: Default::default(),
             runner: Arc::new(runner),
             judged: Default::default(),
             counts: Default::default(),

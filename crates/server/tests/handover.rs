@@ -136,9 +136,10 @@ impl Documents for Pausing {
         &self,
         kind: DocumentKind,
         up_to: Timestamp,
+        after: Option<DuePlace>,
         limit: usize,
     ) -> Result<Vec<(Slug, Document)>, StoreError> {
-        self.inner.due(kind, up_to, limit).await
+        self.inner.due(kind, up_to, after, limit).await
     }
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.inner.purge(now, limit).await

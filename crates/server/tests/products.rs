@@ -464,3 +464,33 @@ async fn changes_while_a_wave_is_told() {
         assert_eq!((&product["quantity"], &product["rungs"][0]["state"]), (&json!(n), &json!("fired")));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_that_take_all_they_can_take_no_rung_from_anybody() {
+    let shelf = Shelf::at("2026-01-01T12:00:00Z").await;
+    let many: Vec<String> = (0..40).map(|n| n.to_string()).collect();
+    let many = many.join(",");
+    for n in 0..20 {
+        let rule = json!({"name": format!("greedy-{n}"), "to": {"workspace": true}, "title": "t", "message": "m", "type": "x",
+            "on": {"types": ["product_*"], "when": format!("[{many}].all(a, [{many}].all(b, [{many}].all(c, a + b + c >= 0)))")}});
+        let path = format!("/v1/workspaces/acme/rules/greedy-{n}");
+        Shelf::expect(&shelf.send("PUT", &path, rule).await, 200);
+    }
+    let products: Vec<Value> = (0..40)
+        .map(|n| json!({"id": format!("p{n}"), "name": format!("P{n}"), "owners": ["alice"], "expiryDate": "2026-01-31"}))
+        .collect();
+    for product in products {
+        Shelf::expect(&shelf.send("POST", PRODUCTS, product).await, 201);
+    }
+    shelf.until("2026-01-24T09:00:00Z").await;
+    let told = shelf.told().await;
+    assert_eq!(told.len(), 40, "{told:?}");
+    assert!(told.iter().all(|said| said.ends_with("expires in 7 days")));
+    let failed =
+        shelf.send("GET", "/v1/workspaces/acme/events?failed=true&limit=1000", Value::Null).await.json();
+    assert_eq!(
+        failed["events"].as_array().unwrap().len(),
+        40,
+        "what the greedy ones wanted is on the events"
+    );
+}

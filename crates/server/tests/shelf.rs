@@ -96,8 +96,8 @@ impl Shelf {
         let deadline = std::time::Instant::now() + 3 * WAIT;
         loop {
             let now = self.server.now_ms();
-            let products = store.due(DocumentKind::Product, now, 1).await.unwrap();
-            let jobs = store.due(DocumentKind::Job, now, 1).await.unwrap();
+            let products = store.due(DocumentKind::Product, now, None, 1).await.unwrap();
+            let jobs = store.due(DocumentKind::Job, now, None, 1).await.unwrap();
             if products.is_empty() && jobs.is_empty() {
                 return;
             }

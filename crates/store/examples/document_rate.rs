@@ -83,7 +83,7 @@ impl Bench {
         // A wave of rungs: what is due first is read and moved to a later instant, 500 at a time.
         let began = Instant::now();
         for _ in 0..40 {
-            let due = self.store.due(KIND, Timestamp::from_millis(i64::MAX), 500).await?;
+            let due = self.store.due(KIND, Timestamp::from_millis(i64::MAX), None, 500).await?;
             let writes = due.into_iter().map(|(_, document)| {
                 let due = document.contents.due.map(|t| Timestamp::from_millis(t.as_millis() + 2 * FAR));
                 DocumentWrite {
@@ -107,7 +107,7 @@ impl Bench {
 
     async fn ask(&self, documents: u64) -> Result<(), StoreError> {
         self.time("due, when nothing is", 10_000, async || {
-            let due = self.store.due(KIND, Timestamp::from_millis(0), 1000).await?;
+            let due = self.store.due(KIND, Timestamp::from_millis(0), None, 1000).await?;
             assert_eq!(due.len(), 0);
             Ok(())
         })
@@ -117,7 +117,7 @@ impl Bench {
             self.change(vec![write]).await?;
         }
         self.time("due, when 1,000 are", 100, async || {
-            let due = self.store.due(KIND, Timestamp::from_millis(0), 1000).await?;
+            let due = self.store.due(KIND, Timestamp::from_millis(0), None, 1000).await?;
             assert!(due.len() > 990);
             Ok(())
         })

@@ -171,6 +171,14 @@ pub enum Order {
     Newest(Option<u64>),
 }
 
+/// A place in the order of what is due: the instant, and the document's `number`.
+pub type DuePlace = (Timestamp, u64);
+
+/// The place of a document among what is due, if it is ever due.
+pub fn due_place(document: &Document) -> Option<DuePlace> {
+    document.contents.due.map(|due| (due, document.number))
+}
+
 /// A durable home for documents. They are written by [`Store::append`](crate::Store::append) of a
 /// [`Write::Change`](crate::Write), in one transaction with the entries of the log that they cause.
 ///
@@ -201,13 +209,14 @@ pub trait Documents: Send + Sync + 'static {
         query: DocumentQuery,
     ) -> Result<Vec<Document>, StoreError>;
 
-    /// What is due at `up_to` or before, of every workspace, the longest due first (ties: by `number`), at
-    /// most `limit` and [`MAX_PAGE_BYTES`] as of a list. Costs what it returns, however many documents there are. One that is damaged is passed
+    /// What is due at `up_to` or before, of every workspace, the longest due first (ties: by `number`), behind
+    /// the place `after` if one is named ([`due_place`]), at most `limit` and [`MAX_PAGE_BYTES`] as of a list. Costs what it returns, however many documents there are. One that is damaged is passed
     /// over and named in the log: it must not stop those behind it.
     async fn due(
         &self,
         kind: DocumentKind,
         up_to: Timestamp,
+        after: Option<DuePlace>,
         limit: usize,
     ) -> Result<Vec<(Slug, Document)>, StoreError>;
 

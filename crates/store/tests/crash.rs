@@ -169,7 +169,7 @@ async fn changes_are_whole(store: &SqliteStore) {
         let listed = store.list_documents(&workspace(0), query(order)).await.unwrap();
         assert_eq!(listed.iter().map(|d| d.id.to_string()).collect::<BTreeSet<_>>(), right);
     }
-    let due = store.due(DocumentKind::Product, at(0), usize::MAX).await.unwrap();
+    let due = store.due(DocumentKind::Product, at(0), None, usize::MAX).await.unwrap();
     assert_eq!(due.len(), right.len() / 2);
 }
 

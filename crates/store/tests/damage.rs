@@ -227,7 +227,7 @@ fn a_flipped_bit_of_a_document_is_found() {
                     refused += 1;
                 }
             }
-            if let Ok(due) = store.due(DocumentKind::Product, at(9), 9).await {
+            if let Ok(due) = store.due(DocumentKind::Product, at(9), None, 9).await {
                 assert!(due.iter().all(|(_, d)| right.contains(d)), "byte {byte}: {due:?}");
                 passed_over += usize::from(due.len() == 2);
             }

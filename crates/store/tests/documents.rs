@@ -6,7 +6,7 @@ use std::sync::Arc;
 use campanile_model::{Audience, Seq};
 use campanile_store::{
     Appended, Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Epochs, Expect,
-    MemoryStore, Order, Store, StoreError, Write,
+    MemoryStore, Order, Store, StoreError, Write, due_place,
 };
 use proptest::prelude::*;
 
@@ -187,7 +187,11 @@ impl<S: Store> Witness<S> {
         }
         for kind in KINDS {
             for (up_to, limit) in [(0, 100), (20, 2), (u64::from(u8::MAX), 100)] {
-                let due = self.store.due(kind, at(up_to), limit).await.unwrap();
+                let due = self.store.due(kind, at(up_to), None, limit).await.unwrap();
+                if let Some((_, first)) = due.first() {
+                    let rest = self.store.due(kind, at(up_to), due_place(first), limit - 1).await.unwrap();
+                    assert_eq!(rest, due[1..], "behind the first");
+                }
                 answers.extend(due.into_iter().map(|(slug, d)| format!("{slug} {} due", d.id)));
             }
         }

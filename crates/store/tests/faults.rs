@@ -213,7 +213,7 @@ async fn both(store: &dyn Store) -> (Vec<u64>, Vec<u64>) {
         EntryKind::Notification(n) => Some(n.id.0.as_u64_pair().0 >> 16),
         _ => None,
     };
-    let due = store.due(DocumentKind::Product, at(1000), 100).await.unwrap();
+    let due = store.due(DocumentKind::Product, at(1000), None, 100).await.unwrap();
     let documents = due.iter().map(|(_, document)| document.id.parse().unwrap());
     (entries.iter().filter_map(published).collect(), documents.collect())
 }

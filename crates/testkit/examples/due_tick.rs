@@ -58,7 +58,7 @@ async fn main() {
     for (hours, rungs) in [(24, 1_000), (24, 50_000)] {
         let started = Instant::now();
         server.clock.advance(Duration::from_secs(hours * 3_600));
-        while !engine.store.due(DocumentKind::Product, server.now_ms(), 1).await.unwrap().is_empty() {
+        while !engine.store.due(DocumentKind::Product, server.now_ms(), None, 1).await.unwrap().is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let took = started.elapsed();

@@ -43,11 +43,25 @@ pub(crate) struct Committed {
 ///
 /// # Errors
 /// Those of the store. [`StoreError::Conflict`](campanile_store::StoreError) names a document of the cause, or
-/// an event that was taken before.
+/// an event that was taken before. [`EngineError::Overloaded`] while too much of the workspace is under way.
 ///
 /// # Cancel safety
 /// A dropped future has committed all of it or nothing.
 pub(crate) async fn commit(
+    engine: &Engine,
+    workspace: &Slug,
+    cause: Cause,
+    now: Timestamp,
+) -> Result<Committed, EngineError> {
+    let _admitted = engine.rota.admit(workspace, cause.events.len() + cause.change.documents.len())?;
+    commit_own(engine, workspace, cause, now).await
+}
+
+/// As [`commit`], of what the server does by itself, which is never refused for what strangers do.
+///
+/// # Errors
+/// As of [`commit`], but for that.
+pub(crate) async fn commit_own(
     engine: &Engine,
     workspace: &Slug,
     cause: Cause,
@@ -64,6 +78,10 @@ pub(crate) struct Prepared {
     pub(crate) told: Vec<Vec<NotificationId>>,
     failed: Vec<usize>,
     live: Vec<Arc<Notification>>,
+    /// Whether a rule or function found no room although its event would have had it on its own.
+    pub(crate) is_short: bool,
+    /// Whether the workspace is to be known as told that its runs are nearly at their limit.
+    is_near: bool,
 }
 
 /// Asks the rules of `workspace` what they make of `cause`: the first half of [`commit`].
@@ -76,37 +94,66 @@ pub(crate) async fn prepare(
     cause: Cause,
     now: Timestamp,
 ) -> Result<Prepared, EngineError> {
-    let Cause { mut change, events } = cause;
-    if events.is_empty() {
-        return Ok(Prepared { change, told: Vec::new(), failed: Vec::new(), live: Vec::new() });
+    prepare_in(engine, workspace, cause, Room::default(), now).await
+}
+
+/// As [`prepare`], within `room`.
+///
+/// # Errors
+/// As of [`prepare`].
+pub(crate) async fn prepare_in(
+    engine: &Engine,
+    workspace: &Slug,
+    cause: Cause,
+    room: Room,
+    now: Timestamp,
+) -> Result<Prepared, EngineError> {
+    let Cause { change, events } = cause;
+    let events = events.into_iter().map(|event| (StoredEvent::new(event, now), Expect::Absent));
+    let (prepared, _) = prepare_all(engine, workspace, change, events.collect(), room, now).await?;
+    Ok(prepared)
+}
+
+/// As [`prepare`], of events some of which were asked about before; besides, the first of them as it is now.
+///
+/// # Errors
+/// As of [`prepare`].
+pub(super) async fn prepare_all(
+    engine: &Engine,
+    workspace: &Slug,
+    mut change: Change,
+    mut events: VecDeque<(StoredEvent, Expect)>,
+    mut room: Room,
+    now: Timestamp,
+) -> Result<(Prepared, Option<StoredEvent>), EngineError> {
+    let own = events.len();
+    let (mut told, mut failed) = (Vec::with_capacity(own), Vec::with_capacity(own));
+    let (mut live, mut first) = (Vec::new(), None);
+    let mut is_near = false;
+    if own == 0 {
+        return Ok((Prepared { change, told, failed, live, is_short: false, is_near }, None));
     }
     let book = engine.books.of(engine, workspace).await?;
-    let mut live = Vec::new();
-    let mut room = Room::default();
-    let (mut told, mut failed) = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
-    let (mut runs, mut is_near) = (0, false);
-    let own = events.len();
-    let mut events = VecDeque::from(events);
-    while let Some(event) = events.pop_front() {
-        let routed = route(engine, workspace, &book, StoredEvent::new(event, now), &mut room, now).await;
+    while let Some((event, expect)) = events.pop_front() {
+        let routed = route(engine, workspace, &book, event, &mut room, now).await;
         // A source hears of its own events, which come first.
         if told.len() < own {
             told.push(routed.told());
             failed.push(routed.stored.failed());
         }
-        runs += routed.runs.len();
         if !is_near {
-            let event = &routed.stored.event;
+            let (event, runs) = (&routed.stored.event, room.runs_taken());
             let near = run::nearly_full(engine, workspace, runs, event.actor.as_ref(), event.hops, now);
             is_near = near.is_some();
-            events.extend(near);
+            events.extend(near.map(|event| (StoredEvent::new(event, now), Expect::Absent)));
         }
-        change.documents.push(routed.document(engine, Expect::Absent, now));
+        change.documents.push(routed.document(engine, expect, now));
         change.documents.extend(routed.runs);
         change.notifications.extend(routed.durable);
         live.extend(routed.live);
+        first.get_or_insert(routed.stored);
     }
-    Ok(Prepared { change, told, failed, live })
+    Ok((Prepared { change, told, failed, live, is_short: room.is_short, is_near }, first))
 }
 
 impl Prepared {
@@ -120,7 +167,11 @@ impl Prepared {
         workspace: &Slug,
         now: Timestamp,
     ) -> Result<Committed, EngineError> {
-        let appended = append(engine, workspace, self.change, self.live, now).await?;
+        let appended = append(engine, workspace, self.change, self.live, now).await;
+        if self.is_near && appended.is_err() {
+            engine.runner.forget_near(workspace);
+        }
+        let appended = appended?;
         Ok(Committed { appended, told: self.told, failed: self.failed })
     }
 }
@@ -167,9 +218,13 @@ pub(super) async fn route(
     let StoredEvent { event, mut rules, mut functions, taken } = before;
     let done = rules.len();
     let (mut durable, mut live) = (Vec::new(), Vec::new());
-    let mut asking = Asking::new(room.steps);
+    room.begin_event();
+    let mut asking = Asking::new(room.steps_left());
     loop {
-        let turn = engine.books.turn().await;
+        if asking.is_done() {
+            break;
+        }
+        let turn = engine.rota.turn(workspace).await;
         let Some(verdicts) = event.seen(|seen| book.rules.ask(seen, &mut asking)) else { break };
         drop(turn);
         for Verdict { rule, outcome, .. } in verdicts {
@@ -193,7 +248,7 @@ pub(super) async fn route(
             });
         }
     }
-    room.steps = asking.left();
+    room.spend(room.steps_left() - asking.left());
     let runs = triggered(engine, workspace, book, &event, &mut functions, room, now).await;
     Routed { stored: StoredEvent { event, rules, functions, taken }, durable, live, runs }
 }

@@ -19,13 +19,19 @@ pub(crate) const MAX_STEPS: u64 = 50_000_000;
 
 /// What one transaction may still hold. Rules and functions multiply what an outsider sends, so their product is
 /// bounded too; one that finds no room has failed, and the event can be run again on its own.
-pub(super) struct Room {
+pub(crate) struct Room {
     notifications: usize,
     users: usize,
     bytes: usize,
     runs: usize,
     /// In the units of [`campanile_rules::limits::MAX_STEPS`].
-    pub(super) steps: u64,
+    steps: u64,
+    /// As many as one event may take.
+    steps_of_one: u64,
+    /// What this event has left of them.
+    steps_of_this: u64,
+    /// Whether something other than steps was wanted and not there.
+    pub(super) is_short: bool,
 }
 
 impl Default for Room {
@@ -36,6 +42,9 @@ impl Default for Room {
             bytes: MAX_MADE_BYTES,
             runs: MAX_RUNS,
             steps: MAX_STEPS,
+            steps_of_one: MAX_STEPS,
+            steps_of_this: 0,
+            is_short: false,
         }
     }
 }
@@ -44,6 +53,32 @@ impl Default for Room {
 pub(super) const FULL: &str = "too much was made at once: run the event again on its own";
 
 impl Room {
+    /// In which no event takes more than `steps`, whatever the others left.
+    pub(crate) fn with_steps_of_one(steps: u64) -> Self {
+        Self { steps_of_one: steps, ..Self::default() }
+    }
+
+    /// It is the next event's turn.
+    pub(super) fn begin_event(&mut self) {
+        self.steps_of_this = self.steps.min(self.steps_of_one);
+    }
+
+    /// Steps that this event may still take.
+    pub(super) fn steps_left(&self) -> u64 {
+        self.steps_of_this
+    }
+
+    /// This event has taken so many.
+    pub(super) fn spend(&mut self, steps: u64) {
+        self.steps = self.steps.saturating_sub(steps);
+        self.steps_of_this = self.steps_of_this.saturating_sub(steps);
+    }
+
+    /// Runs so far.
+    pub(super) fn runs_taken(&self) -> usize {
+        MAX_RUNS - self.runs
+    }
+
     /// Takes room for a notification.
     pub(super) fn take(&mut self, ready: Ready) -> Result<Ready, EngineError> {
         let Notification { audience, message, metadata, .. } = &ready.notification;
@@ -52,6 +87,7 @@ impl Room {
         let left =
             (self.notifications.checked_sub(1), self.users.checked_sub(users), self.bytes.checked_sub(bytes));
         let (Some(notifications), Some(users), Some(bytes)) = left else {
+            self.is_short = true;
             return Err(EngineError::invalid("", FULL));
         };
         (self.notifications, self.users, self.bytes) = (notifications, users, bytes);
@@ -62,6 +98,7 @@ impl Room {
     pub(super) fn take_run(&mut self) -> bool {
         let left = self.runs.checked_sub(1);
         self.runs = left.unwrap_or(0);
+        self.is_short |= left.is_none();
         left.is_some()
     }
 }

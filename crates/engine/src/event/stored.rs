@@ -1,5 +1,6 @@
 //! Events that were taken, for those who want to know what became of them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use campanile_model::{NotificationId, Slug, Timestamp};
@@ -7,7 +8,7 @@ use campanile_store::{Change, Document, DocumentKind, DocumentQuery, Expect, Ord
 use serde::{Deserialize, Serialize};
 
 use super::Event;
-use super::pipeline::{append, route};
+use super::pipeline::prepare_all;
 use super::room::Room;
 use crate::page::{self, Page};
 use crate::{Engine, EngineError};
@@ -161,18 +162,15 @@ pub async fn run_again(
 ) -> Result<StoredEvent, EngineError> {
     let document = find(engine, workspace, key).await?;
     let mut before = StoredEvent::read(&document)?;
-    let book = engine.books.of(engine, workspace).await?;
     before.rules.retain(|tried| tried.notification.is_some());
     before.functions.retain(|tried| tried.run.is_some());
-    let routed = route(engine, workspace, &book, before, &mut Room::default(), now).await;
-    let event = routed.document(engine, Expect::Version(document.version), now);
-    let change = Change {
-        documents: std::iter::once(event).chain(routed.runs).collect(),
-        notifications: routed.durable,
-        ..Change::default()
-    };
-    append(engine, workspace, change, routed.live, now).await.map_err(|error| error.changed("event"))?;
-    Ok(routed.stored)
+    let _admitted = engine.rota.admit(workspace, 1)?;
+    let events = VecDeque::from([(before, Expect::Version(document.version))]);
+    let (prepared, after) =
+        prepare_all(engine, workspace, Change::default(), events, Room::default(), now).await?;
+    prepared.commit(engine, workspace, now).await.map_err(|error| error.changed("event"))?;
+    // It was the first, and the only one.
+    after.ok_or(EngineError::Missing { what: "event" })
 }
 
 /// The event of that key, if it is still kept.

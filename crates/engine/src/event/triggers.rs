@@ -16,8 +16,7 @@ const MAX_HOPS: u8 = 8;
 /// Steps that conditions take before others have their turn.
 const SLICE: u64 = campanile_rules::limits::SLICE;
 
-/// Asks the functions of `workspace`, but those that `done` names, whether `event` runs them. Adds what became of
-/// each to `done`, and returns the runs.
+/// Asks the functions of `workspace`, but those that `done` names, whether `event` runs them. Adds what became of each to `done`, and returns the runs.
 pub(super) async fn triggered(
     engine: &Engine,
     workspace: &Slug,
@@ -33,26 +32,30 @@ pub(super) async fn triggered(
     }
     let (key, first) = (key(&event.source, &event.id), done.len());
     let mut slice = SLICE;
-    let mut turn = engine.books.turn().await;
+    let mut turn = engine.rota.turn(workspace).await;
     for trigger in &book.triggers {
         let function = &trigger.function;
-        if done[..first].iter().any(|tried| tried.function == **function)
-            || !event.seen(|seen| trigger.matcher.is_for(seen))
-        {
+        if done[..first].iter().any(|tried| tried.function == **function) {
             continue;
         }
-        if room.steps == 0 {
+        if slice == 0 {
+            slice = SLICE;
+            drop(turn);
+            turn = engine.rota.turn(workspace).await;
+        }
+        let cost = event.seen(|seen| trigger.matcher.cost(seen));
+        room.spend(cost);
+        slice = slice.saturating_sub(cost);
+        if !event.seen(|seen| trigger.matcher.is_for(seen)) {
+            continue;
+        }
+        if room.steps_left() == 0 {
             done.push(TriedFunction::failed(function, FULL));
             continue;
         }
         let held = event.seen(|seen| trigger.matcher.judge(seen));
-        room.steps = room.steps.saturating_sub(held.steps);
+        room.spend(held.steps);
         slice = slice.saturating_sub(held.steps);
-        if slice == 0 {
-            slice = SLICE;
-            drop(turn);
-            turn = engine.books.turn().await;
-        }
         // A condition that fails on an event does not hold for it.
         if !held.holds.unwrap_or(false) {
             continue;
@@ -61,7 +64,7 @@ pub(super) async fn triggered(
             // Several that trigger several each would grow without bound within their hops.
             tracing::warn!(%workspace, %function, hops = event.hops, "functions trigger each other: stopped");
             Some("functions trigger each other: this one was stopped")
-        } else if engine.runner.is_full(workspace) {
+        } else if engine.runner.is_full(workspace, room.runs_taken()) {
             Some("too many runs wait: run the event again later")
         } else if !room.take_run() {
             Some(FULL)

@@ -7,7 +7,7 @@ use campanile_store::{
 };
 
 use super::{Schedule, Source, find, stored};
-use crate::event::{Cause, commit};
+use crate::event::{Cause, commit_own};
 use crate::run::{self, Origin};
 use crate::{Engine, EngineError, page};
 
@@ -56,7 +56,7 @@ fn write(name: &str, next: Option<Timestamp>, expect: Expect) -> DocumentWrite {
 /// Queues a run of each function whose time has come; whether more are waiting. Times that were missed while
 /// the server was down are one run.
 pub(crate) async fn trigger_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
-    let due = engine.store.due(DocumentKind::Function, now, AT_ONCE).await?;
+    let due = engine.store.due(DocumentKind::Function, now, None, AT_ONCE).await?;
     let mut outcome = Ok(more_due(&due, AT_ONCE));
     for (workspace, documents) in page::by_workspace(due) {
         for document in documents {
@@ -87,12 +87,14 @@ async fn trigger(
     let schedule = function.as_ref().and_then(|function| function.source.schedule.as_ref());
     let next = schedule.and_then(|schedule| schedule.next_after(now));
     let mut documents = vec![write(name, next, expect)];
-    if schedule.is_some() {
+    if schedule.is_some() && engine.runner.is_full(workspace, 0) {
+        tracing::warn!(%workspace, function = name, "a scheduled run is left out: too many wait");
+    } else if schedule.is_some() {
         let params = serde_json::json!({ "scheduledFor": document.contents.due });
         documents.push(run::queued(engine, name, Origin::Schedule, None, params, 0, now));
     }
     let change = Change { documents, ..Change::default() };
     let runs = run::asked_for(&change).len();
     let events = run::nearly_full(engine, workspace, runs, None, 0, now).into_iter().collect();
-    commit(engine, workspace, Cause { change, events }, now).await.map(drop)
+    commit_own(engine, workspace, Cause { change, events }, now).await.map(drop)
 }

@@ -10,12 +10,15 @@ use serde_json::{Value, json};
 
 use super::kept::Found;
 use super::write::key;
-use crate::event::{self, Cause, Event, source};
+use crate::event::{self, Cause, Event, Room, source};
 use crate::settings::Settings;
 use crate::{Engine, EngineError, page};
 
 /// Products looked at in one step: as many as leave room for what two rules tell of each in one transaction.
 const FIRED_AT_ONCE: usize = 500;
+/// Steps that all rules may take on one rung: those that tell of it take some hundred. Half a second or so for
+/// all that is looked at, so that no workspace's rules keep those of others waiting for long.
+const STEPS_OF_ONE: u64 = 20_000;
 /// A product of which nothing can be told now is looked at again after an hour: it must not stand in the way of
 /// those behind it.
 const POSTPONED_MS: i64 = 60 * 60 * 1_000;
@@ -25,7 +28,7 @@ const POSTPONED_MS: i64 = 60 * 60 * 1_000;
 /// # Errors
 /// Where the store takes no writes now. What can't be told for another reason is logged and put off.
 pub(crate) async fn fire_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
-    let due = engine.store.due(DocumentKind::Product, now, FIRED_AT_ONCE).await?;
+    let due = engine.store.due(DocumentKind::Product, now, None, FIRED_AT_ONCE).await?;
     let more = more_due(&due, FIRED_AT_ONCE);
     for (workspace, documents) in page::by_workspace(due) {
         let Fire { batches, unreadable } = match engine.books.of(engine, &workspace).await {
@@ -197,9 +200,11 @@ async fn commit(
             None => cause.change.documents.push(turn.write(engine, &[], now)),
         }
     }
-    let mut prepared = event::prepare(engine, workspace, cause, now).await?;
-    if batch.len() > 1 && prepared.change.notifications.len() > MAX_BATCH {
-        // A rule that finds no room in its transaction fails, and this must not happen to a rung.
+    let room = Room::with_steps_of_one(STEPS_OF_ONE);
+    let mut prepared = event::prepare_in(engine, workspace, cause, room, now).await?;
+    let is_large = prepared.is_short || prepared.change.notifications.len() > MAX_BATCH;
+    if batch.len() > 1 && is_large {
+        // A rule that finds no room because of the others fails, and this must not happen to a rung.
         return Err(StoreError::Limit { what: "notifications of one step", limit: MAX_BATCH }.into());
     }
     let telling = batch.iter().filter(|turn| turn.tells.is_some());

@@ -47,7 +47,7 @@ impl Job {
 /// # Errors
 /// The first that a job met, once the others had their turn: those of the store.
 pub(crate) async fn replan_due(engine: &Engine, now: Timestamp) -> Result<bool, EngineError> {
-    let jobs = engine.store.due(DocumentKind::Job, now, JOBS).await?;
+    let jobs = engine.store.due(DocumentKind::Job, now, None, JOBS).await?;
     let mut outcome = Ok(false);
     for (workspace, job) in jobs.iter().filter(|(_, job)| &*job.id == ID) {
         match replan(engine, workspace, job, now).await {

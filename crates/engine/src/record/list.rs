@@ -48,10 +48,12 @@ pub async fn list(
         order: Order::Id(after.map(Into::into)),
         limit,
     };
-    page::by_id(engine, workspace, query, |document| {
+    let Some(filter) = filter else {
+        return page::by_id(engine, workspace, query, |document| Record::of(document).map(Some)).await;
+    };
+    page::by_id_in_turn(engine, workspace, query, |document| {
         let record = Record::of(document)?;
-        let wanted = filter.as_ref().map_or(Ok(true), |filter| filter.holds(&record))?;
-        Ok(wanted.then_some(record))
+        Ok(filter.holds(&record)?.then_some(record))
     })
     .await
 }

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::host::RunHost;
 use super::queue::{put, under_way};
 use super::{Run, RunError, RunUsage, Status, params};
-use crate::event::{Cause, Event, commit, source};
+use crate::event::{Cause, Event, commit_own, source};
 use crate::function::{self, Source, SourceLimits};
 use crate::{Engine, EngineError};
 
@@ -58,8 +58,8 @@ pub(super) fn begin(engine: &Arc<Engine>, workspace: Slug, run: Run, version: u6
             Ok(None) | Err(EngineError::Store(StoreError::Conflict { .. })) => {}
             Err(error) => {
                 tracing::warn!(%workspace, run = %id, %error, "a run can't be begun now");
-                // It is found again as soon as the slot is free: not at once.
                 tokio::time::sleep(LATER).await;
+                engine.runner.put_back(&workspace, id);
             }
         }
         drop(slot);
@@ -96,7 +96,7 @@ async fn started(
     let documents = vec![put(&run, Expect::Version(version), Some(under_way()), None)];
     let events = vec![event(engine, &run, "function_started", now)];
     let change = Change { documents, ..Change::default() };
-    let committed = commit(engine, workspace, Cause { change, events }, now).await?;
+    let committed = commit_own(engine, workspace, Cause { change, events }, now).await?;
     let version = committed.appended.versions.first().copied().unwrap_or(version);
     Ok(Some(Begun { run, version, source: function.source, params }))
 }
@@ -162,7 +162,7 @@ pub(super) async fn end(
     };
     let events = vec![event(engine, &run, kind, now)];
     let change = Change { documents: vec![write], ..Change::default() };
-    commit(engine, workspace, Cause { change, events }, now).await.map(drop)
+    commit_own(engine, workspace, Cause { change, events }, now).await.map(drop)
 }
 
 /// What rules see of a run. Its error is there for a rule that names it; its log and result are not.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use campanile_functions::MAX_PARAMS_BYTES;
 use campanile_model::{Slug, Timestamp, UserId};
-use campanile_store::{Change, Contents, DocumentKind, DocumentWrite, Expect, StoreError, Write, more_due};
+use campanile_store::{
+    Change, Contents, DocumentKind, DocumentWrite, Expect, StoreError, Write, due_place, more_due,
+};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -21,6 +23,8 @@ pub(super) fn under_way() -> Timestamp {
 }
 /// Documents of runs looked at in one step besides those of runs that are executed.
 const LOOKED_AT: usize = 16;
+/// Documents of runs that wait read at once.
+const SCANNED: usize = 500;
 
 /// A run that somebody asks for.
 #[derive(Debug)]
@@ -87,7 +91,7 @@ async fn enqueue(engine: &Engine, workspace: &Slug, run: Run, now: Timestamp) ->
     if !function.source.enabled {
         return Err(EngineError::invalid("enabled", "the function is off"));
     }
-    if engine.runner.is_full(workspace) {
+    if engine.runner.is_full(workspace, 0) {
         return Err(StoreError::Limit { what: "runs of one workspace that wait", limit: MAX_WAITING }.into());
     }
     let change = Change { documents: vec![put(&run, Expect::Absent, Some(now), None)], ..Change::default() };
@@ -145,50 +149,87 @@ pub(crate) fn asked_for(change: &Change) -> Vec<Arc<str>> {
     change.documents.iter().filter(asked).map(|write| Arc::clone(&write.id)).collect()
 }
 
-/// Begins as many runs as there are processes, workspaces in turn, and ends those that nobody executes any more;
-/// whether more could be begun now.
-pub(crate) async fn start_due(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError> {
-    let runner = &engine.runner;
-    let more = runner.looks(now) && look(engine, now).await?;
-    while let Some((workspace, id)) = runner.next() {
-        let Some(document) = find(engine, &workspace, &id).await? else { continue };
-        let run: Run = page::body(&document)?;
-        if run.status == Status::Queued && !runner.has(&workspace, &id) {
-            execute::begin(engine, workspace, run, document.version, now);
-        }
-    }
-    Ok(more && runner.free() > 0)
+/// Counts the runs that wait since before the server started: call it before anybody can ask for one.
+///
+/// # Errors
+/// Those of the store.
+pub async fn count_waiting(engine: &Engine) -> Result<(), EngineError> {
+    each_waiting(engine, || true, |workspace, run| engine.runner.queue(workspace, vec![run])).await
 }
 
-/// Looks into the store for runs that wait, and for those that nobody executes any more; whether there are more.
-async fn look(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError> {
+/// Looks at the runs that wait, of all workspaces, the longest waiting first, as long as `goes_on`.
+async fn each_waiting(
+    engine: &Engine,
+    goes_on: impl Fn() -> bool,
+    mut look: impl FnMut(&Slug, Arc<str>),
+) -> Result<(), EngineError> {
+    // Those under way come before all that wait.
+    let mut after = Some((under_way(), u64::MAX));
+    while goes_on() {
+        let up_to = Timestamp::from_millis(i64::MAX);
+        let due = engine.store.due(DocumentKind::Run, up_to, after, SCANNED).await?;
+        due.iter().for_each(|(workspace, document)| look(workspace, Arc::clone(&document.id)));
+        after = due.last().and_then(|(_, document)| due_place(document));
+        if !more_due(&due, SCANNED) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Begins as many runs as there are processes, workspaces in turn, and ends those that nobody executes any more;
+/// whether more of these wait.
+pub(crate) async fn start_due(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError> {
+    let runner = &engine.runner;
+    let more = if runner.looks(now) { end_lost(engine, now).await } else { Ok(false) };
+    loop {
+        if runner.is_hungry() {
+            each_waiting(engine, || runner.wants_more(), |workspace, run| runner.found(workspace, &run))
+                .await?;
+        }
+        let Some((workspace, id)) = runner.next() else { return more };
+        if let Err(error) = start_one(engine, &workspace, &id, now).await {
+            runner.put_back(&workspace, id);
+            return Err(error);
+        }
+    }
+}
+
+async fn start_one(
+    engine: &Arc<Engine>,
+    workspace: &Slug,
+    id: &Arc<str>,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    let found = find(engine, workspace, id).await?;
+    let readable = page::readable::<Run>(engine, workspace, found.into_iter().collect(), now).await?;
+    for (document, run) in readable {
+        if run.status == Status::Queued && !engine.runner.has(workspace, id) {
+            execute::begin(engine, workspace.clone(), run, document.version, now);
+        }
+    }
+    Ok(())
+}
+
+/// Ends runs that are under way and that nobody executes any more; whether there are more.
+async fn end_lost(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError> {
     let limit = engine.runner.slots() + LOOKED_AT;
-    let due = engine.store.due(DocumentKind::Run, now, limit).await?;
+    let due = engine.store.due(DocumentKind::Run, under_way(), None, limit).await?;
     let mut outcome = Ok(more_due(&due, limit));
-    let mut waiting = Vec::new();
     for (workspace, document) in due {
         let readable = page::readable::<Run>(engine, &workspace, vec![document], now).await?;
         let Some((document, run)) = readable.into_iter().next() else { continue };
         let version = document.version;
         let handled = match run.status {
-            Status::Queued => {
-                if !engine.runner.has(&workspace, &run.id) {
-                    waiting.push((workspace, run.id));
-                }
-                continue;
-            }
             Status::Running if engine.runner.has(&workspace, &run.id) => continue,
             Status::Running => execute::end(engine, &workspace, run, version, lost(), now).await,
-            // An ended run is never due.
-            Status::Completed | Status::Failed | Status::Timeout => {
-                let write = put(&run, Expect::Version(version), None, document.contents.expires);
+            // Neither is ever due so early.
+            Status::Queued | Status::Completed | Status::Failed | Status::Timeout => {
+                let due = (run.status == Status::Queued).then_some(now);
+                let write = put(&run, Expect::Version(version), due, document.contents.expires);
                 let change = Change { documents: vec![write], ..Change::default() };
-                engine
-                    .store
-                    .append(&workspace, Write::Change(change), now)
-                    .await
-                    .map(drop)
-                    .map_err(Into::into)
+                let appended = engine.store.append(&workspace, Write::Change(change), now).await;
+                appended.map(drop).map_err(Into::into)
             }
         };
         match handled {
@@ -198,7 +239,6 @@ async fn look(engine: &Arc<Engine>, now: Timestamp) -> Result<bool, EngineError>
             Err(error) => outcome = Err(error),
         }
     }
-    engine.runner.found(waiting);
     outcome
 }
 

@@ -12,7 +12,7 @@ use super::turns::Turns;
 
 /// Ends that somebody who waits may fall behind before reading again.
 const ENDS: usize = 1024;
-/// How often the store is asked for runs that nobody here knows of, and for those that nobody executes any more.
+/// How often the store is asked for runs that nobody executes any more.
 const LOOK_EVERY_MS: i64 = 1_000;
 
 /// What executes runs on this node.
@@ -125,9 +125,9 @@ impl Runner {
         self.waiting().turns.is_busy(workspace)
     }
 
-    /// Whether so many runs of `workspace` wait that nobody is to ask for more.
-    pub(crate) fn is_full(&self, workspace: &Slug) -> bool {
-        self.waiting().turns.is_full(workspace)
+    /// Whether so many runs of `workspace` wait, with `more` that are about to, that nobody is to ask for another.
+    pub(crate) fn is_full(&self, workspace: &Slug, more: usize) -> bool {
+        self.waiting().turns.is_full(workspace, more)
     }
 
     /// As of `Turns::nearly_full`.
@@ -135,16 +135,38 @@ impl Runner {
         self.waiting().turns.nearly_full(workspace, more)
     }
 
-    /// Runs that wait were found in the store, the longest waiting first.
-    pub(super) fn found(&self, runs: Vec<(Slug, Arc<str>)>) {
-        self.waiting().turns.found(runs);
+    /// As of `Turns::forget_near`.
+    pub(crate) fn forget_near(&self, workspace: &Slug) {
+        self.waiting().turns.forget_near(workspace);
     }
 
-    /// Whether to look into the store now; if so, that is done.
+    /// As of `Turns::put_back`; it is tried again within a second.
+    pub(super) fn put_back(&self, workspace: &Slug, run: Arc<str>) {
+        self.waiting().turns.put_back(workspace, run);
+    }
+
+    /// As of `Turns::found`, unless it is executed.
+    pub(super) fn found(&self, workspace: &Slug, run: &Arc<str>) {
+        if !self.has(workspace, run) {
+            self.waiting().turns.found(workspace, Arc::clone(run));
+        }
+    }
+
+    /// As of `Turns::is_hungry`.
+    pub(super) fn is_hungry(&self) -> bool {
+        self.waiting().turns.is_hungry()
+    }
+
+    /// As of `Turns::wants_more`.
+    pub(super) fn wants_more(&self) -> bool {
+        self.waiting().turns.wants_more()
+    }
+
+    /// Whether to look into the store now for what nobody executes any more; if so, that is done.
     pub(super) fn looks(&self, now: Timestamp) -> bool {
         let mut waiting = self.waiting();
         let is_recent = |at: Timestamp| now.as_millis() < at.as_millis().saturating_add(LOOK_EVERY_MS);
-        let looks = waiting.turns.is_empty() || !waiting.looked.is_some_and(is_recent);
+        let looks = !waiting.looked.is_some_and(is_recent);
         if looks {
             waiting.looked = Some(now);
         }

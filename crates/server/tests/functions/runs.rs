@@ -190,3 +190,30 @@ async fn runs_without_end_keep_no_other_workspace_and_no_author_waiting() {
         assert_eq!(read(&server, "endless", &id.clone().into()).await["status"], status, "{n}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restart_workspaces_take_turns_too() {
+    let mut server = TestServer::configured("[functions]\nworkers = 1\n").await;
+    let code = "async function run() { await api.sleep(executionParams.ms ?? 60000) }";
+    put(&server, "waits", code).await;
+    let other = "/v1/workspaces/other/functions/waits".to_owned();
+    let body = json!({ "code": code }).to_string();
+    done(server.send("PUT", &other, &token(&server, "author"), &body).await);
+    let blocking = begin(&server, "waits").await;
+    reaches(&server, "waits", &blocking, "running").await;
+    let short = json!({"executionParams": {"ms": 50}});
+    for _ in 0..60 {
+        assert_eq!(call(&server, "POST", "/functions/waits/run", &short).await.status, 202);
+    }
+    let asked = server.post(&format!("{other}/run"), &token(&server, "author"), &short.to_string()).await;
+    let run = format!("{other}/runs/{}", asked.json()["id"].as_str().unwrap());
+    server.stop().await;
+    server.start_again().await;
+    let ended = async || {
+        let read = server.send("GET", &run, &token(&server, "author"), "").await;
+        read.json()["status"] == "completed"
+    };
+    until("the other workspace's run", ended).await;
+    let waiting = runs(&server, "waits").await.iter().filter(|run| run["status"] == "queued").count();
+    assert!(waiting > 30, "{waiting} of sixty wait still");
+}

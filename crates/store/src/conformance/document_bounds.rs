@@ -50,7 +50,7 @@ pub(super) async fn a_page_ends_with_its_bytes(store: &dyn Store) {
         assert_eq!(page.iter().map(|document| &*document.id).collect::<Vec<_>>(), wanted);
         assert_eq!(has_more(page.iter(), 10), wanted.len() == 2, "nothing tells that two are not all");
     }
-    let due = store.due(PRODUCT, at(1), 10).await.expect("what is due can be read");
+    let due = store.due(PRODUCT, at(1), None, 10).await.expect("what is due can be read");
     assert_eq!(due.iter().map(|(_, document)| &*document.id).collect::<Vec<_>>(), ["a", "b"]);
     assert!(more_due(&due, 10));
 }

@@ -8,7 +8,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use super::fixture::*;
 use crate::{
     Appended, Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect,
-    MAX_DOCUMENTS_PER_CHANGE, Order, Store, StoreError, Write, document,
+    MAX_DOCUMENTS_PER_CHANGE, Order, Store, StoreError, Write, document, due_place,
 };
 
 pub(super) const PRODUCT: DocumentKind = DocumentKind::Product;
@@ -71,7 +71,7 @@ pub(super) async fn list(
 }
 
 async fn due_at(store: &dyn Store, millis: i64, limit: usize) -> Vec<(Slug, Arc<str>)> {
-    let due = store.due(PRODUCT, at(millis), limit).await.expect("what is due can be read");
+    let due = store.due(PRODUCT, at(millis), None, limit).await.expect("what is due can be read");
     due.into_iter().map(|(slug, document)| (slug, document.id)).collect()
 }
 
@@ -296,7 +296,16 @@ pub(super) async fn what_is_due_comes_in_order_from_every_workspace(store: &dyn 
     assert_eq!(due_at(store, 29, 10).await, all[..3]);
     assert_eq!(due_at(store, 30, 10).await, all);
     assert_eq!(due_at(store, 30, 2).await, all[..2]);
-    let found = store.due(PRODUCT, at(-20), 1).await.expect("what is due can be read");
+    let mut paged = Vec::new();
+    let mut after = None;
+    while let Some((slug, document)) =
+        store.due(PRODUCT, at(30), after, 1).await.expect("what is due can be read").pop()
+    {
+        after = due_place(&document);
+        paged.push((slug, document.id));
+    }
+    assert_eq!(paged, all, "one after the other, also at one instant");
+    let found = store.due(PRODUCT, at(-20), None, 1).await.expect("what is due can be read");
     assert_eq!(Some(&found[0].1), read(store, "early").await.as_ref(), "the whole document");
 }
 

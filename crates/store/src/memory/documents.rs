@@ -8,7 +8,7 @@ use std::sync::Arc;
 use campanile_model::{Slug, Timestamp};
 
 use crate::documents::PageBytes;
-use crate::{Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, StoreError};
+use crate::{Document, DocumentKind, DocumentQuery, DocumentWrite, DuePlace, Expect, Order, StoreError};
 
 type Key = (Slug, DocumentKind, Arc<str>);
 
@@ -88,13 +88,21 @@ impl Shelf {
             .map(|(_, document)| document)
     }
 
-    pub(super) fn due(&self, kind: DocumentKind, up_to: Timestamp, limit: usize) -> Vec<(Slug, Document)> {
+    pub(super) fn due(
+        &self,
+        kind: DocumentKind,
+        up_to: Timestamp,
+        after: Option<DuePlace>,
+        limit: usize,
+    ) -> Vec<(Slug, Document)> {
         let mut due: Vec<_> = self
             .documents
             .iter()
             .filter(|((_, its_kind, _), _)| *its_kind == kind)
             .filter_map(|((slug, ..), document)| Some((document.contents.due?, slug, document)))
-            .filter(|(due, ..)| *due <= up_to)
+            .filter(|(due, _, document)| {
+                *due <= up_to && after.is_none_or(|after| (*due, document.number) > after)
+            })
             .collect();
         due.sort_by_key(|(due, _, document)| (*due, document.number));
         let slugs: Vec<_> = due.iter().map(|(_, slug, _)| (*slug).clone()).collect();

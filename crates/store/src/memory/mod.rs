@@ -17,8 +17,8 @@ use tokio::sync::broadcast;
 
 use crate::documents::ReadBytes;
 use crate::{
-    Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Epochs, Head, Idempotency, Item,
-    Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
+    Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, DuePlace, Epochs, Head, Idempotency,
+    Item, Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
 };
 use documents::Shelf;
 use log::Log;
@@ -272,9 +272,10 @@ impl Documents for MemoryStore {
         &self,
         kind: DocumentKind,
         up_to: Timestamp,
+        after: Option<DuePlace>,
         limit: usize,
     ) -> Result<Vec<(Slug, Document)>, StoreError> {
-        Ok(self.lock().shelf.due(kind, up_to, limit))
+        Ok(self.lock().shelf.due(kind, up_to, after, limit))
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {

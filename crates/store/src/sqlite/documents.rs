@@ -11,7 +11,7 @@ use super::failure::Outcome;
 use super::names::to_sql;
 use super::workspace::Workspace;
 use crate::documents::{PageBytes, ReadBytes};
-use crate::{Document, DocumentKind, DocumentQuery, Order};
+use crate::{Document, DocumentKind, DocumentQuery, DuePlace, Order};
 
 /// The documents of these ids, in their order.
 pub(super) fn documents(
@@ -90,13 +90,15 @@ pub(super) fn due(
     conn: &Connection,
     kind: DocumentKind,
     up_to: Timestamp,
+    after: Option<DuePlace>,
     limit: usize,
 ) -> Outcome<Vec<(Slug, Document)>> {
     let mut query = conn.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM document INDEXED BY document_by_due \
-         WHERE kind = ?1 AND due <= ?2 ORDER BY due, number"
+         WHERE kind = ?1 AND due <= ?2 AND (due, number) > (?3, ?4) ORDER BY due, number"
     ))?;
-    let mut rows = query.query(params![kind.number(), up_to.as_millis()])?;
+    let (due, number) = after.map_or((i64::MIN, 0), |(due, number)| (due.as_millis(), to_sql(number)));
+    let mut rows = query.query(params![kind.number(), up_to.as_millis(), due, number])?;
     let (mut due, mut slugs) = (Vec::new(), HashMap::new());
     let (mut bytes, mut ended) = (PageBytes::default(), false);
     while due.len() < limit

@@ -24,8 +24,8 @@ use super::workspace::{self, Workspace};
 use super::writer::Writer;
 use super::{append, check, connect, documents, lineage, list, read, schema};
 use crate::{
-    Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, Head, Idempotency, Item, Mark,
-    Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
+    Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, DuePlace, Head, Idempotency, Item,
+    Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
 };
 
 /// A [`Store`] in one SQLite database file.
@@ -339,9 +339,10 @@ impl Documents for SqliteStore {
         &self,
         kind: DocumentKind,
         up_to: Timestamp,
+        after: Option<DuePlace>,
         limit: usize,
     ) -> Result<Vec<(Slug, Document)>, StoreError> {
-        self.readers.run(move |conn| documents::due(conn, kind, up_to, limit)).await
+        self.readers.run(move |conn| documents::due(conn, kind, up_to, after, limit)).await
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
