@@ -38,7 +38,13 @@ pub(crate) struct Cache {
 }
 
 /// At most `WAYS` tokens, the one used last in front.
-type Set = Vec<(CacheKey, Statement)>;
+type Set = Vec<(CacheKey, Remembered)>;
+
+struct Remembered {
+    statement: Statement,
+    /// Of the keys that it was verified with: with others it may not be genuine any more.
+    generation: u64,
+}
 
 impl Cache {
     /// Room for `entries` tokens, rounded up to whole sets; none for 0.
@@ -46,20 +52,20 @@ impl Cache {
         Self { sets: (0..entries.div_ceil(WAYS)).map(|_| Mutex::default()).collect() }
     }
 
-    /// What the token states, if it is remembered.
-    pub(crate) fn get(&self, key: &CacheKey) -> Option<Statement> {
+    /// What the token states, if it is remembered from the keys of `generation`.
+    pub(crate) fn get(&self, key: &CacheKey, generation: u64) -> Option<Statement> {
         let mut set = self.set(key)?;
-        let at = set.iter().position(|(k, _)| k == key)?;
+        let at = set.iter().position(|(k, found)| k == key && found.generation == generation)?;
         set[..=at].rotate_right(1);
-        set.first().map(|(_, statement)| statement.clone())
+        set.first().map(|(_, found)| found.statement.clone())
     }
 
-    /// Remembers a genuine token.
-    pub(crate) fn put(&self, key: CacheKey, statement: Statement) {
+    /// Remembers a token that is genuine by the keys of `generation`.
+    pub(crate) fn put(&self, key: CacheKey, statement: Statement, generation: u64) {
         let Some(mut set) = self.set(&key) else { return };
         set.retain(|(k, _)| *k != key); // two threads may have verified it at once
         set.truncate(WAYS - 1);
-        set.insert(0, (key, statement));
+        set.insert(0, (key, Remembered { statement, generation }));
     }
 
     fn set(&self, key: &CacheKey) -> Option<MutexGuard<'_, Set>> {
@@ -80,9 +86,10 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::ClaimNames;
+    use crate::issuer::Rules;
 
     fn statement() -> Statement {
-        Statement::read(br#"{"userId":"a","exp":1}"#, &ClaimNames::default()).unwrap()
+        Statement::read(br#"{"userId":"a","exp":1}"#, &Rules::anyone(&ClaimNames::default())).unwrap()
     }
 
     fn key(n: usize) -> CacheKey {
@@ -93,16 +100,16 @@ mod tests {
     fn is_bounded_and_forgets_the_least_recently_used() {
         let cache = Cache::new(WAYS); // one set
         for n in 0..WAYS {
-            cache.put(key(n), statement());
+            cache.put(key(n), statement(), 0);
         }
-        assert!(cache.get(&key(0)).is_some());
-        cache.put(key(100), statement());
-        cache.put(key(100), statement());
+        assert!(cache.get(&key(0), 0).is_some());
+        cache.put(key(100), statement(), 0);
+        cache.put(key(100), statement(), 0);
         assert_eq!(cache.len(), WAYS);
-        assert!(cache.get(&key(0)).is_some(), "just used");
-        assert!(cache.get(&key(1)).is_none(), "used longest ago");
+        assert!(cache.get(&key(0), 0).is_some(), "just used");
+        assert!(cache.get(&key(1), 0).is_none(), "used longest ago");
         for n in 0..10_000 {
-            cache.put(key(n), statement());
+            cache.put(key(n), statement(), 0);
         }
         assert_eq!(cache.len(), WAYS);
     }
@@ -111,16 +118,26 @@ mod tests {
     fn spreads_over_its_sets() {
         let cache = Cache::new(8_000);
         for n in 0..4_000 {
-            cache.put(key(n), statement());
+            cache.put(key(n), statement(), 0);
         }
-        let found = (0..4_000).filter(|n| cache.get(&key(*n)).is_some()).count();
+        let found = (0..4_000).filter(|n| cache.get(&key(*n), 0).is_some()).count();
         assert!(found > 3_800, "{found} of 4000 in a cache filled to a half");
+    }
+
+    #[test]
+    fn other_keys_remember_nothing() {
+        let cache = Cache::new(WAYS);
+        cache.put(key(0), statement(), 1);
+        assert!(cache.get(&key(0), 2).is_none() && cache.get(&key(0), 0).is_none());
+        cache.put(key(0), statement(), 2);
+        assert!(cache.get(&key(0), 2).is_some());
+        assert_eq!(cache.len(), 1, "in the place of the former");
     }
 
     #[test]
     fn none_is_a_size() {
         let cache = Cache::new(0);
-        cache.put(key(1), statement());
-        assert!(cache.get(&key(1)).is_none());
+        cache.put(key(1), statement(), 0);
+        assert!(cache.get(&key(1), 0).is_none());
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use campanile_model::{Slug, Timestamp, UserId};
 
+use crate::issuer::Rules;
 use crate::members::{Members, string, strings};
-use crate::{ClaimNames, Identity, Refusal, Words, Workspaces};
+use crate::{Identity, Refusal, Words, Workspaces};
 
 /// What a genuine token states, whatever the time.
 #[derive(Clone)]
@@ -16,25 +17,24 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
-    /// Reads the payload of a token whose signature holds. Every claim we use must be well shaped, or the
-    /// token is refused whether or not it has expired.
-    pub(crate) fn read(payload: &[u8], names: &ClaimNames) -> Result<Self, Refusal> {
+    /// Reads the payload of a token whose signature holds, by the rules of who made it. Every claim we use must be
+    /// well shaped, or the token is refused whether or not it has expired.
+    pub(crate) fn read(payload: &[u8], rules: &Rules) -> Result<Self, Refusal> {
         let members = Members::parse(payload).ok_or(Refusal::Malformed)?;
-        let claims = Claims { members, names };
+        let claims = Claims { members, rules };
+        claims.audience()?;
         let expires_at = claims.date("exp")?.ok_or(Refusal::NoExpiry)?;
         let not_before = claims.date("nbf")?;
-        // Only its type is looked at: a token from the future is one whose issuer has another clock; the way
-        // to say "not yet" is `nbf` (RFC 7519 §4.1.5, §4.1.6).
-        claims.date("iat")?;
         let identity = Identity {
             user: claims.user()?,
             workspaces: claims.workspaces()?,
-            scopes: claims
-                .text(&names.scope, "scope")?
-                .map(|text| Words::from_iter([&*text]))
-                .unwrap_or_default(),
+            scopes: claims.scopes()?,
+            issuer: rules.issuer.clone(),
+            // Never a reason to refuse: a token from the future is one whose issuer has another clock; the way to say
+            // "not yet" is `nbf` (RFC 7519 §4.1.5, §4.1.6).
+            issued_at: claims.date("iat")?,
             expires_at,
-            token_id: claims.text("jti", "jti")?.map(Into::into),
+            token_id: claims.text("jti")?.map(Into::into),
         };
         Ok(Self { identity: Arc::new(identity), not_before })
     }
@@ -54,23 +54,43 @@ impl Statement {
 
 struct Claims<'a> {
     members: Members<'a>,
-    names: &'a ClaimNames,
+    rules: &'a Rules,
 }
 
 impl Claims<'_> {
+    /// An issuer of whom audiences are configured signs for others too: what it signed for them is not for us.
+    fn audience(&self) -> Result<(), Refusal> {
+        let wanted = &self.rules.audience;
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let value = self.members.get("aud").ok_or(Refusal::WrongAudience)?;
+        let texts = one_or_several(value).ok_or(Refusal::BadClaim("aud"))?;
+        let is_ours = texts.iter().any(|text| wanted.iter().any(|ours| ours == text));
+        if is_ours { Ok(()) } else { Err(Refusal::WrongAudience) }
+    }
+
     /// The first of the configured claims that is there decides: falling through to the next would let a
     /// token with `"userId": null` act as whoever its `sub` is.
     fn user(&self) -> Result<UserId, Refusal> {
-        let value = self.names.user.iter().find_map(|name| self.members.get(name));
+        let mut values = self.rules.claims.user.iter().filter_map(|name| self.members.at(name).transpose());
+        let value = values.next().and_then(Result::ok);
         let text = value.and_then(string).ok_or(Refusal::NoUser)?;
         UserId::new(&text).map_err(|_| Refusal::NoUser)
     }
 
     fn workspaces(&self) -> Result<Workspaces, Refusal> {
-        let Some(value) = self.members.get(&self.names.workspaces) else {
-            return Ok(Workspaces::Unstated);
+        let bad = Refusal::BadClaim("workspaces");
+        let Some(value) = self.members.at(&self.rules.claims.workspaces).map_err(|_| bad)? else {
+            return Ok(self.rules.workspaces.clone());
         };
-        let texts = strings(value).ok_or(Refusal::BadClaim("workspaces"))?;
+        // An issuer that knows one organisation for each user names it as a text. That text is never "every".
+        if self.rules.issuer.is_some()
+            && let Some(text) = string(value)
+        {
+            return Ok(Workspaces::Named(Slug::new(&text).iter().map(Slug::as_str).collect()));
+        }
+        let texts = strings(value).ok_or(bad)?;
         let named = texts.iter().map(|text| &**text).filter(|text| Slug::new(text).is_ok()).collect();
         Ok(if texts.iter().any(|text| text == "*") {
             Workspaces::All { named }
@@ -79,13 +99,32 @@ impl Claims<'_> {
         })
     }
 
-    fn text(&self, name: &str, role: &'static str) -> Result<Option<Cow<'_, str>>, Refusal> {
-        self.members.get(name).map(|value| string(value).ok_or(Refusal::BadClaim(role))).transpose()
+    /// Words parted by spaces; of a configured issuer also a list of words, as roles and permissions are given. A
+    /// text with a space in such a list is no word.
+    fn scopes(&self) -> Result<Words, Refusal> {
+        let bad = Refusal::BadClaim("scope");
+        let Some(value) = self.members.at(&self.rules.claims.scope).map_err(|_| bad)? else {
+            return Ok(self.rules.scopes.clone());
+        };
+        if let Some(text) = string(value) {
+            return Ok([&*text].into_iter().collect());
+        }
+        let words = strings(value).filter(|_| self.rules.issuer.is_some()).ok_or(bad)?;
+        Ok(words.iter().map(|word| &**word).filter(|word| !word.contains(' ')).collect())
+    }
+
+    fn text(&self, name: &'static str) -> Result<Option<Cow<'_, str>>, Refusal> {
+        self.members.get(name).map(|value| string(value).ok_or(Refusal::BadClaim(name))).transpose()
     }
 
     fn date(&self, name: &'static str) -> Result<Option<Timestamp>, Refusal> {
         self.members.get(name).map(|value| numeric_date(value).ok_or(Refusal::BadClaim(name))).transpose()
     }
+}
+
+/// The texts of `aud`: one, or a list (RFC 7519 §4.1.3).
+fn one_or_several(json: &str) -> Option<Vec<Cow<'_, str>>> {
+    string(json).map(|text| vec![text]).or_else(|| strings(json))
 }
 
 /// The last second of the year 9999: some issuers write it for "never".
@@ -104,6 +143,7 @@ fn numeric_date(json: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ClaimNames;
 
     #[test]
     fn numeric_dates() {
@@ -140,7 +180,7 @@ mod tests {
     }
 
     fn read(payload: &str) -> Result<Statement, Refusal> {
-        Statement::read(payload.as_bytes(), &ClaimNames::default())
+        Statement::read(payload.as_bytes(), &Rules::anyone(&ClaimNames::default()))
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::Algorithm;
+use crate::{Algorithm, ConfigError};
 
 /// Bytes of the shortest shared secret (RFC 7518 §3.2: 256 bits for HS256; the protocol, §7). The same for
 /// HS384 and HS512: 256 random bits are out of reach for each of them.
@@ -17,7 +17,8 @@ const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 256..=65_536;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The keys that may sign tokens, at least one. Default: none; the server adds its local key.
+    /// The keys that may sign tokens whatever their `iss` says. Default: none; where there are no
+    /// [issuers](crate::Issuer) either, the server adds its local key.
     pub keys: Vec<KeyConfig>,
     /// Which claims say what.
     pub claims: ClaimNames,
@@ -73,6 +74,10 @@ impl Config {
 }
 
 /// Which claims say what. The defaults are the documented ones (the protocol, §1, §2, §6).
+///
+/// A name that begins with `/` is a way into an object (a JSON Pointer, RFC 6901): `/realm_access/roles` is the
+/// member `roles` of the claim `realm_access`. In such a name `~1` stands for `/`, and `~0` for `~`. Every other name
+/// is the whole name of a claim, whatever dots and slashes it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClaimNames {
@@ -122,99 +127,4 @@ impl fmt::Debug for KeyConfig {
             .field("pem_bytes", &self.pem.as_ref().map(String::len))
             .finish()
     }
-}
-
-/// Why the section `[auth]` is refused at start. Holds no part of a secret.
-///
-/// `key` counts from 0 in the order of `auth.keys`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// No key at all: every token would be refused.
-    #[error("auth.keys is empty: without a key every token would be refused")]
-    NoKeys,
-    /// `claims.user` names no claim: every token would be refused.
-    #[error("auth.claims.user is empty: no token could say who its user is")]
-    NoUserClaim,
-    /// A number is outside its range.
-    #[error("auth.{name} is {got}, it may be {least} to {most}")]
-    OutOfRange {
-        /// The option.
-        name: &'static str,
-        /// What it was set to.
-        got: usize,
-        /// The smallest allowed value.
-        least: usize,
-        /// The largest allowed value.
-        most: usize,
-    },
-    /// An HMAC key without `secret`, or with `pem`.
-    #[error("auth.keys[{key}]: {algorithm} takes `secret` and no `pem`")]
-    WantsSecret {
-        /// Which key.
-        key: usize,
-        /// Its algorithm.
-        algorithm: Algorithm,
-    },
-    /// A public-key algorithm without `pem`, or with `secret`.
-    #[error("auth.keys[{key}]: {algorithm} takes `pem`, the text of a public key, and no `secret`")]
-    WantsPem {
-        /// Which key.
-        key: usize,
-        /// Its algorithm.
-        algorithm: Algorithm,
-    },
-    /// A secret that can be guessed.
-    #[error(
-        "auth.keys[{key}]: the secret has {got} bytes, at least 32 are needed; \
-         `openssl rand -hex 32` makes a good one"
-    )]
-    ShortSecret {
-        /// Which key.
-        key: usize,
-        /// Bytes it has.
-        got: usize,
-    },
-    /// A key in PEM form where a shared secret belongs: whoever has the public key could sign (RFC 8725
-    /// §2.1).
-    #[error(
-        "auth.keys[{key}]: the secret is the text of a PEM key; set `pem` and the algorithm it was made for"
-    )]
-    PemAsSecret {
-        /// Which key.
-        key: usize,
-    },
-    /// A private key where the public one belongs.
-    #[error(
-        "auth.keys[{key}]: the pem is a private key, which has no business here; \
-         `openssl pkey -in FILE -pubout` prints the public one"
-    )]
-    PrivateKey {
-        /// Which key.
-        key: usize,
-    },
-    /// Not a public key, or not one for this algorithm (another kind or curve, RSA under 2048 bits).
-    #[error(
-        "auth.keys[{key}]: the pem is not a public key for {algorithm}; \
-         it begins with `-----BEGIN PUBLIC KEY-----` and holds {needed}"
-    )]
-    BadPem {
-        /// Which key.
-        key: usize,
-        /// Its algorithm.
-        algorithm: Algorithm,
-        /// The kind of key that the algorithm needs.
-        needed: &'static str,
-    },
-    /// Two keys with the same id and algorithm: a token could not say which it means.
-    #[error("auth.keys[{key}]: an earlier key has the same id and algorithm")]
-    Duplicate {
-        /// Which key, the later one.
-        key: usize,
-    },
-    /// Asked to sign with a key that can only verify.
-    #[error("tokens can be signed with HS256, HS384 and HS512 only, the key is for {algorithm}")]
-    CannotSign {
-        /// The key's algorithm.
-        algorithm: Algorithm,
-    },
 }

@@ -1,6 +1,7 @@
 //! Who a verified token says its bearer is.
 
 use std::fmt;
+use std::sync::Arc;
 
 use campanile_model::{Slug, Timestamp, UserId};
 
@@ -13,6 +14,10 @@ pub struct Identity {
     pub workspaces: Workspaces,
     /// What its bearer may do there.
     pub scopes: Words,
+    /// `iss`, where a configured issuer made the token; none where a key did that signs for any.
+    pub issuer: Option<Arc<str>>,
+    /// `iat`, if the token says it.
+    pub issued_at: Option<Timestamp>,
     /// `exp` itself, without leeway: the instant a live connection ends. Whole milliseconds, rounded down.
     pub expires_at: Timestamp,
     /// `jti`, by which one token can be withdrawn. (A hash of the token is no name for it: an ECDSA signature

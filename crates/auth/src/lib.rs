@@ -6,10 +6,13 @@
 //!
 //! A token is judged in this order, and the first objection is the answer:
 //! 1. form: size, alphabet, three segments, a strict JSON header ([`Refusal::Malformed`]);
-//! 2. key and algorithm ([`Refusal::UnknownKey`], [`Refusal::WrongAlgorithm`]);
-//! 3. signature ([`Refusal::BadSignature`]): nothing in the payload is read before it holds;
-//! 4. the shape of every claim we use, in time or not ([`Refusal::NoExpiry`], [`Refusal::NoUser`], …);
-//! 5. `nbf`, then `exp`: so [`Refusal::Expired`] is only ever said of a token that was good once.
+//! 2. issuer, key and algorithm ([`Refusal::UnknownIssuer`], [`Refusal::UnknownKey`], [`Refusal::WrongAlgorithm`]):
+//!    `iss` says by whose rules and keys the token is judged, and is only compared;
+//! 3. signature ([`Refusal::BadSignature`]): nothing else in the payload is read before it holds;
+//! 4. what the issuer's tokens must be: their kind and whom they are for ([`Refusal::WrongType`],
+//!    [`Refusal::WrongAudience`]); keys without an issuer ask neither;
+//! 5. the shape of every claim we use, in time or not ([`Refusal::NoExpiry`], [`Refusal::NoUser`], …);
+//! 6. `nbf`, then `exp`: so [`Refusal::Expired`] is only ever said of a token that was good once.
 //!
 //! ```
 //! use campanile_auth::{Algorithm, Config, Grant, KeyConfig, KeySet, Refusal, Verifier, sign};
@@ -28,16 +31,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Read in this order: `config` says what an operator may set, `algorithm` and `keys` turn it into checked
-//! keys, `token` takes a token apart with `members`, `claims` reads what it states into an `identity`,
-//! `refusal` names what can be wrong, `cache` remembers who was already verified, `verifier` joins them,
-//! and `sign` makes tokens for the local key.
+//! Read in this order: `config` says what an operator may set and `error` what is wrong with it, `algorithm`, `keys`
+//! and `jwks` turn it into checked keys, `issuer` binds keys to rules, `key_set` says who is believed, `token` takes a
+//! token apart with `members`, `claims` reads what it states into an `identity`, `refusal` names what can be wrong,
+//! `cache` remembers who was already verified, `verifier` joins them, and `sign` makes tokens for the local key.
 
 mod algorithm;
 mod cache;
 mod claims;
 mod config;
+mod error;
 mod identity;
+mod issuer;
+mod jwks;
+mod key_set;
 mod keys;
 mod members;
 mod refusal;
@@ -46,9 +53,12 @@ mod token;
 mod verifier;
 
 pub use algorithm::Algorithm;
-pub use config::{ClaimNames, Config, ConfigError, KeyConfig};
+pub use config::{ClaimNames, Config, KeyConfig};
+pub use error::{ConfigError, Place};
 pub use identity::{Identity, Words, Workspaces};
-pub use keys::KeySet;
+pub use issuer::{Issuer, IssuerConfig, IssuerKeys};
+pub use jwks::{JwksError, MAX_JWKS_BYTES};
+pub use key_set::KeySet;
 pub use refusal::Refusal;
 pub use sign::{Grant, sign};
 pub use verifier::Verifier;

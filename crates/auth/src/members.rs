@@ -29,7 +29,23 @@ impl<'a> Members<'a> {
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.get(name).map(|value| value.get())
     }
+
+    /// The value that a configured name leads to: a member, or for a name with `/` in front the way into an object
+    /// (RFC 6901, through objects only). `Err` where the way leads into something else than an object.
+    pub(crate) fn at(&self, name: &str) -> Result<Option<&'a str>, NotAnObject> {
+        let Some(way) = name.strip_prefix('/') else { return Ok(self.get(name)) };
+        let mut steps = way.split('/').map(|step| step.replace("~1", "/").replace("~0", "~"));
+        let mut found = steps.next().and_then(|step| self.get(&step));
+        for step in steps {
+            let Some(value) = found else { return Ok(None) };
+            found = Members::parse(value.as_bytes()).ok_or(NotAnObject)?.get(&step);
+        }
+        Ok(found)
+    }
 }
+
+/// What stands on the way to a claim is no object, or one with a name given twice.
+pub(crate) struct NotAnObject;
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -124,6 +140,32 @@ mod tests {
         }
         assert!(Members::parse(b"{\"a\":\"\xff\"}").is_none());
         assert!(Members::parse(b"\xff\xfe{\0}\0").is_none());
+    }
+
+    #[test]
+    fn ways_lead_through_objects() {
+        let json =
+            br#"{"a":{"b":{"c":1},"d":2,"/":{"~":3}},"https://x/y":4,"":5,"t":"x","two":{"a":1,"a":2}}"#;
+        let members = Members::parse(json).unwrap();
+        for (name, value) in [
+            ("a", Some(r#"{"b":{"c":1},"d":2,"/":{"~":3}}"#)),
+            ("/a/b/c", Some("1")),
+            ("/a/d", Some("2")),
+            ("/a/~1/~0", Some("3")),
+            ("https://x/y", Some("4")),
+            ("/https:~1~1x~1y", Some("4")),
+            ("/", Some("5")),
+            ("a/d", None),
+            ("a.d", None),
+            ("/a/e", None),
+            ("/e/a", None),
+            ("/a/b/e", None),
+        ] {
+            assert_eq!(members.at(name).ok(), Some(value), "{name}");
+        }
+        for name in ["/t/x", "/a/d/x", "/two/a"] {
+            assert!(members.at(name).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub enum Refusal {
     /// A header member that changes how the rest would have to be read, and that we do not know how to.
     #[error("the token's header uses `{0}`, which is not supported")]
     UnsupportedHeader(&'static str),
+    /// `iss` names no configured issuer, or is absent, and no key without an issuer is configured.
+    #[error("the token's issuer is not among the configured issuers")]
+    UnknownIssuer,
     /// `kid` names no configured key, and no key without an id is configured.
     #[error("the token's key id is not among the configured keys")]
     UnknownKey,
@@ -25,11 +28,17 @@ pub enum Refusal {
     /// No configured key made this signature.
     #[error("the signature is not by a configured key")]
     BadSignature,
+    /// Genuine, but `typ` says that it is a token of another kind.
+    #[error("the token's `typ` is not one that its issuer's tokens may have here")]
+    WrongType,
+    /// Genuine, but not made for us: no configured audience in `aud`, or no `aud` at all.
+    #[error("the token is not for a configured audience")]
+    WrongAudience,
     /// Genuine, but without `exp`: it would be good for ever.
     #[error("the token has no `exp` claim")]
     NoExpiry,
     /// Genuine, but a claim is not of its type or range. Named by its role: `exp`, `nbf`, `iat`, `jti`,
-    /// `workspaces`, `scope`.
+    /// `aud`, `workspaces`, `scope`.
     #[error("the token's `{0}` claim is not usable")]
     BadClaim(&'static str),
     /// Genuine, but the user claim is absent, null, empty, not a string, longer than 128 bytes, or holds a
@@ -51,9 +60,12 @@ impl Refusal {
             Self::Missing => "missing",
             Self::Malformed => "malformed",
             Self::UnsupportedHeader(_) => "unsupported_header",
+            Self::UnknownIssuer => "unknown_issuer",
             Self::UnknownKey => "unknown_key",
             Self::WrongAlgorithm => "wrong_algorithm",
             Self::BadSignature => "bad_signature",
+            Self::WrongType => "wrong_type",
+            Self::WrongAudience => "wrong_audience",
             Self::NoExpiry => "no_expiry",
             Self::BadClaim(_) => "bad_claim",
             Self::NoUser => "no_user",

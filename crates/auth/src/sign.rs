@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::algorithm::Family;
 use crate::keys::secret;
-use crate::{ClaimNames, ConfigError, KeyConfig, Words, Workspaces};
+use crate::{ClaimNames, ConfigError, KeyConfig, Place, Words, Workspaces};
 
 /// What a new token shall state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub fn sign(
     if key.algorithm.family() != Family::Secret {
         return Err(cannot);
     }
-    let secret = EncodingKey::from_secret(secret(0, key)?);
+    let secret = EncodingKey::from_secret(secret(Place::Key(0), key)?);
     let user = names.user.first().ok_or(ConfigError::NoUserClaim)?;
 
     let mut header = json!({ "alg": key.algorithm.name(), "typ": "JWT" });
@@ -74,12 +74,12 @@ fn claims(user: &str, names: &ClaimNames, grant: &Grant, now: Timestamp) -> Map<
     let ttl_millis = i64::try_from(grant.ttl_secs.saturating_mul(1000)).unwrap_or(i64::MAX);
     let expires_at = Timestamp::from_millis(now.as_millis().saturating_add(ttl_millis)).as_secs();
     let mut claims = Map::new();
-    let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+    let mut set = |name: &str, value: Value| insert(&mut claims, name, value);
     set(user, json!(grant.user.as_str()));
     set("iat", json!(issued_at));
     set("exp", json!(expires_at));
     match &grant.workspaces {
-        Workspaces::Unstated => None,
+        Workspaces::Unstated => {}
         Workspaces::All { named } => {
             set(&names.workspaces, std::iter::once("*").chain(named.iter()).collect())
         }
@@ -95,6 +95,26 @@ fn claims(user: &str, names: &ClaimNames, grant: &Grant, now: Timestamp) -> Map<
         set("jti", json!(id));
     }
     claims
+}
+
+/// Sets a claim where its reader looks for it: by its name, or for a name with `/` in front inside objects.
+fn insert(claims: &mut Map<String, Value>, name: &str, value: Value) {
+    let Some(way) = name.strip_prefix('/') else {
+        claims.insert(name.to_owned(), value);
+        return;
+    };
+    let unescaped = |step: &str| step.replace("~1", "/").replace("~0", "~");
+    let (first, rest) = match way.split_once('/') {
+        Some((first, rest)) => (first, rest),
+        None => {
+            claims.insert(unescaped(way), value);
+            return;
+        }
+    };
+    let inner = claims.entry(unescaped(first)).or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(inner) = inner {
+        insert(inner, &format!("/{rest}"), value);
+    }
 }
 
 fn encode(value: &Value) -> String {

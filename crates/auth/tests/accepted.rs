@@ -149,6 +149,8 @@ fn a_grant_comes_back_as_it_was_signed() {
             user: grant.user,
             workspaces: grant.workspaces,
             scopes: grant.scopes,
+            issuer: None,
+            issued_at: Some(now()),
             expires_at: Timestamp::from_millis((NOW + 60) * 1000),
             token_id: grant.token_id,
         }

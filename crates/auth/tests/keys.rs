@@ -1,6 +1,6 @@
 //! What stops the start, and whether its message helps.
 
-use campanile_auth::{Algorithm, Config, ConfigError, Grant, KeyConfig, KeySet, sign};
+use campanile_auth::{Algorithm, Config, ConfigError, Grant, KeyConfig, KeySet, Place, sign};
 use campanile_model::UserId;
 
 use crate::mint::*;
@@ -17,7 +17,7 @@ fn pem(algorithm: Algorithm, pem: &str) -> KeyConfig {
 fn short_secrets() {
     let short = KeyConfig { secret: Some("x".repeat(31)), ..key(None, Algorithm::HS256) };
     let error = refuse(vec![key(None, Algorithm::HS256), short]);
-    assert_eq!(error, ConfigError::ShortSecret { key: 1, got: 31 });
+    assert_eq!(error, ConfigError::ShortSecret { at: Place::Key(1), got: 31 });
     let message = error.to_string();
     assert!(message.contains("auth.keys[1]") && message.contains("31 bytes") && message.contains("openssl"));
     let enough = KeyConfig { secret: Some("x".repeat(32)), ..key(None, Algorithm::HS256) };
@@ -37,12 +37,12 @@ fn the_wrong_field_or_none_or_both() {
         secret: secret.map(Into::into),
         pem: pem.map(Into::into),
     };
-    let wants_secret = ConfigError::WantsSecret { key: 0, algorithm: Algorithm::HS256 };
+    let wants_secret = ConfigError::WantsSecret { at: Place::Key(0), algorithm: Algorithm::HS256 };
     let public = fixture::RSA;
     for key in [hs256(None, None), hs256(None, Some(public)), hs256(Some(SECRET), Some(public))] {
         assert_eq!(refuse(vec![key]), wants_secret);
     }
-    let wants_pem = ConfigError::WantsPem { key: 0, algorithm: Algorithm::RS256 };
+    let wants_pem = ConfigError::WantsPem { at: Place::Key(0), algorithm: Algorithm::RS256 };
     for key in [hs256(None, None), hs256(Some(SECRET), None), hs256(Some(SECRET), Some(public))] {
         assert_eq!(refuse(vec![KeyConfig { algorithm: Algorithm::RS256, ..key }]), wants_pem);
     }
@@ -52,7 +52,7 @@ fn the_wrong_field_or_none_or_both() {
 fn a_public_key_as_a_secret() {
     for text in [fixture::RSA, fixture::P256, fixture::RSA_PRIVATE, fixture::RSA_CERTIFICATE] {
         let key = KeyConfig { secret: Some(text.into()), ..key(None, Algorithm::HS256) };
-        assert_eq!(refuse(vec![key]), ConfigError::PemAsSecret { key: 0 });
+        assert_eq!(refuse(vec![key]), ConfigError::PemAsSecret { at: Place::Key(0) });
     }
 }
 
@@ -63,10 +63,10 @@ fn a_private_key_as_a_public_one() {
         (Algorithm::ES256, fixture::P256_PRIVATE),
         (Algorithm::EdDSA, fixture::ED25519_PRIVATE),
     ] {
-        assert_eq!(refuse(vec![pem(algorithm, text)]), ConfigError::PrivateKey { key: 0 });
+        assert_eq!(refuse(vec![pem(algorithm, text)]), ConfigError::PrivateKey { at: Place::Key(0) });
     }
     let both = format!("{}{}", fixture::RSA, fixture::RSA_PRIVATE);
-    assert_eq!(refuse(vec![pem(Algorithm::RS256, &both)]), ConfigError::PrivateKey { key: 0 });
+    assert_eq!(refuse(vec![pem(Algorithm::RS256, &both)]), ConfigError::PrivateKey { at: Place::Key(0) });
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn two_keys_of_one_id_and_algorithm() {
     let hs256 = || key(Some("a"), Algorithm::HS256);
     assert_eq!(
         refuse(vec![hs256(), key(Some("a"), Algorithm::RS256), hs256()]),
-        ConfigError::Duplicate { key: 2 }
+        ConfigError::Duplicate { at: Place::Key(2) }
     );
 }
 
@@ -165,5 +165,5 @@ fn only_secrets_sign_and_no_short_ones() {
     };
     assert_eq!(sign(&key(None, Algorithm::RS256)), ConfigError::CannotSign { algorithm: Algorithm::RS256 });
     let short = KeyConfig { secret: Some("short".into()), ..key(None, Algorithm::HS256) };
-    assert_eq!(sign(&short), ConfigError::ShortSecret { key: 0, got: 5 });
+    assert_eq!(sign(&short), ConfigError::ShortSecret { at: Place::Key(0), got: 5 });
 }

@@ -14,6 +14,7 @@ use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{Notification, NotificationId, Slug, Timestamp, UserId};
 use campanile_server::clock::{Clock, Stepped};
 use campanile_server::http::Api;
+use campanile_server::key_sources::KeySources;
 use campanile_server::routes::router;
 use campanile_store::{Epochs, MemoryStore};
 use http_body_util::BodyExt;
@@ -68,10 +69,13 @@ impl TestApi {
         });
         let clock = Stepped::at(Timestamp::from_millis(NOW_MS));
         let ready = Arc::new(AtomicBool::new(true));
+        let verifier = Arc::new(Verifier::new(KeySet::new(&auth).unwrap(), &auth));
+        let running_clock = Clock::stepped(Arc::clone(&clock));
         let api = Api {
             engine: Arc::clone(&engine),
-            verifier: Arc::new(Verifier::new(KeySet::new(&auth).unwrap(), &auth)),
-            clock: Clock::stepped(Arc::clone(&clock)),
+            sources: Arc::new(KeySources::none(Arc::clone(&verifier), running_clock.clone())),
+            verifier,
+            clock: running_clock,
             product_workspace: slug("default"),
             ready: Arc::clone(&ready),
         };

@@ -71,6 +71,8 @@ mod tests {
             user: UserId::new("alice").unwrap(),
             workspaces,
             scopes: Default::default(),
+            issuer: None,
+            issued_at: None,
             expires_at: Timestamp::from_millis(0),
             token_id: None,
         }

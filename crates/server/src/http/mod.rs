@@ -36,11 +36,12 @@ mod trials;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use campanile_auth::Verifier;
+use campanile_auth::{Identity, Refusal, Verifier};
 use campanile_engine::Engine;
 use campanile_model::Slug;
 
 use crate::clock::Clock;
+use crate::key_sources::KeySources;
 
 /// What the handlers work with.
 pub struct Api {
@@ -48,10 +49,22 @@ pub struct Api {
     pub engine: Arc<Engine>,
     /// Judges tokens.
     pub verifier: Arc<Verifier>,
+    /// Brings keys that the verifier does not have yet.
+    pub sources: Arc<KeySources>,
     /// What time it is.
     pub clock: Clock,
     /// The workspace of the product surface.
     pub product_workspace: Slug,
     /// Whether the node takes traffic: false while it starts and once it stops.
     pub ready: Arc<AtomicBool>,
+}
+
+impl Api {
+    /// Who a token names. Where its issuer may have published its key just now, that is waited for.
+    async fn identify(&self, token: &str) -> Result<Arc<Identity>, Refusal> {
+        match self.verifier.verify(token, self.clock.now()) {
+            Err(_) if self.sources.bring(token).await => self.verifier.verify(token, self.clock.now()),
+            judged => judged,
+        }
+    }
 }
