@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod logging;
+pub mod origin;
 pub mod routes;
 mod rows;
 pub mod run;

@@ -77,6 +77,7 @@ pub async fn start(
     let auth = config.auth()?;
     let keys = KeySet::new(&auth).context("the configured keys can't be used")?;
     let verifier = Arc::new(Verifier::new(keys, &auth));
+    let origins = Arc::new(config.server.origins()?);
     let listener = listen(config.server.listen, config.connection.keepalive)?;
     let address = listener.local_addr()?;
 
@@ -124,6 +125,7 @@ pub async fn start(
         clock: clock.clone(),
         product_workspace: config.surfaces.product.workspace.clone(),
         ready: Arc::clone(&ready),
+        origins: Arc::clone(&origins),
     });
     let (plain_in, plain_out) = mpsc::channel(PLAIN);
     let (stop, stopping) = watch::channel(false);
@@ -135,7 +137,7 @@ pub async fn start(
         product_workspace: config.surfaces.product.workspace.clone(),
         leeway_ms: i64::try_from(auth.leeway_secs).unwrap_or(0) * 1000,
     };
-    let handshakes = Arc::new(Handshakes::new(judge, shards.clone(), clock.clone()));
+    let handshakes = Arc::new(Handshakes::new(judge, origins, shards.clone(), clock.clone()));
     let serving = serve_plain(plain_out, router, Arc::clone(&handshakes), header_timeout, stopping);
     let plain = tokio::spawn(serving);
     let door = start_door(config, listener, handshakes, plain_in, &gauge, &clock, &mut threads)?;

@@ -14,6 +14,7 @@ use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{Notification, NotificationId, Slug, Timestamp, UserId};
 use campanile_server::clock::{Clock, Stepped};
 use campanile_server::http::Api;
+use campanile_server::origin::Origins;
 use campanile_server::routes::router;
 use campanile_store::{Epochs, MemoryStore};
 use http_body_util::BodyExt;
@@ -72,6 +73,7 @@ impl TestApi {
             clock: Clock::stepped(Arc::clone(&clock)),
             product_workspace: slug("default"),
             ready: Arc::clone(&ready),
+            origins: Arc::new(Origins::new(&[], true, false).unwrap()),
         };
         Self { engine, clock, ready, sockets, router: router(Arc::new(api)), key }
     }

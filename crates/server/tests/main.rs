@@ -26,6 +26,7 @@ mod imports;
 mod lifecycle;
 mod limits;
 mod openapi;
+mod origins;
 mod places;
 mod process;
 mod products;

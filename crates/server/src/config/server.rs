@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ConfigError;
 use super::range::within;
+use crate::origin::{self, Origins};
 
 /// Where the process listens, where it keeps things, how large it may grow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Server {
     /// Connections held at once, 0 to 10,000,000; newcomers above get 503. 0: as many as the descriptor
     /// limit allows. Default: 0.
     pub max_connections: usize,
+    /// Pages that may connect, as `https://app.example.com`. None: those of the origin that is asked, and on
+    /// loopback every one. Default: none.
+    pub allowed_origins: Vec<String>,
 }
 
 impl Default for Server {
@@ -33,6 +37,7 @@ impl Default for Server {
             data: PathBuf::from("./campanile-data"),
             shards: 0,
             max_connections: 0,
+            allowed_origins: Vec::new(),
         }
     }
 }
@@ -44,8 +49,18 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::
 }
 
 impl Server {
+    /// The pages that may connect.
+    ///
+    /// # Errors
+    /// For an entry that is no origin.
+    pub fn origins(&self) -> Result<Origins, ConfigError> {
+        Origins::new(&self.allowed_origins, origin::is_loopback(self.listen.ip()), false)
+            .map_err(|error| ConfigError::invalid("server.allowed_origins", None, error.to_string()))
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("server.shards", self.shards, 0..=1024)?;
-        within("server.max_connections", self.max_connections, 0..=10_000_000)
+        within("server.max_connections", self.max_connections, 0..=10_000_000)?;
+        self.origins().map(drop)
     }
 }

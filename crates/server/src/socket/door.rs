@@ -317,11 +317,8 @@ impl Door {
                 let headers = request.headers.iter().map(|h| (h.name, h.value));
                 let method = request.method.unwrap_or_default();
                 let minor = request.version.unwrap_or_default();
-                match campanile_ws::check(method, minor, headers) {
-                    Err(error) => {
-                        let (code, headers) = refuse::handshake(error);
-                        self.refuse(index, code, &headers, None);
-                    }
+                match self.handshakes.read(method, minor, headers) {
+                    Err((code, headers)) => self.refuse(index, code, &headers, None),
                     Ok(accept) => self.handle_handshake(index, surface, query, &accept, &read[end..]),
                 }
             }

@@ -2,22 +2,26 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use campanile_store::StoreError;
 use campanile_wire::close::Close;
 use campanile_wire::{Replay, Surface};
+use campanile_ws::Accept;
 
 use super::attach::{Newcomer, Start};
 use super::hammer::Hammer;
 use super::judge::{Admitted, Judge, token_of};
 use super::queue::{Command, Shards};
+use super::refuse;
 use crate::clock::Clock;
 use crate::http::problem::{self, Code};
+use crate::origin::{Origins, Visit};
 
 /// Decides handshakes and takes the admitted to their shards.
 pub struct Handshakes {
     judge: Judge,
+    origins: Arc<Origins>,
     hammer: Mutex<Hammer>,
     shards: Shards,
     clock: Clock,
@@ -37,13 +41,30 @@ pub enum Decision {
 
 impl Handshakes {
     /// Nobody was accepted or refused yet.
-    pub fn new(judge: Judge, shards: Shards, clock: Clock) -> Self {
-        Self { judge, hammer: Mutex::default(), shards, clock, accepted: AtomicU64::new(0) }
+    pub fn new(judge: Judge, origins: Arc<Origins>, shards: Shards, clock: Clock) -> Self {
+        Self { judge, origins, hammer: Mutex::default(), shards, clock, accepted: AtomicU64::new(0) }
     }
 
     /// The number of a TCP connection just accepted.
     pub fn count(&self) -> u64 {
         self.accepted.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Reads the headers of a handshake: well-formed, and not of a page that may not connect.
+    ///
+    /// # Errors
+    /// The HTTP answer before the upgrade: a problem, and the headers that go with it.
+    pub fn read<'a>(
+        &self,
+        method: &str,
+        minor: u8,
+        headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
+    ) -> Result<Accept, (&'static Code, Vec<(&'static str, &'static str)>)> {
+        let accept = campanile_ws::check(method, minor, headers.clone()).map_err(refuse::handshake)?;
+        match self.origins.judge(headers) {
+            Visit::Direct | Visit::Allowed => Ok(accept),
+            Visit::Refused => Err((&problem::ORIGIN_REFUSED, vec![])),
+        }
     }
 
     /// Decides; every refusal is logged with its cause, never with the token.

@@ -65,8 +65,7 @@ fn an_unknown_option_is_refused_with_the_nearest() {
         .failed("there is no option workspaces.auto_creat", "did you mean workspaces.auto_create?");
     check("[workspaces.acme]\nmood = \"inbox\"\n")
         .failed("there is no option workspaces.acme.mood", "did you mean workspaces.acme.mode?");
-    check("[server]\ncolour = \"red\"\n")
-        .failed("there is no option server.colour", "known here: data, listen");
+    check("[server]\ncolour = \"red\"\n").failed("there is no option server.colour", "known here: allow");
     check("[[auth.keys]]\nalgorithm = \"HS256\"\nsecretfile = \"k\"\n")
         .failed("auth.keys[0].secretfile", "did you mean auth.keys[0].secret_file?");
 }
