@@ -25,6 +25,8 @@ pub struct Server {
     /// Connections held at once, 0 to 10,000,000; newcomers above get 503. 0: as many as the descriptor
     /// limit allows. Default: 0.
     pub max_connections: usize,
+    /// Whether to listen on an address that others reach without TLS. Default: false.
+    pub allow_plaintext: bool,
     /// Pages that may connect, as `https://app.example.com`. None: those of the origin that is asked, and on
     /// loopback every one. Default: none.
     pub allowed_origins: Vec<String>,
@@ -37,6 +39,7 @@ impl Default for Server {
             data: PathBuf::from("./campanile-data"),
             shards: 0,
             max_connections: 0,
+            allow_plaintext: false,
             allowed_origins: Vec::new(),
         }
     }
@@ -49,6 +52,17 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::
 }
 
 impl Server {
+    /// Refuses to send tokens and notifications in the clear over a network, unless that is asked for.
+    ///
+    /// # Errors
+    /// [`ConfigError::Plaintext`].
+    pub fn check_exposure(&self) -> Result<(), ConfigError> {
+        if origin::is_loopback(self.listen.ip()) || self.allow_plaintext {
+            return Ok(());
+        }
+        Err(ConfigError::Plaintext { listen: self.listen })
+    }
+
     /// The pages that may connect.
     ///
     /// # Errors
