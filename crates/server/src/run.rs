@@ -78,6 +78,7 @@ pub async fn start(
     let keys = KeySet::new(&auth).context("the configured keys can't be used")?;
     let verifier = Arc::new(Verifier::new(keys, &auth));
     let origins = Arc::new(config.server.origins()?);
+    let proxies = Arc::new(config.server.proxies()?);
     let listener = listen(config.server.listen, config.connection.keepalive)?;
     let address = listener.local_addr()?;
 
@@ -137,7 +138,7 @@ pub async fn start(
         product_workspace: config.surfaces.product.workspace.clone(),
         leeway_ms: i64::try_from(auth.leeway_secs).unwrap_or(0) * 1000,
     };
-    let handshakes = Arc::new(Handshakes::new(judge, origins, shards.clone(), clock.clone()));
+    let handshakes = Arc::new(Handshakes::new(judge, origins, proxies, shards.clone(), clock.clone()));
     let serving = serve_plain(plain_out, router, Arc::clone(&handshakes), header_timeout, stopping);
     let plain = tokio::spawn(serving);
     let door = start_door(config, listener, handshakes, plain_in, &gauge, &clock, &mut threads)?;

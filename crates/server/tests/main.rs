@@ -31,6 +31,7 @@ mod places;
 mod process;
 mod products;
 mod program;
+mod proxies;
 mod records;
 mod rules;
 mod settings;

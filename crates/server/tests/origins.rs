@@ -1,4 +1,4 @@
-//! Which web pages may connect.
+//! Check 107: which web pages may connect.
 
 use campanile_testkit::{Answer, TestServer, WAIT, request, upgrade_on};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::ConfigError;
 use super::range::within;
 use crate::origin::{self, Origins};
+use crate::proxies::{Proxies, ProxiesError};
 
 /// Where the process listens, where it keeps things, how large it may grow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,10 @@ pub struct Server {
     pub max_connections: usize,
     /// Whether to listen on an address that others reach without TLS. Default: false.
     pub allow_plaintext: bool,
+    /// Addresses and networks of proxies whose `X-Forwarded-For` is believed. Default: none.
+    pub trusted_proxies: Vec<String>,
+    /// Whether those begin every connection with a header of the PROXY protocol, version 2. Default: false.
+    pub proxy_protocol: bool,
     /// Pages that may connect, as `https://app.example.com`. None: those of the origin that is asked, and on
     /// loopback every one. Default: none.
     pub allowed_origins: Vec<String>,
@@ -40,6 +45,8 @@ impl Default for Server {
             shards: 0,
             max_connections: 0,
             allow_plaintext: false,
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
             allowed_origins: Vec::new(),
         }
     }
@@ -72,9 +79,24 @@ impl Server {
             .map_err(|error| ConfigError::invalid("server.allowed_origins", None, error.to_string()))
     }
 
+    /// The proxies in front.
+    ///
+    /// # Errors
+    /// For an entry that is no network, and where nobody is named to speak the PROXY protocol.
+    pub fn proxies(&self) -> Result<Proxies, ConfigError> {
+        Proxies::new(&self.trusted_proxies, self.proxy_protocol).map_err(|error| {
+            let key = match error {
+                ProxiesError::Nobody => "server.proxy_protocol",
+                _ => "server.trusted_proxies",
+            };
+            ConfigError::invalid(key, None, error.to_string())
+        })
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("server.shards", self.shards, 0..=1024)?;
         within("server.max_connections", self.max_connections, 0..=10_000_000)?;
+        self.proxies()?;
         self.origins().map(drop)
     }
 }

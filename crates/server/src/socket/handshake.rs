@@ -17,11 +17,14 @@ use super::refuse;
 use crate::clock::Clock;
 use crate::http::problem::{self, Code};
 use crate::origin::{Origins, Visit};
+use crate::proxies::Proxies;
 
 /// Decides handshakes and takes the admitted to their shards.
 pub struct Handshakes {
     judge: Judge,
     origins: Arc<Origins>,
+    /// Who is believed about where clients are.
+    pub(super) proxies: Arc<Proxies>,
     hammer: Mutex<Hammer>,
     shards: Shards,
     clock: Clock,
@@ -41,8 +44,14 @@ pub enum Decision {
 
 impl Handshakes {
     /// Nobody was accepted or refused yet.
-    pub fn new(judge: Judge, origins: Arc<Origins>, shards: Shards, clock: Clock) -> Self {
-        Self { judge, origins, hammer: Mutex::default(), shards, clock, accepted: AtomicU64::new(0) }
+    pub fn new(
+        judge: Judge,
+        origins: Arc<Origins>,
+        proxies: Arc<Proxies>,
+        shards: Shards,
+        clock: Clock,
+    ) -> Self {
+        Self { judge, origins, proxies, hammer: Mutex::default(), shards, clock, accepted: AtomicU64::new(0) }
     }
 
     /// The number of a TCP connection just accepted.
@@ -65,6 +74,12 @@ impl Handshakes {
             Visit::Direct | Visit::Allowed => Ok(accept),
             Visit::Refused => Err((&problem::ORIGIN_REFUSED, vec![])),
         }
+    }
+
+    /// Where a request comes from whose connection `peer` opened.
+    pub fn client(&self, peer: IpAddr, headers: &[(&str, &[u8])]) -> IpAddr {
+        let forwarded = |(name, _): &&(&str, &[u8])| name.eq_ignore_ascii_case("x-forwarded-for");
+        self.proxies.client(peer, headers.iter().filter(forwarded).map(|(_, value)| *value))
     }
 
     /// Decides; every refusal is logged with its cause, never with the token.

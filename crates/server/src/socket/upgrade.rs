@@ -43,6 +43,7 @@ pub async fn answer(
     let headers: Vec<_> =
         request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let minor = u8::from(request.version() == Version::HTTP_11);
+    let peer = handshakes.client(peer, &headers);
     let accept = match handshakes.read(request.method().as_str(), minor, headers.iter().copied()) {
         Ok(accept) => accept,
         Err((code, headers)) => {
