@@ -8,6 +8,8 @@ pub mod config;
 pub mod http;
 pub mod key_sources;
 pub mod logging;
+pub mod origin;
+pub mod proxies;
 pub mod routes;
 mod rows;
 pub mod run;

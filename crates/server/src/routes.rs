@@ -76,14 +76,14 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::{
-    Api, access, announcements, drain, edge, events, functions, health, inbox, notifications, openapi,
+    Api, access, announcements, cors, drain, edge, events, functions, health, inbox, notifications, openapi,
     problem, product, products, records, rules, settings, topics,
 };
 
@@ -101,6 +101,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .fallback(edge::unknown_route)
         .method_not_allowed_fallback(edge::unknown_method)
         .layer(from_fn(edge::guard))
+        .layer(from_fn_with_state(Arc::clone(&api), cors::answer))
         .with_state(api)
 }
 

@@ -84,6 +84,8 @@ pub async fn start(
     let sources =
         KeySources::start(config, &verifier, &clock, &mut tasks).context("keys can't be fetched")?;
     let sources = Arc::new(sources);
+    let origins = Arc::new(config.server.origins()?);
+    let proxies = Arc::new(config.server.proxies()?);
     let listener = listen(config.server.listen, config.connection.keepalive)?;
     let address = listener.local_addr()?;
 
@@ -133,6 +135,7 @@ pub async fn start(
         clock: clock.clone(),
         product_workspace: config.surfaces.product.workspace.clone(),
         ready: Arc::clone(&ready),
+        origins: Arc::clone(&origins),
     });
     let (plain_in, plain_out) = mpsc::channel(PLAIN);
     let (stop, stopping) = watch::channel(false);
@@ -144,7 +147,8 @@ pub async fn start(
         product_workspace: config.surfaces.product.workspace.clone(),
         leeway_ms: i64::try_from(auth.leeway_secs).unwrap_or(0) * 1000,
     };
-    let handshakes = Handshakes::new(judge, Arc::clone(&sources), shards.clone(), clock.clone());
+    let handshakes =
+        Handshakes::new(judge, Arc::clone(&sources), origins, proxies, shards.clone(), clock.clone());
     let handshakes = Arc::new(handshakes);
     let serving = serve_plain(plain_out, router, Arc::clone(&handshakes), header_timeout, stopping);
     let plain = tokio::spawn(serving);

@@ -15,6 +15,7 @@ use campanile_model::{Notification, NotificationId, Slug, Timestamp, UserId};
 use campanile_server::clock::{Clock, Stepped};
 use campanile_server::http::Api;
 use campanile_server::key_sources::KeySources;
+use campanile_server::origin::Origins;
 use campanile_server::routes::router;
 use campanile_store::{Epochs, MemoryStore};
 use http_body_util::BodyExt;
@@ -78,6 +79,7 @@ impl TestApi {
             clock: running_clock,
             product_workspace: slug("default"),
             ready: Arc::clone(&ready),
+            origins: Arc::new(Origins::new(&[], true, false).unwrap()),
         };
         Self { engine, clock, ready, sockets, router: router(Arc::new(api)), key }
     }

@@ -44,6 +44,7 @@ impl Check {
         if self.store {
             return check_store(&config.server.data, self.json);
         }
+        config.server.check_exposure()?;
         // The local key is made by the first start; until then there is none to check.
         let is_due = config.needs_local_key() && !config.server.data.join(local_key::FILE).exists();
         if !is_due {

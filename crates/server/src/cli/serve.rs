@@ -30,6 +30,7 @@ impl Serve {
         let Setup { config: file, data } = self.setup;
         let file = file.or_else(|| environment.config_file().map(PathBuf::from));
         let config = Config::load(&Flags { config: file.clone(), data, listen: self.listen }, environment)?;
+        config.server.check_exposure()?;
         let is_terminal = std::io::stderr().is_terminal();
         logging::start(&config.log, Terminal { is_terminal, no_color: environment.no_color })?;
 

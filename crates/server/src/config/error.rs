@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Where a value came from.
@@ -126,6 +127,14 @@ pub enum ConfigError {
     /// No key here can sign: all are public ones.
     #[error("the configured keys can verify tokens, and none of them can sign one")]
     CannotSign,
+    /// Others could read along.
+    #[error(
+        "server.listen = {listen} is reached from other machines, and there is no TLS: tokens would travel in the clear"
+    )]
+    Plaintext {
+        /// Where.
+        listen: SocketAddr,
+    },
     /// What the keys themselves are refused for.
     #[error(transparent)]
     Auth(#[from] campanile_auth::ConfigError),
@@ -158,6 +167,11 @@ impl ConfigError {
             Self::CannotSign => "take a token from whoever holds the private key (CAMPANILE_TOKEN), or set \
                                  CAMPANILE_SECRET here and where the server runs"
                 .into(),
+            Self::Plaintext { .. } => {
+                "listen on 127.0.0.1 behind a proxy that speaks TLS; or, if whatever is in front does \
+                                       so over a network that you trust, set server.allow_plaintext = true"
+                    .into()
+            }
             Self::Unreadable { .. } | Self::Uncreatable { .. } | Self::KeySource { .. } => return None,
             Self::NotUnicode(_) | Self::Auth(_) => return None,
         })

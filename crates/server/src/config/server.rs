@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ConfigError;
 use super::range::within;
+use crate::origin::{self, Origins};
+use crate::proxies::{Proxies, ProxiesError};
 
 /// Where the process listens, where it keeps things, how large it may grow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,15 @@ pub struct Server {
     /// Connections held at once, 0 to 10,000,000; newcomers above get 503. 0: as many as the descriptor
     /// limit allows. Default: 0.
     pub max_connections: usize,
+    /// Whether to listen on an address that others reach without TLS. Default: false.
+    pub allow_plaintext: bool,
+    /// Addresses and networks of proxies whose `X-Forwarded-For` is believed. Default: none.
+    pub trusted_proxies: Vec<String>,
+    /// Whether those begin every connection with a header of the PROXY protocol, version 2. Default: false.
+    pub proxy_protocol: bool,
+    /// Pages that may connect, as `https://app.example.com`. None: those of the origin that is asked, and on
+    /// loopback every one. Default: none.
+    pub allowed_origins: Vec<String>,
 }
 
 impl Default for Server {
@@ -33,6 +44,10 @@ impl Default for Server {
             data: PathBuf::from("./campanile-data"),
             shards: 0,
             max_connections: 0,
+            allow_plaintext: false,
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
+            allowed_origins: Vec::new(),
         }
     }
 }
@@ -44,8 +59,44 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::
 }
 
 impl Server {
+    /// Refuses to send tokens and notifications in the clear over a network, unless that is asked for.
+    ///
+    /// # Errors
+    /// [`ConfigError::Plaintext`].
+    pub fn check_exposure(&self) -> Result<(), ConfigError> {
+        if origin::is_loopback(self.listen.ip()) || self.allow_plaintext {
+            return Ok(());
+        }
+        Err(ConfigError::Plaintext { listen: self.listen })
+    }
+
+    /// The pages that may connect.
+    ///
+    /// # Errors
+    /// For an entry that is no origin.
+    pub fn origins(&self) -> Result<Origins, ConfigError> {
+        Origins::new(&self.allowed_origins, origin::is_loopback(self.listen.ip()), false)
+            .map_err(|error| ConfigError::invalid("server.allowed_origins", None, error.to_string()))
+    }
+
+    /// The proxies in front.
+    ///
+    /// # Errors
+    /// For an entry that is no network, and where nobody is named to speak the PROXY protocol.
+    pub fn proxies(&self) -> Result<Proxies, ConfigError> {
+        Proxies::new(&self.trusted_proxies, self.proxy_protocol).map_err(|error| {
+            let key = match error {
+                ProxiesError::Nobody => "server.proxy_protocol",
+                _ => "server.trusted_proxies",
+            };
+            ConfigError::invalid(key, None, error.to_string())
+        })
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("server.shards", self.shards, 0..=1024)?;
-        within("server.max_connections", self.max_connections, 0..=10_000_000)
+        within("server.max_connections", self.max_connections, 0..=10_000_000)?;
+        self.proxies()?;
+        self.origins().map(drop)
     }
 }

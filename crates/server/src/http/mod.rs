@@ -1,6 +1,6 @@
 //! The HTTP API, a file for each noun of the routes.
 //!
-//! A request passes [`edge`] (deadline, panics, caching), is let in by `caller` (token, workspace, scope)
+//! A request passes [`cors`] (pages of other origins) and [`edge`] (deadline, panics, caching), is let in by `caller` (token, workspace, scope)
 //! and read by `params`, `body` and `batch`; [`notifications`], [`inbox`], [`topics`], [`product`]
 //! and [`health`] are the handlers; what goes wrong is a [`problem`], by way of `failure`.
 
@@ -12,6 +12,7 @@ mod body;
 mod caller;
 mod cloudevents;
 mod content;
+pub mod cors;
 pub mod drain;
 pub mod edge;
 mod etag;
@@ -42,6 +43,7 @@ use campanile_model::Slug;
 
 use crate::clock::Clock;
 use crate::key_sources::KeySources;
+use crate::origin::Origins;
 
 /// What the handlers work with.
 pub struct Api {
@@ -57,6 +59,8 @@ pub struct Api {
     pub product_workspace: Slug,
     /// Whether the node takes traffic: false while it starts and once it stops.
     pub ready: Arc<AtomicBool>,
+    /// The pages whose scripts may read answers.
+    pub origins: Arc<Origins>,
 }
 
 impl Api {

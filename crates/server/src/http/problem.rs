@@ -62,6 +62,9 @@ registry! {
          answer alike, so that nobody learns which workspaces exist.";
     SCOPE_MISSING = "scope_missing", FORBIDDEN, "The token's scope does not allow this",
         "`detail` names the word that the token's `scope` must hold.";
+    ORIGIN_REFUSED = "origin_refused", FORBIDDEN, "Pages of this origin may not connect",
+        "The request's `Origin` is not in `[server] allowed_origins`. Scheme, host and port are compared whole, and \
+         `null` is never allowed.";
     ROUTE_NOT_FOUND = "route_not_found", NOT_FOUND, "There is nothing at this path",
         "`/openapi.json` lists every route. Paths end without a slash.";
     NOT_FOUND = "not_found", NOT_FOUND, "There is no such thing",

@@ -21,6 +21,7 @@ use super::attach::{Newcomer, Start};
 use super::frames;
 use super::gauge::{Entered, Gauge};
 use super::handshake::{Decision, Handshakes, Keys};
+use super::proxy_header::{MAX_HEADER as MAX_PROXY_HEADER, ProxyHeader};
 use super::refuse;
 use crate::clock::Clock;
 use crate::http::problem::{self, Code};
@@ -84,12 +85,25 @@ pub struct Door {
 
 struct Visitor {
     stream: TcpStream,
-    peer: SocketAddr,
+    /// Who opened the connection, or whom a trusted proxy opened it for.
+    peer: IpAddr,
+    /// Whence its request comes.
+    client: IpAddr,
+    stage: Stage,
     order: u64,
     read: Vec<u8>,
     /// Its close was sent; only its own end is waited for.
     closing: bool,
     counted: Option<Entered>,
+}
+
+/// What is to be read next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The header of a proxy.
+    ProxyHeader,
+    /// The head of a request.
+    Head,
 }
 
 /// Asks the door to close.
@@ -214,9 +228,13 @@ impl Door {
             tracing::error!(%error, "a connection can't be registered");
             return;
         }
+        let peer = peer.ip().to_canonical();
+        let is_proxy = self.handshakes.proxies.begin_with_a_header(peer);
         entry.insert(Visitor {
             stream,
             peer,
+            client: peer,
+            stage: if is_proxy { Stage::ProxyHeader } else { Stage::Head },
             order,
             read: vec![],
             closing: false,
@@ -251,7 +269,35 @@ impl Door {
         }
     }
 
+    /// Reads what comes before the first request; whether that is done.
+    fn handle_stage(&mut self, index: usize) -> bool {
+        let Some(visitor) = self.visitors.get_mut(index) else { return false };
+        if visitor.stage == Stage::Head || visitor.closing {
+            return true;
+        }
+        match read_proxy_header(&mut visitor.stream) {
+            Ok(client) => {
+                visitor.peer = client.unwrap_or(visitor.peer);
+                visitor.client = visitor.peer;
+                visitor.stage = Stage::Head;
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) => {
+                // Those who only look whether somebody listens say nothing.
+                if error.kind() != io::ErrorKind::UnexpectedEof {
+                    tracing::warn!(%error, peer = %visitor.peer, "a trusted proxy's connection was ended");
+                }
+                self.remove(index);
+                false
+            }
+        }
+    }
+
     fn handle_visitor(&mut self, index: usize) {
+        if !self.handle_stage(index) {
+            return;
+        }
         let mut scratch = [0; MAX_HEAD];
         for _ in 0..READS {
             let Some(visitor) = self.visitors.get_mut(index) else { return };
@@ -314,14 +360,12 @@ impl Door {
         match Surface::at(path).filter(|_| upgrade) {
             None => self.hand_over_plain(index, read),
             Some(surface) => {
-                let headers = request.headers.iter().map(|h| (h.name, h.value));
+                let headers: Vec<_> = request.headers.iter().map(|h| (h.name, h.value)).collect();
+                visitor.client = self.handshakes.client(visitor.peer, &headers);
                 let method = request.method.unwrap_or_default();
                 let minor = request.version.unwrap_or_default();
-                match campanile_ws::check(method, minor, headers) {
-                    Err(error) => {
-                        let (code, headers) = refuse::handshake(error);
-                        self.refuse(index, code, &headers, None);
-                    }
+                match self.handshakes.read(method, minor, headers.iter().copied()) {
+                    Err((code, headers)) => self.refuse(index, code, &headers, None),
                     Ok(accept) => {
                         let waits = self.handle_handshake(index, surface, query, &accept, &read[end..]);
                         if waits {
@@ -345,7 +389,7 @@ impl Door {
         rest: &[u8],
     ) -> bool {
         let Some(visitor) = self.visitors.get(index) else { return false };
-        match self.handshakes.decide(surface, query, visitor.peer.ip(), Keys::Awaited) {
+        match self.handshakes.decide(surface, query, visitor.client, Keys::Awaited) {
             Decision::Await => return true,
             Decision::Refuse(code, seconds) => {
                 self.say_goodbye(index, &refuse::response(code, &[], Some(seconds)));
@@ -368,7 +412,7 @@ impl Door {
                     expires_at: admitted.expires_at,
                     start: Start::Replay(admitted.replay),
                     order: visitor.order,
-                    peer: visitor.peer.ip(),
+                    peer: visitor.client,
                     counted,
                 };
                 if let Err(mut newcomer) = self.handshakes.hand_over(Box::new(newcomer)) {
@@ -382,7 +426,7 @@ impl Door {
 
     fn refuse(&mut self, index: usize, refused: &Code, headers: &[(&str, &str)], retry_after: Option<u64>) {
         if let Some(visitor) = self.visitors.get(index) {
-            tracing::info!(status = refused.status.as_u16(), cause = refused.name, peer = %visitor.peer.ip(), "connection refused");
+            tracing::info!(status = refused.status.as_u16(), cause = refused.name, peer = %visitor.client, "connection refused");
         }
         self.say_goodbye(index, &refuse::response(refused, headers, retry_after));
     }
@@ -408,7 +452,7 @@ impl Door {
     fn hand_over_plain(&mut self, index: usize, read: Vec<u8>) {
         let Some(mut visitor) = self.take(index) else { return };
         let Some(counted) = visitor.counted.take() else { return };
-        let plain = Plain { stream: visitor.stream.into(), read, peer: visitor.peer.ip(), counted };
+        let plain = Plain { stream: visitor.stream.into(), read, peer: visitor.peer, counted };
         if let Err(error) = self.plain.try_send(plain) {
             tracing::warn!("a request was refused: too many wait");
             let mut plain = error.into_inner();
@@ -452,5 +496,21 @@ impl Door {
         for index in readers {
             self.refuse(index, &problem::OVERLOADED, &[], Some(5));
         }
+    }
+}
+
+/// Takes the header that a proxy begins with off a connection: nothing behind it is read.
+fn read_proxy_header(stream: &mut TcpStream) -> io::Result<Option<IpAddr>> {
+    let mut bytes = [0; MAX_PROXY_HEADER];
+    let seen = stream.peek(&mut bytes)?;
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    match ProxyHeader::parse(&bytes[..seen]).map_err(invalid)? {
+        ProxyHeader::Whole { length, client } => {
+            // All of it was seen, so all of it is there.
+            stream.read_exact(&mut bytes[..length])?;
+            Ok(client)
+        }
+        ProxyHeader::Partial if seen == 0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        ProxyHeader::Partial => Err(io::ErrorKind::WouldBlock.into()),
     }
 }

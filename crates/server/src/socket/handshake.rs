@@ -7,25 +7,35 @@ use std::sync::{Arc, Mutex, PoisonError};
 use campanile_store::StoreError;
 use campanile_wire::close::Close;
 use campanile_wire::{Replay, Surface};
+use campanile_ws::Accept;
 
 use super::attach::{Newcomer, Start};
 use super::hammer::Hammer;
 use super::judge::{Admitted, Judge, token_of};
 use super::queue::{Command, Shards};
+use super::refuse;
 use crate::clock::Clock;
 use crate::http::problem::{self, Code};
 use crate::key_sources::KeySources;
+use crate::origin::{Origins, Visit};
+use crate::proxies::Proxies;
 
 /// Decides handshakes and takes the admitted to their shards.
 pub struct Handshakes {
     judge: Judge,
     sources: Arc<KeySources>,
+    origins: Arc<Origins>,
+    /// Who is believed about where clients are.
+    pub(super) proxies: Arc<Proxies>,
     hammer: Mutex<Hammer>,
     shards: Shards,
     clock: Clock,
     /// TCP connections accepted so far: the newest wins.
     accepted: AtomicU64,
 }
+
+/// An HTTP answer before the upgrade: a problem, and the headers that go with it.
+pub type Refused = (&'static Code, Vec<(&'static str, &'static str)>);
 
 /// What becomes of one handshake.
 pub enum Decision {
@@ -51,13 +61,44 @@ pub enum Keys {
 
 impl Handshakes {
     /// Nobody was accepted or refused yet.
-    pub fn new(judge: Judge, sources: Arc<KeySources>, shards: Shards, clock: Clock) -> Self {
-        Self { judge, sources, hammer: Mutex::default(), shards, clock, accepted: AtomicU64::new(0) }
+    pub fn new(
+        judge: Judge,
+        sources: Arc<KeySources>,
+        origins: Arc<Origins>,
+        proxies: Arc<Proxies>,
+        shards: Shards,
+        clock: Clock,
+    ) -> Self {
+        let (hammer, accepted) = (Mutex::default(), AtomicU64::new(0));
+        Self { judge, sources, origins, proxies, hammer, shards, clock, accepted }
     }
 
     /// The number of a TCP connection just accepted.
     pub fn count(&self) -> u64 {
         self.accepted.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Reads the headers of a handshake: well-formed, and not of a page that may not connect.
+    ///
+    /// # Errors
+    /// The answer.
+    pub fn read<'a>(
+        &self,
+        method: &str,
+        minor: u8,
+        headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
+    ) -> Result<Accept, Refused> {
+        let accept = campanile_ws::check(method, minor, headers.clone()).map_err(refuse::handshake)?;
+        match self.origins.judge(headers) {
+            Visit::Direct | Visit::Allowed => Ok(accept),
+            Visit::Refused => Err((&problem::ORIGIN_REFUSED, vec![])),
+        }
+    }
+
+    /// Where a request comes from whose connection `peer` opened.
+    pub fn client(&self, peer: IpAddr, headers: &[(&str, &[u8])]) -> IpAddr {
+        let forwarded = |(name, _): &&(&str, &[u8])| name.eq_ignore_ascii_case("x-forwarded-for");
+        self.proxies.client(peer, headers.iter().filter(forwarded).map(|(_, value)| *value))
     }
 
     /// Decides; every refusal is logged with its cause, never with the token.

@@ -18,6 +18,7 @@ mod judge;
 mod limits;
 mod listen;
 mod plain;
+mod proxy_header;
 mod query;
 mod queue;
 mod receive;

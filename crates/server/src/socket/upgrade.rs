@@ -26,7 +26,6 @@ use super::frames;
 use super::handshake::{Decision, Handshakes, Keys};
 use super::judge::Admitted;
 use super::plain::Rewound;
-use super::refuse;
 use crate::http::problem::{self, Code};
 
 /// How long the answer to a refusing close is waited for.
@@ -44,12 +43,14 @@ pub async fn answer(
     handshakes: &Arc<Handshakes>,
     peer: IpAddr,
 ) -> Response<Body> {
-    let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let headers: Vec<_> =
+        request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let minor = u8::from(request.version() == Version::HTTP_11);
-    let accept = match campanile_ws::check(request.method().as_str(), minor, headers) {
+    let peer = handshakes.client(peer, &headers);
+    let accept = match handshakes.read(request.method().as_str(), minor, headers.iter().copied()) {
         Ok(accept) => accept,
-        Err(error) => {
-            let (code, headers) = refuse::handshake(error);
+        Err((code, headers)) => {
+            tracing::info!(status = code.status.as_u16(), cause = code.name, %peer, "connection refused");
             return refused(code, &headers, None);
         }
     };

@@ -65,8 +65,7 @@ fn an_unknown_option_is_refused_with_the_nearest() {
         .failed("there is no option workspaces.auto_creat", "did you mean workspaces.auto_create?");
     check("[workspaces.acme]\nmood = \"inbox\"\n")
         .failed("there is no option workspaces.acme.mood", "did you mean workspaces.acme.mode?");
-    check("[server]\ncolour = \"red\"\n")
-        .failed("there is no option server.colour", "known here: data, listen");
+    check("[server]\ncolour = \"red\"\n").failed("there is no option server.colour", "known here: allow");
     check("[[auth.keys]]\nalgorithm = \"HS256\"\nsecretfile = \"k\"\n")
         .failed("auth.keys[0].secretfile", "did you mean auth.keys[0].secret_file?");
 }
@@ -181,4 +180,22 @@ fn key_files_are_read_and_checked() {
     let config = write_key("", 0o600);
     program.remove("key");
     check(config).failed("cannot read ", "");
+}
+
+#[test]
+fn others_do_not_reach_a_server_without_tls() {
+    for listen in ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0", "192.0.2.1:80"] {
+        let what = format!("server.listen = {listen} is reached from other machines");
+        check(&format!("[server]\nlisten = \"{listen}\"\n")).failed(&what, "server.allow_plaintext = true");
+        let program = Program::new();
+        program.run(["serve", "--listen", listen]).failed(&what, "server.allow_plaintext = true");
+        assert!(!program.path("campanile-data").exists(), "nothing was made");
+        check(&format!("[server]\nlisten = \"{listen}\"\nallow_plaintext = true\n")).succeeded();
+    }
+    for listen in ["127.0.0.1:0", "127.9.9.9:0", "[::1]:0", "[::ffff:127.0.0.1]:0"] {
+        check(&format!("[server]\nlisten = \"{listen}\"\n")).succeeded();
+    }
+    // What does not listen does not care.
+    let program = Program::new().with_local_key().set("CAMPANILE_SERVER__LISTEN", "0.0.0.0:1");
+    program.run(["token", "--workspace", "w", "--user", "u"]).succeeded();
 }

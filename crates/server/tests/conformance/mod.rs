@@ -2,8 +2,8 @@
 //!
 //! Each test carries the number of its check, which never changes. Where docs/protocol.md decides what the two
 //! services' documents leave open, that is what is tested; tests in `contract` cover its rows that no
-//! numbered check stands for. Not here yet: 95 (wss with a certificate), 97 (Autobahn against an
-//! echo build) and 107 (the list of allowed origins), which belong to later work.
+//! numbered check stands for. 95 (wss with a certificate) is in `tls`, 107 (the list of
+//! allowed origins) in `origins`. Not there yet: 97 (Autobahn against an echo build).
 //!
 //! Clients are independent of the server: tokio-tungstenite, or bytes written by hand. Time stands still
 //! unless a test steps it, so "within a second" means that no time passes at all, and that nothing comes is
