@@ -31,6 +31,7 @@ mod process;
 mod products;
 mod program;
 mod records;
+mod revocations;
 mod rules;
 mod settings;
 mod shelf;
