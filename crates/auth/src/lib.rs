@@ -12,7 +12,8 @@
 //! 4. what the issuer's tokens must be: their kind and whom they are for ([`Refusal::WrongType`],
 //!    [`Refusal::WrongAudience`]); keys without an issuer ask neither;
 //! 5. the shape of every claim we use, in time or not ([`Refusal::NoExpiry`], [`Refusal::NoUser`], …);
-//! 6. `nbf`, then `exp`: so [`Refusal::Expired`] is only ever said of a token that was good once.
+//! 6. `nbf`, then `exp`: so [`Refusal::Expired`] is only ever said of a token that was good once;
+//! 7. whether it was taken back ([`Refusal::Revoked`]).
 //!
 //! ```
 //! use campanile_auth::{Algorithm, Config, Grant, KeyConfig, KeySet, Refusal, Verifier, sign};
@@ -34,7 +35,7 @@
 //! Read in this order: `config` says what an operator may set and `error` what is wrong with it, `algorithm`, `keys`
 //! and `jwks` turn it into checked keys, `issuer` binds keys to rules, `key_set` says who is believed, `token` takes a
 //! token apart with `members`, `claims` reads what it states into an `identity`, `refusal` names what can be wrong,
-//! `cache` remembers who was already verified, `verifier` joins them, and `sign` makes tokens for the local key.
+//! `cache` remembers who was already verified, `revoked` who is believed no more, `verifier` joins them, and `sign` makes tokens for the local key.
 
 mod algorithm;
 mod cache;
@@ -48,6 +49,7 @@ mod key_set;
 mod keys;
 mod members;
 mod refusal;
+mod revoked;
 mod sign;
 mod token;
 mod verifier;
@@ -60,5 +62,6 @@ pub use issuer::{Issuer, IssuerConfig, IssuerKeys};
 pub use jwks::{JwksError, MAX_JWKS_BYTES};
 pub use key_set::KeySet;
 pub use refusal::Refusal;
+pub use revoked::{Mark, Revocation, Revoked};
 pub use sign::{Grant, sign};
 pub use verifier::Verifier;

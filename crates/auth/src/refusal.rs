@@ -51,6 +51,9 @@ pub enum Refusal {
     /// Genuine and good in everything else, but `exp` has passed.
     #[error("the token has expired")]
     Expired,
+    /// Genuine and in time, but taken back: by its id, or with all that its user had.
+    #[error("the token was revoked")]
+    Revoked,
 }
 
 impl Refusal {
@@ -71,6 +74,7 @@ impl Refusal {
             Self::NoUser => "no_user",
             Self::NotYetValid => "not_yet_valid",
             Self::Expired => "expired",
+            Self::Revoked => "revoked",
         }
     }
 

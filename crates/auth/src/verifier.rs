@@ -8,7 +8,7 @@ use campanile_model::Timestamp;
 use crate::cache::{Cache, CacheKey};
 use crate::claims::Statement;
 use crate::token::Token;
-use crate::{Config, Identity, KeySet, Refusal};
+use crate::{Config, Identity, KeySet, Refusal, Revoked};
 
 /// Judges tokens. Shared by all threads.
 pub struct Verifier {
@@ -16,6 +16,7 @@ pub struct Verifier {
     leeway_millis: i64,
     max_token_bytes: usize,
     cache: Cache,
+    revoked: Arc<Revoked>,
 }
 
 /// The keys of the moment. What was verified by those of another generation is verified anew.
@@ -32,6 +33,7 @@ impl Verifier {
             leeway_millis: config.leeway_millis(),
             max_token_bytes: config.max_token_bytes,
             cache: Cache::new(config.cache_entries),
+            revoked: Arc::default(),
         }
     }
 
@@ -93,10 +95,17 @@ impl Verifier {
         issuer.rules().issuer.clone().filter(|_| issuer.lacks(&header))
     }
 
-    /// What does depend on the time, for fresh and remembered tokens alike. A list of revoked token ids and
-    /// subjects belongs here.
+    /// Which tokens are not believed any more: none until somebody says so there.
+    pub fn revoked(&self) -> &Arc<Revoked> {
+        &self.revoked
+    }
+
+    /// What does depend on when it is asked, for fresh and remembered tokens alike.
     fn admit(&self, statement: Statement, now: Timestamp) -> Result<Arc<Identity>, Refusal> {
         statement.check_time(now, self.leeway_millis)?;
+        if self.revoked.is_revoked(&statement.identity) {
+            return Err(Refusal::Revoked);
+        }
         Ok(statement.identity)
     }
 }

@@ -24,6 +24,7 @@ pub mod publish;
 pub mod record;
 pub mod retain;
 pub mod revise;
+pub mod revocation;
 mod rota;
 pub mod rule;
 pub mod run;
@@ -42,6 +43,8 @@ pub use book::Books;
 pub use config::{Config, Mode, TypeStyle, WorkspaceConfig};
 pub use error::EngineError;
 pub use limit::Counts;
+use revocation::Revocation;
+pub use revocation::Revocations;
 pub use rota::Rota;
 pub use span::Span;
 pub use workspaces::Workspaces;
@@ -54,6 +57,9 @@ pub trait Live: Send + Sync + 'static {
     /// # Errors
     /// [`EngineError::Overloaded`] if a shard's queue is full: nobody got any of them.
     fn emit(&self, workspace: &Slug, notifications: &[Arc<Notification>]) -> Result<(), EngineError>;
+
+    /// From the return on exactly the tokens of `revocations` are refused, and connections of one are being closed.
+    fn revoke(&self, revocations: &mut dyn Iterator<Item = &Revocation>);
 }
 
 /// Makes the public id of a notification taken at an instant: a UUIDv7 with random tail.
@@ -81,6 +87,8 @@ pub struct Engine {
     pub counts: Counts,
     /// The planned end of this process. Starts as its default.
     pub drains: drain::Drains,
+    /// Which tokens are not believed any more. Starts as [`Revocations::new`], and is [loaded](revocation::load).
+    pub revocations: Revocations,
     /// Idempotency keys of what is not stored. Starts as its default.
     pub realtime_keys: publish::RealtimeKeys,
 }

@@ -32,6 +32,9 @@
 //! | POST | `/v1/drain` | [`drain::plan`] |
 //! | GET | `/v1/drain` | [`drain::read`] |
 //! | DELETE | `/v1/drain` | [`drain::cancel`] |
+//! | POST | `/v1/revocations` | [`revocations::revoke`] |
+//! | GET | `/v1/revocations` | [`revocations::list`] |
+//! | DELETE | `/v1/revocations/{id}` | [`revocations::take_back`] |
 //! | GET | `/v1/workspaces/{workspace}/inbox` | [`inbox::list`] |
 //! | POST | `/v1/workspaces/{workspace}/inbox/{id}/read` | [`inbox::read`] |
 //! | POST | `/v1/workspaces/{workspace}/inbox/{id}/unread` | [`inbox::unread`] |
@@ -84,7 +87,7 @@ use utoipa_axum::routes;
 
 use crate::http::{
     Api, access, announcements, cors, drain, edge, events, functions, health, inbox, notifications, openapi,
-    problem, product, products, records, rules, settings, topics,
+    problem, product, products, records, revocations, rules, settings, topics,
 };
 
 /// The whole HTTP API. Upgrades of the sockets' paths are taken before it.
@@ -129,6 +132,8 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(announcements::announce_everywhere))
         .routes(routes!(announcements::change_everywhere, announcements::withdraw_everywhere))
         .routes(routes!(drain::plan, drain::read, drain::cancel))
+        .routes(routes!(revocations::revoke, revocations::list))
+        .routes(routes!(revocations::take_back))
         .routes(routes!(inbox::list))
         .routes(routes!(inbox::read))
         .routes(routes!(inbox::unread))

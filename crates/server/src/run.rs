@@ -9,9 +9,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use campanile_auth::Verifier;
+use campanile_auth::{Revoked, Verifier};
 use campanile_engine::run::Runner;
-use campanile_engine::{Engine, IdSource, Rota, Workspaces, due, follow, retain};
+use campanile_engine::{Engine, IdSource, Revocations, Rota, Workspaces, due, follow, retain, revocation};
 use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{NotificationId, Timestamp};
 use campanile_store::Store;
@@ -93,7 +93,8 @@ pub async fn start(
     let gauge = Gauge::default();
     let (asking, asked) = mpsc::channel(REQUESTS);
     let mut threads = vec![];
-    let shards = Shards::new(start_shards(config, &clock, &gauge, asking, &mut threads)?);
+    let shards = start_shards(config, &clock, &gauge, asking, verifier.revoked(), &mut threads)?;
+    let shards = Shards::new(shards, Arc::clone(verifier.revoked()));
 
     // Subscribed before anybody can publish, so that the followers miss nothing.
     let commits: Vec<_> = shards.iter().map(|shard| (shard.clone(), store.commits())).collect();
@@ -112,8 +113,13 @@ pub async fn start(
         judged: Default::default(),
         counts: Default::default(),
         drains: Default::default(),
+        revocations: Revocations::new(
+            config.surfaces.product.workspace.clone(),
+            i64::try_from(config.tokens.longest_life.as_millis()).unwrap_or(i64::MAX),
+        ),
         realtime_keys: Default::default(),
     });
+    revocation::load(&engine, clock.now()).await.context("the revocations can't be read")?;
     campanile_engine::run::count_waiting(&engine).await.context("the store can't be read")?;
     tasks.push(tokio::spawn(answer_requests(asked, Arc::clone(&engine), clock.clone())));
     tasks.push(tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())));
@@ -252,6 +258,7 @@ fn start_shards(
     clock: &Clock,
     gauge: &Gauge,
     asking: mpsc::Sender<Asked>,
+    revoked: &Arc<Revoked>,
     threads: &mut Vec<JoinHandle<()>>,
 ) -> anyhow::Result<Vec<ShardHandle>> {
     let count = match config.server.shards {
@@ -262,9 +269,14 @@ fn start_shards(
         ShardConfig { connection: config.connection.clone(), surfaces: config.surfaces.limits() };
     (0..count)
         .map(|index| {
-            let (shard, handle) =
-                Shard::new(shard_config.clone(), clock.clone(), asking.clone(), gauge.clone())
-                    .context("a shard can't be made")?;
+            let (shard, handle) = Shard::new(
+                shard_config.clone(),
+                clock.clone(),
+                asking.clone(),
+                gauge.clone(),
+                Arc::clone(revoked),
+            )
+            .context("a shard can't be made")?;
             let builder = std::thread::Builder::new().name(format!("shard-{index}"));
             threads.push(builder.spawn(move || shard.run()).context("a shard can't be started")?);
             Ok(handle)

@@ -8,8 +8,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use campanile_auth::{Algorithm, Config as AuthConfig, Grant, KeyConfig, KeySet, Verifier, Workspaces, sign};
+use campanile_engine::revocation::Revocation;
 use campanile_engine::run::Runner;
-use campanile_engine::{Config, Engine, EngineError, Live, Mode, WorkspaceConfig};
+use campanile_engine::{Config, Engine, EngineError, Live, Mode, Revocations, WorkspaceConfig};
 use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{Notification, NotificationId, Slug, Timestamp, UserId};
 use campanile_server::clock::{Clock, Stepped};
@@ -66,6 +67,7 @@ impl TestApi {
             judged: Default::default(),
             counts: Default::default(),
             drains: Default::default(),
+            revocations: Revocations::new(slug("default"), 3_600_000),
             realtime_keys: Default::default(),
         });
         let clock = Stepped::at(Timestamp::from_millis(NOW_MS));
@@ -185,6 +187,8 @@ impl Live for Sockets {
         told.extend(notifications.iter().map(|notification| (workspace.clone(), Arc::clone(notification))));
         Ok(())
     }
+
+    fn revoke(&self, _: &mut dyn Iterator<Item = &Revocation>) {}
 }
 
 #[derive(Debug)]

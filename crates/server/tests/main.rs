@@ -33,6 +33,7 @@ mod products;
 mod program;
 mod proxies;
 mod records;
+mod revocations;
 mod rules;
 mod settings;
 mod shelf;

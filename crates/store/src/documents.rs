@@ -36,11 +36,15 @@ pub enum DocumentKind {
     Access,
     /// What a workspace was told of a planned drain; one of them. Due: the drain's instant.
     Drain,
+    /// A machine client, by its name. Due: once it is deleted, when the last of its tokens has expired.
+    ServiceAccount,
+    /// Tokens that are not believed any more. Due: when the last of them has expired.
+    Revocation,
 }
 
 impl DocumentKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Settings,
         Self::Product,
         Self::Record,
@@ -54,6 +58,8 @@ impl DocumentKind {
         Self::Answer,
         Self::Access,
         Self::Drain,
+        Self::ServiceAccount,
+        Self::Revocation,
     ];
 
     /// The number it is stored under: never another one.
@@ -72,6 +78,8 @@ impl DocumentKind {
             Self::Answer => 11,
             Self::Access => 12,
             Self::Drain => 13,
+            Self::ServiceAccount => 14,
+            Self::Revocation => 15,
         }
     }
 }

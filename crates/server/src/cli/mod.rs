@@ -15,6 +15,7 @@ mod output;
 mod products;
 mod reconnect;
 mod refusal;
+mod revoke;
 mod send;
 mod serve;
 mod setup;
@@ -61,6 +62,7 @@ enum Command {
     Functions(functions::Functions),
     Maintenance(maintenance::Maintenance),
     Drain(drain::Drain),
+    Revoke(revoke::Revoke),
     Check(check::Check),
     Backup(backup::Backup),
 }
@@ -101,6 +103,7 @@ impl Cli {
             Command::Listen(listen) => listen.run(&environment),
             Command::Maintenance(maintenance) => maintenance.run(&environment),
             Command::Drain(drain) => drain.run(&environment),
+            Command::Revoke(revoke) => revoke.run(&environment),
             Command::Products(products) => products.run(&environment),
             Command::Functions(functions) => functions.run(&environment),
             Command::Check(check) => check.run(&environment),

@@ -50,6 +50,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         self.server.check()?;
         self.auth.check()?;
+        self.tokens.check()?;
         self.connection.check()?;
         self.functions.check()?;
         self.surfaces.check()?;

@@ -23,6 +23,7 @@ mod server;
 mod shape;
 mod store;
 mod surfaces;
+mod tokens;
 mod workspaces;
 
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,7 @@ pub use secret::Secret;
 pub use server::Server;
 pub use store::Store;
 pub use surfaces::{ProductSurface, SurfaceConfig, Surfaces};
+pub use tokens::Tokens;
 pub use workspaces::Workspaces;
 
 /// Every option with its default, as a file to start from.
@@ -53,6 +55,8 @@ pub struct Config {
     pub server: Server,
     /// Whose tokens are believed.
     pub auth: Auth,
+    /// Tokens that this server takes back.
+    pub tokens: Tokens,
     /// What every connection is held to.
     pub connection: Connection,
     /// What differs between the surfaces.

@@ -29,6 +29,7 @@ pub mod problem;
 pub mod product;
 pub mod products;
 pub mod records;
+pub mod revocations;
 pub mod rules;
 pub mod settings;
 pub mod topics;

@@ -24,6 +24,7 @@ use super::problem::{self, ProblemBody, ProblemCode};
         (name = "announcements", description = "Maintenance, announced to everybody"),
         (name = "settings", description = "What a workspace is set to"),
         (name = "access", description = "Who has access to a workspace"),
+        (name = "tokens", description = "Tokens that are taken back"),
         (name = "inbox", description = "What users do"),
         (name = "topics", description = "Who listens to what"),
         (name = "records", description = "Data whose changes are told"),

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::IpAddr;
 
 use bytes::{Bytes, BytesMut};
+use campanile_auth::Mark;
 use campanile_hub::{DuelVerdict, Slot, UserKey};
 use campanile_model::{Seq, Slug, Timestamp, UserId};
 use campanile_session::{Cursor, Handover, Session, Tick};
@@ -36,6 +37,8 @@ pub struct Newcomer {
     pub user: UserId,
     /// Until when.
     pub expires_at: Timestamp,
+    /// By which a revocation of its token finds it.
+    pub mark: Mark,
     /// Where it begins.
     pub start: Start,
     /// When its TCP connection was accepted, in order of all.
@@ -68,6 +71,14 @@ const CHALLENGE: std::time::Duration = std::time::Duration::from_secs(2);
 impl Shard {
     /// Gives a newcomer a place, after whatever its surface does about crowding.
     pub(super) fn handle_newcomer(&mut self, newcomer: Box<Newcomer>) {
+        // Its token may have been revoked since the door looked at it; from here on its mark is found.
+        if self.revoked.covers(&newcomer.mark, &newcomer.user) {
+            let refusal = newcomer.surface.refusals.token_invalid;
+            if let Some(slot) = self.seat(newcomer) {
+                self.close(slot, refusal);
+            }
+            return;
+        }
         let limit = self.sockets.config.surfaces[newcomer.surface.index].max_per_user;
         let others = self.others(&newcomer);
         if others.len() < limit {
@@ -271,6 +282,7 @@ impl Sockets {
             quota: campanile_session::Quota::default(),
             seat: Some(Seat { user, place: 0 }),
             order: newcomer.order,
+            mark: newcomer.mark,
             generation: self.generation,
             wheel_at: NOT_SCHEDULED,
             outbox: None,

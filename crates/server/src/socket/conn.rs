@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice, Read, Write};
 
 use bytes::Bytes;
+use campanile_auth::Mark;
 use campanile_hub::{Full, Outbox, Slot, UserKey};
 use campanile_model::{Seq, Topic};
 use campanile_session::{Handover, Quota, Session, Tick};
@@ -24,6 +25,8 @@ pub struct Conn {
     pub(super) seat: Option<Seat>,
     /// When its TCP connection was accepted, in order of all.
     pub(super) order: u64,
+    /// What is left of its token.
+    pub(super) mark: Mark,
     pub(super) generation: u32,
     /// The tick at which the wheel looks at it; entries of other ticks are stale.
     pub(super) wheel_at: Tick,

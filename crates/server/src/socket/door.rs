@@ -410,6 +410,7 @@ impl Door {
                     workspace: admitted.workspace,
                     user: admitted.user,
                     expires_at: admitted.expires_at,
+                    mark: admitted.mark,
                     start: Start::Replay(admitted.replay),
                     order: visitor.order,
                     peer: visitor.client,

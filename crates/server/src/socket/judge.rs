@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use campanile_auth::{Refusal, Verifier, Workspaces};
+use campanile_auth::{Mark, Refusal, Verifier, Workspaces};
 use campanile_engine::Engine;
 use campanile_model::{NotificationId, Slug, Timestamp, UserId};
 use campanile_wire::close::Close;
@@ -31,6 +31,8 @@ pub struct Admitted {
     pub user: UserId,
     /// Until when.
     pub expires_at: Timestamp,
+    /// By which a revocation of the token finds the connection.
+    pub mark: Mark,
     /// What of the past is asked for.
     pub replay: Replay,
 }
@@ -90,6 +92,7 @@ impl Judge {
                 workspace,
                 user: identity.user.clone(),
                 expires_at: Timestamp::from_millis(identity.expires_at.as_millis() + self.leeway_ms),
+                mark: self.verifier.revoked().mark(&identity),
                 replay: replay(surface, query),
             }),
             None => no(refusals.workspace_refused, "slug_not_granted"),

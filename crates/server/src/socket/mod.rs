@@ -24,6 +24,7 @@ mod queue;
 mod receive;
 mod refuse;
 mod requests;
+mod revoke;
 mod shard;
 mod sockets;
 mod upgrade;

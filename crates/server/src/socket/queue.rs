@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use campanile_auth::Revoked;
 use campanile_engine::connect::Step;
 use campanile_engine::follow::Deliver;
+use campanile_engine::revocation::{Revocation, Tokens};
 use campanile_engine::{EngineError, Live};
 use campanile_hub::Slot;
 use campanile_model::{Notification, NotificationId, Slug, UserId};
@@ -62,9 +64,16 @@ pub struct ShardHandle {
 pub(super) struct Waking {
     pub(super) waker: mio::Waker,
     pub(super) asleep: AtomicBool,
+    /// Other tokens are revoked than when the shard last looked. No command: those may find no room.
+    pub(super) judge: AtomicBool,
 }
 
 impl Waking {
+    /// Whether the shard has to judge its connections anew; it is then about to.
+    pub(super) fn judge_anew(&self) -> bool {
+        self.judge.swap(false, Ordering::SeqCst)
+    }
+
     pub(super) fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst)
             && let Err(error) = self.waker.wake()
@@ -115,13 +124,14 @@ impl Deliver for ShardHandle {
 #[derive(Clone)]
 pub struct Shards {
     handles: Arc<[ShardHandle]>,
+    revoked: Arc<Revoked>,
     hasher: RandomState,
 }
 
 impl Shards {
-    /// In the order of their threads.
-    pub fn new(handles: Vec<ShardHandle>) -> Self {
-        Self { handles: handles.into(), hasher: RandomState::new() }
+    /// In the order of their threads. They close connections of what is `revoked`.
+    pub fn new(handles: Vec<ShardHandle>, revoked: Arc<Revoked>) -> Self {
+        Self { handles: handles.into(), revoked, hasher: RandomState::new() }
     }
 
     /// The shard that owns a user's connections. Keyed, so that nobody can aim at one shard.
@@ -147,5 +157,20 @@ impl Live for Shards {
             shard.waking.wake();
         }
         Ok(())
+    }
+
+    fn revoke(&self, revocations: &mut dyn Iterator<Item = &Revocation>) {
+        self.revoked.replace(revocations.map(|revocation| match &revocation.tokens {
+            Tokens::One { token_id } => campanile_auth::Revocation::Token(token_id.clone()),
+            Tokens::Of { user, issuer } => campanile_auth::Revocation::User {
+                user: user.clone(),
+                issuer: issuer.clone(),
+                up_to: revocation.at,
+            },
+        }));
+        for shard in self.iter() {
+            shard.waking.judge.store(true, Ordering::SeqCst);
+            shard.waking.wake();
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use campanile_auth::Revoked;
 use campanile_hub::{Budget, Fanout, Registry, Slot};
 use campanile_session::{Due, Tick};
 use campanile_wire::close;
@@ -46,7 +47,7 @@ pub struct Shard {
     pub(super) registry: Registry,
     pub(super) fanout: Fanout,
     poll: Poll,
-    waking: Arc<Waking>,
+    pub(super) waking: Arc<Waking>,
     inbound: Inbound,
     pub(super) handle: ShardHandle,
     pub(super) requests: mpsc::Sender<Asked>,
@@ -54,6 +55,9 @@ pub struct Shard {
     /// Connections with bytes that were left unread for other work.
     pub(super) eager: Vec<Slot>,
     pub(super) drain: Option<Drain>,
+    pub(super) revoked: Arc<Revoked>,
+    /// The place at which judging the connections again goes on.
+    pub(super) judging: Option<usize>,
     pub(super) scratch: Box<[u8]>,
     clock: Clock,
     swept: Duration,
@@ -69,10 +73,11 @@ impl Shard {
         clock: Clock,
         requests: mpsc::Sender<Asked>,
         gauge: Gauge,
+        revoked: Arc<Revoked>,
     ) -> std::io::Result<(Self, ShardHandle)> {
         let poll = Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKER)?;
-        let waking = Arc::new(Waking { waker, asleep: false.into() });
+        let waking = Arc::new(Waking { waker, asleep: false.into(), judge: false.into() });
         let (handle, inbound) = ShardHandle::new(Arc::clone(&waking));
         let shard = Self {
             sockets: Sockets::new(config, &clock, gauge),
@@ -86,6 +91,8 @@ impl Shard {
             challenges: vec![],
             eager: vec![],
             drain: None,
+            revoked,
+            judging: None,
             scratch: vec![0; SCRATCH].into(),
             clock,
             swept: Duration::ZERO,
@@ -122,6 +129,7 @@ impl Shard {
                     tracing::error!("a command to a shard panicked; the shard goes on without it");
                 }
             }
+            self.judge_on();
             let ends = Instant::now() + SLICE;
             while self.fanout.waiting_bytes() < WAITING_BYTES && Instant::now() < ends {
                 let Ok(entries) = self.inbound.entries.try_recv() else { break };
@@ -136,13 +144,18 @@ impl Shard {
 
     /// How long to sleep; announces it, so that whoever has a command wakes us.
     fn timeout(&mut self) -> Option<Duration> {
-        let busy = !self.fanout.is_idle() || !self.eager.is_empty() || self.drain.is_some();
+        let busy = !self.fanout.is_idle()
+            || !self.eager.is_empty()
+            || self.drain.is_some()
+            || self.judging.is_some();
         if busy {
-            let pause = if self.drain.is_some() && self.fanout.is_idle() { 1 } else { 0 };
+            let is_waiting = self.drain.is_some() && self.fanout.is_idle() && self.judging.is_none();
+            let pause = if is_waiting { 1 } else { 0 };
             return Some(Duration::from_millis(pause));
         }
         self.waking.asleep.store(true, Ordering::SeqCst);
-        if !(self.inbound.commands.is_empty() && self.inbound.entries.is_empty()) {
+        let is_called = self.waking.judge.load(Ordering::SeqCst);
+        if is_called || !(self.inbound.commands.is_empty() && self.inbound.entries.is_empty()) {
             self.waking.asleep.store(false, Ordering::SeqCst);
             return Some(Duration::ZERO);
         }

@@ -119,6 +119,7 @@ async fn follow(
         workspace: admitted.workspace,
         user: admitted.user,
         expires_at: admitted.expires_at,
+        mark: admitted.mark,
         start,
         order,
         peer,

@@ -1,0 +1,335 @@
+//! Tokens that are taken back before they expire: one by its id, or all that a user has.
+//!
+//! A revocation reaches every workspace, as a token may. It is kept, with the event that tells of it, in one of them:
+//! the server's [home](Revocations::new). Once every token it can mean has expired it is dropped.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use campanile_model::{Slug, Timestamp, UserId};
+use campanile_store::{
+    Change, Contents, Document, DocumentKind, DocumentWrite, Expect, StoreError, document, due_place,
+    more_due,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::event::{Cause, Event, commit, key, source};
+use crate::page::{self, Page};
+use crate::{Engine, EngineError};
+
+/// Revocations in force at once: some 5 MB, judged in a hash or two each.
+pub const MAX_REVOCATIONS: usize = 10_000;
+/// Bytes of a token's id or an issuer, at least 1: ids are UUIDs, issuers URLs.
+const NAME_BYTES: std::ops::RangeInclusive<usize> = 1..=256;
+/// How far ahead a token's end may lie: as far as `campanile token` makes them.
+const LONGEST_MS: i64 = 3_650 * 24 * 60 * 60 * 1_000;
+/// How long past its end a token may still be taken (`auth.leeway`).
+const LEEWAY_MS: i64 = 5_000;
+/// Documents read at once at the start.
+const AT_ONCE: usize = 10_000;
+
+/// What is to be revoked: a token by its id, or the tokens of a user.
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = RevocationDraft)]
+pub struct Draft {
+    /// The `jti` of a token, 1 to 256 bytes. This or `user`.
+    #[serde(default)]
+    #[schema(nullable = false, min_length = 1, max_length = 256)]
+    pub token_id: Option<String>,
+    /// When that token expires, if it is known: the revocation is kept until then. Within ten years. Default: the longest
+    /// life of a token that is configured, from now.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    pub expires_at: Option<Timestamp>,
+    /// A user, in every workspace: every token of theirs that was issued until now. This or `tokenId`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub user: Option<UserId>,
+    /// Only tokens of this issuer, their `iss`, 1 to 256 bytes. Goes with `user`.
+    #[serde(default)]
+    #[schema(nullable = false, min_length = 1, max_length = 256)]
+    pub issuer: Option<String>,
+}
+
+/// Which tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Tokens {
+    /// The one of this id.
+    #[serde(rename_all = "camelCase")]
+    One {
+        /// Its `jti`.
+        token_id: String,
+    },
+    /// Those of a user that were issued when they were revoked, or before.
+    Of {
+        /// Who.
+        user: UserId,
+        /// Only those of this issuer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer: Option<String>,
+    },
+}
+
+/// Tokens that are not believed any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Follows from what is revoked: revoking it again replaces the revocation.
+    pub id: Arc<str>,
+    /// Which tokens.
+    #[serde(flatten)]
+    pub tokens: Tokens,
+    /// When they were revoked.
+    pub at: Timestamp,
+    /// Until when it is kept.
+    pub until: Timestamp,
+    /// Who revoked them.
+    pub by: UserId,
+}
+
+/// The revocations in force, of this process. All of them are in the store too.
+pub struct Revocations {
+    home: Slug,
+    longest_life_ms: i64,
+    kept: Mutex<Kept>,
+    /// Held from a look at the number of them until one is added.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// By id.
+    revoked: BTreeMap<Arc<str>, Revocation>,
+}
+
+impl Revocations {
+    /// None yet. Those of operators are kept in workspace `home`, for `longest_life_ms` where no token says less.
+    pub fn new(home: Slug, longest_life_ms: i64) -> Self {
+        Self { home, longest_life_ms, kept: Mutex::default(), turn: tokio::sync::Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads what is in force from the store and makes it known: to be called before anybody is let in.
+///
+/// # Errors
+/// Those of the store, and a document that can't be read: whom it means can't be told.
+pub async fn load(engine: &Engine, now: Timestamp) -> Result<(), EngineError> {
+    let mut kept = Kept::default();
+    for (_, document) in every(engine, DocumentKind::Revocation).await? {
+        let revocation: Revocation = page::body(&document)?;
+        kept.revoked.insert(Arc::clone(&revocation.id), revocation);
+    }
+    tracing::debug!(revoked = kept.revoked.len(), "revocations are in force");
+    *engine.revocations.lock() = kept;
+    make_known(engine, now);
+    Ok(())
+}
+
+/// Revokes what `draft` says, until it is [taken back](take_back): such a token is refused from the return on, and live
+/// connections of one are closed within a second. Revoking the same again counts from now.
+///
+/// # Errors
+/// [`EngineError::Invalid`]; a limit; those of the store.
+pub async fn revoke(
+    engine: &Engine,
+    draft: Draft,
+    actor: &UserId,
+    now: Timestamp,
+) -> Result<Revocation, EngineError> {
+    let revocation = draft.revocation(engine.revocations.longest_life_ms, actor, now)?;
+    let _turn = engine.revocations.turn.lock().await;
+    {
+        let mut kept = engine.revocations.lock();
+        kept.forget(now);
+        if kept.revoked.len() >= MAX_REVOCATIONS && !kept.revoked.contains_key(&revocation.id) {
+            let what = "revocations in force";
+            return Err(StoreError::Limit { what, limit: MAX_REVOCATIONS }.into());
+        }
+    }
+    let put = Contents {
+        group: "".into(),
+        due: Some(revocation.until),
+        expires: Some(revocation.until),
+        body: serde_json::to_string(&revocation).unwrap_or_default().into(),
+    };
+    write(engine, &revocation, Some(put), "token.revoked", actor, now).await?;
+    engine.revocations.lock().revoked.insert(Arc::clone(&revocation.id), revocation.clone());
+    make_known(engine, now);
+    Ok(revocation)
+}
+
+/// Takes a revocation back: tokens that have not expired are believed again.
+///
+/// # Errors
+/// [`EngineError::Missing`]; those of the store.
+pub async fn take_back(
+    engine: &Engine,
+    id: &str,
+    actor: &UserId,
+    now: Timestamp,
+) -> Result<Revocation, EngineError> {
+    let _turn = engine.revocations.turn.lock().await;
+    let found = engine.revocations.lock().revoked.get(id).filter(|found| found.until > now).cloned();
+    let revocation = found.ok_or(EngineError::Missing { what: "revocation" })?;
+    write(engine, &revocation, None, "token.reinstated", actor, now).await?;
+    engine.revocations.lock().revoked.remove(id);
+    make_known(engine, now);
+    Ok(revocation)
+}
+
+/// Lists what operators revoked, by id.
+///
+/// # Errors
+/// [`EngineError::Invalid`] for a limit out of range.
+pub fn list(
+    engine: &Engine,
+    after: Option<&str>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Page<Revocation, Arc<str>>, EngineError> {
+    let limit = page::limit(limit)?;
+    let kept = engine.revocations.lock();
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let mut found = kept.revoked.range::<str, _>((from, Bound::Unbounded)).map(|(_, revocation)| revocation);
+    let items: Vec<_> = found.by_ref().filter(|found| found.until > now).take(limit).cloned().collect();
+    let is_more = found.any(|found| found.until > now);
+    let next = items.last().filter(|_| is_more).map(|last| Arc::clone(&last.id));
+    Ok(Page { items, next })
+}
+
+/// Tells whoever judges tokens what is in force at `now`, all of it.
+fn make_known(engine: &Engine, now: Timestamp) {
+    let mut kept = engine.revocations.lock();
+    kept.forget(now);
+    // Under the lock, so that what is told last is what is kept.
+    engine.live.revoke(&mut kept.revoked.values());
+}
+
+impl Kept {
+    fn forget(&mut self, now: Timestamp) {
+        self.revoked.retain(|_, revocation| revocation.until > now);
+    }
+}
+
+impl Draft {
+    fn revocation(
+        self,
+        longest_life_ms: i64,
+        actor: &UserId,
+        now: Timestamp,
+    ) -> Result<Revocation, EngineError> {
+        let is_name = |field, text: &str| {
+            let is_fit = NAME_BYTES.contains(&text.len()) && !text.chars().any(char::is_control);
+            let reason = "it has 1 to 256 bytes without control characters";
+            if is_fit { Ok(()) } else { Err(EngineError::invalid(field, reason)) }
+        };
+        let in_ms = |ms: i64| Timestamp::from_millis(now.as_millis().saturating_add(ms));
+        let (tokens, id, until) = match (self.token_id, self.user) {
+            (Some(_), None) if self.issuer.is_some() => {
+                return Err(EngineError::invalid("issuer", "an issuer goes with a user"));
+            }
+            (Some(token_id), None) => {
+                is_name("tokenId", &token_id)?;
+                let until = self.expires_at.unwrap_or_else(|| in_ms(longest_life_ms));
+                if until <= now || until > in_ms(LONGEST_MS) {
+                    let reason = "a token that can be revoked expires after now, and within ten years";
+                    return Err(EngineError::invalid("expiresAt", reason));
+                }
+                let id = key("token", &token_id);
+                (Tokens::One { token_id }, id, until)
+            }
+            (None, Some(_)) if self.expires_at.is_some() => {
+                return Err(EngineError::invalid("expiresAt", "it goes with a token's id"));
+            }
+            (None, Some(user)) => {
+                let issuer = self.issuer;
+                issuer.as_deref().map_or(Ok(()), |issuer| is_name("issuer", issuer))?;
+                let id = match &issuer {
+                    Some(issuer) => key(&format!("issuer\0{issuer}"), user.as_str()),
+                    None => key("user", user.as_str()),
+                };
+                (Tokens::Of { user, issuer }, id, in_ms(longest_life_ms))
+            }
+            _ => return Err(EngineError::invalid("tokenId", "give tokenId or user")),
+        };
+        let until = Timestamp::from_millis(until.as_millis().saturating_add(LEEWAY_MS));
+        Ok(Revocation { id: id.into(), tokens, at: now, until, by: actor.clone() })
+    }
+}
+
+impl Revocation {
+    /// What it is about, as an event says it.
+    fn subject(&self) -> (String, Value) {
+        match &self.tokens {
+            Tokens::One { token_id } => (token_id.clone(), json!({ "tokenId": token_id })),
+            Tokens::Of { user, issuer: None } => (user.to_string(), json!({ "user": user })),
+            Tokens::Of { user, issuer } => (user.to_string(), json!({ "user": user, "issuer": issuer })),
+        }
+    }
+}
+
+/// Writes or removes the document, where it is: the home may have been another workspace when it was written.
+async fn write(
+    engine: &Engine,
+    revocation: &Revocation,
+    put: Option<Contents>,
+    kind: &str,
+    actor: &UserId,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    let home = &engine.revocations.home;
+    let workspace = match put {
+        Some(_) => home.clone(),
+        None => whereabouts(engine, &revocation.id).await?.unwrap_or_else(|| home.clone()),
+    };
+    let (subject, data) = revocation.subject();
+    let event = Event {
+        id: (engine.ids)(now).to_string(),
+        source: source::ACCESS.to_owned(),
+        kind: kind.to_owned(),
+        subject: Some(subject),
+        time: now,
+        actor: Some(actor.clone()),
+        hops: 0,
+        data: data.into(),
+    };
+    let document = DocumentWrite {
+        kind: DocumentKind::Revocation,
+        id: Arc::clone(&revocation.id),
+        expect: Expect::Anything,
+        put,
+    };
+    let change = Change { documents: vec![document], ..Change::default() };
+    commit(engine, &workspace, Cause { change, events: vec![event] }, now).await.map(drop)
+}
+
+/// The workspace where a revocation is kept.
+async fn whereabouts(engine: &Engine, id: &str) -> Result<Option<Slug>, EngineError> {
+    let home = &engine.revocations.home;
+    if document(&*engine.store, home, DocumentKind::Revocation, id).await?.is_some() {
+        return Ok(Some(home.clone()));
+    }
+    let all = every(engine, DocumentKind::Revocation).await?;
+    Ok(all.into_iter().find(|(_, document)| *document.id == *id).map(|(workspace, _)| workspace))
+}
+
+/// Every document of a kind that is due at some time, of all workspaces.
+async fn every(engine: &Engine, kind: DocumentKind) -> Result<Vec<(Slug, Document)>, EngineError> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let due = engine.store.due(kind, Timestamp::from_millis(i64::MAX), after, AT_ONCE).await?;
+        let more = more_due(&due, AT_ONCE);
+        after = due.last().and_then(|(_, document)| due_place(document));
+        all.extend(due);
+        if !more {
+            return Ok(all);
+        }
+    }
+}
