@@ -36,8 +36,9 @@ const MESSAGES: &[&str] = &[
     "{% for a in data.items %}{% if data.text ~ 'b' in data.text %}{% endif %}{% endfor %}",
     "{{ (data.text ~ data.text ~ data.text ~ data.text ~ data.text) }}",
 ];
-/// Requests of each kind under way at once: as many functions as there are processes on two cores, and as many events.
-const AT_ONCE: usize = 2;
+/// Requests of each kind under way at once: functions, and events. The [server](crate::server) has one process for
+/// functions more, since a workspace has all but one.
+pub const AT_ONCE: usize = 2;
 
 /// How much was done.
 #[derive(Default)]

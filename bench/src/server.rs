@@ -12,6 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::hostile::AT_ONCE;
+
 /// Long enough for the server, and known to nobody else's.
 const SECRET: &str = "a-secret-for-measurements-0123456789abcdef";
 /// What the tokens of producers are for.
@@ -54,10 +56,13 @@ impl Drop for Server {
 }
 
 fn spawn(program: &Path, data: &Path) -> anyhow::Result<(Child, SocketAddr)> {
+    // The default, but enough for hostile functions on a machine with one core.
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).max(AT_ONCE) + 1;
     let mut child = Command::new(program)
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .env("CAMPANILE_SECRET", SECRET)
+        .env("CAMPANILE_FUNCTIONS__WORKERS", workers.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

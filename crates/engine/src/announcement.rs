@@ -1,7 +1,7 @@
 //! Announcements of maintenance: told when they are made, changed or withdrawn, and over when it is.
 
+mod broadcast;
 mod draft;
-mod everywhere;
 
 use campanile_model::{NotificationId, Slug, Timestamp, UserId};
 use campanile_store::{
@@ -11,9 +11,9 @@ use campanile_store::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub use broadcast::{Everywhere, announce_everywhere, change_everywhere, withdraw_everywhere};
 pub(crate) use draft::check_message;
 pub use draft::{Draft, Patch};
-pub use everywhere::{Everywhere, announce_everywhere, change_everywhere, withdraw_everywhere};
 
 use crate::event::{Cause, Event, prepare, source};
 use crate::page::{self, Page};

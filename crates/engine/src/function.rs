@@ -168,7 +168,7 @@ pub async fn put(
             format!("a function's name is 1 to {MAX_NAME_BYTES} letters, digits, hyphens and underscores");
         return Err(EngineError::invalid("name", reason));
     }
-    let weight = check(engine, &source).await?;
+    let weight = check(engine, workspace, &source).await?;
     let body = serde_json::to_string(&source).unwrap_or_default();
     let put = Contents { group: GROUP.into(), due: None, expires: None, body: body.into() };
     let _turn = engine.counts.turn(workspace).await;
@@ -238,7 +238,7 @@ impl SourceLimits {
 }
 
 /// Checks what stands by itself in `source`; the bytes that its trigger takes.
-async fn check(engine: &Engine, source: &Source) -> Result<usize, EngineError> {
+async fn check(engine: &Engine, workspace: &Slug, source: &Source) -> Result<usize, EngineError> {
     if source.description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARS) {
         let reason = format!("a description has at most {MAX_DESCRIPTION_CHARS} characters");
         return Err(EngineError::invalid("description", reason));
@@ -264,7 +264,7 @@ async fn check(engine: &Engine, source: &Source) -> Result<usize, EngineError> {
     if let Some(on) = &source.on {
         weight = Matcher::compile(on)?.weight();
     }
-    match engine.runner.pool().check(&source.code).await {
+    match engine.runner.pool().check_of(workspace.as_str(), &source.code).await {
         Ok(()) => Ok(weight),
         Err(CheckError::Syntax(error)) => Err(EngineError::invalid("code", error.to_string())),
         Err(CheckError::TooLarge { .. }) => {

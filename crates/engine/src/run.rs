@@ -284,6 +284,8 @@ pub async fn wait(
 async fn params(engine: &Engine, workspace: &Slug, run: &Run) -> Result<Option<Box<RawValue>>, EngineError> {
     let Some(key) = &run.event else { return Ok(run.execution_params.clone()) };
     let event = event::kept(engine, workspace, key).await?;
+    // How it came about is the run's `hops`, and no part of the event: 0 is not written.
+    let event = event.map(|event| event::Event { hops: 0, ..event });
     Ok(event.and_then(|event| to_raw_value(&json!({ "event": event })).ok()))
 }
 

@@ -34,7 +34,7 @@ pub struct PoolConfig {
     /// Its arguments. Default `internal-js-worker`.
     pub args: Vec<String>,
     /// Processes that run functions at most; besides them there are up to [`CHECKERS`] that parse sources.
-    /// Default: the number of cores, at least 2.
+    /// Default: one more than there are cores.
     pub workers: usize,
     /// Runs that may wait for a process, besides those that have one. Default 1,000.
     pub queue: usize,
@@ -74,14 +74,21 @@ const MAX_WORKERS: usize = 1024;
 /// Sources parsed at once, whatever runs: one that is costly does not hold up the next.
 pub const CHECKERS: usize = 2;
 
-/// Sources that may wait for that: what is parsed in [`CHECK_CPU`] each is answered within a minute.
-const CHECK_QUEUE: usize = 100;
+/// Sources that may wait for that. If each takes [`CHECK_CPU`], the last one's turn comes after 20 s.
+const CHECK_QUEUE: usize = 40;
+
+/// Sources of one caller that are parsed or wait: a quarter of those, so that one who sends many leaves room for others.
+const CHECK_SHARE: usize = CHECK_QUEUE / 4;
+
+/// How long one waits at most. With [`CHECK_WALL`], it is answered within the 30 s that a request may take: nothing is
+/// parsed for callers that have long gone.
+const CHECK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Processor time that parsing may take, where a run may use more. 512 KiB of what people write take 0.1 s (measured).
 const CHECK_CPU: Duration = Duration::from_secs(1);
 
 /// The same in time, on a machine that has much else to do.
-const CHECK_WALL: Duration = Duration::from_secs(10);
+const CHECK_WALL: Duration = Duration::from_secs(8);
 
 /// Runs functions, each in a process that runs nothing else at that time.
 ///
@@ -131,7 +138,7 @@ impl Pool {
             http: HttpClient::new(config.http.clone()).map_err(PoolError::Http)?,
             runtime: Handle::current(),
             runs: Lane::new(config.workers, config.queue),
-            checks: Lane::new(CHECKERS, CHECK_QUEUE),
+            checks: Lane::new(CHECKERS, CHECK_QUEUE).shared(CHECK_SHARE).patient(CHECK_PATIENCE),
             idle: Mutex::default(),
             state: watch::channel(State::Open).0,
             occupied: watch::channel(0).0,
@@ -177,19 +184,39 @@ impl Pool {
         Ok(ended.finished)
     }
 
+    /// [Parses](Self::check) `code` for `caller`, such as a workspace, of whom no more than 10 are parsed or wait: others
+    /// find room beside one who sends many.
+    ///
+    /// # Errors
+    /// As of [`check`](Self::check), with [`PoolError::Busy`] above that share too.
+    ///
+    /// # Cancel safety
+    /// As of [`check`](Self::check).
+    pub async fn check_of(&self, caller: &str, code: &str) -> Result<(), CheckError> {
+        self.parse(Some(caller), code).await
+    }
+
     /// Parses `code` in a process and runs nothing of it. It waits for no run: [`CHECKERS`] processes are for this.
     ///
     /// # Errors
     /// [`CheckError::Syntax`] with the place; [`CheckError::TooLarge`] above [`MAX_CODE_BYTES`];
     /// [`CheckError::TooCostly`] where parsing takes the memory that a run may use, or more than 1 s of processor time;
-    /// [`CheckError::Pool`], with [`PoolError::Busy`] where 100 others wait.
+    /// [`CheckError::Pool`], with [`PoolError::Busy`] where 40 others wait, or its turn does not come in 20 s.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up its turn, or kills the process that parses.
     pub async fn check(&self, code: &str) -> Result<(), CheckError> {
+        self.parse(None, code).await
+    }
+
+    async fn parse(&self, caller: Option<&str>, code: &str) -> Result<(), CheckError> {
         if code.len() > MAX_CODE_BYTES {
             return Err(CheckError::TooLarge { bytes: code.len() });
         }
         let limits = self.limits(None);
         let limits = Limits { cpu: limits.cpu.min(CHECK_CPU), wall: limits.wall.min(CHECK_WALL), ..limits };
-        let ended = self.shared.work(&self.shared.checks, Work::Check(code), &limits, None).await?;
+        let work = Work::Check { caller, code };
+        let ended = self.shared.work(&self.shared.checks, work, &limits, None).await?;
         match ended.checked {
             Some(checked) => Ok(checked?),
             None => Err(CheckError::TooCostly),
@@ -240,7 +267,7 @@ impl Shared {
         limits: &Limits,
         host: Option<Arc<dyn Host>>,
     ) -> Result<Ended, PoolError> {
-        let _asked = lane.ask()?;
+        let _asked = lane.ask(work.caller())?;
         let mut state = self.state.subscribe();
         let permit = tokio::select! {
             biased;

@@ -177,6 +177,22 @@ async fn sources_are_checked_while_every_place_and_the_queue_are_taken() {
 }
 
 #[tokio::test]
+async fn one_who_sends_many_sources_leaves_room_for_others() {
+    let pool = Pool::new(config()).unwrap();
+    let mut sent: Vec<_> = (0..10).map(|_| Box::pin(pool.check_of("a", GOOD))).collect();
+    for check in &mut sent {
+        assert!(futures_util::FutureExt::now_or_never(check).is_none(), "it is parsed, or waits");
+    }
+    let more = pool.check_of("a", GOOD).await;
+    assert!(matches!(more, Err(CheckError::Pool(PoolError::Busy { queue: 10 }))), "{more:?}");
+    let mut other = Box::pin(pool.check_of("b", GOOD));
+    assert!(futures_util::FutureExt::now_or_never(&mut other).is_none());
+    drop(sent);
+    other.await.unwrap();
+    pool.check_of("a", GOOD).await.unwrap();
+}
+
+#[tokio::test]
 async fn runs_share_the_processes_there_are() {
     let spied = Spied::new();
     let pool = Arc::new(Pool::new(PoolConfig { workers: 3, ..spied.config(config()) }).unwrap());

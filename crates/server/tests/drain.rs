@@ -1,8 +1,11 @@
 //! A planned drain: told, changed, cancelled, kept, and lost with its process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use campanile_model::{Slug, Timestamp};
+use campanile_engine::drain::{self, Draft, Plan};
+use campanile_engine::due::Work;
+use campanile_model::{Slug, Timestamp, UserId};
 use campanile_store::{Change, Contents, DocumentKind, DocumentWrite, Expect, Write};
 use campanile_testkit::{Answer, Client, SECRET, TestServer, Token, WAIT};
 use futures_util::FutureExt;
@@ -173,6 +176,77 @@ async fn a_workspace_that_cannot_be_told_keeps_no_other_from_it() {
     assert_eq!(each(&inbox(&server, "bob").await, "type"), ["drain_planned"]);
     settings("{}").await;
     until("it is told", async || each(&inbox(&server, "bob").await, "type") == ["drain_cancelled"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_is_taken_back_by_whoever_cancels_it_and_by_nobody_else() {
+    let teams: String = (0..40).map(|n| format!("[workspaces.team-{n}]\n")).collect();
+    let server = TestServer::configured(&teams).await;
+    let everywhere = server.token("op").with("workspaces", json!(["*"]));
+    let everywhere = everywhere.with("scope", "admin").sign();
+    let engine = Arc::clone(&server.running().engine);
+    let now = server.now_ms();
+    // What otherwise looks five times a second, without a pause.
+    let looks = tokio::spawn(async move {
+        loop {
+            Work::Drains.until_done(&engine, || now).await;
+            tokio::task::yield_now().await;
+        }
+    });
+    for _ in 0..3 {
+        let planned = ask(&server, "POST", &json!({"after": "1h"})).await.json();
+        assert_eq!([&planned["workspaces"], &planned["failed"]], [&json!(41), &json!(0)]);
+        let cancelled = done(ask(&server, "DELETE", &Value::Null).await);
+        assert_eq!([&cancelled["workspaces"], &cancelled["failed"]], [&json!(41), &json!(0)]);
+    }
+    looks.abort();
+    for n in 0..40 {
+        let listed = done(server.get(&format!("/v1/workspaces/team-{n}/events"), &everywhere).await);
+        assert_eq!(each(&json!({"items": listed["events"]}), "actor"), ["op"; 6], "{listed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_planned_no_longer_and_what_comes_now_is_not_told() {
+    let server = TestServer::start().await;
+    server.notify("acme", "alice", "so that it exists").await;
+    let (engine, actor) = (&server.running().engine, UserId::new("op").unwrap());
+    let now = || server.now_ms();
+    let plan = |after: Value| {
+        let draft: Draft = serde_json::from_value(json!({ "after": after })).unwrap();
+        drain::plan(engine, draft, now())
+    };
+    let tell = async |plan: &Plan| {
+        let told = drain::tell(engine, plan, &actor, now).await;
+        (told.workspaces, told.failed)
+    };
+    let (first, is_new) = plan(json!("1h")).unwrap();
+    assert!(is_new);
+    let (second, is_new) = plan(json!("2h")).unwrap();
+    assert!(!is_new);
+    assert_eq!(first.id, second.id);
+    assert_eq!(tell(&first).await, (0, 0), "it was replaced");
+    assert_eq!(tell(&second).await, (2, 0));
+
+    // It is planned no longer at once, whoever is told of what.
+    let cancelled = drain::cancel(engine, now()).unwrap();
+    assert_eq!(engine.drains.plan(), None);
+    Work::Drains.until_done(engine, now).await;
+    assert_eq!(each(&inbox(&server, "alice").await, "type")[0], "drain_planned");
+    assert_eq!(tell(&second).await, (0, 0), "it was cancelled");
+    let told = drain::tell_cancelled(engine, cancelled, &actor, now).await;
+    assert_eq!((told.workspaces, told.failed), (2, 0));
+
+    let (third, _) = plan(json!(1)).unwrap();
+    assert_ne!(third.id, second.id);
+    server.clock.advance(Duration::from_secs(1));
+    assert_eq!(tell(&third).await, (0, 2), "it is there");
+    for (method, body) in [("POST", json!({"after": "1h"})), ("DELETE", Value::Null)] {
+        let problem = refused(ask(&server, method, &body).await, 422, "invalid_request");
+        assert_eq!(problem["detail"], "the server ends now, as was planned");
+    }
+    assert!(engine.drains.is_due(now()));
+    assert_eq!(each(&inbox(&server, "alice").await, "type"), ["drain_cancelled", "info"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

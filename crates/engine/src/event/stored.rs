@@ -190,7 +190,7 @@ async fn find(engine: &Engine, workspace: &Slug, key: &str) -> Result<Document, 
     found.ok_or(EngineError::Missing { what: "event" })
 }
 
-/// Whether `text` can be the key of an event, as [`key`](super::key) makes it.
+/// Whether `text` can be the key of an event, as [`key`](super::key()) makes it.
 fn is_key(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }

@@ -24,10 +24,11 @@ pub struct Call {
 /// Why nothing was run.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
-    /// As many runs wait as may wait, or as many sources to be parsed.
+    /// As many runs wait as may wait, or as many sources to be parsed, of all or of this caller; or the turn of this
+    /// one did not come in time.
     #[error("{queue} functions wait already")]
     Busy {
-        /// Of runs: [`PoolConfig::queue`](crate::PoolConfig::queue).
+        /// How many may. Of runs: [`PoolConfig::queue`](crate::PoolConfig::queue).
         queue: usize,
     },
     /// The pool was shut down, before the run or during it.
@@ -65,5 +66,15 @@ pub enum CheckError {
 #[derive(Clone, Copy)]
 pub(super) enum Work<'a> {
     Run(&'a Call),
-    Check(&'a str),
+    Check { caller: Option<&'a str>, code: &'a str },
+}
+
+impl Work<'_> {
+    /// Who has a share of those that wait. Runs are dealt out fairly by whoever asks for them.
+    pub(super) fn caller(&self) -> Option<&str> {
+        match self {
+            Self::Run(_) => None,
+            Self::Check { caller, .. } => *caller,
+        }
+    }
 }

@@ -102,7 +102,7 @@ impl<'a> Driver<'a> {
                 trigger_params: &call.trigger_params,
                 budget,
             },
-            Work::Check(code) => ToWorkerRef::Check { code, budget },
+            Work::Check { code, .. } => ToWorkerRef::Check { code, budget },
         };
         encode(&frame, MAX_FRAME_TO_WORKER, &mut self.out)
     }

@@ -4,11 +4,13 @@ use clap::Args;
 use hyper::Method;
 
 use super::Failure;
-use super::by::{Ask, By, SAFE, body};
+use super::errand::{Access, Errand, SAFE, body};
 use crate::config::Environment;
 
 /// Who plans where the token is our own.
 const AUTHOR: &str = "campanile-drain";
+/// What becomes of workspaces that could not be told that the plan was taken back.
+const UNTOLD: &str = "the server tells them as soon as it can";
 
 /// Plan the end of the server, tell everybody, or take it back
 ///
@@ -23,7 +25,7 @@ pub struct Drain {
     #[arg(long, requires = "when", conflicts_with = "cancel")]
     message: Option<String>,
     #[command(flatten)]
-    by: By,
+    access: Access,
 }
 
 #[derive(Debug, Args)]
@@ -50,8 +52,10 @@ impl Drain {
             _ => (Method::POST, Some(body([("after", after), ("at", at), ("message", self.message)]))),
         };
         let again = if body.is_some() { "the last plan counts" } else { SAFE };
+        // What was taken back can't be taken back again.
+        let rest = (method == Method::DELETE).then_some(UNTOLD);
         let path = "/drain".to_owned();
-        let ask = Ask { author: AUTHOR, workspace: None, method, path, body, again };
-        self.by.ask(environment, ask)
+        let errand = Errand { author: AUTHOR, workspace: None, method, path, body, again, rest };
+        self.access.send(environment, errand)
     }
 }

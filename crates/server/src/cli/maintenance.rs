@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 
 use super::Failure;
-use super::by::{Ask, By, SAFE, body};
+use super::errand::{Access, Errand, SAFE, body};
 use crate::clock::Clock;
 use crate::config::Environment;
 use crate::run::random_ids;
@@ -93,7 +93,7 @@ struct List {
     #[arg(long, value_name = "SLUG", value_parser = Slug::new)]
     workspace: Slug,
     #[command(flatten)]
-    by: By,
+    access: Access,
 }
 
 /// Which workspaces, and how to get there.
@@ -102,7 +102,7 @@ struct Where {
     #[command(flatten)]
     reach: Reach,
     #[command(flatten)]
-    by: By,
+    access: Access,
 }
 
 #[derive(Debug, Args)]
@@ -119,13 +119,14 @@ struct Reach {
 impl Maintenance {
     /// Asks the server, and prints the answer.
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
-        let ask = |workspace, method, path: &str, body, again| Ask {
+        let ask = |workspace, method, path: &str, body, again| Errand {
             author: AUTHOR,
             workspace,
             method,
             path: format!("/announcements{path}"),
             body,
             again,
+            rest: None,
         };
         match self.command {
             Command::Announce(Announce { at, message, starts, ends, id }) => {
@@ -138,19 +139,19 @@ impl Maintenance {
                     ("endsAt", Some(ends)),
                     ("id", Some(id)),
                 ]);
-                at.by.ask(environment, ask(at.reach.workspace, Method::POST, "", Some(body), &again))
+                at.access.send(environment, ask(at.reach.workspace, Method::POST, "", Some(body), &again))
             }
             Command::Change(Change { id, at, what: Changed { message, starts, ends } }) => {
                 let body = body([("message", message), ("startsAt", starts), ("endsAt", ends)]);
                 let path = format!("/{id}");
-                at.by.ask(environment, ask(at.reach.workspace, Method::PATCH, &path, Some(body), SAFE))
+                at.access.send(environment, ask(at.reach.workspace, Method::PATCH, &path, Some(body), SAFE))
             }
             Command::Withdraw(Withdraw { id, at }) => {
                 let path = format!("/{id}");
-                at.by.ask(environment, ask(at.reach.workspace, Method::DELETE, &path, None, SAFE))
+                at.access.send(environment, ask(at.reach.workspace, Method::DELETE, &path, None, SAFE))
             }
-            Command::List(List { workspace, by }) => {
-                by.ask(environment, ask(Some(workspace), Method::GET, "", None, SAFE))
+            Command::List(List { workspace, access }) => {
+                access.send(environment, ask(Some(workspace), Method::GET, "", None, SAFE))
             }
         }
     }

@@ -2,10 +2,10 @@
 
 mod backup;
 mod bearer;
-mod by;
 mod check;
 mod drain;
 mod endpoint;
+mod errand;
 mod failure;
 mod functions;
 mod http_client;

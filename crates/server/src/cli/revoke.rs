@@ -5,7 +5,7 @@ use clap::Args;
 use hyper::Method;
 
 use super::Failure;
-use super::by::{Ask, By, SAFE, body};
+use super::errand::{Access, Errand, SAFE, body};
 use crate::config::Environment;
 
 /// Who revokes where the token is our own.
@@ -26,7 +26,7 @@ pub struct Revoke {
     #[arg(long, value_name = "ISSUER", requires = "user")]
     issuer: Option<String>,
     #[command(flatten)]
-    by: By,
+    access: Access,
 }
 
 #[derive(Debug, Args)]
@@ -63,8 +63,8 @@ impl Revoke {
                 (Method::POST, "/revocations".to_owned(), Some(body(members)))
             }
         };
-        let ask = Ask { author: AUTHOR, workspace: None, method, path, body, again: SAFE };
-        self.by.ask(environment, ask)
+        let errand = Errand { author: AUTHOR, workspace: None, method, path, body, again: SAFE };
+        self.access.send(environment, errand)
     }
 }
 

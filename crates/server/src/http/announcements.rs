@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::body::JsonBody;
+use super::broadcast::{PATIENCE, within};
 use super::caller::{Admin, Allowed, Operator};
 use super::params::{InPath, InQuery, limit};
 use super::problem::{self, Problem};
@@ -66,10 +67,6 @@ pub struct Announcements {
     next: Option<u64>,
 }
 
-/// How long the answer waits for every workspace. Beyond it, they are told all the same, and the answer names the id: a
-/// request is cut off after 30 seconds, without one.
-const EVERYWHERE: Duration = Duration::from_secs(20);
-
 /// What was done in every workspace.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Everywhere {
@@ -89,19 +86,14 @@ impl From<announcement::Everywhere> for Everywhere {
 }
 
 /// Waits for what is done in every workspace, which goes on if that takes too long.
-async fn within(
+async fn finished(
     patience: Duration,
     id: NotificationId,
     doing: impl Future<Output = Result<announcement::Everywhere, EngineError>> + Send + 'static,
 ) -> Result<Everywhere, Problem> {
-    match tokio::time::timeout(patience, tokio::spawn(doing)).await {
-        Ok(Ok(done)) => Ok(done?.into()),
-        Ok(Err(_)) => {
-            // The panic hook has said where.
-            tracing::error!(announcement = %id, "announcing everywhere panicked");
-            Err(Problem::new(&problem::INTERNAL).id(id))
-        }
-        Err(_) => Err(Problem::new(&problem::ANNOUNCEMENT_UNFINISHED).id(id).retry_after(5)),
+    match within(patience, doing).await.map_err(|problem| problem.id(id))? {
+        Some(done) => Ok(done?.into()),
+        None => Err(Problem::new(&problem::ANNOUNCEMENT_UNFINISHED).id(id).retry_after(5)),
     }
 }
 
@@ -248,7 +240,7 @@ pub async fn announce_everywhere(
     let id = draft.id.unwrap_or_else(|| (api.engine.ids)(now));
     let (engine, actor) = (Arc::clone(&api.engine), operator.user().clone());
     let announced = async move { announcement::announce_everywhere(&engine, id, draft, &actor, now).await };
-    Ok((StatusCode::CREATED, Json(within(EVERYWHERE, id, announced).await?)).into_response())
+    Ok((StatusCode::CREATED, Json(finished(PATIENCE, id, announced).await?)).into_response())
 }
 
 /// Change an announcement everywhere
@@ -273,7 +265,7 @@ pub async fn change_everywhere(
     let (patch, now): (Patch, _) = (body.parse_object()?, api.clock.now());
     let (engine, actor) = (Arc::clone(&api.engine), operator.user().clone());
     let changed = async move { announcement::change_everywhere(&engine, id, &patch, &actor, now).await };
-    Ok(Json(within(EVERYWHERE, id, changed).await?))
+    Ok(Json(finished(PATIENCE, id, changed).await?))
 }
 
 /// Withdraw an announcement everywhere
@@ -295,7 +287,7 @@ pub async fn withdraw_everywhere(
 ) -> Result<Json<Everywhere>, Problem> {
     let (engine, actor, now) = (Arc::clone(&api.engine), operator.user().clone(), api.clock.now());
     let withdrawn = async move { announcement::withdraw_everywhere(&engine, id, &actor, now).await };
-    Ok(Json(within(EVERYWHERE, id, withdrawn).await?))
+    Ok(Json(finished(PATIENCE, id, withdrawn).await?))
 }
 
 #[cfg(test)]
@@ -305,7 +297,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_is_kept_waiting_is_told_the_id() {
         let id = NotificationId::parse("0198c0de-0000-7000-8000-000000000001").unwrap();
-        let late = within(Duration::ZERO, id, std::future::pending()).await.unwrap_err();
+        let late = finished(Duration::ZERO, id, std::future::pending()).await.unwrap_err();
         assert_eq!(late.code(), &problem::ANNOUNCEMENT_UNFINISHED);
         let body = late.into_response().into_body();
         let body = axum::body::to_bytes(body, 10_000).await.unwrap();

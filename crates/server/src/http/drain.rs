@@ -1,6 +1,7 @@
 //! The planned end of this server: `/v1/drain`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 use super::Api;
 use super::body::JsonBody;
+use super::broadcast::{PATIENCE, within};
 use super::caller::Operator;
 use super::problem::Problem;
 
@@ -41,15 +43,26 @@ impl From<Plan> for Drain {
 pub struct DrainTold {
     #[serde(flatten)]
     drain: Drain,
-    /// How many workspaces were told now. Those that knew already are not among them.
+    /// How many workspaces were told now. Those that knew already are not among them, nor those that hear of another
+    /// plan, or of none, instead.
     workspaces: usize,
-    /// How many could not be told; the log says why.
+    /// How many could not be told, or not before its instant; the log says why.
     failed: usize,
 }
 
-impl From<Told> for DrainTold {
-    fn from(Told { plan, workspaces, failed }: Told) -> Self {
-        Self { drain: plan.into(), workspaces, failed }
+/// Waits until everybody was told, and says how many, with `status`; 202 without that if it takes too long.
+async fn told(
+    patience: Duration,
+    status: StatusCode,
+    plan: Plan,
+    telling: impl Future<Output = Told> + Send + 'static,
+) -> Result<Response, Problem> {
+    let drain = Drain::from(plan);
+    match within(patience, telling).await.map_err(|problem| problem.id(drain.id))? {
+        Some(Told { workspaces, failed }) => {
+            Ok((status, Json(DrainTold { drain, workspaces, failed })).into_response())
+        }
+        None => Ok((StatusCode::ACCEPTED, Json(drain)).into_response()),
     }
 }
 
@@ -58,6 +71,9 @@ impl From<Told> for DrainTold {
 /// At its instant the server ends as on SIGTERM: every connection is closed 1001, and the process exits with status 0.
 /// Everybody in every workspace is told now. A plan that there was before is replaced, and everybody is told of the
 /// change. The plan goes with the process.
+///
+/// It is in force at once. Where telling everybody takes more than 20 seconds, the answer is 202 before that is done:
+/// nothing need be repeated. 422 where the instant of the plan before has come.
 #[utoipa::path(
     post,
     path = "/v1/drain",
@@ -67,6 +83,7 @@ impl From<Told> for DrainTold {
     responses(
         (status = 201, body = DrainTold, description = "It is planned"),
         (status = 200, body = DrainTold, description = "It is planned in place of what was planned before"),
+        (status = 202, body = Drain, description = "It is planned, and not everybody was told yet"),
     ),
     security(("bearer" = ["operator"])),
 )]
@@ -75,10 +92,12 @@ pub async fn plan(
     operator: Operator,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let (draft, now) = (body.parse_object()?, api.clock.now());
-    let (told, is_new) = drain::plan(&api.engine, draft, operator.user(), now).await?;
+    let (plan, is_new) = drain::plan(&api.engine, body.parse_object()?, api.clock.now())?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(DrainTold::from(told))).into_response())
+    let (engine, actor, clock) = (Arc::clone(&api.engine), operator.user().clone(), api.clock.clone());
+    let of = plan.clone();
+    let telling = async move { drain::tell(&engine, &of, &actor, || clock.now()).await };
+    told(PATIENCE, status, plan, telling).await
 }
 
 /// Read the planned drain
@@ -100,14 +119,41 @@ pub async fn read(State(api): State<Arc<Api>>, _operator: Operator) -> Result<Js
 /// Cancel the planned drain
 ///
 /// The server goes on, and whoever was told of the plan is told so. 404 where none is planned.
+///
+/// It is planned no longer at once. Where telling takes more than 20 seconds, the answer is 202 before that is done:
+/// nothing need be repeated. 422 where the plan's instant has come.
 #[utoipa::path(
     delete,
     path = "/v1/drain",
     operation_id = "cancel_drain",
     tag = "operations",
-    responses((status = 200, body = DrainTold, description = "What is no longer planned")),
+    responses(
+        (status = 200, body = DrainTold, description = "What is no longer planned"),
+        (status = 202, body = Drain, description = "The same, and not everybody was told yet"),
+    ),
     security(("bearer" = ["operator"])),
 )]
-pub async fn cancel(State(api): State<Arc<Api>>, operator: Operator) -> Result<Json<DrainTold>, Problem> {
-    Ok(Json(drain::cancel(&api.engine, operator.user(), api.clock.now()).await?.into()))
+pub async fn cancel(State(api): State<Arc<Api>>, operator: Operator) -> Result<Response, Problem> {
+    let cancelled = drain::cancel(&api.engine, api.clock.now())?;
+    let plan = cancelled.plan().clone();
+    let (engine, actor, clock) = (Arc::clone(&api.engine), operator.user().clone(), api.clock.clone());
+    let telling = async move { drain::tell_cancelled(&engine, cancelled, &actor, || clock.now()).await };
+    told(PATIENCE, StatusCode::OK, plan, telling).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_would_wait_too_long_is_told_what_is_planned() {
+        let id = NotificationId::parse("0198c0de-0000-7000-8000-000000000001").unwrap();
+        let plan = Plan { id, at: Timestamp::from_millis(0), message: None };
+        let late = told(Duration::ZERO, StatusCode::CREATED, plan, std::future::pending()).await.unwrap();
+        assert_eq!(late.status(), StatusCode::ACCEPTED);
+        let body = axum::body::to_bytes(late.into_body(), 10_000).await.unwrap();
+        let said = serde_json::from_slice::<serde_json::Value>(&body).unwrap();
+        let expected = serde_json::json!({"id": id, "at": "1970-01-01T00:00:00.000Z", "message": null});
+        assert_eq!(said, expected);
+    }
 }

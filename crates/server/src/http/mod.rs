@@ -9,6 +9,7 @@ pub mod announcements;
 mod audience;
 mod batch;
 mod body;
+mod broadcast;
 mod caller;
 mod cloudevents;
 mod content;

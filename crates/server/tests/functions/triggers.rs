@@ -57,6 +57,23 @@ async fn an_event_runs_a_function_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_a_function_caused_has_the_members_of_any_other() {
+    let server = TestServer::start().await;
+    let code = "function run() { return executionParams.event }";
+    put_as(&server, "seen", code, json!({"on": {"types": ["record_created"]}})).await;
+    put(&server, "maker", "async function run() { await api.createRecord('orders', {}) }").await;
+    order(&server, "a", json!({})).await;
+    run(&server, "maker", json!({})).await;
+    for (ended, hops) in ended(&server, "seen", 2).await.iter().zip([2, 1]) {
+        let ended = read(&server, "seen", &ended["id"]).await;
+        assert_eq!(ended["hops"], hops, "{ended}");
+        assert_eq!(ended["result"], ended["executionParams"]["event"]);
+        let members: Vec<_> = ended["result"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(members, ["actor", "data", "id", "source", "subject", "time", "type"], "{ended}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_that_is_off_or_gone_is_not_triggered() {
     let server = TestServer::start().await;
     let on = json!({"types": ["record_created"]});

@@ -23,9 +23,9 @@ const TTL: Duration = Duration::from_secs(60);
 /// What is to be known of repeating most requests.
 pub const SAFE: &str = "that is always safe";
 
-/// By which token, and where the server is.
+/// Where the server is, and by which token it is asked.
 #[derive(Debug, Args)]
-pub struct By {
+pub struct Access {
     #[command(flatten)]
     bearer: BearerArgs,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct By {
 
 /// What is asked of the server.
 #[derive(Debug)]
-pub struct Ask<'a> {
+pub struct Errand<'a> {
     /// Who asks where the token is our own.
     pub author: &'a str,
     /// The workspace, of which the token is to be an administrator's; none: the server, and an operator's.
@@ -49,12 +49,14 @@ pub struct Ask<'a> {
     pub body: Option<Value>,
     /// What is to be known of repeating it.
     pub again: &'a str,
+    /// What is to be done where some workspaces failed; `None`: it is repeated.
+    pub rest: Option<&'a str>,
 }
 
-impl By {
+impl Access {
     /// Asks the server, and prints its answer on one line. One that says that workspaces failed is a failure too.
-    pub fn ask(self, environment: &Environment, ask: Ask<'_>) -> Result<(), Failure> {
-        let Ask { author, workspace, method, path, body, again } = ask;
+    pub fn send(self, environment: &Environment, errand: Errand<'_>) -> Result<(), Failure> {
+        let Errand { author, workspace, method, path, body, again, rest } = errand;
         let config = self.setup.load(environment)?;
         let endpoint = self.endpoint.endpoint(&config)?;
         let user = UserId::new(author).map_err(|error| Failure::caused(author, &error))?;
@@ -84,7 +86,10 @@ impl By {
             None | Some(0) => Ok(()),
             Some(failed) => {
                 let what = format!("in {failed} workspaces that failed: the server's log says why");
-                Err(Failure::with_hint(what, format!("try again; {again}")))
+                Err(Failure::with_hint(
+                    what,
+                    rest.map_or_else(|| format!("try again; {again}"), str::to_owned),
+                ))
             }
         }
     }
