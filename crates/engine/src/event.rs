@@ -17,7 +17,7 @@ use campanile_model::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use pipeline::{Cause, append, commit, key, prepare};
+pub(crate) use pipeline::{Cause, append, commit, hex, key, prepare};
 pub(crate) use room::MAX_STEPS;
 pub(crate) use stored::kept;
 pub use stored::{Filter, Found, Listed, StoredEvent, TriedFunction, TriedRule, list, read, run_again};

@@ -28,6 +28,7 @@ pub mod revocation;
 pub mod rule;
 pub mod run;
 pub mod schedule;
+pub mod service_account;
 pub mod settings;
 mod span;
 pub mod topics;

@@ -49,6 +49,14 @@ pub(crate) const FUNCTIONS: DocumentLimit = DocumentLimit {
     group: Some(crate::function::HEADS),
 };
 
+/// Service accounts, those included whose tokens may still live after they were deleted.
+pub(crate) const SERVICE_ACCOUNTS: DocumentLimit = DocumentLimit {
+    limit: Limit { name: "service_accounts", max: crate::service_account::MAX_SERVICE_ACCOUNTS },
+    what: "service accounts of one workspace",
+    kind: DocumentKind::ServiceAccount,
+    group: None,
+};
+
 /// Runs that wait.
 pub(crate) const QUEUED_RUNS: Limit = Limit { name: "queued_runs", max: crate::run::MAX_WAITING };
 

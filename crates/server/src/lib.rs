@@ -7,10 +7,13 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod logging;
+mod private_file;
 pub mod routes;
 mod rows;
 pub mod run;
+pub mod signing_keys;
 pub mod socket;
+pub mod tickets;
 
 /// The hidden command that makes a process run functions, and nothing else.
 pub const WORKER: &str = "internal-js-worker";

@@ -20,8 +20,10 @@ mod failure;
 pub mod functions;
 pub mod health;
 pub mod inbox;
+pub mod keys;
 mod merge_patch;
 pub mod notifications;
+pub mod oidc;
 pub mod openapi;
 mod params;
 pub mod problem;
@@ -30,18 +32,23 @@ pub mod products;
 pub mod records;
 pub mod revocations;
 pub mod rules;
+pub mod service_accounts;
 pub mod settings;
+pub mod tickets;
 pub mod topics;
 mod trials;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use campanile_auth::Verifier;
 use campanile_engine::Engine;
 use campanile_model::Slug;
 
 use crate::clock::Clock;
+use crate::signing_keys::SigningKeys;
+use crate::socket::Hammer;
+use crate::tickets::Tickets;
 
 /// What the handlers work with.
 pub struct Api {
@@ -55,4 +62,10 @@ pub struct Api {
     pub product_workspace: Slug,
     /// Whether the node takes traffic: false while it starts and once it stops.
     pub ready: Arc<AtomicBool>,
+    /// Makes the tokens of service accounts.
+    pub keys: Arc<SigningKeys>,
+    /// One-time tickets that wait to be used.
+    pub tickets: Arc<Tickets>,
+    /// Slows those down who guess secrets.
+    pub guesses: Mutex<Hammer>,
 }
