@@ -41,14 +41,10 @@ impl Statement {
 
     /// Judges the time. Asked on every use, also of a remembered token.
     pub(crate) fn check_time(&self, now: Timestamp, leeway_millis: i64) -> Result<(), Refusal> {
-        let now = now.as_millis();
-        if self.not_before.is_some_and(|nbf| now + leeway_millis < nbf.as_millis()) {
+        if self.not_before.is_some_and(|nbf| now.as_millis() + leeway_millis < nbf.as_millis()) {
             return Err(Refusal::NotYetValid);
         }
-        if now >= self.identity.expires_at.as_millis() + leeway_millis {
-            return Err(Refusal::Expired);
-        }
-        Ok(())
+        if self.identity.has_expired(now, leeway_millis) { Err(Refusal::Expired) } else { Ok(()) }
     }
 }
 

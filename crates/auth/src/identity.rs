@@ -30,6 +30,11 @@ impl Identity {
     pub fn has_scope(&self, word: &str) -> bool {
         self.scopes.contains(word)
     }
+
+    /// Whether `exp` has passed, by more than the leeway.
+    pub(crate) fn has_expired(&self, now: Timestamp, leeway_millis: i64) -> bool {
+        now.as_millis() >= self.expires_at.as_millis() + leeway_millis
+    }
 }
 
 /// Which workspaces a token opens. Entries that no workspace can be called are dropped: they match nothing.

@@ -35,7 +35,8 @@
 //! Read in this order: `config` says what an operator may set and `error` what is wrong with it, `algorithm`, `keys`
 //! and `jwks` turn it into checked keys, `issuer` binds keys to rules, `key_set` says who is believed, `token` takes a
 //! token apart with `members`, `claims` reads what it states into an `identity`, `refusal` names what can be wrong,
-//! `cache` remembers who was already verified, `revoked` who is believed no more, `verifier` joins them, and `sign` makes tokens for the local key.
+//! `cache` remembers who was already verified, `revoked` who is believed no more, `verifier` joins them, `sign` makes tokens for the local key, and `signing_key` those that
+//! the server gives to machines.
 
 mod algorithm;
 mod cache;
@@ -51,6 +52,7 @@ mod members;
 mod refusal;
 mod revoked;
 mod sign;
+mod signing_key;
 mod token;
 mod verifier;
 
@@ -64,4 +66,5 @@ pub use key_set::KeySet;
 pub use refusal::Refusal;
 pub use revoked::{Mark, Revocation, Revoked};
 pub use sign::{Grant, sign};
+pub use signing_key::{BadSeed, SEED_BYTES, SigningKey};
 pub use verifier::Verifier;

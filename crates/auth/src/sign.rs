@@ -25,6 +25,8 @@ pub struct Grant {
     pub email: Option<String>,
     /// The `jti` claim.
     pub token_id: Option<String>,
+    /// The `iss` claim.
+    pub issuer: Option<String>,
 }
 
 impl Grant {
@@ -37,6 +39,7 @@ impl Grant {
             ttl_secs,
             email: None,
             token_id: None,
+            issuer: None,
         }
     }
 }
@@ -69,7 +72,7 @@ pub fn sign(
     Ok(format!("{message}.{signature}"))
 }
 
-fn claims(user: &str, names: &ClaimNames, grant: &Grant, now: Timestamp) -> Map<String, Value> {
+pub(crate) fn claims(user: &str, names: &ClaimNames, grant: &Grant, now: Timestamp) -> Map<String, Value> {
     let issued_at = now.as_secs();
     let ttl_millis = i64::try_from(grant.ttl_secs.saturating_mul(1000)).unwrap_or(i64::MAX);
     let expires_at = Timestamp::from_millis(now.as_millis().saturating_add(ttl_millis)).as_secs();
@@ -94,6 +97,9 @@ fn claims(user: &str, names: &ClaimNames, grant: &Grant, now: Timestamp) -> Map<
     if let Some(id) = &grant.token_id {
         set("jti", json!(id));
     }
+    if let Some(issuer) = &grant.issuer {
+        set("iss", json!(issuer));
+    }
     claims
 }
 
@@ -117,6 +123,6 @@ fn insert(claims: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-fn encode(value: &Value) -> String {
+pub(crate) fn encode(value: &Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }

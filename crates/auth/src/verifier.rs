@@ -95,6 +95,17 @@ impl Verifier {
         issuer.rules().issuer.clone().filter(|_| issuer.lacks(&header))
     }
 
+    /// Whether a token that was verified, and named `identity`, is good still: neither expired nor revoked.
+    ///
+    /// # Errors
+    /// [`Refusal::Expired`], [`Refusal::Revoked`].
+    pub fn is_good(&self, identity: &Identity, now: Timestamp) -> Result<(), Refusal> {
+        if identity.has_expired(now, self.leeway_millis) {
+            return Err(Refusal::Expired);
+        }
+        if self.revoked.is_revoked(identity) { Err(Refusal::Revoked) } else { Ok(()) }
+    }
+
     /// Which tokens are not believed any more: none until somebody says so there.
     pub fn revoked(&self) -> &Arc<Revoked> {
         &self.revoked

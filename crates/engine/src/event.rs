@@ -18,7 +18,7 @@ use campanile_model::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use key::key;
+pub(crate) use key::{hex, key};
 pub(crate) use pipeline::{Cause, append, commit, commit_own, prepare, prepare_in};
 pub(crate) use room::{MAX_STEPS, Room};
 pub(crate) use stored::kept;

@@ -29,6 +29,7 @@ mod rota;
 pub mod rule;
 pub mod run;
 pub mod schedule;
+pub mod service_account;
 pub mod settings;
 mod span;
 pub mod topics;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::event::{Cause, Event, commit, key, source};
 use crate::page::{self, Page};
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, service_account};
 
 /// Revocations in force at once: some 5 MB, judged in a hash or two each.
 pub const MAX_REVOCATIONS: usize = 10_000;
@@ -26,7 +26,7 @@ const NAME_BYTES: std::ops::RangeInclusive<usize> = 1..=256;
 /// How far ahead a token's end may lie: as far as `campanile token` makes them.
 const LONGEST_MS: i64 = 3_650 * 24 * 60 * 60 * 1_000;
 /// How long past its end a token may still be taken (`auth.leeway`).
-const LEEWAY_MS: i64 = 5_000;
+pub(crate) const LEEWAY_MS: i64 = 5_000;
 /// Documents read at once at the start.
 const AT_ONCE: usize = 10_000;
 
@@ -103,6 +103,8 @@ pub struct Revocations {
 struct Kept {
     /// By id.
     revoked: BTreeMap<Arc<str>, Revocation>,
+    /// The tokens of deleted service accounts, likewise.
+    deleted: BTreeMap<Arc<str>, Revocation>,
 }
 
 impl Revocations {
@@ -126,7 +128,12 @@ pub async fn load(engine: &Engine, now: Timestamp) -> Result<(), EngineError> {
         let revocation: Revocation = page::body(&document)?;
         kept.revoked.insert(Arc::clone(&revocation.id), revocation);
     }
-    tracing::debug!(revoked = kept.revoked.len(), "revocations are in force");
+    for (workspace, document) in every(engine, DocumentKind::ServiceAccount).await? {
+        if let Some(revocation) = service_account::revocation(&workspace, &document)? {
+            kept.deleted.insert(Arc::clone(&revocation.id), revocation);
+        }
+    }
+    tracing::debug!(revoked = kept.revoked.len(), deleted = kept.deleted.len(), "revocations are in force");
     *engine.revocations.lock() = kept;
     make_known(engine, now);
     Ok(())
@@ -184,7 +191,7 @@ pub async fn take_back(
     Ok(revocation)
 }
 
-/// Lists what operators revoked, by id.
+/// Lists what operators revoked, by id. What came of deleted service accounts is not among it.
 ///
 /// # Errors
 /// [`EngineError::Invalid`] for a limit out of range.
@@ -204,17 +211,24 @@ pub fn list(
     Ok(Page { items, next })
 }
 
+/// The tokens of a service account are refused from here on: it was deleted.
+pub(crate) fn note_deleted(engine: &Engine, revocation: Revocation, now: Timestamp) {
+    engine.revocations.lock().deleted.insert(Arc::clone(&revocation.id), revocation);
+    make_known(engine, now);
+}
+
 /// Tells whoever judges tokens what is in force at `now`, all of it.
 fn make_known(engine: &Engine, now: Timestamp) {
     let mut kept = engine.revocations.lock();
     kept.forget(now);
     // Under the lock, so that what is told last is what is kept.
-    engine.live.revoke(&mut kept.revoked.values());
+    engine.live.revoke(&mut kept.revoked.values().chain(kept.deleted.values()));
 }
 
 impl Kept {
     fn forget(&mut self, now: Timestamp) {
         self.revoked.retain(|_, revocation| revocation.until > now);
+        self.deleted.retain(|_, revocation| revocation.until > now);
     }
 }
 

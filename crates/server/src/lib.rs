@@ -9,11 +9,14 @@ pub mod http;
 pub mod key_sources;
 pub mod logging;
 pub mod origin;
+mod private_file;
 pub mod proxies;
 pub mod routes;
 mod rows;
 pub mod run;
+pub mod signing_keys;
 pub mod socket;
+pub mod tickets;
 
 /// The hidden command that makes a process run functions, and nothing else.
 pub const WORKER: &str = "internal-js-worker";

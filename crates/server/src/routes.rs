@@ -32,6 +32,15 @@
 //! | POST | `/v1/drain` | [`drain::plan`] |
 //! | GET | `/v1/drain` | [`drain::read`] |
 //! | DELETE | `/v1/drain` | [`drain::cancel`] |
+//! | POST | `/v1/workspaces/{workspace}/service-accounts` | [`service_accounts::create`] |
+//! | GET | `/v1/workspaces/{workspace}/service-accounts` | [`service_accounts::list`] |
+//! | GET | `/v1/workspaces/{workspace}/service-accounts/{id}` | [`service_accounts::read`] |
+//! | POST | `/v1/workspaces/{workspace}/service-accounts/{id}/rotate` | [`service_accounts::rotate`] |
+//! | DELETE | `/v1/workspaces/{workspace}/service-accounts/{id}` | [`service_accounts::delete`] |
+//! | POST | `/oidc/token` | [`oidc::token`] |
+//! | POST | `/v1/tickets` | [`tickets::give`] |
+//! | GET | `/.well-known/jwks.json` | [`keys::jwks`] |
+//! | POST | `/v1/keys/rotate` | [`keys::rotate`] |
 //! | POST | `/v1/revocations` | [`revocations::revoke`] |
 //! | GET | `/v1/revocations` | [`revocations::list`] |
 //! | DELETE | `/v1/revocations/{id}` | [`revocations::take_back`] |
@@ -86,8 +95,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::{
-    Api, access, announcements, cors, drain, edge, events, functions, health, inbox, notifications, openapi,
-    problem, product, products, records, revocations, rules, settings, topics,
+    Api, access, announcements, cors, drain, edge, events, functions, health, inbox, keys, notifications,
+    oidc, openapi, problem, product, products, records, revocations, rules, service_accounts, settings,
+    tickets, topics,
 };
 
 /// The whole HTTP API. Upgrades of the sockets' paths are taken before it.
@@ -132,6 +142,13 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(announcements::announce_everywhere))
         .routes(routes!(announcements::change_everywhere, announcements::withdraw_everywhere))
         .routes(routes!(drain::plan, drain::read, drain::cancel))
+        .routes(routes!(service_accounts::create, service_accounts::list))
+        .routes(routes!(service_accounts::read, service_accounts::delete))
+        .routes(routes!(service_accounts::rotate))
+        .routes(routes!(oidc::token))
+        .routes(routes!(tickets::give))
+        .routes(routes!(keys::jwks))
+        .routes(routes!(keys::rotate))
         .routes(routes!(revocations::revoke, revocations::list))
         .routes(routes!(revocations::take_back))
         .routes(routes!(inbox::list))

@@ -22,10 +22,12 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::Api;
 use crate::key_sources::KeySources;
+use crate::signing_keys::SigningKeys;
 use crate::socket::{
     Asked, Door, DoorConfig, DoorStop, Gauge, Handshakes, Judge, Plain, REQUESTS, Shard, ShardConfig,
     ShardHandle, Shards, answer_requests, listen, raise_descriptors, serve_plain,
 };
+use crate::tickets::Tickets;
 
 /// Connections closed per second when the server ends, so that those who come back don't all come at once…
 const CLOSES_PER_SECOND: usize = 5_000;
@@ -42,6 +44,8 @@ const PLAIN: usize = 4_096;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long the start waits for notifications to be hidden that ran out before it.
 const CATCH_UP: Duration = Duration::from_secs(5);
+/// How often it is asked whether the signing key has to be rotated.
+const TEND_EVERY: Duration = Duration::from_secs(60);
 /// How often entries past their retention are removed.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
@@ -134,6 +138,11 @@ pub async fn start(
         let following = follow::follow(Arc::clone(&store), commits, heads.clone(), shard);
         tasks.push(tokio::spawn(supervise(following, Arc::clone(&ready))));
     }
+    let keys =
+        SigningKeys::open(&config.server.data, config.tokens.clone(), Arc::clone(&verifier), clock.now());
+    let keys = Arc::new(keys.context("the keys of service accounts' tokens can't be used")?);
+    tasks.push(tokio::spawn(tend_keys_for_ever(Arc::clone(&keys), clock.clone())));
+    let tickets = Arc::<Tickets>::default();
     let api = Arc::new(Api {
         engine: Arc::clone(&engine),
         verifier: Arc::clone(&verifier),
@@ -142,6 +151,9 @@ pub async fn start(
         product_workspace: config.surfaces.product.workspace.clone(),
         ready: Arc::clone(&ready),
         origins: Arc::clone(&origins),
+        keys,
+        tickets: Arc::clone(&tickets),
+        guesses: Default::default(),
     });
     let (plain_in, plain_out) = mpsc::channel(PLAIN);
     let (stop, stopping) = watch::channel(false);
@@ -149,6 +161,7 @@ pub async fn start(
     let router = crate::routes::router(api);
     let judge = Judge {
         verifier,
+        tickets,
         engine: Arc::clone(&engine),
         product_workspace: config.surfaces.product.workspace.clone(),
         leeway_ms: i64::try_from(auth.leeway_secs).unwrap_or(0) * 1000,
@@ -345,6 +358,25 @@ async fn work_for_ever(work: due::Work, engine: Arc<Engine>, clock: Clock) {
             () = stepped.notified() => {}
             () = wake.notified() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Rotates the signing key when it is time to.
+async fn tend_keys_for_ever(keys: Arc<SigningKeys>, clock: Clock) {
+    let stepped = Arc::new(tokio::sync::Notify::new());
+    let step = Arc::clone(&stepped);
+    clock.on_step(move || step.notify_one());
+    loop {
+        let (now, tended) = (clock.now(), Arc::clone(&keys));
+        match tokio::task::spawn_blocking(move || tended.tend(now)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the signing key can't be rotated now"),
+            Err(_) => tracing::error!("rotating the signing key panicked"),
+        }
+        tokio::select! {
+            () = stepped.notified() => {}
+            () = tokio::time::sleep(TEND_EVERY) => {}
         }
     }
 }

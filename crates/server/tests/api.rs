@@ -14,10 +14,12 @@ use campanile_engine::{Config, Engine, EngineError, Live, Mode, Revocations, Wor
 use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{Notification, NotificationId, Slug, Timestamp, UserId};
 use campanile_server::clock::{Clock, Stepped};
+use campanile_server::config::Tokens;
 use campanile_server::http::Api;
 use campanile_server::key_sources::KeySources;
 use campanile_server::origin::Origins;
 use campanile_server::routes::router;
+use campanile_server::signing_keys::SigningKeys;
 use campanile_store::{Epochs, MemoryStore};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -74,6 +76,9 @@ impl TestApi {
         let ready = Arc::new(AtomicBool::new(true));
         let verifier = Arc::new(Verifier::new(KeySet::new(&auth).unwrap(), &auth));
         let running_clock = Clock::stepped(Arc::clone(&clock));
+        let data = tempfile::tempdir().unwrap();
+        let now = Timestamp::from_millis(NOW_MS);
+        let keys = SigningKeys::open(data.path(), Tokens::default(), Arc::clone(&verifier), now).unwrap();
         let api = Api {
             engine: Arc::clone(&engine),
             sources: Arc::new(KeySources::none(Arc::clone(&verifier), running_clock.clone())),
@@ -82,6 +87,9 @@ impl TestApi {
             product_workspace: slug("default"),
             ready: Arc::clone(&ready),
             origins: Arc::new(Origins::new(&[], true, false).unwrap()),
+            keys: Arc::new(keys),
+            tickets: Default::default(),
+            guesses: Default::default(),
         };
         Self { engine, clock, ready, sockets, router: router(Arc::new(api)), key }
     }

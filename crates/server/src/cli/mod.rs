@@ -9,6 +9,7 @@ mod errand;
 mod failure;
 mod functions;
 mod http_client;
+mod key;
 mod listen;
 mod maintenance;
 mod output;
@@ -18,6 +19,7 @@ mod refusal;
 mod revoke;
 mod send;
 mod serve;
+mod service_account;
 mod setup;
 mod token;
 mod verdict;
@@ -63,6 +65,8 @@ enum Command {
     Maintenance(maintenance::Maintenance),
     Drain(drain::Drain),
     Revoke(revoke::Revoke),
+    ServiceAccount(service_account::ServiceAccount),
+    Key(key::Key),
     Check(check::Check),
     Backup(backup::Backup),
 }
@@ -104,6 +108,8 @@ impl Cli {
             Command::Maintenance(maintenance) => maintenance.run(&environment),
             Command::Drain(drain) => drain.run(&environment),
             Command::Revoke(revoke) => revoke.run(&environment),
+            Command::ServiceAccount(account) => account.run(&environment),
+            Command::Key(key) => key.run(&environment),
             Command::Products(products) => products.run(&environment),
             Command::Functions(functions) => functions.run(&environment),
             Command::Check(check) => check.run(&environment),

@@ -63,7 +63,7 @@ impl Revoke {
                 (Method::POST, "/revocations".to_owned(), Some(body(members)))
             }
         };
-        let errand = Errand { author: AUTHOR, workspace: None, method, path, body, again: SAFE };
+        let errand = Errand { author: AUTHOR, workspace: None, method, path, body, again: SAFE, rest: None };
         self.access.send(environment, errand)
     }
 }

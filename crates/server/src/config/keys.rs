@@ -138,7 +138,7 @@ pub(super) fn checked(secret: &str, what: &str) -> Result<String, ConfigError> {
 
 /// Who else may do what with a file that holds a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Others {
+pub(crate) enum Others {
     /// Nothing: we made the file ourselves.
     Nothing,
     /// Read it: container platforms mount secrets so, and nothing can be done about it from inside. Warned of.
@@ -146,7 +146,7 @@ pub(super) enum Others {
 }
 
 /// The text of a file, without one line end at its end.
-pub(super) fn read_secret(path: &Path, others: Others) -> Result<String, ConfigError> {
+pub(crate) fn read_secret(path: &Path, others: Others) -> Result<String, ConfigError> {
     let text = read_text(path)?;
     check_mode(path, others)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);

@@ -3,11 +3,11 @@
 //! `<data>/secret.key` holds 256 random bits as 64 hexadecimal digits. The key is that text itself, so
 //! `CAMPANILE_SECRET="$(cat campanile-data/secret.key)"` means the same key anywhere else.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use super::{ConfigError, keys};
+use crate::private_file::{random, write};
 
 /// The file in the data directory.
 pub const FILE: &str = "secret.key";
@@ -21,8 +21,8 @@ pub fn create(data: &Path) -> Result<(), ConfigError> {
     if path.exists() {
         return Ok(());
     }
-    random_hex::<32>()
-        .and_then(|text| write_new(&path, &text))
+    random::<32>()
+        .and_then(|bytes| write(&path, &hex(&bytes)))
         .map_err(|source| ConfigError::Uncreatable { path, source })
 }
 
@@ -41,32 +41,8 @@ pub fn read(data: &Path) -> Result<String, ConfigError> {
     }
 }
 
-/// Writes the whole file under another name first: a crash leaves no half key behind. The name is one that
-/// nobody else uses, a start at the same time or one that crashed before.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let draft = path.with_extension(format!("key.{}.new", random_hex::<8>()?));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
-    let renamed =
-        writeln!(file, "{text}").and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&draft, path));
-    if renamed.is_err() {
-        // Of no use to anyone; that it can't be removed is not the error to report.
-        let _ = std::fs::remove_file(&draft);
-    }
-    renamed?;
-    // The name too is to survive the loss of power.
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-/// `N` random bytes in hexadecimal digits.
-fn random_hex<const N: usize>() -> io::Result<String> {
-    let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("the system has no random bytes"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

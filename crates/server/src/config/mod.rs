@@ -55,7 +55,7 @@ pub struct Config {
     pub server: Server,
     /// Whose tokens are believed.
     pub auth: Auth,
-    /// Tokens that this server takes back.
+    /// Tokens that this server makes, and those that it takes back.
     pub tokens: Tokens,
     /// What every connection is held to.
     pub connection: Connection,

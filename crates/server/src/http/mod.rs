@@ -22,8 +22,10 @@ mod failure;
 pub mod functions;
 pub mod health;
 pub mod inbox;
+pub mod keys;
 mod merge_patch;
 pub mod notifications;
+pub mod oidc;
 pub mod openapi;
 mod params;
 pub mod problem;
@@ -32,12 +34,14 @@ pub mod products;
 pub mod records;
 pub mod revocations;
 pub mod rules;
+pub mod service_accounts;
 pub mod settings;
+pub mod tickets;
 pub mod topics;
 mod trials;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use campanile_auth::{Identity, Refusal, Verifier};
 use campanile_engine::Engine;
@@ -46,6 +50,9 @@ use campanile_model::Slug;
 use crate::clock::Clock;
 use crate::key_sources::KeySources;
 use crate::origin::Origins;
+use crate::signing_keys::SigningKeys;
+use crate::socket::Hammer;
+use crate::tickets::Tickets;
 
 /// What the handlers work with.
 pub struct Api {
@@ -63,6 +70,12 @@ pub struct Api {
     pub ready: Arc<AtomicBool>,
     /// The pages whose scripts may read answers.
     pub origins: Arc<Origins>,
+    /// Makes the tokens of service accounts.
+    pub keys: Arc<SigningKeys>,
+    /// One-time tickets that wait to be used.
+    pub tickets: Arc<Tickets>,
+    /// Slows those down who guess secrets.
+    pub guesses: Mutex<Hammer>,
 }
 
 impl Api {

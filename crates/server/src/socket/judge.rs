@@ -9,11 +9,14 @@ use campanile_wire::close::Close;
 use campanile_wire::{Replay, Surface};
 
 use super::query::{Parameter, parameter};
+use crate::tickets::Tickets;
 
 /// What is asked before anybody is let in.
 pub struct Judge {
     /// Judges tokens.
     pub verifier: Arc<Verifier>,
+    /// Knows what stands for one.
+    pub tickets: Arc<Tickets>,
     /// Knows the workspaces.
     pub engine: Arc<Engine>,
     /// The workspace of the surface that names none.
@@ -48,12 +51,15 @@ pub struct TurnedAway {
     pub for_token: bool,
 }
 
-/// The token as it stands in the query, for whoever has to recognise its repetition.
+/// The parameter of a one-time ticket, in place of the token's on every surface.
+const TICKET: &str = "ticket";
+
+/// The token or the ticket as it stands in the query, for whoever has to recognise its repetition.
 pub fn token_of(surface: &Surface, query: &str) -> String {
-    match parameter(query, surface.token_parameter) {
-        Parameter::Once(token) => token,
-        Parameter::Missing => String::new(),
-        Parameter::Ambiguous => query.to_owned(),
+    match (parameter(query, surface.token_parameter), parameter(query, TICKET)) {
+        (Parameter::Once(text), Parameter::Missing) | (Parameter::Missing, Parameter::Once(text)) => text,
+        (Parameter::Missing, Parameter::Missing) => String::new(),
+        _ => query.to_owned(),
     }
 }
 
@@ -63,15 +69,25 @@ impl Judge {
     pub fn judge(&self, surface: &Surface, query: &str, now: Timestamp) -> Result<Admitted, TurnedAway> {
         let refusals = &surface.refusals;
         let no = |close, cause| Err(TurnedAway { close, cause, for_token: true });
-        let token = match parameter(query, surface.token_parameter) {
-            Parameter::Once(token) if !token.trim().is_empty() => token,
-            Parameter::Once(_) | Parameter::Missing => {
+        let identity = match (parameter(query, surface.token_parameter), parameter(query, TICKET)) {
+            (Parameter::Once(token), Parameter::Missing) if !token.trim().is_empty() => {
+                self.verifier.verify(&token, now)
+            }
+            (Parameter::Missing, Parameter::Once(ticket)) if !ticket.is_empty() => {
+                let Some(identity) = self.tickets.take(&ticket, now) else {
+                    return no(refusals.token_invalid, "ticket_invalid");
+                };
+                self.verifier.is_good(&identity, now).map(|()| identity)
+            }
+            (Parameter::Once(_) | Parameter::Missing, Parameter::Once(_) | Parameter::Missing)
+                if token_of(surface, query).trim().is_empty() =>
+            {
                 let (close, cause) = (refusals.token_missing, "token_missing");
                 return Err(TurnedAway { close, cause, for_token: false });
             }
-            Parameter::Ambiguous => return no(refusals.token_invalid, "token_ambiguous"),
+            _ => return no(refusals.token_invalid, "token_ambiguous"),
         };
-        let identity = match self.verifier.verify(&token, now) {
+        let identity = match identity {
             Ok(identity) => identity,
             Err(refusal) => return no(Self::close_for(surface, refusal), refusal.cause()),
         };

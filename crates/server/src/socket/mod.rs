@@ -32,6 +32,7 @@ mod wheel;
 
 pub use door::{Door, DoorConfig, DoorStop, Plain};
 pub use gauge::Gauge;
+pub use hammer::Hammer;
 pub use handshake::Handshakes;
 pub use judge::Judge;
 pub use limits::{Descriptors, raise_descriptors};

@@ -23,6 +23,7 @@ use super::door::{MAX_HEAD, MAX_HEADERS, Plain};
 use super::gauge::Entered;
 use super::handshake::Handshakes;
 use super::upgrade;
+use crate::http::oidc::Peer;
 
 /// Serves plain connections until `stop` turns true; then lets those finish what they are at.
 pub async fn serve_plain(
@@ -66,12 +67,15 @@ async fn serve_one(
     };
     let peer = plain.peer;
     let io = TokioIo::new(Rewound { read: plain.read.into(), stream, counted: plain.counted });
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let (router, handshakes) = (router.clone(), Arc::clone(&handshakes));
         async move {
             match upgrade::surface_of(&request) {
                 Some(surface) => Ok(upgrade::answer(request, surface, &handshakes, peer).await),
-                None => router.oneshot(request).await,
+                None => {
+                    request.extensions_mut().insert(Peer(peer));
+                    router.oneshot(request).await
+                }
             }
         }
     });

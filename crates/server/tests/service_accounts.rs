@@ -1,0 +1,278 @@
+//! Machine clients: what they are given for their secret, and what becomes of it.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use campanile_testkit::{Answer, Client, TestServer, request};
+use serde_json::{Value, json};
+
+use crate::backend::{call, done, refused};
+use crate::revocations::operator;
+
+/// A service account of `acme`, with its secret.
+pub async fn create(server: &TestServer, name: &str, scopes: &[&str]) -> Value {
+    done(call(server, "POST", "/service-accounts", &json!({"name": name, "scopes": scopes})).await)
+}
+
+/// Asks for a token with these headers and this form.
+async fn ask(server: &TestServer, headers: &[(&str, &str)], form: &str) -> Answer {
+    let mut all = vec![("Content-Type", "application/x-www-form-urlencoded")];
+    all.extend(headers);
+    request(server.address, "POST", "/oidc/token", &all, form.as_bytes()).await
+}
+
+/// Asks with the credentials in the header.
+async fn ask_as(server: &TestServer, id: &str, secret: &str, form: &str) -> Answer {
+    let basic = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
+    ask(server, &[("Authorization", &basic)], form).await
+}
+
+/// A token of the account.
+pub async fn token_of(server: &TestServer, account: &Value) -> String {
+    let (id, secret) = (account["clientId"].as_str().unwrap(), account["clientSecret"].as_str().unwrap());
+    let answer = ask_as(server, id, secret, "grant_type=client_credentials").await;
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    answer.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn says(answer: &Answer, status: u16, error: &str) {
+    let body = answer.json();
+    assert_eq!((answer.status, &body["error"]), (status, &json!(error)), "{body}");
+    assert_eq!(answer.header("www-authenticate").is_some(), status == 401);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+fn note() -> String {
+    json!({"to": {"user": "alice"}, "title": "T", "message": "from a machine"}).to_string()
+}
+
+const NOTIFICATIONS: &str = "/v1/workspaces/acme/notifications";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_publishes_and_listens() {
+    let mut server = TestServer::start().await;
+    let account = create(&server, "orders", &["notifications:write"]).await;
+    let secret = account["clientSecret"].as_str().unwrap();
+    assert!(secret.starts_with("cmp_sa_") && secret.len() == 50, "256 bits in base64url");
+    assert_eq!(
+        (&account["clientId"], &account["user"], &account["createdBy"]),
+        (&json!("acme.orders"), &json!("service:acme.orders"), &json!("backend"))
+    );
+    let answer = ask_as(&server, "acme.orders", secret, "grant_type=client_credentials").await;
+    assert_eq!(
+        (answer.header("cache-control"), answer.header("pragma")),
+        (Some("no-store"), Some("no-cache"))
+    );
+    let body = answer.json();
+    let said = (&body["token_type"], &body["expires_in"], &body["scope"]);
+    assert_eq!(said, (&json!("Bearer"), &json!(3600), &json!("notifications:write")));
+    let token = body["access_token"].as_str().unwrap();
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    for (claim, value) in [
+        ("iss", json!("campanile")),
+        ("sub", json!("service:acme.orders")),
+        ("userId", json!("service:acme.orders")),
+        ("workspaces", json!(["acme"])),
+        ("scope", json!("notifications:write")),
+        ("exp", json!(server.now() + 3600)),
+    ] {
+        assert_eq!(claims[claim], value, "{claim}");
+    }
+    assert_eq!(claims["jti"].as_str().unwrap().len(), 22, "128 bits");
+
+    let mut alice = server.workspace("alice").await;
+    done(server.post(NOTIFICATIONS, token, &note()).await);
+    assert_eq!(alice.json().await["message"], "from a machine");
+    refused(server.get("/v1/workspaces/acme/rules", token).await, 403, "scope_missing");
+    refused(
+        server.post("/v1/workspaces/other/notifications", token, &note()).await,
+        403,
+        "workspace_refused",
+    );
+    let mut own = Client::connect(server.address, &format!("/?token={token}&workspaceSlug=acme")).await;
+    server.notify("acme", "service:acme.orders", "to a machine").await;
+    assert_eq!(own.json().await["message"], "to a machine");
+    own.leave().await;
+    alice.leave().await;
+    server.restart().await;
+    done(server.post(NOTIFICATIONS, token, &note()).await);
+    token_of(&server, &account).await;
+    server.pass(Duration::from_secs(3_600)).await;
+    refused(server.post(NOTIFICATIONS, token, &note()).await, 401, "token_expired");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_token_endpoint_refuses() {
+    let server = TestServer::start().await;
+    let account = create(&server, "bot", &["events:write", "notifications:write"]).await;
+    let secret = account["clientSecret"].as_str().unwrap();
+    let grant = "grant_type=client_credentials";
+    let form = format!("{grant}&client_id=acme.bot&client_secret={secret}");
+    let answer = ask(&server, &[], &(form.clone() + "&scope=events%3Awrite")).await;
+    assert_eq!((answer.status, &answer.json()["scope"]), (200, &json!("events:write")));
+    says(&ask(&server, &[], &(form.clone() + "&scope=admin")).await, 400, "invalid_scope");
+    says(&ask(&server, &[], &(form.clone() + "&scope=operator")).await, 400, "invalid_scope");
+    says(&ask(&server, &[], &(form.clone() + "&" + grant)).await, 400, "invalid_request");
+    says(
+        &ask(&server, &[], &form.replace("client_credentials", "password")).await,
+        400,
+        "unsupported_grant_type",
+    );
+    says(&ask(&server, &[], &form.replace(grant, "a=b")).await, 400, "invalid_request");
+    says(&ask(&server, &[], grant).await, 401, "invalid_client");
+    let json = [("Content-Type", "application/json")];
+    says(&request(server.address, "POST", "/oidc/token", &json, b"{}").await, 400, "invalid_request");
+    for id in ["acme.nobody", "other.bot", "acme", "", "ACME.bot", "acme.bot.bot"] {
+        says(&ask_as(&server, id, secret, grant).await, 401, "invalid_client");
+    }
+    for wrong in ["", "cmp_sa_", &secret[..49], &format!("{secret}A")] {
+        says(&ask_as(&server, "acme.bot", wrong, grant).await, 401, "invalid_client");
+    }
+    says(&ask_as(&server, "acme.bot", "x", grant).await, 401, "invalid_client");
+    let blocked = ask_as(&server, "acme.bot", secret, grant).await;
+    assert_eq!((blocked.status, blocked.header("retry-after")), (429, Some("60")), "five wrong ones");
+    create(&server, "other", &["events:write"]).await;
+    server.pass(Duration::from_secs(60)).await;
+    token_of(&server, &account).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_is_rotated() {
+    let server = TestServer::start().await;
+    let first = create(&server, "bot", &["notifications:write"]).await;
+    let status = async |account: &Value| {
+        let secret = account["clientSecret"].as_str().unwrap();
+        ask_as(&server, "acme.bot", secret, "grant_type=client_credentials").await.status
+    };
+    let path = "/service-accounts/bot/rotate";
+    let second = done(call(&server, "POST", path, &json!({"overlap": "1h"})).await);
+    assert!(second["formerSecretUntil"].is_string() && second["clientSecret"] != first["clientSecret"]);
+    assert_eq!((status(&first).await, status(&second).await), (200, 200));
+    server.pass(Duration::from_secs(3_600)).await;
+    assert_eq!((status(&first).await, status(&second).await), (401, 200));
+    let token = token_of(&server, &second).await;
+    let third = done(call(&server, "POST", path, &Value::Null).await);
+    assert!(third["formerSecretUntil"].is_null());
+    assert_eq!((status(&second).await, status(&third).await), (401, 200));
+    done(server.post(NOTIFICATIONS, &token, &note()).await);
+    let problem =
+        refused(call(&server, "POST", path, &json!({"overlap": "25h"})).await, 422, "invalid_request");
+    assert_eq!(problem["field"], "overlap");
+    refused(call(&server, "POST", "/service-accounts/nobody/rotate", &Value::Null).await, 404, "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deleting_one_ends_its_tokens_and_sockets() {
+    let mut server = TestServer::start().await;
+    let (bot, other) =
+        (create(&server, "bot", &["notifications:write"]).await, create(&server, "other", &["admin"]).await);
+    let (token, others) = (token_of(&server, &bot).await, token_of(&server, &other).await);
+    let connect = async |token: &str| {
+        Client::connect(server.address, &format!("/?token={token}&workspaceSlug=acme")).await
+    };
+    let (mut gone, mut stays) = (connect(&token).await, connect(&others).await);
+    done(call(&server, "DELETE", "/service-accounts/bot", &Value::Null).await);
+    assert_eq!(gone.close().await, (4001, "unauthorized".into()));
+    server.notify("acme", "service:acme.other", "still here").await;
+    assert_eq!(stays.json().await["message"], "still here");
+    refused(server.post(NOTIFICATIONS, &token, &note()).await, 401, "token_invalid");
+    let secret = bot["clientSecret"].as_str().unwrap();
+    says(&ask_as(&server, "acme.bot", secret, "grant_type=client_credentials").await, 401, "invalid_client");
+    refused(call(&server, "GET", "/service-accounts/bot", &Value::Null).await, 404, "not_found");
+    stays.leave().await;
+    server.restart().await;
+    refused(server.post(NOTIFICATIONS, &token, &note()).await, 401, "token_invalid");
+
+    // One of the same name is another one; what the first had stays dead.
+    server.pass(Duration::from_secs(1)).await;
+    let again = create(&server, "bot", &["notifications:write"]).await;
+    done(server.post(NOTIFICATIONS, &token_of(&server, &again).await, &note()).await);
+    refused(server.post(NOTIFICATIONS, &token, &note()).await, 401, "token_invalid");
+    server.restart().await;
+    refused(server.post(NOTIFICATIONS, &token, &note()).await, 401, "token_invalid");
+    done(server.post(NOTIFICATIONS, &token_of(&server, &again).await, &note()).await);
+    server.pass(Duration::from_secs(60)).await;
+    refused(server.post(NOTIFICATIONS, &token, &note()).await, 401, "token_invalid");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_are_arranged_by_administrators() {
+    let server = TestServer::start().await;
+    for name in ["a", "b"] {
+        create(&server, name, &["records:write", "admin", "admin"]).await;
+    }
+    let page = done(call(&server, "GET", "/service-accounts?limit=1", &Value::Null).await);
+    let listed = &page["serviceAccounts"][0];
+    assert_eq!((&listed["id"], &listed["scopes"]), (&json!("a"), &json!(["admin", "records:write"])));
+    assert!(listed.get("clientSecret").is_none() && page["next"] == "a");
+    let read = done(call(&server, "GET", "/service-accounts/b", &Value::Null).await);
+    assert_eq!(read["clientId"], "acme.b");
+    refused(
+        call(&server, "POST", "/service-accounts", &json!({"name": "a", "scopes": ["admin"]})).await,
+        409,
+        "already_exists",
+    );
+    for (body, field) in [
+        (json!({"name": "", "scopes": ["admin"]}), "name"),
+        (json!({"name": "A", "scopes": ["admin"]}), "name"),
+        (json!({"name": "a.b", "scopes": ["admin"]}), "name"),
+        (json!({"name": "-a", "scopes": ["admin"]}), "name"),
+        (json!({"name": "a".repeat(41), "scopes": ["admin"]}), "name"),
+        (json!({"name": "c", "scopes": []}), "scopes"),
+        (json!({"name": "c", "scopes": ["operator"]}), "scopes"),
+        (json!({"name": "c", "scopes": ["*"]}), "scopes"),
+        (json!({"name": "c", "scopes": ["admin"], "description": "x".repeat(501)}), "description"),
+    ] {
+        let problem =
+            refused(call(&server, "POST", "/service-accounts", &body).await, 422, "invalid_request");
+        assert_eq!(problem["field"], field, "{body}");
+    }
+    let user = server.token("alice").with("scope", "notifications:write").sign();
+    for (method, path) in [("GET", ""), ("POST", ""), ("GET", "/a"), ("DELETE", "/a"), ("POST", "/a/rotate")]
+    {
+        let path = format!("/v1/workspaces/acme/service-accounts{path}");
+        refused(server.send(method, &path, &user, "").await, 403, "scope_missing");
+    }
+    done(call(&server, "POST", "/service-accounts/a/rotate", &Value::Null).await);
+    done(call(&server, "DELETE", "/service-accounts/a", &Value::Null).await);
+    let events = done(call(&server, "GET", "/events", &Value::Null).await);
+    let kinds: Vec<_> = events["events"].as_array().unwrap().iter().map(|e| e["type"].clone()).collect();
+    let expected =
+        ["deleted", "rotated", "created", "created"].map(|what| json!(format!("service_account.{what}")));
+    assert_eq!(kinds, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_signing_key_is_rotated() {
+    let mut server = TestServer::start().await;
+    let account = create(&server, "bot", &["notifications:write"]).await;
+    let token = token_of(&server, &account).await;
+    let keys = async |server: &TestServer| {
+        let answer = request(server.address, "GET", "/.well-known/jwks.json", &[], b"").await;
+        answer.json()["keys"].as_array().unwrap().iter().map(|key| key["kid"].clone()).collect::<Vec<_>>()
+    };
+    let before = keys(&server).await;
+    let published = request(server.address, "GET", "/.well-known/jwks.json", &[], b"").await.json();
+    assert!(published["keys"][0].get("d").is_none() && published["keys"][0]["kty"] == "OKP");
+    refused(server.post("/v1/keys/rotate", &crate::backend::token(&server), "").await, 403, "scope_missing");
+    let rotated = done(server.post("/v1/keys/rotate", &operator(&server), "{}").await);
+    assert_eq!(keys(&server).await, [rotated["keyId"].clone(), before[0].clone()]);
+    assert_eq!(rotated["former"][0]["keyId"], before[0]);
+    done(server.post(NOTIFICATIONS, &token, &note()).await);
+    let new = token_of(&server, &account).await;
+    server.restart().await;
+    assert_eq!(keys(&server).await.len(), 2);
+    for token in [&token, &new] {
+        done(server.post(NOTIFICATIONS, token, &note()).await);
+    }
+    let forgotten =
+        done(server.post("/v1/keys/rotate", &operator(&server), r#"{"forgetFormer":true}"#).await);
+    assert_eq!(keys(&server).await, [forgotten["keyId"].clone()]);
+    for token in [&token, &new] {
+        refused(server.post(NOTIFICATIONS, token, &note()).await, 401, "token_invalid");
+    }
+    done(server.post(NOTIFICATIONS, &token_of(&server, &account).await, &note()).await);
+}
