@@ -23,6 +23,7 @@ mod http_notifications;
 mod http_product;
 mod http_topics;
 mod imports;
+mod issuers;
 mod lifecycle;
 mod limits;
 mod openapi;
