@@ -32,6 +32,7 @@
 //! | POST | `/v1/drain` | [`drain::plan`] |
 //! | GET | `/v1/drain` | [`drain::read`] |
 //! | DELETE | `/v1/drain` | [`drain::cancel`] |
+//! | GET | `/v1/issuers` | [`issuers::list`] |
 //! | GET | `/v1/workspaces/{workspace}/inbox` | [`inbox::list`] |
 //! | POST | `/v1/workspaces/{workspace}/inbox/{id}/read` | [`inbox::read`] |
 //! | POST | `/v1/workspaces/{workspace}/inbox/{id}/unread` | [`inbox::unread`] |
@@ -83,8 +84,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::{
-    Api, access, announcements, drain, edge, events, functions, health, inbox, notifications, openapi,
-    problem, product, products, records, rules, settings, topics,
+    Api, access, announcements, drain, edge, events, functions, health, inbox, issuers, notifications,
+    openapi, problem, product, products, records, rules, settings, topics,
 };
 
 /// The whole HTTP API. Upgrades of the sockets' paths are taken before it.
@@ -128,6 +129,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(announcements::announce_everywhere))
         .routes(routes!(announcements::change_everywhere, announcements::withdraw_everywhere))
         .routes(routes!(drain::plan, drain::read, drain::cancel))
+        .routes(routes!(issuers::list))
         .routes(routes!(inbox::list))
         .routes(routes!(inbox::read))
         .routes(routes!(inbox::unread))

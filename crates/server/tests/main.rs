@@ -38,3 +38,4 @@ mod shelf;
 mod shop;
 mod smoke;
 mod sockets;
+mod timing;

@@ -20,6 +20,7 @@ mod failure;
 pub mod functions;
 pub mod health;
 pub mod inbox;
+pub mod issuers;
 mod merge_patch;
 pub mod notifications;
 pub mod openapi;

@@ -186,6 +186,11 @@ async fn former_keys_stay_while_the_source_is_down_or_lies() {
         let status = server.running().sources.status();
         assert_eq!((status[0].name.as_str(), status[0].keys), ("id", 1), "{what}");
         assert_eq!(api(&server, &token(&server, &signer, "alice")).await, 200, "{what}");
+        let operator = server.token("ops").with("workspaces", json!(["*"])).with("scope", "operator").sign();
+        let told = &server.get("/v1/issuers", &operator).await.json()["issuers"][0];
+        assert_eq!((&told["name"], &told["keys"]), (&json!("id"), &json!(1)), "{told}");
+        assert!(told["fetchedAt"].is_string() && told["failingSince"].is_string(), "{told}");
+        assert_eq!(server.get("/v1/issuers", &server.publisher()).await.status, 403);
 
         provider.publish(&[&signer]);
         server.clock.advance(FLOOR);
