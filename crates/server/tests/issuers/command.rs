@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::provider::{Provider, Signer, set};
 use super::*;
+use crate::process::Process;
 use crate::program::{Program, Ran};
 
 fn now() -> u64 {
@@ -106,4 +107,37 @@ fn secrets_of_issuers_are_not_printed() {
     let ran = check(&config.replace(secret, "short-and-secret"));
     ran.failed("the secret has 16 bytes", "");
     assert!(!ran.stderr.contains("short-and-secret"), "{}", ran.stderr);
+}
+
+/// A server whose provider is down says so, starts all the same, and offers no command that could not work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_serve_says_of_issuers() {
+    let signer = Signer::new("a");
+    let provider = Provider::of(&[&signer]).await;
+    provider.say("503 Service Unavailable", "", b"");
+    let program = Program::new().set("CAMPANILE_CONFIG", "campanile.toml");
+    program.write("campanile.toml", &issuer("id", ISS, &format!("jwks_url = \"{}\"", provider.url)));
+    let server = tokio::task::spawn_blocking({
+        let program = std::sync::Arc::new(program);
+        move || (Process::start(&program), program)
+    });
+    let (server, program) = server.await.unwrap();
+    let claims =
+        json!({ "iss": ISS, "aud": "campanile", "sub": "alice", "workspaces": ["acme"], "exp": now() + 60 });
+    let token = signer.sign(&claims);
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str())];
+    let answer =
+        campanile_testkit::request(server.address, "GET", "/v1/workspaces/acme/inbox", &headers, b"").await;
+    assert_eq!(answer.status, 401);
+    let written = tokio::task::spawn_blocking(move || server.written()).await.unwrap();
+    let warning = written.lines().find(|line| line.contains("an issuer's keys can't be fetched")).unwrap();
+    for told in ["\"issuer\":\"id\"", "the answer's status is 503", "\"keys\":0", "\"retry_secs\":30"] {
+        assert!(warning.contains(told), "{warning}");
+    }
+    assert!(!written.contains("To try it"), "{written}");
+    for segment in token.split('.') {
+        assert!(!written.contains(segment), "{written}");
+    }
+    assert!(!program.path("data/secret.key").exists());
 }
