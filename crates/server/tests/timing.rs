@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use campanile_testkit::{TestServer, upgrade_on};
+use tokio::io::AsyncReadExt;
+
 use crate::api::TestApi;
 
 const SAMPLES: usize = 10_000;
@@ -65,6 +68,55 @@ async fn refusals_take_the_same_time() {
             median(&times[1])
         );
         assert!(advantage < ADVANTAGE, "{what}: {advantage}");
+    }
+}
+
+/// The same on a socket, where all of these are one close code with one reason. No token is shown twice, as by
+/// somebody who guesses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures time, which neighbours disturb"]
+async fn refused_sockets_take_the_same_time() {
+    let server = TestServer::configured("").await;
+    server.notify("other", "bob", "there is such a workspace, and such a user").await;
+    let path = |which: usize, n: usize| {
+        let (user, slug) = [("bob", "other"), ("eve", "other"), ("bob", "nope1"), ("bob", "other")][which];
+        let sign = |n: usize| server.token(user).with("jti", format!("{n:08}")).sign();
+        // Both are always made: what goes before a measurement is the same for all.
+        let (one, other) = (sign(n), sign(n + 1));
+        let signature = if which == 3 { &other } else { &one }.rsplit_once('.').unwrap().1;
+        let token = format!("{}.{signature}", one.rsplit_once('.').unwrap().0);
+        format!("/?token={token}&workspaceSlug={slug}")
+    };
+    let names = ["a known user", "an unknown user", "an unknown workspace", "a bad signature"];
+    let mut times = [const { Vec::new() }; 4];
+    let mut random = 1_u64;
+    for n in 0..4 * SAMPLES {
+        // In no order: each leaves a connection to be cleared away to whoever comes next.
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let which = (random >> 62) as usize;
+        let path = path(which, n);
+        let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let started = Instant::now();
+        let answer = upgrade_on(&mut stream, &path).await;
+        let mut close = vec![];
+        stream.read_to_end(&mut close).await.unwrap();
+        times[which].push(started.elapsed().as_nanos());
+        assert_eq!((answer.status, &close[2..4]), (101, &4001_u16.to_be_bytes()[..]), "{}", names[which]);
+    }
+    times.iter_mut().for_each(|times| times.sort_unstable());
+    for (which, name) in names.iter().enumerate().skip(1) {
+        let advantage = advantage(&mut [times[0].clone(), times[which].clone()]);
+        times.iter_mut().for_each(|times| times.sort_unstable());
+        let median = |which: usize| times[which][SAMPLES / 2] as f64 / 1_000.0;
+        println!(
+            "{} and {name}: {:.1} and {:.1} µs, advantage {advantage:.3}",
+            names[0],
+            median(0),
+            median(which)
+        );
+        // A bad signature ends the judgement sooner, which tells its maker what they know; it is measured all the same.
+        assert!(which == 3 || advantage < ADVANTAGE, "{name}: {advantage}");
     }
 }
 
