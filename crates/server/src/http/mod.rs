@@ -22,6 +22,7 @@ mod failure;
 pub mod functions;
 pub mod health;
 pub mod inbox;
+pub mod issuers;
 pub mod keys;
 mod merge_patch;
 pub mod notifications;

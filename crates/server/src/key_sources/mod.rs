@@ -1,6 +1,6 @@
 //! Where keys come from while the server runs: key sets that issuers publish, and files that change.
 //!
-//! [`fetch`] makes one request, [`remote`] decides when one is made and what becomes of its answer, [`files`] looks
+//! [`fetch`] makes one request, `remote` decides when one is made and what becomes of its answer, `files` looks
 //! after files. Nothing in a token says where keys are: it may at most be the reason to look, sooner, at the one
 //! address that the configuration has for its issuer.
 

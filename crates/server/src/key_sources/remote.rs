@@ -195,14 +195,13 @@ impl State {
 /// Puts the keys to use, unless they are the same: a change makes every remembered token be verified anew.
 pub(super) fn take(issuer: Issuer, verifier: &Verifier) {
     let (name, keys, unused) = (issuer.name().to_owned(), issuer.keys(), issuer.unused_keys());
-    let is_same = verifier.keys().named(&name).is_some_and(|former| former.has_keys_of(&issuer));
-    if is_same {
-        return;
+    let is_new = verifier.keys().named(&name).is_none_or(|former| !former.has_keys_of(&issuer));
+    if is_new {
+        verifier.revise(|all| all.with(issuer.clone()));
     }
-    verifier.revise(|all| all.with(issuer.clone()));
     if keys == 0 {
         tracing::warn!(issuer = name, unused, "an issuer has no usable key: its tokens are refused");
-    } else {
+    } else if is_new {
         tracing::info!(issuer = name, keys, unused, "an issuer's keys are in use");
     }
 }
