@@ -33,6 +33,7 @@ mod program;
 mod records;
 mod revocations;
 mod rules;
+mod secrets;
 mod service_accounts;
 mod settings;
 mod shelf;
