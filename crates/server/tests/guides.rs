@@ -2,8 +2,10 @@
 //!
 //! A block ` ```http 200 ` is a request and the status of its answer. A block ` ```json ` after it holds members of
 //! that answer; `…` stands for anything. `{key}` is the key of the event that was reported last, `{etag}` the `ETag` of
-//! the answer before, `{now+1h}` an instant so many hours from now. A block ` ```js order.js ` is a file of that name, and
+//! the answer before, `{clientSecret}`, `{access_token}` and `{ticket}` are the last that were given, `{now+1h}` an instant so many hours from now. A block ` ```js order.js ` is a file of that name, and
 //! each line of ` ```sh ` a command that succeeds beside it, whose answer is what it printed. There are no others.
+
+use std::collections::BTreeMap;
 
 use campanile_model::Timestamp;
 use campanile_testkit::{Answer, SECRET, TestServer, request};
@@ -37,22 +39,33 @@ async fn functions() {
     follow(include_str!("../../../docs/guides/functions.md"), 13).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn service_accounts() {
+    follow(include_str!("../../../docs/guides/service-accounts.md"), 17).await;
+}
+
 async fn follow(guide: &str, requests: usize) {
     let server = TestServer::start().await;
     let address = server.address.to_string();
     let program = Program::new().set("CAMPANILE_SECRET", SECRET).set("CAMPANILE_SERVER__LISTEN", &address);
     let mut answer: Option<Answer> = None;
     let mut key = String::new();
+    let mut given: BTreeMap<&str, String> = BTreeMap::new();
     let mut sent = 0;
     for (kind, text) in blocks(guide) {
         if let Some(status) = kind.strip_prefix("http ") {
             let etag = answer.as_ref().and_then(|answer| answer.header("etag")).unwrap_or_default();
-            let text = text.replace("{key}", &key).replace("{etag}", etag);
+            let mut text = text.replace("{key}", &key).replace("{etag}", etag);
+            for (name, value) in &given {
+                text = text.replace(&format!("{{{name}}}"), value);
+            }
             let got = send(&server, &with_instants(&server, &text)).await;
             assert_eq!(got.status.to_string(), status, "{text}\n{}", String::from_utf8_lossy(&got.body));
-            if let Some(reported) =
-                serde_json::from_slice::<Value>(&got.body).unwrap_or_default()["events"][0]["key"].as_str()
-            {
+            let said = serde_json::from_slice::<Value>(&got.body).unwrap_or_default();
+            for name in ["clientSecret", "access_token", "ticket"] {
+                given.extend(said[name].as_str().map(|value| (name, value.to_owned())));
+            }
+            if let Some(reported) = said["events"][0]["key"].as_str() {
                 reported.clone_into(&mut key);
             }
             answer = Some(got);
@@ -114,8 +127,11 @@ async fn send(server: &TestServer, text: &str) -> Answer {
     let mut lines = head.lines();
     let (method, path) = lines.next().and_then(|line| line.split_once(' ')).expect("a request line");
     let bearer = format!("Bearer {}", token(server));
-    let mut headers = vec![("Authorization", bearer.as_str())];
-    headers.extend(lines.map(|line| line.split_once(": ").expect("a header")));
+    let mut headers: Vec<_> = lines.map(|line| line.split_once(": ").expect("a header")).collect();
+    // Whoever says who they are is not somebody else as well.
+    let is_named =
+        headers.iter().any(|(name, _)| *name == "Authorization") || body.contains("client_secret=");
+    headers.extend((!is_named).then_some(("Authorization", bearer.as_str())));
     request(server.address, method, path, &headers, body.as_bytes()).await
 }
 

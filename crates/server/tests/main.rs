@@ -36,6 +36,7 @@ mod proxies;
 mod records;
 mod revocations;
 mod rules;
+mod secrets;
 mod service_accounts;
 mod settings;
 mod shelf;

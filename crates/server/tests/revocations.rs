@@ -1,10 +1,11 @@
 //! Tokens that are taken back: refused everywhere at once, their sockets closed, also after a restart.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use campanile_model::Timestamp;
 use campanile_testkit::{Client, TestServer};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::backend::{call, done, refused};
 
@@ -171,4 +172,74 @@ async fn it_is_told_listed_and_refused() {
     done(call(&server, "GET", "/inbox", &Value::Null).await);
     server.notify("default", "alice", "unharmed").await;
     assert_eq!(alice.json().await["message"], "unharmed");
+}
+
+/// Users who listen, and rounds of what is sent to all of them.
+const LISTENERS: usize = 1_000;
+const ROUNDS: usize = 40;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_right_sockets_close_and_nobody_else_loses_a_frame() {
+    let server = TestServer::start().await;
+    let name = |n: usize| format!("user-{n}");
+    let token =
+        |n: usize| server.token(&name(n)).with("iat", server.now()).with("jti", format!("token-{n}")).sign();
+    let mut listeners = Vec::with_capacity(LISTENERS);
+    for n in 0..LISTENERS {
+        let mut client = Client::connect(server.address, &on_workspace(&token(n))).await;
+        listeners.push(tokio::spawn(async move {
+            let mut heard = Vec::new();
+            loop {
+                match client.next().await {
+                    Message::Text(text) => {
+                        let frame: Value = serde_json::from_str(&text).unwrap();
+                        let round: usize = frame["message"].as_str().unwrap().parse().unwrap();
+                        heard.push(round);
+                        if round + 1 == ROUNDS {
+                            return (heard, None);
+                        }
+                    }
+                    Message::Close(frame) => return (heard, frame.map(|frame| u16::from(frame.code))),
+                    _ => {}
+                }
+            }
+        }));
+    }
+    server.sockets(LISTENERS).await;
+    // Every tenth user is revoked while the stream goes on: by id or by name, in turn.
+    let mut revoked = vec![];
+    for round in 0..ROUNDS {
+        let all = json!({"to": {"workspace": true}, "title": "T", "message": round.to_string()});
+        server.publish("acme", all).await;
+        let n = round * 10;
+        if n < LISTENERS && round + 1 < ROUNDS {
+            let body = match round % 2 {
+                0 => json!({"user": name(n)}),
+                _ => json!({"tokenId": format!("token-{n}")}),
+            };
+            let began = Instant::now();
+            revoke(&server, body).await;
+            revoked.push((n, round));
+            server.sockets(LISTENERS - revoked.len()).await;
+            assert!(began.elapsed() < Duration::from_secs(1), "closed after {:?}", began.elapsed());
+        }
+    }
+    for (n, listener) in listeners.into_iter().enumerate() {
+        let (heard, close) = listener.await.unwrap();
+        match revoked.iter().find(|(user, _)| *user == n) {
+            Some((_, round)) => {
+                assert_eq!(close, Some(4001), "user {n}");
+                // Whatever was acknowledged before is on its way, or not read any more: in order, without a gap.
+                assert!(
+                    heard.len() <= round + 1 && heard.iter().copied().eq(0..heard.len()),
+                    "user {n}: {heard:?}"
+                );
+            }
+            None => {
+                assert_eq!(close, None, "user {n}");
+                assert!(heard.iter().copied().eq(0..ROUNDS), "user {n}: {heard:?}");
+            }
+        }
+    }
+    assert_eq!(revoked.len(), ROUNDS - 1);
 }

@@ -1,0 +1,156 @@
+//! What must not be read in a log: tokens, tickets, secrets, keys.
+
+use std::time::Instant;
+
+use campanile_testkit::{Answer, Client, SECRET, Token, request};
+use serde_json::{Value, json};
+
+use crate::backend::done;
+use crate::process::Process;
+use crate::program::Program;
+
+/// Everything that was given or made, and may stand nowhere but where it belongs.
+#[derive(Default)]
+struct Secrets(Vec<(&'static str, String)>);
+
+impl Secrets {
+    fn keep(&mut self, what: &'static str, text: impl Into<String>) -> String {
+        let text = text.into();
+        assert!(text.len() >= 8, "{what} is too short to be looked for");
+        self.0.push((what, text.clone()));
+        text
+    }
+
+    /// A token; its payload alone would do for nobody, but its signature is what makes it one.
+    fn token(&mut self, what: &'static str, token: &str) -> String {
+        let signature = token.rsplit('.').next().unwrap_or_default();
+        self.keep("a signature", signature);
+        self.keep(what, token)
+    }
+
+    #[track_caller]
+    fn are_not_in(&self, text: &str, where_: &str) {
+        for (what, secret) in &self.0 {
+            if let Some(line) = text.lines().find(|line| line.contains(secret)) {
+                panic!("{what} stands in {where_}: {}", line.replace(secret, "<HERE>"));
+            }
+        }
+    }
+}
+
+async fn ask(process: &Process, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    request(process.address, method, path, &headers, body.as_bytes()).await
+}
+
+async fn ask_token(process: &Process, form: &str) -> Answer {
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    request(process.address, "POST", "/oidc/token", &headers, form.as_bytes()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_log_line_holds_one() {
+    let program = Program::new().set("CAMPANILE_SECRET", SECRET).set("CAMPANILE_LOG__LEVEL", "debug");
+    let mut secrets = Secrets::default();
+    secrets.keep("the HS256 key", SECRET);
+    let process = tokio::task::block_in_place(|| Process::start(&program));
+    let began = Instant::now();
+    let seconds = campanile_server::clock::Clock::system().now().as_secs();
+    let made = |user: &str| {
+        Token::of(user, seconds).with("iat", seconds - 5).with("workspaces", json!(["acme", "default"]))
+    };
+    let admin = secrets.token("a token", &made("backend").with("scope", "admin notifications:write").sign());
+    let operator = made("ops").with("workspaces", json!(["*"])).with("scope", "operator").sign();
+    let operator = secrets.token("a token", &operator);
+    let alice = secrets.token("a token", &made("alice").with("jti", "alices-token").sign());
+
+    // Sockets, good and refused, by token and by ticket.
+    let on =
+        |address: String| async move { Client::connect(process_address(&address), path_of(&address)).await };
+    let at = |path: String| format!("{}{path}", process.address);
+    let mut live = on(at(format!("/?token={alice}&workspaceSlug=acme"))).await;
+    let ticket = done(ask(&process, "POST", "/v1/tickets", &alice, &Value::Null).await);
+    let ticket = secrets.keep("a ticket", ticket["ticket"].as_str().unwrap());
+    let product = on(at(format!("/api/ws/notification?ticket={ticket}"))).await;
+    for query in [
+        format!("token={alice}x&workspaceSlug=acme"),
+        format!("token={alice}&token={alice}&workspaceSlug=acme"),
+        format!("ticket={ticket}&workspaceSlug=acme"),
+        format!("ticket={ticket}&token={alice}&workspaceSlug=acme"),
+        format!("token={alice}&workspaceSlug=other"),
+        format!("token={alice}"),
+    ] {
+        let code = on(at(format!("/?{query}"))).await.close().await.0;
+        assert!(code == 4001 || code == 4002);
+    }
+    for path in [format!("/nowhere?token={alice}"), format!("/healthz/{ticket}"), format!("/?token={alice}")]
+    {
+        assert!(request(process.address, "GET", &path, &[], b"").await.status >= 400);
+    }
+
+    // A service account's whole life.
+    let draft = json!({"name": "bot", "scopes": ["notifications:write"]});
+    let account = ask(&process, "POST", "/v1/workspaces/acme/service-accounts", &admin, &draft).await;
+    let first = secrets.keep("a secret", done(account)["clientSecret"].as_str().unwrap());
+    let form =
+        |secret: &str| format!("grant_type=client_credentials&client_id=acme.bot&client_secret={secret}");
+    let given = ask_token(&process, &form(&first)).await.json();
+    let token = secrets.token("a machine's token", given["access_token"].as_str().unwrap());
+    for wrong in [form(&format!("{first}x")), form(&first) + "&scope=admin", form(&first) + "&grant_type=x"] {
+        assert!(ask_token(&process, &wrong).await.status >= 400);
+    }
+    // The secret where the id belongs.
+    assert_eq!(ask_token(&process, &form("x").replace("acme.bot", &first)).await.status, 401);
+    let rotate = "/v1/workspaces/acme/service-accounts/bot/rotate";
+    let rotated = ask(&process, "POST", rotate, &admin, &json!({"overlap": "1h"})).await;
+    let second = secrets.keep("a secret", done(rotated)["clientSecret"].as_str().unwrap());
+    let given = ask_token(&process, &form(&second)).await.json();
+    secrets.token("a machine's token", given["access_token"].as_str().unwrap());
+    let mut machine = on(at(format!("/?token={token}&workspaceSlug=acme"))).await;
+    let keys = |secrets: &mut Secrets| {
+        let file = std::fs::read_to_string(program.path("data/signing-keys.json")).unwrap();
+        let stock: Value = serde_json::from_str(&file).unwrap();
+        for key in stock["keys"].as_array().unwrap() {
+            secrets.keep("a signing key", key["seed"].as_str().unwrap());
+        }
+    };
+    keys(&mut secrets);
+    done(ask(&process, "POST", "/v1/keys/rotate", &operator, &json!({})).await);
+    keys(&mut secrets);
+    done(ask(&process, "DELETE", "/v1/workspaces/acme/service-accounts/bot", &admin, &Value::Null).await);
+    assert_eq!(machine.close().await.0, 4001);
+
+    // Revocation, and a request with a body that holds what it should not.
+    done(ask(&process, "POST", "/v1/revocations", &operator, &json!({"tokenId": "alices-token"})).await);
+    assert_eq!(live.close().await.0, 4001);
+    drop(product);
+    assert_eq!(ask(&process, "GET", "/v1/workspaces/acme/inbox", &alice, &Value::Null).await.status, 401);
+    assert_eq!(
+        ask(&process, "POST", "/v1/revocations", &operator, &json!({"tokenID": token})).await.status,
+        422
+    );
+    let ran = tokio::task::block_in_place(|| {
+        let program = program.set("CAMPANILE_SERVER__LISTEN", &process.address.to_string());
+        program.run(["revoke", "--user", "mallory"])
+    });
+    ran.succeeded();
+    secrets.are_not_in(&(ran.stdout + &ran.stderr), "what a command printed");
+
+    let events = ask(&process, "GET", "/v1/workspaces/acme/events", &admin, &Value::Null).await;
+    secrets.are_not_in(&String::from_utf8_lossy(&events.body), "an event");
+    let log = tokio::task::block_in_place(|| process.written());
+    assert!(log.lines().count() > 20 && log.contains("\"DEBUG\""), "a log in detail: {log}");
+    secrets.are_not_in(&log, "the log");
+    assert!(began.elapsed().as_secs() < 60);
+}
+
+/// The address and the path of `127.0.0.1:8700/path`.
+fn process_address(text: &str) -> std::net::SocketAddr {
+    text[..text.find('/').unwrap()].parse().unwrap()
+}
+
+fn path_of(text: &str) -> &str {
+    &text[text.find('/').unwrap()..]
+}
