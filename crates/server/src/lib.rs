@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doors;
 pub mod http;
 pub mod logging;
 pub mod origin;
@@ -13,6 +14,7 @@ pub mod routes;
 mod rows;
 pub mod run;
 pub mod socket;
+pub mod tls;
 
 /// The hidden command that makes a process run functions, and nothing else.
 pub const WORKER: &str = "internal-js-worker";

@@ -4,6 +4,7 @@
 mod access;
 mod announcements;
 mod api;
+mod api_listener;
 mod backend;
 mod burst;
 mod cli;
@@ -39,3 +40,4 @@ mod shelf;
 mod shop;
 mod smoke;
 mod sockets;
+mod tls;

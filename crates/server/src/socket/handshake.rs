@@ -32,6 +32,9 @@ pub struct Handshakes {
     accepted: AtomicU64,
 }
 
+/// How a handshake that is none is answered: the problem, and the headers that go with it.
+pub type Unfit = (&'static Code, Vec<(&'static str, &'static str)>);
+
 /// What becomes of one handshake.
 pub enum Decision {
     /// An HTTP answer before the upgrade, to be repeated after so many seconds.
@@ -68,7 +71,7 @@ impl Handshakes {
         method: &str,
         minor: u8,
         headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
-    ) -> Result<Accept, (&'static Code, Vec<(&'static str, &'static str)>)> {
+    ) -> Result<Accept, Unfit> {
         let accept = campanile_ws::check(method, minor, headers.clone()).map_err(refuse::handshake)?;
         match self.origins.judge(headers) {
             Visit::Direct | Visit::Allowed => Ok(accept),
