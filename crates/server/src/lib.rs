@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doors;
 pub mod http;
 pub mod key_sources;
 pub mod logging;
@@ -17,6 +18,7 @@ pub mod run;
 pub mod signing_keys;
 pub mod socket;
 pub mod tickets;
+pub mod tls;
 
 /// The hidden command that makes a process run functions, and nothing else.
 pub const WORKER: &str = "internal-js-worker";

@@ -178,18 +178,18 @@ impl Origins {
 /// A header that is to be there once.
 enum Once<'a> {
     Never,
-    Given(&'a [u8]),
+    One(&'a [u8]),
     Repeated,
 }
 
 impl<'a> Once<'a> {
     fn add(&mut self, value: &'a [u8]) {
-        *self = if matches!(self, Self::Never) { Self::Given(value) } else { Self::Repeated };
+        *self = if matches!(self, Self::Never) { Self::One(value) } else { Self::Repeated };
     }
 
     fn text(&self) -> Option<&'a str> {
         match self {
-            Self::Given(value) => std::str::from_utf8(value).ok(),
+            Self::One(value) => std::str::from_utf8(value).ok(),
             Self::Never | Self::Repeated => None,
         }
     }

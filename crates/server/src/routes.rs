@@ -91,6 +91,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
+use campanile_wire::Surface;
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -100,6 +101,7 @@ use crate::http::{
     notifications, oidc, openapi, problem, product, products, records, revocations, rules, service_accounts,
     settings, tickets, topics,
 };
+use crate::socket::Serves;
 
 /// The whole HTTP API. Upgrades of the sockets' paths are taken before it.
 pub fn router(api: Arc<Api>) -> Router {
@@ -117,6 +119,29 @@ pub fn router(api: Arc<Api>) -> Router {
         .layer(from_fn(edge::guard))
         .layer(from_fn_with_state(Arc::clone(&api), cors::answer))
         .with_state(api)
+}
+
+/// Whether a path is to be had at a listener. Where the API has one of its own, the main one keeps the sockets and what
+/// users ask with their own tokens: inboxes, and what is public anyway.
+pub fn is_served(serves: Serves, path: &str) -> bool {
+    match serves {
+        Serves::All => true,
+        Serves::Users => !is_for_machines(path),
+        Serves::Api => Surface::at(path).is_none(),
+    }
+}
+
+fn is_for_machines(path: &str) -> bool {
+    let mut parts = path.strip_prefix('/').unwrap_or(path).split('/');
+    match parts.next() {
+        Some("oidc") => true,
+        Some("v1") => match parts.next() {
+            Some("tickets" | "connect") => false,
+            Some("workspaces") => !matches!(parts.nth(1), Some("inbox" | "stream")),
+            _ => true,
+        },
+        _ => false,
+    }
 }
 
 /// The OpenAPI document as it is served and committed.

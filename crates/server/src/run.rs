@@ -1,6 +1,6 @@
 //! The assembly, on one page: which backend, which threads, in which order they start and end.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,14 +20,16 @@ use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::doors::{Listeners, Reception};
 use crate::http::Api;
 use crate::key_sources::KeySources;
 use crate::signing_keys::SigningKeys;
 use crate::socket::{
-    Asked, Door, DoorConfig, DoorStop, Gauge, Handshakes, Judge, Plain, REQUESTS, Shard, ShardConfig,
-    ShardHandle, Shards, answer_requests, listen, raise_descriptors, serve_plain,
+    Asked, DoorStop, Gauge, Handshakes, Judge, REQUESTS, Shard, ShardConfig, ShardHandle, Shards,
+    answer_requests, serve_plain,
 };
 use crate::tickets::Tickets;
+use crate::tls::Tls;
 
 /// Connections closed per second when the server ends, so that those who come back don't all come at once…
 const CLOSES_PER_SECOND: usize = 5_000;
@@ -46,6 +48,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const CATCH_UP: Duration = Duration::from_secs(5);
 /// How often it is asked whether the signing key has to be rotated.
 const TEND_EVERY: Duration = Duration::from_secs(60);
+/// How often the certificate's files are looked at: a renewal is never urgent, and a look is a few system calls.
+const LOOK_AT_CERTIFICATE: Duration = Duration::from_secs(2);
 /// How often entries past their retention are removed.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
@@ -53,16 +57,19 @@ const RETAIN_EVERY: Duration = Duration::from_secs(60);
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where the API has an address of its own.
+    pub api_address: Option<SocketAddr>,
     /// How many connections are open.
     pub gauge: Gauge,
     /// The use cases, for whoever has the process.
     pub engine: Arc<Engine>,
     /// Where keys come from.
     pub sources: Arc<KeySources>,
+    certificates: Vec<Arc<Tls>>,
     drain_timeout: Duration,
     clock: Clock,
     ready: Arc<AtomicBool>,
-    door: DoorStop,
+    doors: Vec<DoorStop>,
     shards: Shards,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
@@ -90,8 +97,9 @@ pub async fn start(
     let sources = Arc::new(sources);
     let origins = Arc::new(config.server.origins()?);
     let proxies = Arc::new(config.server.proxies()?);
-    let listener = listen(config.server.listen, config.connection.keepalive)?;
-    let address = listener.local_addr()?;
+    let listeners = Listeners::bind(config)?;
+    let (address, api_address) = (listeners.address, listeners.api_address);
+    let certificates = listeners.certificates.clone();
 
     // Shards first: the engine hands realtime entries to them.
     let gauge = Gauge::default();
@@ -127,6 +135,7 @@ pub async fn start(
     campanile_engine::run::count_waiting(&engine).await.context("the store can't be read")?;
     tasks.push(tokio::spawn(answer_requests(asked, Arc::clone(&engine), clock.clone())));
     tasks.push(tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())));
+    tasks.extend(certificates.iter().map(|tls| tokio::spawn(watch_certificate(Arc::clone(tls)))));
     let ready = Arc::new(AtomicBool::new(true));
     // What ran out while the server was down is hidden before anybody can look, unless that takes too long.
     let _in_time = tokio::time::timeout(CATCH_UP, due::Work::Ends.until_done(&engine, || clock.now())).await;
@@ -171,24 +180,27 @@ pub async fn start(
     let handshakes = Arc::new(handshakes);
     let serving = serve_plain(plain_out, router, Arc::clone(&handshakes), header_timeout, stopping);
     let plain = tokio::spawn(serving);
-    let door = start_door(config, listener, handshakes, plain_in, &gauge, &clock, &mut threads)?;
+    let reception = Reception { handshakes, plain: plain_in, gauge: gauge.clone(), clock: clock.clone() };
+    let doors = listeners.open(config, &reception, &mut threads)?;
     {
-        let (door, shards) = (door.clone(), shards.clone());
+        let (doors, shards) = (doors.clone(), shards.clone());
         clock.on_step(move || {
-            door.wake();
+            doors.iter().for_each(DoorStop::wake);
             shards.iter().for_each(ShardHandle::wake);
         });
     }
     let drain_timeout = config.connection.drain_timeout;
     Ok(Running {
         address,
+        api_address,
         gauge,
         engine,
         sources,
+        certificates,
         drain_timeout,
         clock,
         ready,
-        door,
+        doors,
         shards,
         stop,
         threads,
@@ -198,6 +210,14 @@ pub async fn start(
 }
 
 impl Running {
+    /// Reads the certificate again, if there is one. Connections stay, and a certificate that can't be used is logged.
+    pub fn reload_certificate(&self) {
+        if self.certificates.is_empty() {
+            tracing::info!("there is no certificate to be read again");
+        }
+        self.certificates.iter().for_each(|tls| tls.reload());
+    }
+
     /// Returns once the instant of a planned drain has come, which may be never: the server is then to be ended.
     pub async fn drain_comes(&self) {
         let stepped = Arc::new(tokio::sync::Notify::new());
@@ -215,7 +235,7 @@ impl Running {
     /// the store flushed.
     pub async fn shutdown(self) {
         self.ready.store(false, Ordering::SeqCst);
-        self.door.stop();
+        self.doors.iter().for_each(DoorStop::stop);
         self.stop.send_replace(true);
         let sockets = self.gauge.sockets();
         let spread = Duration::from_secs_f64(sockets as f64 / CLOSES_PER_SECOND as f64)
@@ -297,33 +317,6 @@ fn start_shards(
         .collect()
 }
 
-fn start_door(
-    config: &Config,
-    listener: TcpListener,
-    handshakes: Arc<Handshakes>,
-    plain: mpsc::Sender<Plain>,
-    gauge: &Gauge,
-    clock: &Clock,
-    threads: &mut Vec<JoinHandle<()>>,
-) -> anyhow::Result<DoorStop> {
-    let descriptors = raise_descriptors();
-    let max_connections = match config.server.max_connections {
-        0 => descriptors.connections,
-        configured => configured.min(descriptors.connections),
-    };
-    tracing::info!(
-        descriptors = descriptors.limit,
-        max_connections,
-        "open descriptors are raised as far as the system allows"
-    );
-    let door_config = DoorConfig { max_connections, handshake_timeout: config.connection.handshake_timeout };
-    let (door, stop) = Door::new(listener, door_config, handshakes, plain, gauge.clone(), clock.clone())
-        .context("the door can't be made")?;
-    let builder = std::thread::Builder::new().name("door".into());
-    threads.push(builder.spawn(move || door.run()).context("the door can't be started")?);
-    Ok(stop)
-}
-
 /// Without its follower a shard tells its sockets nothing any more: the node is not ready then.
 async fn supervise(following: impl Future<Output = ()> + Send + 'static, ready: Arc<AtomicBool>) {
     if tokio::spawn(following).await.is_err() {
@@ -381,6 +374,16 @@ async fn tend_keys_for_ever(keys: Arc<SigningKeys>, clock: Clock) {
     }
 }
 
+/// Reads the certificate again whenever its files change.
+async fn watch_certificate(tls: Arc<Tls>) {
+    loop {
+        tokio::time::sleep(LOOK_AT_CERTIFICATE).await;
+        let tls = Arc::clone(&tls);
+        // Its panic would be told by its hook; the next look comes all the same.
+        let _looked = tokio::task::spawn_blocking(move || tls.reload_if_changed()).await;
+    }
+}
+
 async fn retain_for_ever(engine: Arc<Engine>, clock: Clock) {
     loop {
         tokio::time::sleep(RETAIN_EVERY).await;
@@ -415,7 +418,10 @@ pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Resul
         let store = open_store(config)?;
         let program = own_program().context("the program's own path is not known")?;
         let running = start(config, Clock::system(), store, program).await?;
-        tracing::info!(address = %running.address, "listening");
+        tracing::info!(address = %running.address, tls = config.server.tls.is_on(), "listening");
+        if let Some(address) = running.api_address {
+            tracing::info!(%address, "the API has its own address");
+        }
         welcome(running.address);
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         let again = async |terminate: &mut tokio::signal::unix::Signal| {
@@ -424,8 +430,17 @@ pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Resul
                 _ = tokio::signal::ctrl_c() => {}
             }
         };
+        let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
+        let reloads = async {
+            while hangup.recv().await.is_some() {
+                tokio::task::block_in_place(|| running.reload_certificate());
+            }
+            // No further signals can come.
+            std::future::pending().await
+        };
         tokio::select! {
             () = again(&mut terminate) => {}
+            () = reloads => {}
             () = running.drain_comes() => tracing::info!("the planned drain begins"),
         }
         tokio::select! {

@@ -4,6 +4,7 @@
 mod access;
 mod announcements;
 mod api;
+mod api_listener;
 mod backend;
 mod burst;
 mod cli;
@@ -45,3 +46,4 @@ mod smoke;
 mod sockets;
 mod tickets;
 mod timing;
+mod tls;

@@ -5,20 +5,24 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::http::Answer;
 
 /// How long a test waits for what must come. Generous: it only ends tests that fail.
 pub const WAIT: Duration = Duration::from_secs(20);
 
+/// Bytes to and from a server, with or without TLS.
+pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
 /// A connected client.
 pub struct Client {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<Box<dyn Io>>,
 }
 
 /// An upgrade that was refused.
@@ -33,7 +37,14 @@ pub struct Refused {
 impl Client {
     /// Connects, or says how the upgrade was refused.
     pub async fn try_connect(to: SocketAddr, path: &str) -> Result<Self, Refused> {
-        let connecting = tokio_tungstenite::connect_async(format!("ws://{to}{path}"));
+        let stream = TcpStream::connect(to).await.expect("the server listens");
+        stream.set_nodelay(true).expect("an option of TCP");
+        Self::try_over(Box::new(stream), path).await
+    }
+
+    /// Connects over a stream that is there, or says how the upgrade was refused.
+    pub async fn try_over(stream: Box<dyn Io>, path: &str) -> Result<Self, Refused> {
+        let connecting = tokio_tungstenite::client_async(format!("ws://127.0.0.1{path}"), stream);
         match tokio::time::timeout(WAIT, connecting).await.expect("an answer to the upgrade") {
             Ok((socket, _)) => Ok(Self { socket }),
             Err(Error::Http(response)) => {

@@ -7,9 +7,11 @@
 mod client;
 mod http;
 mod server;
+mod tls;
 mod token;
 
-pub use client::{Client, Refused, WAIT, frame, raw_upgrade, read_head, upgrade_on};
+pub use client::{Client, Io, Refused, WAIT, frame, raw_upgrade, read_head, upgrade_on};
 pub use http::{Answer, request};
 pub use server::{Options, TestServer};
+pub use tls::{Authority, Signed, connect_tls};
 pub use token::{SECRET, Token, forge};

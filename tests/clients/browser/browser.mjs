@@ -5,13 +5,16 @@ import { chromium } from "playwright-core";
 
 const LIMIT_MS = 20_000;
 
-/** @returns {Promise<import("playwright-core").Browser>} */
-export function launch() {
+/**
+ * @param {string[]} [more] further arguments of its command line
+ * @returns {Promise<import("playwright-core").Browser>}
+ */
+export function launch(more = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     // Root and containers have no sandbox; only our own pages are opened.
     chromiumSandbox: false,
-    args: ["--disable-gpu", "--disable-quic", "--disable-sync"],
+    args: ["--disable-gpu", "--disable-quic", "--disable-sync", ...more],
   });
 }
 

@@ -36,10 +36,11 @@ export class Client {
    * Connects.
    *
    * @param {string} address
+   * @param {import("ws").ClientOptions} [options]
    * @returns {Promise<Client>} rejects with {@link Refused} if there is no upgrade
    */
-  static connect(address) {
-    const socket = new WebSocket(address);
+  static connect(address, options) {
+    const socket = new WebSocket(address, options);
     // Listens from the start: frames may come together with the answer to the upgrade.
     const client = new Client(socket);
     const opened = new Promise((resolve, reject) => {

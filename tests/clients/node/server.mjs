@@ -82,6 +82,11 @@ export class Server {
     }
   }
 
+  /** Asks the process to read its certificate again. */
+  reload() {
+    this.#process?.kill("SIGHUP");
+  }
+
   /** Ends the process as an operator would, and judges what it leaves. */
   async stop() {
     const child = this.#process;
@@ -106,14 +111,19 @@ export class Server {
     }
   }
 
+  /** Whether it speaks TLS. */
+  get #secured() {
+    return "CAMPANILE_SERVER__TLS__CERT_FILE" in this.#environment;
+  }
+
   /** @param {string} path */
   ws(path) {
-    return `ws://${this.#listen}${path}`;
+    return `${this.#secured ? "wss" : "ws"}://${this.#listen}${path}`;
   }
 
   /** @param {string} path */
   http(path) {
-    return `http://${this.#listen}${path}`;
+    return `${this.#secured ? "https" : "http"}://${this.#listen}${path}`;
   }
 
   /**

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -26,11 +27,16 @@ def _binary() -> str:
 class Server:
     """A server in a process of its own. Its end is judged: exit 0, nothing secret and no error in its log."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificates: Path | None = None) -> None:
+        """`certificates`: a directory of certificates.sh; with it, the server speaks TLS."""
         self._directory = tempfile.TemporaryDirectory(prefix="campanile-clients-")
         self._data = str(Path(self._directory.name) / "data")
         self._environment = {k: v for k, v in os.environ.items() if not k.startswith("CAMPANILE_")}
         self._environment["CAMPANILE_SECRET"] = SECRET
+        self._authority = certificates / "ca.pem" if certificates else None
+        if certificates:
+            self._environment["CAMPANILE_SERVER__TLS__CERT_FILE"] = str(certificates / "cert.pem")
+            self._environment["CAMPANILE_SERVER__TLS__KEY_FILE"] = str(certificates / "key.pem")
         self._listen = "127.0.0.1:0"
         self._log: list[str] = []
         self._process: subprocess.Popen[str] | None = None
@@ -98,9 +104,18 @@ class Server:
         assert "eyJ" not in log, log
         assert not re.search(r'panicked|"level":"ERROR"', log), log
 
+    def trusting(self) -> ssl.SSLContext:
+        """What a client trusts that knows the server's authority alone."""
+        return ssl.create_default_context(cafile=self._authority)
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """The same, if the server speaks TLS."""
+        return self.trusting() if self._authority else None
+
     def ws(self, path: str) -> str:
         """An address for sockets."""
-        return f"ws://{self._listen}{path}"
+        return f"{'wss' if self._authority else 'ws'}://{self._listen}{path}"
 
     def workspace(self, token: str, more: str = "") -> str:
         """The documented address of the workspace surface."""
@@ -130,8 +145,9 @@ class Server:
     def _request(self, path: str, token: str, body: object = None) -> Any:
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://{self._listen}{path}", data, headers)
-        with urllib.request.urlopen(request, timeout=LIMIT) as answer:
+        scheme = "https" if self._authority else "http"
+        request = urllib.request.Request(f"{scheme}://{self._listen}{path}", data, headers)
+        with urllib.request.urlopen(request, timeout=LIMIT, context=self.tls) as answer:
             return json.load(answer)
 
     def run(self, *command: str) -> str:

@@ -12,6 +12,7 @@ use super::failure::chain;
 use super::setup::Setup;
 use super::{Failure, output};
 use crate::config::{self, Environment, local_key};
+use crate::tls::Tls;
 
 /// Validate a configuration and print the effective one, without secrets; or check the store
 ///
@@ -45,6 +46,10 @@ impl Check {
             return check_store(&config.server.data, self.json);
         }
         config.server.check_exposure()?;
+        let files = config.server.api_certificate().or(config.server.certificate());
+        if let Some(files) = files {
+            Tls::new(files).map_err(|error| Failure::caused("TLS is not possible", &error))?;
+        }
         // The local key is made by the first start; until then there is none to check.
         let is_due = config.needs_local_key() && !config.server.data.join(local_key::FILE).exists();
         if !is_due {

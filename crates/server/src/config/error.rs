@@ -129,9 +129,11 @@ pub enum ConfigError {
     CannotSign,
     /// Others could read along.
     #[error(
-        "server.listen = {listen} is reached from other machines, and there is no TLS: tokens would travel in the clear"
+        "{key} = {listen} is reached from other machines, and there is no TLS: tokens would travel in the clear"
     )]
     Plaintext {
+        /// Which option says so.
+        key: &'static str,
         /// Where.
         listen: SocketAddr,
     },
@@ -168,8 +170,8 @@ impl ConfigError {
                                  CAMPANILE_SECRET here and where the server runs"
                 .into(),
             Self::Plaintext { .. } => {
-                "listen on 127.0.0.1 behind a proxy that speaks TLS; or, if whatever is in front does \
-                                       so over a network that you trust, set server.allow_plaintext = true"
+                "give a certificate in [server.tls], or listen on 127.0.0.1 behind a proxy that speaks \
+                                       TLS; server.allow_plaintext = true is for a network that only such a proxy can reach"
                     .into()
             }
             Self::Unreadable { .. } | Self::Uncreatable { .. } | Self::KeySource { .. } => return None,

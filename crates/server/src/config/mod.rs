@@ -4,6 +4,7 @@
 //! merges them and refuses what it does not know; [`environment`] is the one place that reads the
 //! environment; [`keys`] reads the key files; [`local_key`] is the key made on first start.
 
+mod api_listener;
 mod auth;
 mod connection;
 pub mod data_directory;
@@ -23,11 +24,13 @@ mod server;
 mod shape;
 mod store;
 mod surfaces;
+mod tls;
 mod tokens;
 mod workspaces;
 
 use serde::{Deserialize, Serialize};
 
+pub use api_listener::ApiListener;
 pub use auth::{Auth, Claims, Key};
 pub use connection::Connection;
 pub use environment::Environment;
@@ -41,6 +44,7 @@ pub use secret::Secret;
 pub use server::Server;
 pub use store::Store;
 pub use surfaces::{ProductSurface, SurfaceConfig, Surfaces};
+pub use tls::{Tls, read_private_key};
 pub use tokens::Tokens;
 pub use workspaces::Workspaces;
 

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::ConfigError;
 use super::range::within;
+use super::{ApiListener, ConfigError, Tls};
 use crate::origin::{self, Origins};
 use crate::proxies::{Proxies, ProxiesError};
+use crate::tls::Files;
 
 /// Where the process listens, where it keeps things, how large it may grow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,10 @@ pub struct Server {
     /// Pages that may connect, as `https://app.example.com`. None: those of the origin that is asked, and on
     /// loopback every one. Default: none.
     pub allowed_origins: Vec<String>,
+    /// The certificate, where TLS is spoken here. Default: none.
+    pub tls: Tls,
+    /// A second address, for the API alone. Default: none.
+    pub api: ApiListener,
 }
 
 impl Default for Server {
@@ -48,6 +53,8 @@ impl Default for Server {
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
             allowed_origins: Vec::new(),
+            tls: Tls::default(),
+            api: ApiListener::default(),
         }
     }
 }
@@ -64,10 +71,25 @@ impl Server {
     /// # Errors
     /// [`ConfigError::Plaintext`].
     pub fn check_exposure(&self) -> Result<(), ConfigError> {
-        if origin::is_loopback(self.listen.ip()) || self.allow_plaintext {
+        if self.tls.is_on() || self.allow_plaintext {
             return Ok(());
         }
-        Err(ConfigError::Plaintext { listen: self.listen })
+        let all = [("server.listen", Some(self.listen)), ("server.api.listen", self.api.listen)];
+        let exposed = all.into_iter().find_map(|(key, listen)| {
+            listen.filter(|listen| !origin::is_loopback(listen.ip())).map(|listen| (key, listen))
+        });
+        exposed.map_or(Ok(()), |(key, listen)| Err(ConfigError::Plaintext { key, listen }))
+    }
+
+    /// The certificate of the main address, if TLS is spoken. Clients need none.
+    pub fn certificate(&self) -> Option<Files> {
+        let Tls { cert_file, key_file } = self.tls.clone();
+        self.tls.is_on().then_some(Files { cert: cert_file, key: key_file, client_ca: None })
+    }
+
+    /// That of the API's address.
+    pub fn api_certificate(&self) -> Option<Files> {
+        self.certificate().map(|files| Files { client_ca: self.api.client_ca(), ..files })
     }
 
     /// The pages that may connect.
@@ -75,7 +97,7 @@ impl Server {
     /// # Errors
     /// For an entry that is no origin.
     pub fn origins(&self) -> Result<Origins, ConfigError> {
-        Origins::new(&self.allowed_origins, origin::is_loopback(self.listen.ip()), false)
+        Origins::new(&self.allowed_origins, origin::is_loopback(self.listen.ip()), self.tls.is_on())
             .map_err(|error| ConfigError::invalid("server.allowed_origins", None, error.to_string()))
     }
 
@@ -97,6 +119,8 @@ impl Server {
         within("server.shards", self.shards, 0..=1024)?;
         within("server.max_connections", self.max_connections, 0..=10_000_000)?;
         self.proxies()?;
+        self.tls.check()?;
+        self.api.check(self.tls.is_on())?;
         self.origins().map(drop)
     }
 }

@@ -50,6 +50,9 @@ registry! {
     BAD_HANDSHAKE = "bad_handshake", BAD_REQUEST, "The WebSocket handshake is malformed",
         "RFC 6455 §4.1 lists what it must hold: HTTP/1.1, `Connection: Upgrade`, one `Sec-WebSocket-Key` of 16 \
          bytes in base64, `Sec-WebSocket-Version: 13`, no body.";
+    TLS_REQUIRED = "tls_required", BAD_REQUEST, "This port speaks TLS",
+        "Use `https://` and `wss://` in place of `http://` and `ws://`. What was sent in the clear may have been read \
+         by others: a token in it should be replaced.";
     TOKEN_MISSING = "token_missing", UNAUTHORIZED, "A token is required",
         "Send `Authorization: Bearer <JWT>`, once. A token in the query string is for sockets only.";
     TOKEN_INVALID = "token_invalid", UNAUTHORIZED, "The token is not accepted",
@@ -92,6 +95,9 @@ registry! {
         "Path and query together may have 8 KiB.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not declared as JSON",
         "Send `Content-Type: application/json`, and no `Content-Encoding`.";
+    SERVED_ELSEWHERE = "served_elsewhere", MISDIRECTED_REQUEST, "This is served at another address",
+        "The server has an address for the API alone, `[server.api] listen`. Sockets and inboxes are at the main one, \
+         everything else at that.";
     INVALID_BODY = "invalid_body", UNPROCESSABLE_ENTITY, "The body is JSON of another shape",
         "A member is missing, unknown, given twice, or of another type; `detail` says what was expected and \
          where, `index` which entry of a batch.";

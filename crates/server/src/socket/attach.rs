@@ -10,7 +10,6 @@ use campanile_model::{Seq, Slug, Timestamp, UserId};
 use campanile_session::{Cursor, Handover, Session, Tick};
 use campanile_wire::close;
 use campanile_wire::{Crowding, Replay, Surface};
-use mio::net::TcpStream;
 
 use super::conn::{Conn, Rare, Seat};
 use super::frames;
@@ -19,12 +18,13 @@ use super::refuse;
 use super::requests::What;
 use super::shard::Shard;
 use super::sockets::{NOT_SCHEDULED, Sockets};
+use super::stream::Stream;
 use crate::http::problem;
 
 /// A connection that passed the door.
 pub struct Newcomer {
     /// Non-blocking, registered nowhere.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// What the client sent behind its handshake.
     pub rest: Vec<u8>,
     /// The 101, still to be sent; empty if it was.
@@ -220,7 +220,7 @@ impl Shard {
         };
         // A fresh socket takes so little at once; if not, its client is gone.
         let _written = newcomer.stream.write(&refusal);
-        let _shut = newcomer.stream.shutdown(std::net::Shutdown::Write);
+        let _shut = newcomer.stream.half_close();
     }
 
     fn admit(&mut self, mut newcomer: Box<Newcomer>) {
@@ -238,6 +238,9 @@ impl Shard {
         }
         if !rest.is_empty() {
             self.handle_bytes(slot, &mut rest);
+        }
+        if self.sockets.get(slot).is_some_and(|conn| conn.stream.may_hold_unread()) {
+            self.eager.push(slot);
         }
     }
 

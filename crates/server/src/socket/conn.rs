@@ -8,16 +8,14 @@ use campanile_hub::{Full, Outbox, Slot, UserKey};
 use campanile_model::{Seq, Topic};
 use campanile_session::{Handover, Quota, Session, Tick};
 use campanile_ws::Decoder;
-use mio::net::TcpStream;
 
 use super::gauge::Entered;
-
-/// Frames in one vectored write.
-const SLICES: usize = 32;
+use super::stream::Stream;
+use crate::tls::{Flushed, SLICES};
 
 /// A connection: what every one of many thousands holds at rest. Anything rarely needed is behind a box.
 pub struct Conn {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     pub(super) session: Session,
     pub(super) decoder: Decoder,
     pub(super) quota: Quota,
@@ -136,26 +134,34 @@ impl Conn {
                 Err(_) => return Written::Gone,
             }
         };
-        if sent == frame.len() {
+        if sent == frame.len() && !self.stream.waits() {
             return Written::All;
         }
-        let mut outbox = Box::<Outbox>::default();
-        let pushed = outbox.push(frame.slice(sent..), sent > 0, limit.max(frame.len()));
-        debug_assert!(pushed.is_ok());
-        self.outbox = Some(outbox);
-        self.counted.gauge().backlog_began();
-        self.session.handle_backlog(true, sent > 0, now);
+        let outbox = self.hold(sent > 0, now);
+        if sent < frame.len() {
+            let pushed = outbox.push(frame.slice(sent..), sent > 0, limit.max(frame.len()));
+            debug_assert!(pushed.is_ok());
+        }
         Written::Waiting
     }
 
+    /// Begins to wait for the kernel. What waits within TLS is in no outbox, so an empty one stands for it.
+    fn hold(&mut self, progressed: bool, now: Tick) -> &mut Outbox {
+        self.counted.gauge().backlog_began();
+        self.session.handle_backlog(true, progressed, now);
+        self.outbox.get_or_insert_default()
+    }
+
     /// Tells the peer that nothing follows what was written, once that has left.
-    pub fn half_close(&mut self) {
-        if self.outbox.is_some() {
-            self.rare().last_words = true;
-        } else {
+    pub fn half_close(&mut self, now: Tick) {
+        if self.outbox.is_none() {
             // A failure means that the peer is gone, which its end will tell.
-            let _shut = self.stream.shutdown(std::net::Shutdown::Write);
+            if !matches!(self.stream.half_close(), Ok(false)) {
+                return;
+            }
+            self.hold(false, now);
         }
+        self.rare().last_words = true;
     }
 
     /// Answers its handshake, unless that was done.
@@ -181,6 +187,14 @@ impl Conn {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Written::Waiting,
                 Err(_) => return Written::Gone,
             }
+        }
+        match self.stream.send_waiting() {
+            Ok(Flushed { sent, waits: true }) => {
+                self.session.handle_backlog(true, sent, now);
+                return Written::Waiting;
+            }
+            Ok(_) => {}
+            Err(_) => return Written::Gone,
         }
         self.outbox = None;
         self.counted.gauge().backlog_ended();

@@ -21,10 +21,12 @@ use super::attach::{Newcomer, Start};
 use super::frames;
 use super::gauge::{Entered, Gauge};
 use super::handshake::{Decision, Handshakes, Keys};
-use super::proxy_header::{MAX_HEADER as MAX_PROXY_HEADER, ProxyHeader};
 use super::refuse;
+use super::stream::Stream;
+use super::visitor::{Stage, Visitor};
 use crate::clock::Clock;
 use crate::http::problem::{self, Code};
+use crate::tls::Tls;
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
@@ -47,12 +49,14 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// A connection that speaks plain HTTP, with what was read of its first request.
 pub struct Plain {
-    /// Non-blocking.
-    pub stream: std::net::TcpStream,
+    /// Registered nowhere.
+    pub stream: Stream,
     /// Bytes already read.
     pub read: Vec<u8>,
     /// Whence.
     pub peer: IpAddr,
+    /// What is to be had where it came in.
+    pub serves: Serves,
     /// Counts it as open.
     pub counted: Entered,
 }
@@ -63,6 +67,28 @@ pub struct DoorConfig {
     pub max_connections: usize,
     /// Time from accept to a complete head.
     pub handshake_timeout: Duration,
+    /// What connections are secured with; `None`: they are in the clear.
+    pub tls: Option<Arc<Tls>>,
+    /// What is to be had here.
+    pub serves: Serves,
+}
+
+/// What a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serves {
+    /// Sockets and the whole API.
+    All,
+    /// Sockets, and what users ask of the API; the rest has a listener of its own.
+    Users,
+    /// The API alone.
+    Api,
+}
+
+impl Serves {
+    /// Whether there are sockets.
+    pub fn sockets(self) -> bool {
+        self != Self::Api
+    }
 }
 
 /// The thread's state.
@@ -81,29 +107,6 @@ pub struct Door {
     plain: mpsc::Sender<Plain>,
     gauge: Gauge,
     clock: Clock,
-}
-
-struct Visitor {
-    stream: TcpStream,
-    /// Who opened the connection, or whom a trusted proxy opened it for.
-    peer: IpAddr,
-    /// Whence its request comes.
-    client: IpAddr,
-    stage: Stage,
-    order: u64,
-    read: Vec<u8>,
-    /// Its close was sent; only its own end is waited for.
-    closing: bool,
-    counted: Option<Entered>,
-}
-
-/// What is to be read next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// The header of a proxy.
-    ProxyHeader,
-    /// The head of a request.
-    Head,
 }
 
 /// Asks the door to close.
@@ -220,21 +223,24 @@ impl Door {
 
     fn welcome(&mut self, mut stream: TcpStream, peer: SocketAddr) {
         let counted = self.gauge.enter();
+        // WRITABLE as well: the answers of a TLS handshake may not fit at once.
+        let interest = Interest::READABLE | Interest::WRITABLE;
         let full = self.gauge.open() > self.config.max_connections;
         let order = self.handshakes.count();
+        let peer = peer.ip().to_canonical();
+        let is_proxy = self.handshakes.proxies.begin_with_a_header(peer);
+        let stage = if is_proxy { Stage::ProxyHeader } else { Stage::first(self.config.tls.is_some()) };
         let entry = self.visitors.vacant_entry();
         let index = entry.key();
-        if let Err(error) = self.poll.registry().register(&mut stream, Token(index), Interest::READABLE) {
+        if let Err(error) = self.poll.registry().register(&mut stream, Token(index), interest) {
             tracing::error!(%error, "a connection can't be registered");
             return;
         }
-        let peer = peer.ip().to_canonical();
-        let is_proxy = self.handshakes.proxies.begin_with_a_header(peer);
         entry.insert(Visitor {
-            stream,
+            stream: Stream::new(stream, None),
             peer,
             client: peer,
-            stage: if is_proxy { Stage::ProxyHeader } else { Stage::Head },
+            stage,
             order,
             read: vec![],
             closing: false,
@@ -255,7 +261,7 @@ impl Door {
         if self.visitors.len() <= LINGERING {
             return self.refuse(index, &problem::OVERLOADED, &[], Some(5));
         }
-        if let Some(visitor) = self.visitors.get_mut(index) {
+        if let Some(visitor) = self.visitors.get_mut(index).filter(|visitor| visitor.stage == Stage::Head) {
             let _written = visitor.stream.write(&refuse::response(&problem::OVERLOADED, &[], Some(5)));
         }
         self.remove(index);
@@ -269,34 +275,16 @@ impl Door {
         }
     }
 
-    /// Reads what comes before the first request; whether that is done.
-    fn handle_stage(&mut self, index: usize) -> bool {
-        let Some(visitor) = self.visitors.get_mut(index) else { return false };
-        if visitor.stage == Stage::Head || visitor.closing {
-            return true;
-        }
-        match read_proxy_header(&mut visitor.stream) {
-            Ok(client) => {
-                visitor.peer = client.unwrap_or(visitor.peer);
-                visitor.client = visitor.peer;
-                visitor.stage = Stage::Head;
-                true
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
-            Err(error) => {
-                // Those who only look whether somebody listens say nothing.
-                if error.kind() != io::ErrorKind::UnexpectedEof {
-                    tracing::warn!(%error, peer = %visitor.peer, "a trusted proxy's connection was ended");
-                }
-                self.remove(index);
-                false
-            }
-        }
-    }
-
     fn handle_visitor(&mut self, index: usize) {
-        if !self.handle_stage(index) {
-            return;
+        let tls = self.config.tls.as_deref();
+        match self.visitors.get_mut(index).map(|visitor| visitor.open(tls)) {
+            Some(Ok(true)) => {}
+            Some(Ok(false)) => return self.refuse(index, &problem::TLS_REQUIRED, &[], None),
+            Some(Err(error)) => return self.give_up(index, &error),
+            None => return,
+        }
+        if self.visitors.get_mut(index).is_some_and(|visitor| visitor.stream.send_waiting().is_err()) {
+            return self.remove(index);
         }
         let mut scratch = [0; MAX_HEAD];
         for _ in 0..READS {
@@ -311,12 +299,25 @@ impl Door {
                         return;
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return self.remove(index),
+                Err(error) => return self.give_up(index, &error),
             }
         }
         // A head fits in fewer reads, and after a refusal there is nothing left to say.
+        self.remove(index);
+    }
+
+    /// Ends a visit that can't go on, unless it only has to wait. What broke a rule is told; that somebody left, or only looked whether anybody
+    /// listens, is not.
+    fn give_up(&mut self, index: usize, error: &io::Error) {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return;
+        }
+        if let Some(visitor) = self.visitors.get(index)
+            && error.kind() == io::ErrorKind::InvalidData
+        {
+            tracing::info!(%error, peer = %visitor.peer, "a connection was ended before its request");
+        }
         self.remove(index);
     }
 
@@ -357,7 +358,7 @@ impl Door {
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let upgrade = request.headers.iter().any(|h| h.name.eq_ignore_ascii_case("upgrade"));
-        match Surface::at(path).filter(|_| upgrade) {
+        match Surface::at(path).filter(|_| upgrade && self.config.serves.sockets()) {
             None => self.hand_over_plain(index, read),
             Some(surface) => {
                 let headers: Vec<_> = request.headers.iter().map(|h| (h.name, h.value)).collect();
@@ -436,13 +437,20 @@ impl Door {
     /// are still coming in would destroy them on the way.
     fn say_goodbye(&mut self, index: usize, words: &[u8]) {
         let Some(visitor) = self.visitors.get_mut(index) else { return };
+        if visitor.stage != Stage::Head && self.config.tls.is_some() {
+            // Whoever waits for TLS would not understand.
+            return self.remove(index);
+        }
         visitor.closing = true;
         visitor.read = vec![];
         let order = visitor.order;
-        match visitor.stream.write(words) {
-            Ok(sent) if sent == words.len() => {
-                // Half-closed, so that the peer knows that this is the end whatever it was about to say.
-                let _shut = visitor.stream.shutdown(std::net::Shutdown::Write);
+        // Half-closed, so that the peer knows that this is the end whatever it was about to say.
+        let is_said = match visitor.stream.write(words) {
+            Ok(sent) if sent == words.len() => visitor.stream.half_close(),
+            _ => Ok(false),
+        };
+        match is_said {
+            Ok(true) => {
                 self.closing.push_back((self.clock.monotonic() + LINGER, index, order));
             }
             // A fresh socket takes so little at once; if not, its client is gone.
@@ -453,7 +461,8 @@ impl Door {
     fn hand_over_plain(&mut self, index: usize, read: Vec<u8>) {
         let Some(mut visitor) = self.take(index) else { return };
         let Some(counted) = visitor.counted.take() else { return };
-        let plain = Plain { stream: visitor.stream.into(), read, peer: visitor.peer, counted };
+        let (serves, peer) = (self.config.serves, visitor.peer);
+        let plain = Plain { stream: visitor.stream, read, peer, serves, counted };
         if let Err(error) = self.plain.try_send(plain) {
             tracing::warn!("a request was refused: too many wait");
             let mut plain = error.into_inner();
@@ -473,7 +482,7 @@ impl Door {
 
     fn remove(&mut self, index: usize) {
         if let Some(visitor) = self.take(index) {
-            let _shut = visitor.stream.shutdown(std::net::Shutdown::Both);
+            visitor.stream.abandon();
         }
     }
 
@@ -497,21 +506,5 @@ impl Door {
         for index in readers {
             self.refuse(index, &problem::OVERLOADED, &[], Some(5));
         }
-    }
-}
-
-/// Takes the header that a proxy begins with off a connection: nothing behind it is read.
-fn read_proxy_header(stream: &mut TcpStream) -> io::Result<Option<IpAddr>> {
-    let mut bytes = [0; MAX_PROXY_HEADER];
-    let seen = stream.peek(&mut bytes)?;
-    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-    match ProxyHeader::parse(&bytes[..seen]).map_err(invalid)? {
-        ProxyHeader::Whole { length, client } => {
-            // All of it was seen, so all of it is there.
-            stream.read_exact(&mut bytes[..length])?;
-            Ok(client)
-        }
-        ProxyHeader::Partial if seen == 0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        ProxyHeader::Partial => Err(io::ErrorKind::WouldBlock.into()),
     }
 }

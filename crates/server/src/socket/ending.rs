@@ -28,7 +28,7 @@ impl Shard {
             // Our close is on its way already; a breach after it means that the client's will never be
             // understood.
             if conn.decoder.has_ended() {
-                conn.half_close();
+                conn.half_close(now);
             }
             return;
         }
@@ -47,7 +47,7 @@ impl Shard {
         // What a client sends after a breach of the protocol can't be understood, its close included:
         // half-closing tells it that this is the end.
         if conn.decoder.has_ended() {
-            conn.half_close();
+            conn.half_close(now);
         }
         tracing::debug!(code = close.code, reason = close.reason, "connection closed");
         self.sockets.reschedule(slot);
@@ -74,7 +74,7 @@ impl Shard {
             self.sockets.gauge.backlog_ended();
         }
         self.deregister(&mut conn.stream);
-        let _shut = conn.stream.shutdown(std::net::Shutdown::Both);
+        conn.stream.abandon();
         if conn.rare.is_some_and(|rare| rare.challenged) {
             self.judge_challenges();
         }

@@ -34,8 +34,8 @@ pub struct Handshakes {
     accepted: AtomicU64,
 }
 
-/// An HTTP answer before the upgrade: a problem, and the headers that go with it.
-pub type Refused = (&'static Code, Vec<(&'static str, &'static str)>);
+/// How a handshake that is none is answered: the problem, and the headers that go with it.
+pub type Unfit = (&'static Code, Vec<(&'static str, &'static str)>);
 
 /// What becomes of one handshake.
 pub enum Decision {
@@ -87,7 +87,7 @@ impl Handshakes {
         method: &str,
         minor: u8,
         headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
-    ) -> Result<Accept, Refused> {
+    ) -> Result<Accept, Unfit> {
         let accept = campanile_ws::check(method, minor, headers.clone()).map_err(refuse::handshake)?;
         match self.origins.judge(headers) {
             Visit::Direct | Visit::Allowed => Ok(accept),

@@ -4,6 +4,7 @@
 //! bytes already read, a refusal is closed there, and an accepted connection moves to the `shard` of its
 //! user, where it lives until it ends. `requests` is the way from a shard to the engine and back.
 
+mod async_stream;
 mod attach;
 mod conn;
 mod door;
@@ -27,10 +28,12 @@ mod requests;
 mod revoke;
 mod shard;
 mod sockets;
+mod stream;
 mod upgrade;
+mod visitor;
 mod wheel;
 
-pub use door::{Door, DoorConfig, DoorStop, Plain};
+pub use door::{Door, DoorConfig, DoorStop, Plain, Serves};
 pub use gauge::Gauge;
 pub use hammer::Hammer;
 pub use handshake::Handshakes;

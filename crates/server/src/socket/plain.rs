@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::IntoResponse as _;
 use bytes::{Buf, Bytes};
 use hyper::Request;
 use hyper::body::Incoming;
@@ -14,16 +15,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
+use super::async_stream::AsyncStream;
 use super::door::{MAX_HEAD, MAX_HEADERS, Plain};
 use super::gauge::Entered;
 use super::handshake::Handshakes;
 use super::upgrade;
 use crate::http::oidc::Peer;
+use crate::http::problem::{self, Problem};
 
 /// Serves plain connections until `stop` turns true; then lets those finish what they are at.
 pub async fn serve_plain(
@@ -58,18 +60,21 @@ async fn serve_one(
     header_timeout: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
-    let stream = match TcpStream::from_std(plain.stream) {
+    let stream = match AsyncStream::new(plain.stream) {
         Ok(stream) => stream,
         Err(error) => {
             tracing::error!(%error, "a connection can't be taken up");
             return;
         }
     };
-    let peer = plain.peer;
+    let (peer, serves) = (plain.peer, plain.serves);
     let io = TokioIo::new(Rewound { read: plain.read.into(), stream, counted: plain.counted });
     let service = service_fn(move |mut request: Request<Incoming>| {
         let (router, handshakes) = (router.clone(), Arc::clone(&handshakes));
         async move {
+            if !crate::routes::is_served(serves, request.uri().path()) {
+                return Ok(Problem::new(&problem::SERVED_ELSEWHERE).into_response());
+            }
             match upgrade::surface_of(&request) {
                 Some(surface) => Ok(upgrade::answer(request, surface, &handshakes, peer).await),
                 None => {
@@ -108,7 +113,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// A stream whose first bytes were read already.
 pub(super) struct Rewound {
     pub(super) read: Bytes,
-    pub(super) stream: TcpStream,
+    pub(super) stream: AsyncStream,
     /// Counts it as open.
     pub(super) counted: Entered,
 }

@@ -167,8 +167,9 @@ impl Shard {
     /// Both closes are said: nothing follows, and the client's end is waited for. Ending the connection at
     /// once would reset it if the client sent anything behind its close, and destroy ours on the way.
     fn finish(&mut self, slot: Slot) {
+        let now = self.sockets.now;
         if let Some(conn) = self.sockets.get_mut(slot) {
-            conn.half_close();
+            conn.half_close(now);
             self.sockets.reschedule(slot);
         }
     }

@@ -4,10 +4,11 @@ use bytes::Bytes;
 
 use campanile_ws::HandshakeError;
 
+use super::handshake::Unfit;
 use crate::http::problem::{self, Code, DOCS_PATH};
 
 /// How a handshake that is none is refused: the problem, and the headers that go with it.
-pub fn handshake(error: HandshakeError) -> (&'static Code, Vec<(&'static str, &'static str)>) {
+pub fn handshake(error: HandshakeError) -> Unfit {
     let code = match error.status() {
         405 => &problem::METHOD_NOT_ALLOWED,
         426 => &problem::UPGRADE_REQUIRED,

@@ -24,6 +24,7 @@ use super::gauge::Gauge;
 use super::queue::{Command, Entries, Inbound, ShardHandle, Waking};
 use super::requests::{Asked, What};
 use super::sockets::{Doom, NOT_SCHEDULED, ShardConfig, Sockets};
+use super::stream::Stream;
 use crate::clock::Clock;
 
 /// The waker's token; connections have their index.
@@ -284,7 +285,7 @@ impl Shard {
         let Some(conn) = self.sockets.get_mut(slot) else { return };
         match conn.flush(now) {
             Written::Gone => self.sockets.doomed.push((slot, Doom::Drop)),
-            Written::All if conn.rare.as_ref().is_some_and(|rare| rare.last_words) => conn.half_close(),
+            Written::All if conn.rare.as_ref().is_some_and(|rare| rare.last_words) => conn.half_close(now),
             _ => self.pump(slot),
         }
     }
@@ -304,7 +305,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn deregister(&self, stream: &mut mio::net::TcpStream) {
+    pub(super) fn deregister(&self, stream: &mut Stream) {
         // Closing the descriptor would do; a failure here means that it is closed already.
         let _closed = self.poll.registry().deregister(stream);
     }

@@ -21,6 +21,7 @@ use hyper::{Request, Response, Version, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::async_stream::AsyncStream;
 use super::attach::{Newcomer, Start};
 use super::frames;
 use super::handshake::{Decision, Handshakes, Keys};
@@ -107,8 +108,8 @@ async fn follow(
     };
     let mut rest = BytesMut::from(&parts.read_buf[..]);
     rest.extend_from_slice(&read);
-    let stream = match stream.into_std() {
-        Ok(stream) => mio::net::TcpStream::from_std(stream),
+    let stream = match stream.into_stream() {
+        Ok(stream) => stream,
         Err(error) => return tracing::error!(%error, "an upgraded connection can't be handed over"),
     };
     let newcomer = Newcomer {
@@ -126,13 +127,13 @@ async fn follow(
         counted,
     };
     if let Err(newcomer) = handshakes.hand_over(Box::new(newcomer))
-        && let Ok(mut stream) = tokio::net::TcpStream::from_std(newcomer.stream.into())
+        && let Ok(mut stream) = AsyncStream::new(newcomer.stream)
     {
         say_goodbye(&mut stream, &close::OVERLOADED).await;
     }
 }
 
-async fn say_goodbye(stream: &mut tokio::net::TcpStream, close: &'static Close) {
+async fn say_goodbye(stream: &mut AsyncStream, close: &'static Close) {
     // A failure means that the peer is gone.
     if stream.write_all(&frames::close(close)).await.is_ok() && stream.shutdown().await.is_ok() {
         let mut rest = [0; 1024];

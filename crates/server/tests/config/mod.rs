@@ -199,3 +199,14 @@ fn others_do_not_reach_a_server_without_tls() {
     let program = Program::new().with_local_key().set("CAMPANILE_SERVER__LISTEN", "0.0.0.0:1");
     program.run(["token", "--workspace", "w", "--user", "u"]).succeeded();
 }
+
+#[test]
+fn an_address_for_the_api_is_judged_like_the_main_one() {
+    check("[server.api]\nlisten = \"0.0.0.0:1\"\n")
+        .failed("server.api.listen = 0.0.0.0:1 is reached from other machines", "[server.tls]");
+    check("[server.api]\nlisten = \"127.0.0.1:1\"\n").succeeded();
+    check("[server.api]\nlisten = \"here\"\n").failed("must be an IP address and a port", "");
+    check("[server.api]\nclient_ca_file = \"ca.pem\"\n").failed("needs server.api.listen", "");
+    check("[server.api]\nlisten = \"127.0.0.1:1\"\nclient_ca_file = \"ca.pem\"\n")
+        .failed("needs [server.tls]", "");
+}

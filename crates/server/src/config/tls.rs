@@ -1,0 +1,41 @@
+//! `[server.tls]`: the certificate.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+use super::keys::{Others, read_secret};
+
+/// The certificate that clients are shown. Both files, or neither: then there is no TLS.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM: the certificate, then what stands between it and its authority. Default: none.
+    pub cert_file: PathBuf,
+    /// PEM: its private key. Default: none.
+    pub key_file: PathBuf,
+}
+
+impl Tls {
+    /// Whether TLS is spoken.
+    pub fn is_on(&self) -> bool {
+        !self.cert_file.as_os_str().is_empty()
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.is_on() != self.key_file.as_os_str().is_empty() {
+            return Ok(());
+        }
+        let missing = if self.is_on() { "server.tls.key_file" } else { "server.tls.cert_file" };
+        Err(ConfigError::invalid(missing, None, "must be given with the other file of [server.tls]"))
+    }
+}
+
+/// The text of a private key's file, which others may not write.
+///
+/// # Errors
+/// It can't be read, or others could replace it.
+pub fn read_private_key(path: &Path) -> Result<String, ConfigError> {
+    read_secret(path, Others::Read)
+}
