@@ -19,6 +19,7 @@ mod send;
 mod serve;
 mod setup;
 mod token;
+mod trust;
 mod verdict;
 mod verify;
 pub mod welcome;
