@@ -120,8 +120,8 @@ fn nobody_answers() {
     let send = ["send", "--title", "t", "--message", "m"];
     program.run(send.iter().chain(&to)).failed("cannot reach http://127.0.0.1:9", hint);
     program.run(["listen"].iter().chain(&to)).failed("cannot reach http://127.0.0.1:9", hint);
-    let tls = ["listen", "--workspace", "a", "--user", "b", "--url", "https://example.org"];
-    program.run(tls).failed("speaks plain http only", "http://127.0.0.1:8700");
+    let tls = ["listen", "--workspace", "a", "--user", "b", "--url", "https://127.0.0.1:9"];
+    program.run(tls).failed("cannot reach https://127.0.0.1:9", "is `campanile serve` running");
 }
 
 /// The quick start, as a new user types it.

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::Failure;
 use super::endpoint::Endpoint;
+use super::trust::Io;
 
 /// Longer than the server takes to give up on a request (30 s).
 const DEADLINE: Duration = Duration::from_secs(40);
@@ -31,9 +32,15 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// A TCP connection to `endpoint`.
-pub async fn connect(endpoint: &Endpoint) -> std::io::Result<TcpStream> {
-    let connecting = TcpStream::connect((endpoint.host.as_str(), endpoint.port));
+/// A connection to `endpoint`, within TLS if that is spoken there.
+pub async fn connect(endpoint: &Endpoint) -> std::io::Result<Box<dyn Io>> {
+    let connecting = async {
+        let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+        match &endpoint.trust {
+            Some(trust) => trust.secure(&endpoint.host, stream).await,
+            None => Ok(Box::new(stream) as Box<dyn Io>),
+        }
+    };
     timeout(CONNECT_DEADLINE, connecting).await.map_err(|_| std::io::ErrorKind::TimedOut)?
 }
 
@@ -44,7 +51,7 @@ pub async fn request(endpoint: &Endpoint, request: Request<Full<Bytes>>) -> Resu
         Ok(answer) => answer.map_err(|error| {
             Failure::with_hint(
                 format!("no answer from {}: {}", endpoint.url(), super::failure::chain(error.as_ref())),
-                "does a Campanile server listen there, without TLS?",
+                "does a Campanile server listen there, and speak what the URL says (http:// or https://)?",
             )
         }),
         Err(_) => Err(Failure::with_hint(
@@ -55,7 +62,7 @@ pub async fn request(endpoint: &Endpoint, request: Request<Full<Bytes>>) -> Resu
 }
 
 async fn exchange(
-    stream: TcpStream,
+    stream: Box<dyn Io>,
     request: Request<Full<Bytes>>,
 ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;

@@ -7,7 +7,6 @@ use campanile_wire::close::Return;
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -18,6 +17,7 @@ use super::endpoint::{Endpoint, EndpointArgs};
 use super::http_client::{connect, retry_after};
 use super::reconnect::{Backoff, come_back};
 use super::setup::Setup;
+use super::trust::Io;
 use super::{Failure, output, runtime};
 use crate::config::{Config, Environment};
 
@@ -149,7 +149,7 @@ impl Listener {
         }
     }
 
-    async fn receive(&mut self, mut socket: WebSocketStream<TcpStream>) -> Result<Ended, Failure> {
+    async fn receive(&mut self, mut socket: WebSocketStream<Box<dyn Io>>) -> Result<Ended, Failure> {
         let mut heard = Instant::now();
         let mut ping_at = heard + PING_EVERY;
         loop {

@@ -22,6 +22,7 @@ mod serve;
 mod service_account;
 mod setup;
 mod token;
+mod trust;
 mod verdict;
 mod verify;
 pub mod welcome;

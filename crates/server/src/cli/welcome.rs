@@ -14,6 +14,7 @@ pub struct Welcome {
     /// Options that every command needs to find the same key.
     setup: String,
     needs_secret: bool,
+    tls: bool,
 }
 
 impl Welcome {
@@ -30,16 +31,26 @@ impl Welcome {
         if config.server.data != Server::default().data {
             option("data", &config.server.data);
         }
-        Self { program: quoted(program), setup, needs_secret: config.auth.secret.is_some() }
+        Self {
+            program: quoted(program),
+            setup,
+            needs_secret: config.auth.secret.is_some(),
+            tls: config.server.tls.is_on(),
+        }
     }
 
     /// The text, for a server that listens on `listen`: commands that work as they stand in another terminal
     /// in the same directory.
     pub fn text(&self, listen: SocketAddr) -> String {
-        let Self { program, setup, needs_secret } = self;
+        let Self { program, setup, needs_secret, tls } = self;
         let at = reachable(listen);
-        let url =
-            if listen == Server::default().listen { String::new() } else { format!(" --url http://{at}") };
+        let socket = if *tls { "wss" } else { "ws" };
+        let url = match tls {
+            // The name is the certificate's, which only the operator knows.
+            true => format!(" --url https://localhost:{}", at.port()),
+            false if listen == Server::default().listen => String::new(),
+            false => format!(" --url http://{at}"),
+        };
         let secret = if *needs_secret { " (with the same CAMPANILE_SECRET)" } else { "" };
         format!(
             "\
@@ -55,7 +66,7 @@ A token for a client of your own:
 
   {program} token --workspace demo --user alice{setup}
 
-which connects to ws://{at}/?workspaceSlug=demo&token=<that token>
+which connects to {socket}://{at}/?workspaceSlug=demo&token=<that token>
 "
         )
     }
@@ -96,5 +107,14 @@ mod tests {
         let options = " --config c.toml --data '/srv/my data' --url http://127.0.0.1:80\n";
         assert!(text.contains(options), "{text}");
         assert!(text.contains("ws://127.0.0.1:80/?"), "{text}");
+    }
+
+    #[test]
+    fn within_tls() {
+        let mut config = Config::default();
+        config.server.tls.cert_file = "cert.pem".into();
+        let text = Welcome::new("campanile", None, &config).text("0.0.0.0:443".parse().unwrap());
+        assert!(text.contains(" --url https://localhost:443\n"), "{text}");
+        assert!(text.contains("wss://127.0.0.1:443/?") && !text.contains("http://"), "{text}");
     }
 }

@@ -203,7 +203,8 @@ fn elsewhere(whole: &Shape, name: &str) -> Option<String> {
     let paths = whole.paths("");
     let names: Vec<String> = paths.iter().map(last).collect();
     let near = nearest(name, names.iter().map(String::as_str))?;
-    paths.into_iter().find(|path| last(path) == near)
+    // Of several, the one of the outermost section.
+    paths.into_iter().filter(|path| last(path) == near).min_by_key(|path| path.matches('.').count())
 }
 
 pub(super) fn join(path: &str, name: &str) -> String {

@@ -38,8 +38,9 @@ const MAX_TARGET: usize = 8 * 1024;
 pub(super) const MAX_HEADERS: usize = 64;
 /// Connections accepted before those already here get their turn.
 const ACCEPTS: usize = 128;
-/// Refused visitors that may linger while there is no room: half the descriptors kept in reserve.
-const LINGERING: usize = 64;
+/// Refused visitors that may linger while there is no room: with a door for the API beside this one, half the
+/// descriptors kept in reserve.
+const LINGERING: usize = 32;
 /// Pause before accepting again after it failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Reads of one visitor in one go; above, it is flooding the door, and is thrown out.

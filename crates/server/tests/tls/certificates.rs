@@ -123,3 +123,39 @@ fn what_can_not_be_used_stops_the_start() {
         ran.failed(&format!("server.tls.{other}: must be given"), "");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_commands_speak_tls_and_believe_nobody_else() {
+    let tls = Secured::start().await;
+    let program = Program::new().set("CAMPANILE_SECRET", campanile_testkit::SECRET);
+    program.write("ca.pem", tls.authority.pem());
+    program.write("other.pem", Authority::new().pem());
+    let mut alice = tls.socket(&tls.server.workspace_path("alice")).await;
+    let port = tls.server.address.port();
+    let url = format!("https://localhost:{port}");
+    let send = |url: &str, more: &[&str]| {
+        let words = [
+            "send",
+            "--workspace",
+            "acme",
+            "--user",
+            "alice",
+            "--title",
+            "T",
+            "--message",
+            "M",
+            "--url",
+            url,
+        ];
+        program.run(words.into_iter().chain(more.iter().copied()))
+    };
+    send(&url, &["--ca-file", "ca.pem"]).succeeded();
+    assert_eq!(alice.json().await["message"], "M");
+    let hint = "give --url with the name that the certificate is for";
+    send(&url, &[]).failed("invalid peer certificate", hint);
+    send(&url, &["--ca-file", "other.pem"]).failed("invalid peer certificate", hint);
+    send(&format!("https://[::ffff:127.0.0.1]:{port}"), &["--ca-file", "ca.pem"])
+        .failed("https://[::ffff:127.0.0.1]", hint);
+    send(&url, &["--ca-file", "missing.pem"]).failed("missing.pem", hint);
+    send(&format!("http://localhost:{port}"), &[]).failed("Use `https://`", "");
+}
