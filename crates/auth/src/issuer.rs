@@ -9,7 +9,7 @@ use crate::algorithm::Family;
 use crate::jwks;
 use crate::keys::{self, Key, Ring};
 use crate::token::{Header, Token};
-use crate::{Algorithm, ClaimNames, ConfigError, JwksError, Place, Refusal, Words, Workspaces};
+use crate::{Algorithm, ClaimNames, Config, ConfigError, JwksError, Place, Refusal, Words, Workspaces};
 
 /// What is asked of the tokens of one issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +122,22 @@ impl Issuer {
         }
     }
 
+    /// The keys of `config`, which sign for any `iss`; called `auth.keys`.
+    ///
+    /// # Errors
+    /// See [`ConfigError`]. There may be none.
+    pub fn anyone(config: &Config) -> Result<Self, ConfigError> {
+        let mut ring = Ring::default();
+        for (index, key) in config.keys.iter().enumerate() {
+            let key = Key::new(index, key)?;
+            if key.id.is_some() && ring.0.iter().any(|k| k.id == key.id && k.algorithms == key.algorithms) {
+                return Err(ConfigError::Duplicate { at: Place::Key(index) });
+            }
+            ring.0.push(key);
+        }
+        Ok(Self { rules: Arc::new(Rules::anyone(&config.claims)), ring, unused: 0 })
+    }
+
     /// The same issuer with the keys of the key set `text`, and no others. A set without a usable key leaves it
     /// without any: that is how an issuer takes back what it published.
     ///
@@ -173,11 +189,6 @@ impl Issuer {
     /// Whether both hold the same keys, so that nothing changes by putting one in the other's place.
     pub fn has_keys_of(&self, other: &Self) -> bool {
         self.ring == other.ring
-    }
-
-    /// The keys that sign whatever a token's `iss` says.
-    pub(crate) fn anyone(claims: &ClaimNames, keys: Vec<Key>) -> Self {
-        Self { rules: Arc::new(Rules::anyone(claims)), ring: Ring(keys), unused: 0 }
     }
 
     fn with(mut self, key: Key) -> Self {

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::keys::Key;
 use crate::token::{Header, Token};
 use crate::{Config, ConfigError, Issuer, Place, Refusal};
 
@@ -31,36 +30,41 @@ impl KeySet {
     /// Those of [`new`](Self::new), and [`ConfigError::DuplicateIssuer`].
     pub fn of(config: &Config, issuers: impl IntoIterator<Item = Issuer>) -> Result<Self, ConfigError> {
         config.check()?;
-        let mut all: Vec<Arc<Issuer>> = vec![];
+        let mut all = Self { anyone: Arc::new(Issuer::anyone(config)?), issuers: vec![] };
         for issuer in issuers {
-            if all.iter().any(|other| other.issuer() == issuer.issuer() || other.name() == issuer.name()) {
+            let is_double = |iss| all.issuer(iss).is_some() || all.named(issuer.name()).is_some();
+            if issuer.issuer().is_none_or(is_double) {
                 return Err(ConfigError::DuplicateIssuer { at: Place::Issuer(issuer.name().to_owned()) });
             }
-            all.push(Arc::new(issuer));
+            all.issuers.push(Arc::new(issuer));
         }
-        if config.keys.is_empty() && all.is_empty() {
+        if config.keys.is_empty() && all.issuers.is_empty() {
             return Err(ConfigError::NoKeys);
         }
-        Ok(Self { anyone: Arc::new(anyone(config)?), issuers: all })
+        Ok(all)
     }
 
-    /// The same with `issuer` in the place of the one of its `iss`, or added.
+    /// The same with `issuer` in the place of the one of its `iss`, or added; and with those that sign for
+    /// [any](Issuer::anyone) in the place of theirs.
     #[must_use]
     pub fn with(&self, issuer: Issuer) -> Self {
-        let mut issuers = self.issuers.clone();
-        match issuers.iter_mut().find(|other| other.issuer() == issuer.issuer()) {
-            Some(other) => *other = Arc::new(issuer),
-            None => issuers.push(Arc::new(issuer)),
+        let mut all = self.clone();
+        let issuer = Arc::new(issuer);
+        let place = match issuer.issuer() {
+            None => Some(&mut all.anyone),
+            Some(iss) => all.issuers.iter_mut().find(|other| other.issuer() == Some(iss)),
+        };
+        match place {
+            Some(place) => *place = issuer,
+            None => all.issuers.push(issuer),
         }
-        Self { anyone: Arc::clone(&self.anyone), issuers }
+        all
     }
 
-    /// The same with the keys of `config` in the place of those without an issuer.
-    ///
-    /// # Errors
-    /// Those of [`new`](Self::new), but that there may be no keys.
-    pub fn with_keys(&self, config: &Config) -> Result<Self, ConfigError> {
-        Ok(Self { anyone: Arc::new(anyone(config)?), issuers: self.issuers.clone() })
+    /// The issuer of this name.
+    pub fn named(&self, name: &str) -> Option<&Issuer> {
+        let mut all = std::iter::once(&self.anyone).chain(&self.issuers);
+        all.find(|issuer| issuer.name() == name).map(|issuer| &**issuer)
     }
 
     /// The issuer whose tokens have this `iss`.
@@ -102,18 +106,6 @@ fn progress(refusal: Refusal) -> u8 {
         Refusal::WrongAlgorithm => 2,
         _ => 3,
     }
-}
-
-fn anyone(config: &Config) -> Result<Issuer, ConfigError> {
-    let mut keys: Vec<Key> = Vec::with_capacity(config.keys.len());
-    for (index, key) in config.keys.iter().enumerate() {
-        let key = Key::new(index, key)?;
-        if key.id.is_some() && keys.iter().any(|k| k.id == key.id && k.algorithms == key.algorithms) {
-            return Err(ConfigError::Duplicate { at: Place::Key(index) });
-        }
-        keys.push(key);
-    }
-    Ok(Issuer::anyone(&config.claims, keys))
 }
 
 /// Shows issuers, ids and algorithms only.

@@ -61,7 +61,7 @@ pub use config::{ClaimNames, Config, KeyConfig};
 pub use error::{ConfigError, Place};
 pub use identity::{Identity, Words, Workspaces};
 pub use issuer::{Issuer, IssuerConfig, IssuerKeys};
-pub use jwks::{JwksError, MAX_JWKS_BYTES};
+pub use jwks::{JwksError, MAX_JWKS_BYTES, MAX_JWKS_KEYS};
 pub use key_set::KeySet;
 pub use refusal::Refusal;
 pub use revoked::{Mark, Revocation, Revoked};

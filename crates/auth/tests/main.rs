@@ -5,6 +5,8 @@
 mod accepted;
 mod cache;
 mod hostile;
+mod issuers;
+mod jwks;
 mod keys;
 mod mint;
 mod mutations;

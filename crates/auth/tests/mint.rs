@@ -2,9 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use campanile_auth::{Algorithm, Config, KeyConfig, KeySet, Verifier};
+use campanile_auth::{Algorithm, Config, Issuer, IssuerConfig, IssuerKeys, KeyConfig, KeySet, Verifier};
 use campanile_model::Timestamp;
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{EncodingKey, crypto};
+use serde_json::{Value, json};
 
 /// The instant every test calls now: 2026-01-01T00:00:00Z.
 pub const NOW: i64 = 1_767_225_600;
@@ -113,4 +115,72 @@ pub fn with_header(header: impl AsRef<[u8]>) -> String {
 /// An HS256 token with this payload and nothing else wrong.
 pub fn with_payload(payload: impl AsRef<[u8]>) -> String {
     token(Algorithm::HS256, payload)
+}
+
+/// The public key as an issuer publishes it, with these members besides.
+pub fn jwk(key: &EncodingKey, algorithm: Algorithm, members: Value) -> Value {
+    let jwk = Jwk::from_encoding_key(key, algorithm.name().parse().unwrap()).unwrap();
+    let mut jwk = serde_json::to_value(jwk).unwrap();
+    jwk.as_object_mut().unwrap().remove("alg");
+    jwk.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    jwk
+}
+
+pub fn jwks(keys: &[Value]) -> IssuerKeys {
+    IssuerKeys::Jwks(json!({ "keys": keys }).to_string())
+}
+
+pub fn other_rsa() -> EncodingKey {
+    EncodingKey::from_rsa_pem(fixture::OTHER_RSA_PRIVATE.as_bytes()).unwrap()
+}
+
+/// Signs with RSA and ECDSA, and has published a shared secret by mistake.
+pub const X: &str = "https://x.example/";
+/// Signs with Ed25519, and with an RSA key that is for PS256 only.
+pub const Y: &str = "https://y.example/";
+/// Has a shared secret.
+pub const Z: &str = "https://z.example/";
+/// The secret of [`Z`].
+pub const Z_SECRET: &str = "the secret of an issuer, of more than 32 bytes";
+
+pub fn x() -> Issuer {
+    use Algorithm::*;
+    let keys = [
+        jwk(&signing_key(RS256), RS256, json!({ "kid": "x-rsa", "use": "sig" })),
+        jwk(&signing_key(ES256), ES256, json!({ "kid": "x-ec", "alg": "ES256" })),
+        json!({ "kty": "oct", "kid": "x-oct", "k": encode(SECRET) }),
+    ];
+    let mut config = IssuerConfig::new("x", X, &["campanile", "also-us"], &[RS256, ES256]);
+    config.claims.scope = "/realm_access/roles".into();
+    Issuer::new(&config, &jwks(&keys)).unwrap()
+}
+
+pub fn y() -> Issuer {
+    use Algorithm::*;
+    let keys = [
+        jwk(&signing_key(EdDSA), EdDSA, json!({ "kid": "y-ed" })),
+        jwk(&other_rsa(), PS256, json!({ "kid": "y-rsa", "alg": "PS256", "key_ops": ["verify"] })),
+    ];
+    Issuer::new(&IssuerConfig::new("y", Y, &["campanile"], &[EdDSA, RS256, PS256]), &jwks(&keys)).unwrap()
+}
+
+pub fn z() -> Issuer {
+    let config = IssuerConfig::new("z", Z, &["campanile"], &[Algorithm::HS256]);
+    Issuer::new(&config, &IssuerKeys::Secret(Z_SECRET.into())).unwrap()
+}
+
+/// Believes these keys, whatever a token's `iss`, and these issuers.
+pub fn believing(keys: Vec<KeyConfig>, issuers: impl IntoIterator<Item = Issuer>) -> Verifier {
+    let config = Config { keys, ..Config::default() };
+    Verifier::new(KeySet::of(&config, issuers).unwrap(), &config)
+}
+
+/// The claims of a good token of `iss`, for us.
+pub fn claims_of(iss: &str) -> Value {
+    json!({ "iss": iss, "sub": "alice", "aud": "campanile", "workspaces": ["acme"], "exp": NOW + 3600 })
+}
+
+/// A token of [`X`] by its RSA key, with this payload.
+pub fn from_x(payload: impl AsRef<[u8]>) -> String {
+    signed(Algorithm::RS256, r#"{"alg":"RS256","typ":"JWT","kid":"x-rsa"}"#, payload)
 }

@@ -51,8 +51,9 @@ fn mutate(count: usize, seed: u64) {
             let with_kid = format!(r#"{{"alg":"{algorithm}","kid":"{algorithm}"}}"#);
             [token(algorithm, GOOD), signed(algorithm, with_kid, GOOD)]
         })
+        .chain(of_issuers())
         .collect();
-    let verifier = verifier(every_key());
+    let verifier = believing(every_key(), [x(), y(), z()]);
     for seed in &seeds {
         assert!(verifier.verify(seed, now()).is_ok()); // remembered: mutants must not profit from it
     }
@@ -62,6 +63,20 @@ fn mutate(count: usize, seed: u64) {
             assert!(verifier.verify(&mutant, now()).is_err(), "mutant {n} was let in: {mutant}");
         }
     }
+}
+
+/// Two tokens of one issuer and one of each of two others: mutants are made of parts of several.
+fn of_issuers() -> Vec<String> {
+    use Algorithm::*;
+    let secret = jsonwebtoken::EncodingKey::from_secret(Z_SECRET.as_bytes());
+    let z = format!("{}.{}", encode(r#"{"alg":"HS256","kid":"z"}"#), encode(claims_of(Z).to_string()));
+    let [x, y] = [X, Y].map(|iss| claims_of(iss).to_string());
+    vec![
+        from_x(&x),
+        signed(ES256, r#"{"alg":"ES256","kid":"x-ec","typ":"at+jwt"}"#, x),
+        signed(EdDSA, r#"{"alg":"EdDSA","kid":"y-ed"}"#, y),
+        sign_with(&secret, HS256, &z),
+    ]
 }
 
 fn mutant(seeds: &[String], random: &mut Random) -> String {

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod key_sources;
 pub mod logging;
 mod private_file;
 pub mod routes;

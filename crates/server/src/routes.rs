@@ -44,6 +44,7 @@
 //! | POST | `/v1/revocations` | [`revocations::revoke`] |
 //! | GET | `/v1/revocations` | [`revocations::list`] |
 //! | DELETE | `/v1/revocations/{id}` | [`revocations::take_back`] |
+//! | GET | `/v1/issuers` | [`issuers::list`] |
 //! | GET | `/v1/workspaces/{workspace}/inbox` | [`inbox::list`] |
 //! | POST | `/v1/workspaces/{workspace}/inbox/{id}/read` | [`inbox::read`] |
 //! | POST | `/v1/workspaces/{workspace}/inbox/{id}/unread` | [`inbox::unread`] |
@@ -95,9 +96,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::{
-    Api, access, announcements, drain, edge, events, functions, health, inbox, keys, notifications, oidc,
-    openapi, problem, product, products, records, revocations, rules, service_accounts, settings, tickets,
-    topics,
+    Api, access, announcements, drain, edge, events, functions, health, inbox, issuers, keys, notifications,
+    oidc, openapi, problem, product, products, records, revocations, rules, service_accounts, settings,
+    tickets, topics,
 };
 
 /// The whole HTTP API. Upgrades of the sockets' paths are taken before it.
@@ -150,6 +151,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(keys::rotate))
         .routes(routes!(revocations::revoke, revocations::list))
         .routes(routes!(revocations::take_back))
+        .routes(routes!(issuers::list))
         .routes(routes!(inbox::list))
         .routes(routes!(inbox::read))
         .routes(routes!(inbox::unread))

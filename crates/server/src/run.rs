@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use campanile_auth::{KeySet, Revoked, Verifier};
+use campanile_auth::{Revoked, Verifier};
 use campanile_engine::run::Runner;
 use campanile_engine::{Books, Engine, IdSource, Revocations, Workspaces, due, follow, retain, revocation};
 use campanile_functions::{Pool, PoolConfig};
@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::Api;
+use crate::key_sources::KeySources;
 use crate::signing_keys::SigningKeys;
 use crate::socket::{
     Asked, Door, DoorConfig, DoorStop, Gauge, Handshakes, Judge, Plain, REQUESTS, Shard, ShardConfig,
@@ -56,6 +57,8 @@ pub struct Running {
     pub gauge: Gauge,
     /// The use cases, for whoever has the process.
     pub engine: Arc<Engine>,
+    /// Where keys come from.
+    pub sources: Arc<KeySources>,
     drain_timeout: Duration,
     clock: Clock,
     ready: Arc<AtomicBool>,
@@ -79,8 +82,12 @@ pub async fn start(
     program: PathBuf,
 ) -> anyhow::Result<Running> {
     let auth = config.auth()?;
-    let keys = KeySet::new(&auth).context("the configured keys can't be used")?;
+    let keys = config.key_set().context("the configured keys can't be used")?;
     let verifier = Arc::new(Verifier::new(keys, &auth));
+    let mut tasks = vec![];
+    let sources =
+        KeySources::start(config, &verifier, &clock, &mut tasks).context("keys can't be fetched")?;
+    let sources = Arc::new(sources);
     let listener = listen(config.server.listen, config.connection.keepalive)?;
     let address = listener.local_addr()?;
 
@@ -113,10 +120,8 @@ pub async fn start(
         realtime_keys: Default::default(),
     });
     revocation::load(&engine, clock.now()).await.context("the revocations can't be read")?;
-    let mut tasks = vec![
-        tokio::spawn(answer_requests(asked, Arc::clone(&engine), clock.clone())),
-        tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())),
-    ];
+    tasks.push(tokio::spawn(answer_requests(asked, Arc::clone(&engine), clock.clone())));
+    tasks.push(tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())));
     let ready = Arc::new(AtomicBool::new(true));
     // What ran out while the server was down is hidden before anybody can look, unless that takes too long.
     let _in_time = tokio::time::timeout(CATCH_UP, due::Work::Ends.until_done(&engine, || clock.now())).await;
@@ -136,6 +141,7 @@ pub async fn start(
     let api = Arc::new(Api {
         engine: Arc::clone(&engine),
         verifier: Arc::clone(&verifier),
+        sources: Arc::clone(&sources),
         clock: clock.clone(),
         product_workspace: config.surfaces.product.workspace.clone(),
         ready: Arc::clone(&ready),
@@ -154,7 +160,8 @@ pub async fn start(
         product_workspace: config.surfaces.product.workspace.clone(),
         leeway_ms: i64::try_from(auth.leeway_secs).unwrap_or(0) * 1000,
     };
-    let handshakes = Arc::new(Handshakes::new(judge, shards.clone(), clock.clone()));
+    let handshakes = Handshakes::new(judge, Arc::clone(&sources), shards.clone(), clock.clone());
+    let handshakes = Arc::new(handshakes);
     let serving = serve_plain(plain_out, router, Arc::clone(&handshakes), header_timeout, stopping);
     let plain = tokio::spawn(serving);
     let door = start_door(config, listener, handshakes, plain_in, &gauge, &clock, &mut threads)?;
@@ -170,6 +177,7 @@ pub async fn start(
         address,
         gauge,
         engine,
+        sources,
         drain_timeout,
         clock,
         ready,

@@ -16,6 +16,7 @@ use campanile_model::{Notification, NotificationId, Slug, Timestamp, UserId};
 use campanile_server::clock::{Clock, Stepped};
 use campanile_server::config::Tokens;
 use campanile_server::http::Api;
+use campanile_server::key_sources::KeySources;
 use campanile_server::routes::router;
 use campanile_server::signing_keys::SigningKeys;
 use campanile_store::{Epochs, MemoryStore};
@@ -71,16 +72,18 @@ impl TestApi {
         let clock = Stepped::at(Timestamp::from_millis(NOW_MS));
         let ready = Arc::new(AtomicBool::new(true));
         let verifier = Arc::new(Verifier::new(KeySet::new(&auth).unwrap(), &auth));
+        let running_clock = Clock::stepped(Arc::clone(&clock));
         let data = tempfile::tempdir().unwrap();
-        let now = Timestamp::from_millis(NOW_MS);
-        let keys = SigningKeys::open(data.path(), Tokens::default(), Arc::clone(&verifier), now).unwrap();
+        let keys =
+            SigningKeys::open(data.path(), Tokens::default(), Arc::clone(&verifier), running_clock.now());
         let api = Api {
             engine: Arc::clone(&engine),
+            sources: Arc::new(KeySources::none(Arc::clone(&verifier), running_clock.clone())),
             verifier,
-            clock: Clock::stepped(Arc::clone(&clock)),
+            clock: running_clock,
             product_workspace: slug("default"),
             ready: Arc::clone(&ready),
-            keys: Arc::new(keys),
+            keys: Arc::new(keys.unwrap()),
             tickets: Default::default(),
             guesses: Default::default(),
         };

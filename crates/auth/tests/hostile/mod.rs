@@ -1,48 +1,56 @@
 //! Tokens made by hand to get in, or to break something, each with the refusal it must meet.
 //!
-//! The lists follow the order of the judgement: form, header, signature, claims. Unless a case says
+//! The lists follow the order of the judgement: form, header, signature, claims; then what issuers add to it. Unless a case says
 //! otherwise it is tried on a verifier with one key of every algorithm.
 
 use std::collections::BTreeSet;
 
-use campanile_auth::{KeyConfig, Refusal};
+use std::sync::Arc;
+
+use campanile_auth::{KeyConfig, Refusal, Verifier};
 
 use crate::mint::{every_key, now, verifier};
 
 mod claims;
 mod form;
 mod header;
+mod issuers;
 mod signature;
 
 struct Case {
     name: &'static str,
     token: String,
     refusal: Refusal,
-    keys: Option<Vec<KeyConfig>>,
+    verifier: Option<Arc<Verifier>>,
 }
 
 fn case(name: &'static str, token: impl Into<String>, refusal: Refusal) -> Case {
-    Case { name, token: token.into(), refusal, keys: None }
+    Case { name, token: token.into(), refusal, verifier: None }
 }
 
 impl Case {
     /// Tried on these keys instead.
     fn on(self, keys: Vec<KeyConfig>) -> Self {
-        Self { keys: Some(keys), ..self }
+        self.by(&Arc::new(verifier(keys)))
+    }
+
+    /// Tried by this verifier instead.
+    fn by(self, verifier: &Arc<Verifier>) -> Self {
+        Self { verifier: Some(Arc::clone(verifier)), ..self }
     }
 }
 
 fn corpus() -> Vec<Case> {
-    [form::cases(), header::cases(), signature::cases(), claims::cases()].into_iter().flatten().collect()
+    let lists = [form::cases(), header::cases(), signature::cases(), claims::cases(), issuers::cases()];
+    lists.into_iter().flatten().collect()
 }
 
 #[test]
 fn each_is_refused_for_its_own_reason() {
     let every_key_verifier = verifier(every_key());
     let mut wrong = Vec::new();
-    for Case { name, token, refusal, keys } in corpus() {
-        let own = keys.map(verifier);
-        let verifier = own.as_ref().unwrap_or(&every_key_verifier);
+    for Case { name, token, refusal, verifier } in corpus() {
+        let verifier = verifier.as_deref().unwrap_or(&every_key_verifier);
         // Twice: a refusal leaves nothing behind that would let it in later.
         for _ in 0..2 {
             let answer = verifier.verify(&token, now());
@@ -59,7 +67,7 @@ fn there_are_enough_of_them_and_each_has_a_name() {
     let corpus = corpus();
     let names: BTreeSet<_> = corpus.iter().map(|case| case.name).collect();
     assert_eq!(names.len(), corpus.len());
-    assert!(corpus.len() >= 60, "{}", corpus.len());
+    assert!(corpus.len() >= 400, "{}", corpus.len());
 }
 
 /// Close codes and log lines are made from a refusal: it must not give the token away.

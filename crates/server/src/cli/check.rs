@@ -4,7 +4,6 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
-use campanile_auth::KeySet;
 use campanile_store::CheckReport;
 use clap::Args;
 use indicatif::ProgressBar;
@@ -16,7 +15,7 @@ use crate::config::{self, Environment, local_key};
 
 /// Validate a configuration and print the effective one, without secrets; or check the store
 ///
-/// The key files that it names are read too. With --store, the data directory is checked instead, whether or
+/// The key files that it names are read too; keys at a `jwks_url` are not fetched. With --store, the data directory is checked instead, whether or
 /// not a server runs on it: every entry against its checksum, nothing missing, every count. It is only read,
 /// which takes longer than copying it. --data may also name a backup. The first 100 problems are named, if
 /// there are any; the exit status is then 1.
@@ -48,7 +47,7 @@ impl Check {
         // The local key is made by the first start; until then there is none to check.
         let is_due = config.needs_local_key() && !config.server.data.join(local_key::FILE).exists();
         if !is_due {
-            KeySet::new(&config.auth()?).map_err(config::ConfigError::from)?;
+            config.key_set()?;
         }
         let text = if self.json {
             serde_json::to_string_pretty(&config)

@@ -34,7 +34,9 @@ impl Serve {
         logging::start(&config.log, Terminal { is_terminal, no_color: environment.no_color })?;
 
         let fresh = data_directory::prepare(&config)?;
-        let welcome = fresh.then(|| Welcome::new(program, file.as_deref(), &config));
+        // Its commands sign tokens: where all keys only verify, they would fail.
+        let can_try = fresh && config.signing_key().is_ok();
+        let welcome = can_try.then(|| Welcome::new(program, file.as_deref(), &config));
         let on_listening = move |listen: SocketAddr| {
             if let Some(welcome) = welcome {
                 eprintln!("{}", welcome.text(listen));

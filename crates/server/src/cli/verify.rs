@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use campanile_auth::{Identity, KeySet, Refusal, Verifier, Workspaces};
+use campanile_auth::{Identity, Refusal, Verifier, Workspaces};
 use campanile_model::{Slug, Timestamp};
 use campanile_wire::Surface;
 use clap::Args;
@@ -14,6 +14,7 @@ use super::verdict::Verdict;
 use super::{Failure, output};
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
+use crate::key_sources::fetch::Fetcher;
 
 /// Bytes read before giving up: no token is as long.
 const MAX_INPUT_BYTES: u64 = 1024 * 1024;
@@ -21,7 +22,8 @@ const MAX_INPUT_BYTES: u64 = 1024 * 1024;
 /// Say what each surface would answer to a token, and why
 ///
 /// The token itself is never printed. Exit status 0: accepted by a surface (with --workspace: by the one that
-/// is asked for it); 1: refused. Whether the workspace exists is not looked at.
+/// is asked for it); 1: refused. Whether the workspace exists is not looked at. Where the token's issuer publishes its
+/// keys at a `jwks_url`, they are fetched.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// File with the token; standard input if absent
@@ -42,10 +44,10 @@ impl Verify {
     pub fn run(self, environment: &Environment) -> Result<(), Failure> {
         let config = self.setup.load(environment)?;
         let token = read_token(self.file.as_deref())?;
-        let auth = config.auth()?;
-        let keys = KeySet::new(&auth).map_err(|error| Failure::caused("the keys are refused", &error))?;
+        let verifier = Verifier::new(config.key_set()?, &config.auth()?);
+        fetch_keys(&config, &verifier, &token)?;
         let now = Clock::system().now();
-        let judged = Verifier::new(keys, &auth).verify(&token, now);
+        let judged = verifier.verify(&token, now);
         let judged = judged.as_deref().map_err(|refusal| *refusal);
 
         let verdicts = campanile_wire::SURFACES.map(|surface| {
@@ -71,6 +73,22 @@ impl Verify {
             None => Some(&config.surfaces.product.workspace),
         }
     }
+}
+
+/// Fetches the keys of the issuer that `token` names, as the server does, if they are published at an address.
+fn fetch_keys(config: &Config, verifier: &Verifier, token: &str) -> Result<(), Failure> {
+    let Some(iss) = verifier.lacks_key_of(token) else { return Ok(()) };
+    let Some(issuer) = config.auth.issuers.iter().find(|issuer| issuer.issuer == *iss) else { return Ok(()) };
+    let Some(url) = &issuer.jwks_url else { return Ok(()) };
+    let cannot = |error: &dyn std::error::Error| {
+        Failure::caused(format!("cannot fetch the keys of the issuer {}", issuer.name), error)
+    };
+    let fetcher = Fetcher::new().map_err(|error| cannot(&error))?;
+    let fetched = super::runtime()?.block_on(fetcher.fetch(url)).map_err(|error| cannot(&error))?;
+    let issuer =
+        issuer.read(&config.auth.claims)?.with_jwks(&fetched.text).map_err(|error| cannot(&error))?;
+    verifier.replace(verifier.keys().with(issuer));
+    Ok(())
 }
 
 /// A token from a file or standard input, without the white space around it.
@@ -103,6 +121,9 @@ fn as_text(judged: Judged<'_>, verdicts: &[(&Surface, Verdict)], now: Timestamp)
         Ok(identity) => {
             let left = (identity.expires_at.as_millis() - now.as_millis()).max(0) / 1000;
             lines.push(format!("{:<10} {}", "user", identity.user));
+            if let Some(issuer) = &identity.issuer {
+                lines.push(format!("{:<10} {issuer}", "issuer"));
+            }
             lines.push(format!("{:<10} {}", "workspaces", named(&identity.workspaces).join(" ")));
             lines.push(format!("{:<10} {}", "scope", identity.scopes.iter().collect::<Vec<_>>().join(" ")));
             lines.push(format!("{:<10} {} (in {left} s)", "expires", identity.expires_at));
@@ -127,6 +148,7 @@ fn as_json(judged: Judged<'_>, verdicts: &[(&Surface, Verdict)]) -> Value {
         Ok(identity) => json!({
             "surfaces": surfaces,
             "user": identity.user,
+            "issuer": identity.issuer,
             "workspaces": named(&identity.workspaces),
             "scope": identity.scopes.iter().collect::<Vec<_>>(),
             "expiresAt": identity.expires_at,

@@ -7,10 +7,10 @@ use campanile_auth::Algorithm;
 use serde::{Deserialize, Serialize};
 
 use super::range::{within, within_time};
-use super::{ConfigError, Secret, duration};
+use super::{ConfigError, Issuer, Secret, duration};
 
-/// Keys, and how a token is read. The keys are those of `CAMPANILE_SECRET` and `[[auth.keys]]`; where there
-/// are none, the local key of the data directory.
+/// Issuers and keys, and how a token is read. The keys are those of `CAMPANILE_SECRET` and `[[auth.keys]]`; where
+/// there are neither keys nor issuers, the local key of the data directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
@@ -25,8 +25,10 @@ pub struct Auth {
     pub max_token_bytes: usize,
     /// Which claim says what.
     pub claims: Claims,
-    /// The keys that tokens may be signed with. Default: none.
+    /// The keys that tokens of any issuer may be signed with. Default: none.
     pub keys: Vec<Key>,
+    /// The issuers whose tokens are believed. Default: none.
+    pub issuers: Vec<Issuer>,
     /// `CAMPANILE_SECRET`: one more HS256 key, at least 32 bytes, which never stands in a file.
     #[serde(skip)]
     pub secret: Option<Secret>,
@@ -40,12 +42,13 @@ impl Default for Auth {
             max_token_bytes: 8_192,
             claims: Claims::default(),
             keys: Vec::new(),
+            issuers: Vec::new(),
             secret: None,
         }
     }
 }
 
-/// Names of claims. Defaults: those of the protocol, §1, §2 and §6.
+/// Names of claims; one that begins with `/` is a way into objects (RFC 6901). Defaults: those of the protocol, §1, §2 and §6.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
@@ -110,6 +113,7 @@ impl Auth {
         }
         within("auth.cache_entries", self.cache_entries, 0..=1_048_576)?;
         within("auth.max_token_bytes", self.max_token_bytes, 256..=65_536)?;
+        self.issuers.iter().enumerate().try_for_each(|(index, issuer)| issuer.check(index))?;
         let Claims { user, workspaces, scope } = &self.claims;
         let names = [("auth.claims.workspaces", workspaces), ("auth.claims.scope", scope)];
         let empty = names.into_iter().find(|(_, name)| name.is_empty()).map(|(key, _)| key);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use campanile_auth::{Algorithm, ClaimNames, KeyConfig};
+use campanile_auth::{Algorithm, ClaimNames, KeyConfig, KeySet};
 
 use super::{Auth, Claims, Config, ConfigError, Key, Secret, local_key};
 
@@ -10,8 +10,8 @@ use super::{Auth, Claims, Config, ConfigError, Key, Secret, local_key};
 pub const MIN_SECRET_BYTES: usize = 32;
 
 impl Config {
-    /// What tokens are judged by, with every key file read. Where neither `CAMPANILE_SECRET` nor `auth.keys`
-    /// gives a key, that is the local key, which must exist ([`local_key::create`]).
+    /// What tokens are judged by, with the files of `auth.keys` read. Where neither `CAMPANILE_SECRET` nor `auth.keys`
+    /// gives a key and there are no issuers, the key is the local one, which must exist ([`local_key::create`]).
     ///
     /// # Errors
     /// A file that cannot be read, a key with no source or several, a secret that is too short.
@@ -20,7 +20,7 @@ impl Config {
         let configured = keys.iter().enumerate().map(|(index, key)| key.read(&format!("auth.keys[{index}]")));
         let own = secret.iter().map(secret_of_environment);
         let mut keys = configured.chain(own).collect::<Result<Vec<_>, _>>()?;
-        if keys.is_empty() {
+        if self.needs_local_key() {
             keys.push(hs256(local_key::read(&self.server.data)?));
         }
         Ok(campanile_auth::Config {
@@ -30,6 +30,15 @@ impl Config {
             cache_entries: *cache_entries,
             max_token_bytes: *max_token_bytes,
         })
+    }
+
+    /// Whose tokens are believed, with every key file read. Keys at a `jwks_url` are not here yet.
+    ///
+    /// # Errors
+    /// Those of [`Config::auth`], and the same of the issuers.
+    pub fn key_set(&self) -> Result<KeySet, ConfigError> {
+        let issuers = self.auth.issuers.iter().map(|issuer| issuer.read(&self.auth.claims));
+        Ok(KeySet::of(&self.auth()?, issuers.collect::<Result<Vec<_>, _>>()?)?)
     }
 
     /// Which claim of a token says what.
@@ -58,11 +67,16 @@ impl Config {
 
     /// Whether the local key is the only one.
     pub fn needs_local_key(&self) -> bool {
-        self.auth.secret.is_none() && self.auth.keys.is_empty()
+        self.auth.secret.is_none() && self.auth.keys.is_empty() && self.auth.issuers.is_empty()
     }
 }
 
 impl Key {
+    /// The file that it stands in, if it does.
+    pub fn file(&self) -> Option<&Path> {
+        self.secret_file.as_deref().or(self.public_key_file.as_deref())
+    }
+
     /// The key itself. `name` is what messages call it.
     fn read(&self, name: &str) -> Result<KeyConfig, ConfigError> {
         let key = KeyConfig { id: self.id.clone(), algorithm: self.algorithm, secret: None, pem: None };
@@ -165,6 +179,6 @@ fn check_mode(_: &Path, _: Others) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn read_text(path: &Path) -> Result<String, ConfigError> {
+pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
 }

@@ -131,7 +131,7 @@ impl Merged {
 
     /// The value at `key` in TOML, unless it may be secret.
     fn shown(&self, key: &str) -> Option<String> {
-        if key.starts_with("auth.keys") {
+        if key.starts_with("auth.keys") || key.starts_with("auth.issuers") {
             return None;
         }
         let mut parts = key.split('.');

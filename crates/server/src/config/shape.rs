@@ -6,7 +6,7 @@ use campanile_engine::WorkspaceConfig;
 use campanile_model::Slug;
 use toml::{Table, Value};
 
-use super::{Config, ConfigError, Key, Origin};
+use super::{Config, ConfigError, Issuer, Key, Origin};
 
 /// What may stand at one place of a configuration.
 #[derive(Debug)]
@@ -39,10 +39,14 @@ impl Shape {
         if let Some(Self::Section { by_slug, .. }) = whole.child_mut("workspaces") {
             *by_slug = Some(Box::new(Self::of_section(&to_table(&WorkspaceConfig::default()))));
         }
-        if let Some(auth) = whole.child_mut("auth")
-            && let Some(keys) = auth.child_mut("keys")
-        {
-            *keys = Self::List(Box::new(Self::of_section(&to_table(&Key::with_every_option()))));
+        let lists = [
+            ("keys", to_table(&Key::with_every_option())),
+            ("issuers", to_table(&Issuer::with_every_option())),
+        ];
+        for (name, example) in lists {
+            if let Some(list) = whole.child_mut("auth").and_then(|auth| auth.child_mut(name)) {
+                *list = Self::List(Box::new(Self::of_section(&example)));
+            }
         }
         whole
     }

@@ -32,7 +32,7 @@ impl FromRequestParts<Arc<Api>> for Member {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        let identity = authenticate(api, &parts.headers)?;
+        let identity = authenticate(api, &parts.headers).await?;
         // Bytes that are no text lead nowhere.
         let params = RawPathParams::from_request_parts(parts, api)
             .await
@@ -110,7 +110,7 @@ impl FromRequestParts<Arc<Api>> for Anybody {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        authenticate(api, &parts.headers).map(Self)
+        authenticate(api, &parts.headers).await.map(Self)
     }
 }
 
@@ -129,7 +129,7 @@ impl FromRequestParts<Arc<Api>> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        let identity = authenticate(api, &parts.headers)?;
+        let identity = authenticate(api, &parts.headers).await?;
         if !identity.has_scope(OPERATOR) {
             return Err(scope_missing(OPERATOR));
         }
@@ -206,13 +206,13 @@ impl<'a> Bearer<'a> {
     }
 }
 
-fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Arc<Identity>, Problem> {
+async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Arc<Identity>, Problem> {
     let refuse = |code, challenge| Problem::new(code).challenge(HeaderValue::from_static(challenge));
     match Bearer::read(headers) {
         Bearer::Absent => Err(refuse(&problem::TOKEN_MISSING, "Bearer")),
         Bearer::Repeated => Err(refuse(&problem::TOKEN_INVALID, "Bearer error=\"invalid_request\"")
             .detail("the request has more than one Authorization header")),
-        Bearer::Token(token) => api.verifier.verify(token, api.clock.now()).map_err(|refusal| {
+        Bearer::Token(token) => api.identify(token).await.map_err(|refusal| {
             tracing::debug!(cause = refusal.cause(), "a request's token was refused");
             let code = if refusal.is_expired() { &problem::TOKEN_EXPIRED } else { &problem::TOKEN_INVALID };
             refuse(code, "Bearer error=\"invalid_token\"")

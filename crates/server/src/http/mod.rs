@@ -20,6 +20,7 @@ mod failure;
 pub mod functions;
 pub mod health;
 pub mod inbox;
+pub mod issuers;
 pub mod keys;
 mod merge_patch;
 pub mod notifications;
@@ -41,11 +42,12 @@ mod trials;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use campanile_auth::Verifier;
+use campanile_auth::{Identity, Refusal, Verifier};
 use campanile_engine::Engine;
 use campanile_model::Slug;
 
 use crate::clock::Clock;
+use crate::key_sources::KeySources;
 use crate::signing_keys::SigningKeys;
 use crate::socket::Hammer;
 use crate::tickets::Tickets;
@@ -56,6 +58,8 @@ pub struct Api {
     pub engine: Arc<Engine>,
     /// Judges tokens.
     pub verifier: Arc<Verifier>,
+    /// Brings keys that the verifier does not have yet.
+    pub sources: Arc<KeySources>,
     /// What time it is.
     pub clock: Clock,
     /// The workspace of the product surface.
@@ -68,4 +72,14 @@ pub struct Api {
     pub tickets: Arc<Tickets>,
     /// Slows those down who guess secrets.
     pub guesses: Mutex<Hammer>,
+}
+
+impl Api {
+    /// Who a token names. Where its issuer may have published its key just now, that is waited for.
+    async fn identify(&self, token: &str) -> Result<Arc<Identity>, Refusal> {
+        match self.verifier.verify(token, self.clock.now()) {
+            Err(_) if self.sources.bring(token).await => self.verifier.verify(token, self.clock.now()),
+            judged => judged,
+        }
+    }
 }

@@ -39,7 +39,7 @@ impl FromRequestParts<Arc<Api>> for Customer {
             Bearer::Token(token) => token,
             Bearer::Absent | Bearer::Repeated => return Err(Stranger(product_rest::HEADER_MISSING)),
         };
-        match api.verifier.verify(token, api.clock.now()) {
+        match api.identify(token).await {
             Ok(identity) if opens(&identity.workspaces, api) => Ok(Self(identity)),
             Ok(_) => Err(Stranger(product_rest::TOKEN_INVALID)),
             Err(refusal) => {

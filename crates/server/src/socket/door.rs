@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use super::attach::{Newcomer, Start};
 use super::frames;
 use super::gauge::{Entered, Gauge};
-use super::handshake::{Decision, Handshakes};
+use super::handshake::{Decision, Handshakes, Keys};
 use super::refuse;
 use crate::clock::Clock;
 use crate::http::problem::{self, Code};
@@ -322,13 +322,20 @@ impl Door {
                         let (code, headers) = refuse::handshake(error);
                         self.refuse(index, code, &headers, None);
                     }
-                    Ok(accept) => self.handle_handshake(index, surface, query, &accept, &read[end..]),
+                    Ok(accept) => {
+                        let waits = self.handle_handshake(index, surface, query, &accept, &read[end..]);
+                        if waits {
+                            self.hand_over_plain(index, read);
+                        }
+                    }
                 }
             }
         }
         true
     }
 
+    /// Answers a handshake; `true`: it is to be handed over to where it can wait for keys, which nobody does at the
+    /// door.
     fn handle_handshake(
         &mut self,
         index: usize,
@@ -336,9 +343,10 @@ impl Door {
         query: &str,
         accept: &campanile_ws::Accept,
         rest: &[u8],
-    ) {
-        let Some(visitor) = self.visitors.get(index) else { return };
-        match self.handshakes.decide(surface, query, visitor.peer.ip()) {
+    ) -> bool {
+        let Some(visitor) = self.visitors.get(index) else { return false };
+        match self.handshakes.decide(surface, query, visitor.peer.ip(), Keys::Awaited) {
+            Decision::Await => return true,
             Decision::Refuse(code, seconds) => {
                 self.say_goodbye(index, &refuse::response(code, &[], Some(seconds)));
             }
@@ -348,8 +356,8 @@ impl Door {
                 self.say_goodbye(index, &answer);
             }
             Decision::Admit(admitted) => {
-                let Some(mut visitor) = self.take(index) else { return };
-                let Some(counted) = visitor.counted.take() else { return };
+                let Some(mut visitor) = self.take(index) else { return false };
+                let Some(counted) = visitor.counted.take() else { return false };
                 let newcomer = Newcomer {
                     stream: visitor.stream,
                     rest: rest.to_vec(),
@@ -370,6 +378,7 @@ impl Door {
                 }
             }
         }
+        false
     }
 
     fn refuse(&mut self, index: usize, refused: &Code, headers: &[(&str, &str)], retry_after: Option<u64>) {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use campanile_store::StoreError;
 use campanile_wire::close::Close;
@@ -14,10 +14,12 @@ use super::judge::{Admitted, Judge, token_of};
 use super::queue::{Command, Shards};
 use crate::clock::Clock;
 use crate::http::problem::{self, Code};
+use crate::key_sources::KeySources;
 
 /// Decides handshakes and takes the admitted to their shards.
 pub struct Handshakes {
     judge: Judge,
+    sources: Arc<KeySources>,
     hammer: Mutex<Hammer>,
     shards: Shards,
     clock: Clock,
@@ -33,12 +35,24 @@ pub enum Decision {
     TurnAway(&'static Close),
     /// The upgrade, and a place.
     Admit(Admitted),
+    /// Nothing yet: the token may be good by a key that its issuer has just published. Decide again once
+    /// [`Handshakes::keys_for`] has waited for it.
+    Await,
+}
+
+/// Whether a decision may be put off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// Until keys are here that may be on their way.
+    Awaited,
+    /// It may not: they were waited for.
+    AsTheyAre,
 }
 
 impl Handshakes {
     /// Nobody was accepted or refused yet.
-    pub fn new(judge: Judge, shards: Shards, clock: Clock) -> Self {
-        Self { judge, hammer: Mutex::default(), shards, clock, accepted: AtomicU64::new(0) }
+    pub fn new(judge: Judge, sources: Arc<KeySources>, shards: Shards, clock: Clock) -> Self {
+        Self { judge, sources, hammer: Mutex::default(), shards, clock, accepted: AtomicU64::new(0) }
     }
 
     /// The number of a TCP connection just accepted.
@@ -47,7 +61,7 @@ impl Handshakes {
     }
 
     /// Decides; every refusal is logged with its cause, never with the token.
-    pub fn decide(&self, surface: &Surface, query: &str, peer: IpAddr) -> Decision {
+    pub fn decide(&self, surface: &Surface, query: &str, peer: IpAddr, keys: Keys) -> Decision {
         let now = self.clock.monotonic();
         let (caller, blocked) = {
             let mut hammer = self.hammer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,6 +75,10 @@ impl Handshakes {
         }
         match self.judge.judge(surface, query, self.clock.now()) {
             Ok(admitted) => Decision::Admit(admitted),
+            Err(away) if keys == Keys::Awaited && self.sources.may_bring(&token_of(surface, query)) => {
+                tracing::debug!(surface = surface.name, cause = away.cause, %peer, "a connection waits for its issuer's keys");
+                Decision::Await
+            }
             Err(away) => {
                 if away.for_token {
                     self.hammer.lock().unwrap_or_else(PoisonError::into_inner).strike(caller, now);
@@ -69,6 +87,12 @@ impl Handshakes {
                 Decision::TurnAway(away.close)
             }
         }
+    }
+
+    /// Waits for the keys that the token of a handshake may need, two seconds at the most.
+    pub async fn keys_for(&self, surface: &Surface, query: &str) {
+        // Whether any have come or not, the next decision says what there is to say.
+        let _brought = self.sources.bring(&token_of(surface, query)).await;
     }
 
     /// Where a newcomer begins whose 101 is answered before its shard has it: live delivery counts from the

@@ -3,6 +3,9 @@
 //! The 101 is the HTTP server's here, so two things differ from a handshake at the door: a newcomer that the
 //! duel guard turns away gets its close after the upgrade instead of a 409 before it; and the place in the log
 //! from which live delivery counts is read before the 101 is answered, not by the shard.
+//!
+//! The door sends here too whose token may be good by a key that is still to be fetched: a task can wait, the door
+//! cannot.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::attach::{Newcomer, Start};
 use super::frames;
-use super::handshake::{Decision, Handshakes};
+use super::handshake::{Decision, Handshakes, Keys};
 use super::judge::Admitted;
 use super::plain::Rewound;
 use super::refuse;
@@ -50,7 +53,17 @@ pub async fn answer(
             return refused(code, &headers, None);
         }
     };
-    let follow_up = match handshakes.decide(surface, request.uri().query().unwrap_or_default(), peer) {
+    let query = request.uri().query().unwrap_or_default();
+    let decision = match handshakes.decide(surface, query, peer, Keys::Awaited) {
+        Decision::Await => {
+            handshakes.keys_for(surface, query).await;
+            handshakes.decide(surface, query, peer, Keys::AsTheyAre)
+        }
+        decided => decided,
+    };
+    let follow_up = match decision {
+        // Put off once, it is not put off again.
+        Decision::Await => return refused(&problem::OVERLOADED, &[], Some(5)),
         Decision::Refuse(code, seconds) => return refused(code, &[], Some(seconds)),
         Decision::TurnAway(close) => FollowUp::Close(close),
         Decision::Admit(admitted) => match handshakes.start_of(&admitted).await {

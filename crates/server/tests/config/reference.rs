@@ -41,13 +41,16 @@ const KEYS: &str = "
 
 The first `campanile serve` makes the local key `secret.key` in the data directory: 256 random bits as
 hexadecimal text, readable by its owner only (mode 0600, in a directory of mode 0700). It is used only where
-neither `CAMPANILE_SECRET` nor `auth.keys` gives a key. The key is the text itself, so
+neither `CAMPANILE_SECRET` nor `auth.keys` gives a key, and no issuer is configured. The key is the text itself, so
 `CAMPANILE_SECRET=\"$(cat campanile-data/secret.key)\"` is the same key elsewhere.
 
 A secret has at least 32 bytes, or the start stops. So it does if others than its owner can read the local key,
 or write a file named by `secret_file`; one that everybody can read (as container platforms mount it) is warned of.
 `campanile token`, `send` and `listen` sign with `CAMPANILE_SECRET`, else the first secret of `auth.keys`, else
-the local key.
+the local key. Keys of issuers only verify.
+
+Files of keys are read again when they change, `jwks_url` is fetched again and again; what is broken or out of reach
+leaves the former keys in use ([guides/identity-providers.md](guides/identity-providers.md#how-keys-rotate)).
 ";
 
 #[test]
