@@ -316,7 +316,8 @@ mod tests {
         let first = keys.shown().key_id;
         keys.tend(at(2)).unwrap();
         assert_ne!(keys.shown().key_id, first);
-        for _ in keys.lock().len()..MAX_KEYS {
+        let so_far = keys.lock().len();
+        for _ in so_far..MAX_KEYS {
             keys.rotate(false, at(2)).unwrap();
         }
         assert!(matches!(keys.rotate(false, at(2)), Err(RotateError::TooMany)));
