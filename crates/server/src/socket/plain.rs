@@ -78,7 +78,13 @@ async fn serve_one(
             match upgrade::surface_of(&request) {
                 Some(surface) => Ok(upgrade::answer(request, surface, &handshakes, peer).await),
                 None => {
-                    request.extensions_mut().insert(Peer(peer));
+                    let headers: Vec<_> = request
+                        .headers()
+                        .iter()
+                        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+                        .collect();
+                    let client = handshakes.client(peer, &headers);
+                    request.extensions_mut().insert(Peer(client));
                     router.oneshot(request).await
                 }
             }
