@@ -38,5 +38,5 @@ docs: ## Write the generated documents again
 	UPDATE_DOCS=1 cargo test --package campanile-server --test main docs
 
 bench: ## Measure a release build; minutes
-	cargo build --release --package campanile-server --bin campanile --package campanile-bench
+	cargo build --release --package campanile-server --package campanile-bench --bin campanile --bin campanile-bench
 	$(CARGO_TARGET_DIR)/release/campanile-bench $(CARGO_TARGET_DIR)/release/campanile
