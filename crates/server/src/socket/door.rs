@@ -2,6 +2,8 @@
 //!
 //! One thread. A connection stays here for its handshake only, or for the close frame that refuses it.
 
+mod goodbye;
+
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -25,7 +27,7 @@ use super::refuse;
 use super::stream::Stream;
 use super::visitor::{Stage, Visitor};
 use crate::clock::Clock;
-use crate::http::problem::{self, Code};
+use crate::http::problem;
 use crate::tls::Tls;
 
 const LISTENER: Token = Token(usize::MAX);
@@ -38,15 +40,10 @@ const MAX_TARGET: usize = 8 * 1024;
 pub(super) const MAX_HEADERS: usize = 64;
 /// Connections accepted before those already here get their turn.
 const ACCEPTS: usize = 128;
-/// Refused visitors that may linger while there is no room: with a door for the API beside this one, half the
-/// descriptors kept in reserve.
-const LINGERING: usize = 32;
 /// Pause before accepting again after it failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Reads of one visitor in one go; above, it is flooding the door, and is thrown out.
 const READS: usize = 64;
-/// How long the answer to a refusing close is waited for.
-const LINGER: Duration = Duration::from_secs(2);
 
 /// A connection that speaks plain HTTP, with what was read of its first request.
 pub struct Plain {
@@ -255,19 +252,6 @@ impl Door {
         self.guarded(index);
     }
 
-    /// Says 503. The first few linger within the descriptors kept in reserve, or their requests would reset
-    /// our answer; the others get it as well as it may be.
-    fn refuse_for_room(&mut self, index: usize) {
-        tracing::warn!(limit = self.config.max_connections, "a connection was refused: no room");
-        if self.visitors.len() <= LINGERING {
-            return self.refuse(index, &problem::OVERLOADED, &[], Some(5));
-        }
-        if let Some(visitor) = self.visitors.get_mut(index).filter(|visitor| visitor.stage == Stage::Head) {
-            let _written = visitor.stream.write(&refuse::response(&problem::OVERLOADED, &[], Some(5)));
-        }
-        self.remove(index);
-    }
-
     /// Looks after one visitor: a panic ends that visit, never the door.
     fn guarded(&mut self, index: usize) {
         if catch_unwind(AssertUnwindSafe(|| self.handle_visitor(index))).is_err() {
@@ -308,8 +292,8 @@ impl Door {
         self.remove(index);
     }
 
-    /// Ends a visit that can't go on, unless it only has to wait. What broke a rule is told; that somebody left, or only looked whether anybody
-    /// listens, is not.
+    /// Ends a visit that can't go on, unless it only has to wait. What broke a rule is told; that somebody left, or
+    /// only looked whether anybody listens, is not.
     fn give_up(&mut self, index: usize, error: &io::Error) {
         if error.kind() == io::ErrorKind::WouldBlock {
             return;
@@ -427,38 +411,6 @@ impl Door {
         false
     }
 
-    fn refuse(&mut self, index: usize, refused: &Code, headers: &[(&str, &str)], retry_after: Option<u64>) {
-        if let Some(visitor) = self.visitors.get(index) {
-            tracing::info!(status = refused.status.as_u16(), cause = refused.name, peer = %visitor.client, "connection refused");
-        }
-        self.say_goodbye(index, &refuse::response(refused, headers, retry_after));
-    }
-
-    /// Sends the last words and waits a little for the peer to hear them: closing at once while its bytes
-    /// are still coming in would destroy them on the way.
-    fn say_goodbye(&mut self, index: usize, words: &[u8]) {
-        let Some(visitor) = self.visitors.get_mut(index) else { return };
-        if visitor.stage != Stage::Head && self.config.tls.is_some() {
-            // Whoever waits for TLS would not understand.
-            return self.remove(index);
-        }
-        visitor.closing = true;
-        visitor.read = vec![];
-        let order = visitor.order;
-        // Half-closed, so that the peer knows that this is the end whatever it was about to say.
-        let is_said = match visitor.stream.write(words) {
-            Ok(sent) if sent == words.len() => visitor.stream.half_close(),
-            _ => Ok(false),
-        };
-        match is_said {
-            Ok(true) => {
-                self.closing.push_back((self.clock.monotonic() + LINGER, index, order));
-            }
-            // A fresh socket takes so little at once; if not, its client is gone.
-            _ => self.remove(index),
-        }
-    }
-
     fn hand_over_plain(&mut self, index: usize, read: Vec<u8>) {
         let Some(mut visitor) = self.take(index) else { return };
         let Some(counted) = visitor.counted.take() else { return };
@@ -484,28 +436,6 @@ impl Door {
     fn remove(&mut self, index: usize) {
         if let Some(visitor) = self.take(index) {
             visitor.stream.abandon();
-        }
-    }
-
-    fn expire(&mut self) {
-        let now = self.clock.monotonic();
-        while let Some((_, index, order)) = self.reading.pop_front_if(|(due, ..)| *due <= now) {
-            if self.visitors.get(index).is_some_and(|v| v.order == order && !v.closing) {
-                self.refuse(index, &problem::HANDSHAKE_TIMEOUT, &[], None);
-            }
-        }
-        while let Some((_, index, order)) = self.closing.pop_front_if(|(due, ..)| *due <= now) {
-            if self.visitors.get(index).is_some_and(|v| v.order == order) {
-                self.remove(index);
-            }
-        }
-    }
-
-    fn send_readers_away(&mut self) {
-        let readers: Vec<usize> =
-            self.visitors.iter().filter(|(_, visitor)| !visitor.closing).map(|(index, _)| index).collect();
-        for index in readers {
-            self.refuse(index, &problem::OVERLOADED, &[], Some(5));
         }
     }
 }
