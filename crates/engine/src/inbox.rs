@@ -171,7 +171,7 @@ pub async fn counts(
             }
             loop {
                 match commits.recv().await {
-                    Ok(commit) if commit.workspace != *workspace => {}
+                    Ok(commit) if commit.workspace != *workspace || commit.entries.is_empty() => {}
                     Ok(_) | Err(RecvError::Lagged(_)) => break,
                     Err(RecvError::Closed) => return Ok(None),
                 }

@@ -136,8 +136,13 @@ pub trait Store: Documents {
     /// Every workspace with its epoch, first retained and last entry.
     async fn heads(&self) -> Result<Vec<Head>, StoreError>;
 
-    /// Commits from now on, in commit order, of all workspaces. A reader that falls behind by more than the
-    /// channel's capacity is told so ([`broadcast::error::RecvError::Lagged`]) and reads `entries` instead.
+    /// Commits from now on, in commit order, of all workspaces: what was appended, and which marks changed
+    /// something. A reader that falls behind by more than the channel's capacity is told so
+    /// ([`broadcast::error::RecvError::Lagged`]) and reads `entries` instead.
+    ///
+    /// Entries are told completely; marks are hints. A mark is told after every entry that was durable before it.
+    /// It goes untold where a reader lagged or the store recovered from a failure: whoever shows read state
+    /// compares revisions from time to time besides.
     fn commits(&self) -> broadcast::Receiver<Arc<Commit>>;
 
     /// Whether writes are taken now; `Err` names why not.
@@ -335,6 +340,8 @@ pub struct Marked {
     pub rev: Rev,
     /// The unread count after it.
     pub unread: u64,
+    /// The log's head that it counts at; zero where the workspace was never written to.
+    pub head: Seq,
 }
 
 /// What to keep. An entry is removed if either bound no longer covers it.
@@ -359,13 +366,24 @@ pub struct Head {
     pub seq: Seq,
 }
 
-/// Entries that became durable together.
+/// What became durable together in one workspace: entries, marks or both.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commit {
     /// Whose log.
     pub workspace: Slug,
     /// Its lineage.
     pub epoch: Epoch,
-    /// Ascending, without a gap, directly after the workspace's commit before.
+    /// Ascending, without a gap, directly after the entries of the workspace's commits before. May be none.
     pub entries: Vec<Entry>,
+    /// Marks that changed something, in their order.
+    pub marks: Vec<Marking>,
+}
+
+/// Says that a user's read state has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marking {
+    /// Whose.
+    pub user: UserId,
+    /// The read-state revision after it.
+    pub rev: Rev,
 }

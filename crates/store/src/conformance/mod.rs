@@ -105,6 +105,8 @@ cases! {
     commits::commits_come_whole_and_in_order,
     commits::a_commit_can_be_read_when_it_is_told,
     commits::what_writes_nothing_tells_nothing,
+    commits::marks_that_change_something_are_told_in_their_order,
+    commits::what_is_withdrawn_is_told_with_its_body,
     documents::a_document_is_made_replaced_and_deleted,
     documents::what_is_not_as_expected_is_refused,
     documents::a_refused_change_writes_nothing,

@@ -34,7 +34,7 @@ pub(super) async fn a_retraction_is_an_entry_and_happens_once(store: &dyn Store)
     assert_eq!(entries.iter().map(|e| e.seq.0).collect::<Vec<_>>(), [2, 3], "its own entry is absent");
     assert_eq!(
         entries[1].kind,
-        EntryKind::Retract { target: id, target_seq: Seq(1), cause: Cause::Retracted }
+        EntryKind::Retract { target: id, target_seq: Seq(1), cause: Cause::Retracted, withdrawn: None }
     );
 }
 

@@ -25,7 +25,8 @@ async fn kinds(store: &dyn Store) -> Vec<(u64, EntryKind)> {
 }
 
 fn superseded(target: &Notification, target_seq: u64, by: Option<&Notification>) -> EntryKind {
-    EntryKind::Supersede { target: target.id, target_seq: Seq(target_seq), by: by.map(|by| by.id) }
+    let (target, by) = (target.id, by.map(|by| by.id));
+    EntryKind::Supersede { target, target_seq: Seq(target_seq), by, withdrawn: None }
 }
 
 /// Whether the user sees the older, and it is out of the way: not counted, and read for good.

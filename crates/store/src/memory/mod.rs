@@ -12,13 +12,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use campanile_model::{Cause, Entry, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility};
+use campanile_model::{
+    Cause, Entry, Epoch, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility,
+};
 use tokio::sync::broadcast;
 
 use crate::documents::ReadBytes;
 use crate::{
     Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, DuePlace, Epochs, Head, Idempotency,
-    Item, Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
+    Item, Mark, Marked, Marking, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
 };
 use documents::Shelf;
 use log::Log;
@@ -51,6 +53,13 @@ impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Every change below is checked before it begins, so a panic elsewhere left nothing half done.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Call it under the lock, so that commits come in their order.
+    fn tell(&self, workspace: &Slug, epoch: Epoch, entries: Vec<Entry>, marks: Vec<Marking>) {
+        let commit = Commit { workspace: workspace.clone(), epoch, entries, marks };
+        // No receiver is no failure.
+        let _ = self.commits.send(Arc::new(commit));
     }
 
     fn lock_for_writing(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
@@ -93,9 +102,7 @@ impl Store for MemoryStore {
             inner.logs.insert(workspace.clone(), log);
         }
         if !entries.is_empty() {
-            let commit = Commit { workspace: workspace.clone(), epoch: appended.epoch, entries };
-            // No receiver is no failure. Sent under the lock, so that commits come in their order.
-            let _ = self.commits.send(Arc::new(commit));
+            self.tell(workspace, appended.epoch, entries, Vec::new());
         }
         Ok(appended)
     }
@@ -165,8 +172,17 @@ impl Store for MemoryStore {
     ) -> Result<Marked, StoreError> {
         let mut inner = self.lock_for_writing()?;
         match (inner.logs.get_mut(workspace), mark) {
-            (Some(log), mark) => log.mark(user, mark),
-            (None, Mark::ReadAll(_) | Mark::Seen(_)) => Ok(Marked { changed: false, rev: Rev(0), unread: 0 }),
+            (Some(log), mark) => {
+                let marked = log.mark(user, mark)?;
+                if marked.changed {
+                    let marking = Marking { user: user.clone(), rev: marked.rev };
+                    self.tell(workspace, log.epoch(), Vec::new(), vec![marking]);
+                }
+                Ok(marked)
+            }
+            (None, Mark::ReadAll(_) | Mark::Seen(_)) => {
+                Ok(Marked { changed: false, rev: Rev(0), unread: 0, head: Seq::ZERO })
+            }
             (None, _) => Err(StoreError::NotFound),
         }
     }
@@ -210,8 +226,7 @@ impl Store for MemoryStore {
         for (workspace, log) in &mut inner.logs {
             let entries = log.take_untold();
             if !entries.is_empty() {
-                let commit = Commit { workspace: workspace.clone(), epoch: log.epoch(), entries };
-                let _ = self.commits.send(Arc::new(commit));
+                self.tell(workspace, log.epoch(), entries, Vec::new());
             }
         }
         Ok(due.len())

@@ -124,6 +124,6 @@ impl Log {
         }
         receipts.rev.0 += u64::from(changed);
         let rev = receipts.rev;
-        Ok(Marked { changed, rev, unread: self.unread(user) })
+        Ok(Marked { changed, rev, unread: self.unread(user), head: self.head() })
     }
 }

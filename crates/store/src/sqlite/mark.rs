@@ -1,6 +1,6 @@
 //! Changes of one user's read state. A receipt overrides the watermark; each effective change is one `rev`.
 
-use campanile_model::{NotificationId, Rev, Seq, Slug, UserId};
+use campanile_model::{Epoch, NotificationId, Rev, Seq, Slug, UserId};
 use rusqlite::{Connection, params};
 
 use super::failure::Outcome;
@@ -14,11 +14,18 @@ use super::user::{self, Kept, UserState};
 use super::workspace::Workspace;
 use crate::{Item, Mark, Marked, StoreError};
 
+/// What a mark did, and in which lineage; `None`: the workspace was never written to.
+pub(super) struct Done {
+    pub(super) marked: Marked,
+    pub(super) epoch: Option<Epoch>,
+}
+
 /// Does `mark`. Refuses before it writes anything.
-pub(super) fn mark(conn: &Connection, slug: &Slug, name: &UserId, mark: &Mark) -> Outcome<Marked> {
+pub(super) fn mark(conn: &Connection, slug: &Slug, name: &UserId, mark: &Mark) -> Outcome<Done> {
     let Some(ws) = Workspace::load(conn, slug)? else {
+        let nothing = Marked { changed: false, rev: Rev(0), unread: 0, head: Seq::ZERO };
         return match mark {
-            Mark::ReadAll(_) | Mark::Seen(_) => Ok(Marked { changed: false, rev: Rev(0), unread: 0 }),
+            Mark::ReadAll(_) | Mark::Seen(_) => Ok(Done { marked: nothing, epoch: None }),
             Mark::Read(_) | Mark::Unread(_) | Mark::Archive(_) => Err(StoreError::NotFound.into()),
         };
     };
@@ -26,13 +33,14 @@ pub(super) fn mark(conn: &Connection, slug: &Slug, name: &UserId, mark: &Mark) -
     let sight = Sight::load(conn, state.id)?;
     let marking = Marking { conn, ws: &ws, name, sight: &sight };
     let up_to = |place: &Option<Seq>| place.unwrap_or(ws.head).min(ws.head);
-    match mark {
+    let marked = match mark {
         Mark::Read(id) => marking.one(state, *id, |kept| Kept { read: true, ..kept }),
         Mark::Unread(id) => marking.one(state, *id, |_| Kept { read: false, archived: false }),
         Mark::Archive(id) => marking.one(state, *id, |_| Kept { read: true, archived: true }),
         Mark::ReadAll(place) => marking.read_all(state, up_to(place)),
         Mark::Seen(place) => marking.seen(state, up_to(place)),
-    }
+    }?;
+    Ok(Done { marked, epoch: Some(ws.epoch) })
 }
 
 struct Marking<'a> {
@@ -73,7 +81,7 @@ impl Marking<'_> {
             self.recount(&mut state)?;
         }
         state.save(self.conn)?;
-        Ok(Marked { changed: true, rev: state.rev, unread: badges.unread })
+        Ok(self.changed(&state, badges.unread))
     }
 
     /// A superseded entry stays read; it can only be put away.
@@ -87,7 +95,7 @@ impl Marking<'_> {
         kept::keep(self.conn, self.ws.id, state.id, seen.seq, changed)?;
         state.rev.0 += 1;
         state.save(self.conn)?;
-        Ok(Marked { changed: true, rev: state.rev, unread: self.badges(&state)?.unread })
+        Ok(self.changed(&state, self.badges(&state)?.unread))
     }
 
     /// Costs one step for each receipt of the user above `up_to`, and for each without `read`.
@@ -110,7 +118,7 @@ impl Marking<'_> {
             )?
             .execute(params![next.id, to_sql(up_to.0), to_sql(next.rev.0)])?;
         next.save(self.conn)?;
-        Ok(Marked { changed: true, rev: next.rev, unread })
+        Ok(self.changed(&next, unread))
     }
 
     fn seen(&self, state: UserState, up_to: Seq) -> Outcome<Marked> {
@@ -125,7 +133,7 @@ impl Marking<'_> {
         self.ensure_exists(&mut next)?;
         next.rev.0 += 1;
         next.save(self.conn)?;
-        Ok(Marked { changed: true, rev: next.rev, unread: badges.unread })
+        Ok(self.changed(&next, badges.unread))
     }
 
     /// Settles the user's receipts of entries that are gone or superseded, so that every other one counts.
@@ -170,7 +178,12 @@ impl Marking<'_> {
         unread::badges(self.conn, self.ws, state, self.sight)
     }
 
+    fn changed(&self, state: &UserState, unread: u64) -> Marked {
+        Marked { changed: true, rev: state.rev, unread, head: self.ws.head }
+    }
+
     fn unchanged(&self, state: &UserState) -> Outcome<Marked> {
-        Ok(Marked { changed: false, rev: state.rev, unread: self.badges(state)?.unread })
+        let unread = self.badges(state)?.unread;
+        Ok(Marked { changed: false, ..self.changed(state, unread) })
     }
 }
