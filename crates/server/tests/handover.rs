@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use campanile_model::{Entry, NotificationId, Seq, Slug, Timestamp, Topic, UserId};
+use campanile_model::{Entry, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId};
 use campanile_store::*;
 use campanile_testkit::{Client, Options, TestServer};
 use serde_json::json;
@@ -77,8 +77,24 @@ impl Store for Pausing {
     async fn find(&self, w: &Slug, user: Option<&UserId>, id: NotificationId) -> Result<Item, StoreError> {
         self.inner.find(w, user, id).await
     }
-    async fn mark(&self, w: &Slug, user: &UserId, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
-        self.inner.mark(w, user, mark, now).await
+    async fn mark(
+        &self,
+        w: &Slug,
+        user: &UserId,
+        mark: Mark,
+        key: Option<&MarkKey>,
+        now: Timestamp,
+    ) -> Result<Marked, StoreError> {
+        self.inner.mark(w, user, mark, key, now).await
+    }
+    async fn receipts(
+        &self,
+        w: &Slug,
+        user: &UserId,
+        after: Rev,
+        limit: usize,
+    ) -> Result<ReadState, StoreError> {
+        self.inner.receipts(w, user, after, limit).await
     }
     async fn subscribers(
         &self,

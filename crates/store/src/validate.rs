@@ -7,7 +7,7 @@ use campanile_model::{Audience, Notification, NotificationId, limits};
 
 use crate::{
     Change, DocumentWrite, Idempotency, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES, MAX_DOCUMENTS_PER_CHANGE,
-    MAX_GROUP_BYTES, MAX_NOTIFICATIONS_PER_CHANGE, StoreError, Write,
+    MAX_GROUP_BYTES, MAX_NOTIFICATIONS_PER_CHANGE, MarkKey, StoreError, Write,
 };
 
 /// Refuses what no backend takes, before any of it looks at its data.
@@ -39,6 +39,12 @@ pub(crate) fn id_is_taken(notification: &Notification) -> StoreError {
 fn validate_key(request: Option<&Idempotency>) -> Result<(), StoreError> {
     let bytes = request.map_or(0, |request| request.key.len());
     at_most("bytes of an idempotency key", bytes, limits::MAX_IDEMPOTENCY_KEY_BYTES)
+}
+
+/// Bounds the key of a mark.
+pub(crate) fn mark_key(key: Option<&MarkKey>) -> Result<(), StoreError> {
+    let bytes = key.map_or(0, |key| key.key.len());
+    at_most("bytes of a mark's key", bytes, limits::MAX_IDEMPOTENCY_KEY_BYTES)
 }
 
 fn validate_change(change: &Change) -> Result<(), StoreError> {

@@ -13,4 +13,5 @@ mod faults;
 mod files;
 mod histories;
 mod predicate;
+mod read_state;
 mod support;

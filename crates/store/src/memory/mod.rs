@@ -20,7 +20,8 @@ use tokio::sync::broadcast;
 use crate::documents::ReadBytes;
 use crate::{
     Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, DuePlace, Epochs, Head, Idempotency,
-    Item, Mark, Marked, Marking, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
+    Item, Mark, MarkKey, Marked, Marking, ReadState, Retention, Snapshot, Store, StoreError, VisibleQuery,
+    Write, validate,
 };
 use documents::Shelf;
 use log::Log;
@@ -126,6 +127,8 @@ impl Store for MemoryStore {
                 rev: Rev(0),
                 unread: 0,
                 unseen: 0,
+                read_up_to: Seq::ZERO,
+                seen_up_to: Seq::ZERO,
                 visibility: Visibility::default(),
             },
             |log| log.snapshot(user),
@@ -168,12 +171,14 @@ impl Store for MemoryStore {
         workspace: &Slug,
         user: &UserId,
         mark: Mark,
-        _now: Timestamp,
+        key: Option<&MarkKey>,
+        now: Timestamp,
     ) -> Result<Marked, StoreError> {
+        validate::mark_key(key)?;
         let mut inner = self.lock_for_writing()?;
         match (inner.logs.get_mut(workspace), mark) {
             (Some(log), mark) => {
-                let marked = log.mark(user, mark)?;
+                let marked = log.mark(user, mark, key, now)?;
                 if marked.changed {
                     let marking = Marking { user: user.clone(), rev: marked.rev };
                     self.tell(workspace, log.epoch(), Vec::new(), vec![marking]);
@@ -185,6 +190,17 @@ impl Store for MemoryStore {
             }
             (None, _) => Err(StoreError::NotFound),
         }
+    }
+
+    async fn receipts(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Rev,
+        limit: usize,
+    ) -> Result<ReadState, StoreError> {
+        let inner = self.lock();
+        Ok(inner.logs.get(workspace).map_or_else(ReadState::nothing, |log| log.receipts(user, after, limit)))
     }
 
     async fn subscribers(

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `migrations` is the layout; [`row`] one entry; [`sight`], [`unread`]
 //! and [`list`] what a user sees and how it is counted without a scan, [`dead`] and [`kept`] what no longer counts
-//! and who sees it all the same; [`documents`] what sources keep;
+//! and who sees it all the same; [`receipts`] what a user did since; [`documents`] what sources keep;
 //! [`append`], [`mark`] and [`prune`] the writes; [`turn`] and [`writer`] the group commit; [`recover`], [`witness`] and [`lineage`] what
 //! happens after a failure.
 
@@ -27,10 +27,12 @@ mod kept;
 mod lineage;
 mod list;
 mod mark;
+mod mark_key;
 mod names;
 mod prune;
 mod read;
 mod readers;
+mod receipts;
 mod recover;
 mod row;
 mod schema;
