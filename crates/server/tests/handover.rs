@@ -68,6 +68,16 @@ impl Store for Pausing {
     ) -> Result<Vec<Entry>, StoreError> {
         self.inner.entries(w, after, up_to, limit).await
     }
+    async fn changes(
+        &self,
+        w: &Slug,
+        user: &UserId,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<VisibleChange>, StoreError> {
+        self.inner.changes(w, user, after, up_to, limit).await
+    }
     async fn visible(&self, w: &Slug, user: &UserId, query: VisibleQuery) -> Result<Vec<Item>, StoreError> {
         self.pause("before visible").await;
         let answer = self.inner.visible(w, user, query).await;

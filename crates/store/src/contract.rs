@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use campanile_model::{
-    Entry, Epoch, Notification, NotificationId, Receipt, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility,
+    Cause, Entry, Epoch, Notification, NotificationId, Receipt, Rev, Seq, Slug, Timestamp, Topic, UserId,
+    Visibility,
 };
 use tokio::sync::broadcast;
 
@@ -74,6 +75,28 @@ pub trait Store: Documents {
         up_to: Seq,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError>;
+
+    /// What was said in `(after, up_to]` of notifications that reach `user`, ascending, at most `limit`: whoever asks
+    /// for one more than it can take notices that there is more. Together with [`visible`](Store::visible) it
+    /// brings whoever had everything up to `after` to what the user sees.
+    ///
+    /// A notification reaches those who would see it if nothing had become of it, as they have access now. Left out is
+    /// what says nothing to somebody who had everything up to `after`: updates of what the user no longer sees, and
+    /// all of one notification but the newest; a retraction of what itself stands in the range, and likewise a
+    /// supersession unless the user still sees the target. What was said of entries below the retained prefix
+    /// is left out too: nobody knows any more whom they reached.
+    ///
+    /// # Errors
+    /// [`StoreError::Limit`] if more than [`MAX_CHANGES_READ`] such entries stand in the range, whomever they reach: each
+    /// has to be looked at.
+    async fn changes(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<VisibleChange>, StoreError>;
 
     /// The notifications of `(after, up_to]` that `user` sees, with what the user did with each.
     /// Ascending unless `newest_first`; at most `limit`; only unread ones if `unread_only`.
@@ -179,6 +202,10 @@ pub trait Store: Documents {
 
 /// How long an idempotency key is kept: 24 hours (protocol §6).
 pub const IDEMPOTENCY_WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// How many updates, retractions and supersessions one read of [`Store::changes`] looks at: some tens of milliseconds
+/// of a reader.
+pub const MAX_CHANGES_READ: usize = 10_000;
 
 /// How many keys of marks are kept of one user in a workspace: as many as a client may have waiting, many times.
 pub const MAX_MARK_KEYS: u64 = 1000;
@@ -399,6 +426,45 @@ pub struct Item {
     pub receipt: Receipt,
     /// It was superseded: this user still sees it, having read it before.
     pub superseded: bool,
+}
+
+/// What an entry of the log says of a notification that reached a user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VisibleChange {
+    /// The place of what is said, not of what it is said of.
+    pub seq: Seq,
+    /// What.
+    pub kind: VisibleChangeKind,
+}
+
+/// What became of a notification.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VisibleChangeKind {
+    /// It was said anew.
+    Update {
+        /// As it reads now, in its old place.
+        item: Item,
+    },
+    /// It was withdrawn.
+    Retract {
+        /// Its id.
+        target: NotificationId,
+        /// Its place.
+        target_seq: Seq,
+        /// Why.
+        cause: Cause,
+    },
+    /// It no longer holds.
+    Supersede {
+        /// Its id.
+        target: NotificationId,
+        /// Its place.
+        target_seq: Seq,
+        /// What took its place; `None`: it was resolved.
+        by: Option<NotificationId>,
+        /// The user sees it all the same, having read it before.
+        still_seen: bool,
+    },
 }
 
 /// A change of read state.

@@ -14,4 +14,5 @@ mod files;
 mod histories;
 mod predicate;
 mod read_state;
+mod replay;
 mod support;

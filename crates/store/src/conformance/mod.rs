@@ -9,6 +9,7 @@
 
 mod access;
 mod audience;
+mod changes;
 mod commits;
 mod document_bounds;
 mod documents;
@@ -89,6 +90,10 @@ cases! {
     update::what_is_not_live_cannot_be_updated,
     update::an_update_replaces_what_it_was_made_from,
     update::an_update_keeps_its_people_and_its_time,
+    changes::what_is_said_reaches_whom_its_target_reached,
+    changes::an_update_is_told_once_and_as_it_reads_now,
+    changes::what_came_and_went_is_left_out,
+    changes::what_retention_took_is_nobodys,
     expire::what_is_due_is_withdrawn,
     expire::the_longest_due_go_first_in_every_workspace,
     expire::an_update_moves_the_time,

@@ -3,6 +3,7 @@
 //! It answers by asking [`Visibility::sees`](campanile_model::Visibility::sees) about every entry, so that
 //! it is right by reading it. For tests and for judging other backends; nothing survives the process.
 
+mod changes;
 mod documents;
 mod life;
 mod log;
@@ -20,8 +21,8 @@ use tokio::sync::broadcast;
 use crate::documents::ReadBytes;
 use crate::{
     Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, DuePlace, Epochs, Head, Idempotency,
-    Item, Mark, MarkKey, Marked, Marking, ReadState, Retention, Snapshot, Store, StoreError, VisibleQuery,
-    Write, validate,
+    Item, Mark, MarkKey, Marked, Marking, ReadState, Retention, Snapshot, Store, StoreError, VisibleChange,
+    VisibleQuery, Write, validate,
 };
 use documents::Shelf;
 use log::Log;
@@ -144,6 +145,18 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Entry>, StoreError> {
         let inner = self.lock();
         Ok(inner.logs.get(workspace).map_or_else(Vec::new, |log| log.entries(after, up_to, limit)))
+    }
+
+    async fn changes(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<VisibleChange>, StoreError> {
+        let inner = self.lock();
+        inner.logs.get(workspace).map_or(Ok(Vec::new()), |log| log.changes(user, after, up_to, limit))
     }
 
     async fn visible(

@@ -18,14 +18,16 @@ use super::failure::store_error;
 use super::handles::Handles;
 use super::job::{Job, Reply};
 use super::readers::Readers;
+use super::sight::Window;
 use super::status::{State, Status};
 use super::witness::Witness;
 use super::workspace::{self, Workspace};
 use super::writer::Writer;
-use super::{append, check, connect, documents, lineage, list, read, receipts, schema};
+use super::{append, changes, check, connect, documents, lineage, list, read, receipts, schema};
 use crate::{
     Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, DuePlace, Head, Idempotency, Item,
-    Mark, MarkKey, Marked, ReadState, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
+    Mark, MarkKey, Marked, ReadState, Retention, Snapshot, Store, StoreError, VisibleChange, VisibleQuery,
+    Write, validate,
 };
 
 /// A [`Store`] in one SQLite database file.
@@ -212,6 +214,23 @@ impl Store for SqliteStore {
         self.readers
             .run(move |conn| match Workspace::load(conn, &workspace)? {
                 Some(ws) => read::entries(conn, &ws, after, up_to, limit),
+                None => Ok(Vec::new()),
+            })
+            .await
+    }
+
+    async fn changes(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<VisibleChange>, StoreError> {
+        let (workspace, user) = (workspace.clone(), user.clone());
+        self.readers
+            .run(move |conn| match Workspace::load(conn, &workspace)? {
+                Some(ws) => changes::changes(conn, &ws, &user, Window { after, up_to }, limit),
                 None => Ok(Vec::new()),
             })
             .await
