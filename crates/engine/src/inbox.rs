@@ -198,5 +198,5 @@ pub async fn mark(
     mark: Mark,
     now: Timestamp,
 ) -> Result<Marked, EngineError> {
-    Ok(engine.store.mark(workspace, user, mark, now).await?)
+    Ok(engine.store.mark(workspace, user, mark, None, now).await?)
 }

@@ -327,7 +327,7 @@ fn a_large_change_has_a_turn_of_its_own() {
         };
         let ws = workspace(0);
         let reader = user(0);
-        let mark = || store.mark(&ws, &reader, Mark::ReadAll(None), at(0));
+        let mark = || store.mark(&ws, &reader, Mark::ReadAll(None), None, at(0));
         let (a, b, c, d, e, f, g) = tokio::join!(
             publish(&store, 1),
             publish(&store, 2),

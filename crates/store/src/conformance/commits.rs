@@ -54,7 +54,7 @@ pub(super) async fn what_writes_nothing_tells_nothing(store: &dyn Store) {
     mark(store, "alice", Mark::Unread(published.id)).await;
     mark(store, "bob", Mark::Seen(Some(Seq(0)))).await;
     assert!(store.append(&ws(), Write::Retract { id: new_id() }, at(0)).await.is_err());
-    assert!(store.mark(&ws(), &user("alice"), Mark::Read(new_id()), at(0)).await.is_err());
+    assert!(store.mark(&ws(), &user("alice"), Mark::Read(new_id()), None, at(0)).await.is_err());
     assert!(commits.try_recv().is_err());
 }
 

@@ -18,7 +18,7 @@ pub(super) async fn a_retracted_entry_is_gone_for_everyone(store: &dyn Store) {
         assert_eq!(seen(store, name).await, [2]);
         assert_eq!(unread(store, name).await, 1);
         assert!(matches!(store.find(&ws(), Some(&user(name)), id).await, Err(StoreError::NotFound)));
-        let read = store.mark(&ws(), &user(name), Mark::Read(id), at(0)).await;
+        let read = store.mark(&ws(), &user(name), Mark::Read(id), None, at(0)).await;
         assert!(matches!(read, Err(StoreError::NotFound)));
     }
     assert!(matches!(store.find(&ws(), None, id).await, Err(StoreError::NotFound)));

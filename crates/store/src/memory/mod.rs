@@ -3,6 +3,7 @@
 //! It answers by asking [`Visibility::sees`](campanile_model::Visibility::sees) about every entry, so that
 //! it is right by reading it. For tests and for judging other backends; nothing survives the process.
 
+mod changes;
 mod documents;
 mod life;
 mod log;
@@ -20,7 +21,8 @@ use tokio::sync::broadcast;
 use crate::documents::ReadBytes;
 use crate::{
     Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, DuePlace, Epochs, Head, Idempotency,
-    Item, Mark, Marked, Marking, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
+    Item, Mark, MarkKey, Marked, Marking, ReadState, Retention, Snapshot, Store, StoreError, VisibleChange,
+    VisibleQuery, Write, validate,
 };
 use documents::Shelf;
 use log::Log;
@@ -126,6 +128,8 @@ impl Store for MemoryStore {
                 rev: Rev(0),
                 unread: 0,
                 unseen: 0,
+                read_up_to: Seq::ZERO,
+                seen_up_to: Seq::ZERO,
                 visibility: Visibility::default(),
             },
             |log| log.snapshot(user),
@@ -141,6 +145,18 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Entry>, StoreError> {
         let inner = self.lock();
         Ok(inner.logs.get(workspace).map_or_else(Vec::new, |log| log.entries(after, up_to, limit)))
+    }
+
+    async fn changes(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<VisibleChange>, StoreError> {
+        let inner = self.lock();
+        inner.logs.get(workspace).map_or(Ok(Vec::new()), |log| log.changes(user, after, up_to, limit))
     }
 
     async fn visible(
@@ -168,12 +184,14 @@ impl Store for MemoryStore {
         workspace: &Slug,
         user: &UserId,
         mark: Mark,
-        _now: Timestamp,
+        key: Option<&MarkKey>,
+        now: Timestamp,
     ) -> Result<Marked, StoreError> {
+        validate::mark_key(key)?;
         let mut inner = self.lock_for_writing()?;
         match (inner.logs.get_mut(workspace), mark) {
             (Some(log), mark) => {
-                let marked = log.mark(user, mark)?;
+                let marked = log.mark(user, mark, key, now)?;
                 if marked.changed {
                     let marking = Marking { user: user.clone(), rev: marked.rev };
                     self.tell(workspace, log.epoch(), Vec::new(), vec![marking]);
@@ -185,6 +203,17 @@ impl Store for MemoryStore {
             }
             (None, _) => Err(StoreError::NotFound),
         }
+    }
+
+    async fn receipts(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Rev,
+        limit: usize,
+    ) -> Result<ReadState, StoreError> {
+        let inner = self.lock();
+        Ok(inner.logs.get(workspace).map_or_else(ReadState::nothing, |log| log.receipts(user, after, limit)))
     }
 
     async fn subscribers(

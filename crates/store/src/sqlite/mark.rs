@@ -1,10 +1,11 @@
 //! Changes of one user's read state. A receipt overrides the watermark; each effective change is one `rev`.
 
-use campanile_model::{Epoch, NotificationId, Rev, Seq, Slug, UserId};
+use campanile_model::{Epoch, NotificationId, Rev, Seq, Slug, Timestamp, UserId};
 use rusqlite::{Connection, params};
 
 use super::failure::Outcome;
 use super::kept;
+use super::mark_key;
 use super::names::{self, to_sql};
 use super::read;
 use super::settle;
@@ -12,26 +13,43 @@ use super::sight::Sight;
 use super::unread::{self, Badges};
 use super::user::{self, Kept, UserState};
 use super::workspace::Workspace;
-use crate::{Item, Mark, Marked, StoreError};
+use crate::{Item, Mark, MarkKey, Marked, StoreError};
 
-/// What a mark did, and in which lineage; `None`: the workspace was never written to.
+/// What a mark did.
 pub(super) struct Done {
     pub(super) marked: Marked,
+    /// The lineage; `None`: the workspace was never written to.
     pub(super) epoch: Option<Epoch>,
+    /// Whether it is to be counted as a change of the database: it changed something, or its key was kept.
+    pub(super) counts: bool,
 }
 
-/// Does `mark`. Refuses before it writes anything.
-pub(super) fn mark(conn: &Connection, slug: &Slug, name: &UserId, mark: &Mark) -> Outcome<Done> {
+/// Does `mark`, unless it was done under the key. Refuses before it writes anything.
+pub(super) fn mark(
+    conn: &Connection,
+    slug: &Slug,
+    name: &UserId,
+    mark: &Mark,
+    key: Option<&MarkKey>,
+    now: Timestamp,
+) -> Outcome<Done> {
     let Some(ws) = Workspace::load(conn, slug)? else {
         let nothing = Marked { changed: false, rev: Rev(0), unread: 0, head: Seq::ZERO };
         return match mark {
-            Mark::ReadAll(_) | Mark::Seen(_) => Ok(Done { marked: nothing, epoch: None }),
+            Mark::ReadAll(_) | Mark::Seen(_) => Ok(Done { marked: nothing, epoch: None, counts: false }),
             Mark::Read(_) | Mark::Unread(_) | Mark::Archive(_) => Err(StoreError::NotFound.into()),
         };
     };
     let state = UserState::load(conn, ws.id, name)?;
     let sight = Sight::load(conn, state.id)?;
     let marking = Marking { conn, ws: &ws, name, sight: &sight };
+    let epoch = Some(ws.epoch);
+    if let Some(key) = key
+        && mark_key::is_kept(conn, state.id, key, now)?
+    {
+        let marked = marking.unchanged(&unread::settled(conn, &ws, state)?)?;
+        return Ok(Done { marked, epoch, counts: false });
+    }
     let up_to = |place: &Option<Seq>| place.unwrap_or(ws.head).min(ws.head);
     let marked = match mark {
         Mark::Read(id) => marking.one(state, *id, |kept| Kept { read: true, ..kept }),
@@ -40,7 +58,11 @@ pub(super) fn mark(conn: &Connection, slug: &Slug, name: &UserId, mark: &Mark) -
         Mark::ReadAll(place) => marking.read_all(state, up_to(place)),
         Mark::Seen(place) => marking.seen(state, up_to(place)),
     }?;
-    Ok(Done { marked, epoch: Some(ws.epoch) })
+    if let Some(key) = key {
+        let user = names::user_or_create(conn, ws.id, name)?;
+        mark_key::keep(conn, user, key, now)?;
+    }
+    Ok(Done { counts: marked.changed || key.is_some(), marked, epoch })
 }
 
 struct Marking<'a> {
@@ -92,8 +114,8 @@ impl Marking<'_> {
         if changed == now || !changed.read {
             return self.unchanged(&state);
         }
-        kept::keep(self.conn, self.ws.id, state.id, seen.seq, changed)?;
         state.rev.0 += 1;
+        kept::keep(self.conn, self.ws.id, state.id, seen.seq, changed, state.rev)?;
         state.save(self.conn)?;
         Ok(self.changed(&state, self.badges(&state)?.unread))
     }
@@ -138,8 +160,8 @@ impl Marking<'_> {
 
     /// Settles the user's receipts of entries that are gone or superseded, so that every other one counts.
     fn settle(&self, mut state: UserState) -> Outcome<UserState> {
-        for (seq, receipt) in unread::unsettled_receipts(self.conn, self.ws, state.id)? {
-            settle::one(self.conn, self.ws.id, state.id, seq, receipt)?;
+        for (seq, (receipt, rev)) in unread::unsettled_receipts(self.conn, self.ws, state.id)? {
+            settle::one(self.conn, self.ws.id, state.id, seq, (receipt, rev))?;
             state.count(seq, receipt.read, -1);
         }
         Ok(state)

@@ -7,10 +7,10 @@ use rusqlite::Connection;
 
 use super::failure::{Failure, Outcome, defect};
 use super::job::{Answer, Job};
-use super::{append, documents, mark, prune, settle};
+use super::{append, documents, mark, mark_key, prune, settle};
 use crate::{Commit, Epochs, Marking, StoreError};
 
-/// Outcomes of requests that are forgotten in one turn, once their time has passed.
+/// Outcomes of requests that are forgotten in one turn, once their time has passed; keys of marks as many.
 const PURGED: usize = 64;
 /// Rows that one call of prune or purge removes at most, whatever it asks for.
 const PRUNED: usize = 1000;
@@ -93,11 +93,15 @@ impl<'a> Turn<'a> {
                 self.answers.push(Answer::Append(reply, result));
                 error
             }
-            Job::Mark { workspace, user, mark, reply } => {
+            Job::Mark { workspace, user, mark, key, now, reply } => {
+                if key.is_some() {
+                    self.latest = self.latest.max(Some(now));
+                }
                 let outcome = self.guarded(|turn| {
-                    let mark::Done { marked, epoch } = mark::mark(turn.conn, &workspace, &user, &mark)?;
-                    turn.counter += i64::from(marked.changed);
-                    turn.uncounted |= marked.changed;
+                    let done = mark::mark(turn.conn, &workspace, &user, &mark, key.as_ref(), now)?;
+                    let mark::Done { marked, epoch, counts } = done;
+                    turn.counter += i64::from(counts);
+                    turn.uncounted |= counts;
                     if let (true, Some(epoch)) = (marked.changed, epoch) {
                         turn.commit_of(&workspace, epoch).marks.push(Marking { user, rev: marked.rev });
                     }
@@ -154,6 +158,7 @@ impl<'a> Turn<'a> {
         }
         if let Some(now) = self.latest {
             append::purge(self.conn, now, PURGED)?;
+            mark_key::purge(self.conn, now, PURGED)?;
         }
         // A retraction or supersession in this very turn may have begun something, so ask the table.
         let has_entries = self.commits.iter().any(|commit| !commit.entries.is_empty());
