@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use campanile_model::{Seq, Slug, Timestamp, UserId};
-use campanile_store::{Item, Mark, Marked, Snapshot, VisibleQuery};
+use campanile_model::{Seq, Slug, UserId};
+use campanile_store::{Item, Snapshot, VisibleQuery};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::{Engine, EngineError};
@@ -183,20 +183,4 @@ pub async fn counts(
         Ok(Err(error)) => Err(error),
         Ok(Ok(None)) | Err(_) => Err(EngineError::NotReached { seq: min_seq }),
     }
-}
-
-/// Changes what `user` did: one entry unread or archived, or everything up to a place read or seen.
-/// (For one entry read, there is [`mark_read`](crate::mark_read::mark_read).) Idempotent.
-///
-/// # Errors
-/// [`StoreError::NotFound`](campanile_store::StoreError::NotFound) if the user sees no such entry; else
-/// those of the backend.
-pub async fn mark(
-    engine: &Engine,
-    workspace: &Slug,
-    user: &UserId,
-    mark: Mark,
-    now: Timestamp,
-) -> Result<Marked, EngineError> {
-    Ok(engine.store.mark(workspace, user, mark, None, now).await?)
 }

@@ -1,7 +1,7 @@
 //! The use cases, a file each. The only place where the store and the sockets meet.
 //!
 //! A request goes: [`publish`] commits, [`follow`] takes what was committed to the sockets in order;
-//! [`connect`] hands a new socket over without a gap or a duplicate; [`inbox`] and [`mark_read`] are what
+//! [`connect`] hands a new socket over without a gap or a duplicate; [`inbox`] and [`mark`] are what
 //! a user does; [`topics`] is who listens; [`retain`] is what goes.
 
 pub mod access;
@@ -17,7 +17,7 @@ pub mod follow;
 pub mod function;
 pub mod inbox;
 mod limit;
-pub mod mark_read;
+pub mod mark;
 pub mod page;
 pub mod product;
 pub mod publish;

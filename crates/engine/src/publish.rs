@@ -13,8 +13,9 @@ use campanile_model::limits::{MAX_BATCH, MAX_IDEMPOTENCY_KEY_BYTES, MAX_RECIPIEN
 use campanile_model::{Audience, Notification, NotificationId, Seq, Slug, Timestamp, UserId};
 use campanile_store::{Appended, Idempotency, Write};
 
+pub use campanile_wire::LevelName;
 pub(crate) use draft::{Checked, after, check_metadata, check_send_at, check_ttl, each_once, name};
-pub use draft::{Draft, LevelName, Recipients};
+pub use draft::{Draft, Recipients};
 pub(crate) use json::check_json;
 pub use keys::RealtimeKeys;
 

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use campanile_model::{Audience, Notification, Seq, UserId};
+use campanile_model::{Audience, Change, Notification, Position, Seq, UserId};
 
 use crate::registry::{Registry, RoomId, Slot, UserKey};
-use crate::run::{Delivery, Run, Target};
+use crate::run::{Delivery, Run, Said, Target};
 
 /// Where entries go: the owner of the sockets.
 pub trait Sink {
@@ -39,16 +39,16 @@ pub struct Fanout {
 }
 
 impl Fanout {
-    /// Queues one entry for whoever of the room is to see it. `seq` is `None` for one that is in no log.
+    /// Queues one entry for whoever of the room is to see it. `position` is `None` for one that is in no log.
     pub fn push(
         &mut self,
         registry: &mut Registry,
         room: RoomId,
-        seq: Option<Seq>,
+        position: Option<Position>,
         notification: &Arc<Notification>,
     ) {
-        if let Some(seq) = seq {
-            registry.rooms[room.0 as usize].emitted = seq;
+        if let Some(position) = position {
+            registry.rooms[room.0 as usize].emitted = position.seq;
         }
         let users = match &notification.audience {
             Audience::Workspace => None,
@@ -59,17 +59,39 @@ impl Fanout {
         };
         let target = match users {
             None => Target::Everyone,
-            Some(users) => {
-                let sockets: Vec<_> = (users.into_iter())
-                    .flat_map(|user| registry.sockets(user).iter().map(move |slot| (*slot, user)))
-                    .collect();
-                if sockets.is_empty() {
-                    return;
-                }
-                Target::Sockets(sockets)
-            }
+            Some(users) => Target::Sockets(sockets_of(registry, users)),
         };
-        let mut delivery = Delivery { seq, notification: Arc::clone(notification) };
+        let said = Said::Notification(Arc::clone(notification));
+        self.queue(registry, room, Delivery { position, said }, target);
+    }
+
+    /// Queues what became of an earlier entry, for whoever of the room saw that: `about` is the entry as it read. They
+    /// are not asked again when their turn comes, so nobody is told of what they never had.
+    pub fn push_change(
+        &mut self,
+        registry: &mut Registry,
+        room: RoomId,
+        position: Position,
+        change: Change,
+        about: &Notification,
+    ) {
+        registry.rooms[room.0 as usize].emitted = position.seq;
+        let seq = change.target_seq();
+        let users = match &about.audience {
+            Audience::Users(names) => {
+                names.iter().filter_map(|name| registry.find_user(room, name)).collect()
+            }
+            Audience::Workspace | Audience::Topic(_) => registry.users_of(room),
+        };
+        let saw = |user: &UserKey| registry.saw(*user, seq, about);
+        let target = Target::Sockets(sockets_of(registry, users.into_iter().filter(saw)));
+        self.queue(registry, room, Delivery { position: Some(position), said: Said::Change(change) }, target);
+    }
+
+    fn queue(&mut self, registry: &mut Registry, room: RoomId, mut delivery: Delivery, target: Target) {
+        if matches!(&target, Target::Sockets(sockets) if sockets.is_empty()) {
+            return;
+        }
         let weight = delivery.weight();
         let runs = &mut registry.rooms[room.0 as usize].runs;
         if let Some(last) = runs.back_mut() {
@@ -157,6 +179,11 @@ impl Fanout {
     }
 }
 
+fn sockets_of(registry: &Registry, users: impl IntoIterator<Item = UserKey>) -> Vec<(Slot, UserKey)> {
+    let sockets = |user| registry.sockets(user).iter().map(move |slot| (*slot, user));
+    users.into_iter().flat_map(sockets).collect()
+}
+
 enum Served {
     All,
     UpTo(usize),
@@ -191,7 +218,7 @@ fn serve<'a>(
 mod tests {
     use std::collections::HashMap;
 
-    use campanile_model::{Level, NotificationId, Slug, Timestamp, Topic};
+    use campanile_model::{Epoch, Level, NotificationId, Slug, Timestamp, Topic};
     use proptest::prelude::*;
 
     use super::*;
@@ -257,7 +284,7 @@ mod tests {
         fn deliver(&mut self, slot: Slot, run: &Run) {
             // A real sink knows where each connection stands; this one notes everything it is handed.
             let got = self.got.entry(slot).or_default();
-            got.extend(run.deliveries.iter().filter_map(|d| d.seq).map(|s| s.0));
+            got.extend(run.deliveries.iter().filter_map(Delivery::seq).map(|s| s.0));
         }
         fn is_due(&mut self) -> bool {
             false
@@ -306,13 +333,13 @@ mod tests {
                     Step::Leave(_) => {}
                     Step::Subscribe(user, t) => {
                         if let Some((.., key)) = here.iter().find(|(_, u, _)| *u == user) {
-                            registry.subscribe(*key, &topic(t));
+                            registry.subscribe(*key, &topic(t), Seq(seq));
                             subscribed.insert((user, t), ());
                         }
                     }
                     Step::Unsubscribe(user, t) => {
                         if let Some((.., key)) = here.iter().find(|(_, u, _)| *u == user) {
-                            registry.unsubscribe(*key, &topic(t));
+                            registry.unsubscribe(*key, &topic(t), Seq(seq));
                             subscribed.remove(&(user, t));
                         }
                     }
@@ -334,7 +361,8 @@ mod tests {
                             _ => unreachable!(),
                         };
                         seq += 1;
-                        fanout.push(&mut registry, room, Some(Seq(seq)), &notification(audience, except));
+                        let position = Position { epoch: Epoch(1), seq: Seq(seq) };
+                        fanout.push(&mut registry, room, Some(position), &notification(audience, except));
                         for (slot, user, _) in &here {
                             if named(*user) {
                                 owed.get_mut(slot).unwrap().push(seq);

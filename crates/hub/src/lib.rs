@@ -13,4 +13,4 @@ pub use duel::{Duel, DuelVerdict};
 pub use fanout::{Budget, Fanout, Sink};
 pub use outbox::{Full, Outbox};
 pub use registry::{Registry, RoomId, Slot, UserKey};
-pub use run::{Delivery, Run};
+pub use run::{Delivery, Run, Said};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use campanile_model::{Seq, Slug, Topic, UserId};
+use campanile_model::{Intervals, Notification, Seq, Slug, Topic, UserId, Visibility};
 use hashbrown::HashTable;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -45,7 +45,8 @@ pub(crate) struct User {
     room: RoomId,
     pub(crate) name: UserId,
     sockets: SmallVec<[Slot; 1]>,
-    topics: Vec<Topic>,
+    /// What the user sees, as far as the log has been emitted; `None`: whatever has no topic.
+    sight: Option<Box<Visibility>>,
     duel: Option<Box<Duel>>,
 }
 
@@ -71,7 +72,7 @@ impl Registry {
         if let Some(&key) = self.by_name.find(hash, same) {
             return UserKey(key);
         }
-        let user = User { room, name: name.clone(), sockets: SmallVec::new(), topics: vec![], duel: None };
+        let user = User { room, name: name.clone(), sockets: SmallVec::new(), sight: None, duel: None };
         let key = u32::try_from(self.users.insert(user)).unwrap_or(u32::MAX);
         self.rooms[room.0 as usize].users += 1;
         let (users, hasher) = (&self.users, &self.hasher);
@@ -126,11 +127,11 @@ impl Registry {
         let entry = &self.users[user.0 as usize];
         if !entry.sockets.is_empty() || entry.duel.is_some() {
             if entry.sockets.is_empty() {
-                self.set_topics(user, []);
+                self.set_sight(user, Visibility::default());
             }
             return;
         }
-        self.set_topics(user, []);
+        self.set_sight(user, Visibility::default());
         let entry = self.users.remove(user.0 as usize);
         let hash = self.hasher.hash_one((entry.room, entry.name.as_str()));
         if let Ok(found) = self.by_name.find_entry(hash, |&key| key == user.0) {
@@ -153,34 +154,68 @@ impl Registry {
         }
     }
 
-    /// What the user is subscribed to, as far as live delivery is concerned.
-    pub fn set_topics(&mut self, user: UserKey, topics: impl IntoIterator<Item = Topic>) {
+    /// What the user sees from here on, as far as live delivery is concerned.
+    pub fn set_sight(&mut self, user: UserKey, sight: Visibility) {
         let entry = &mut self.users[user.0 as usize];
-        let old = std::mem::take(&mut entry.topics);
-        entry.topics = topics.into_iter().collect();
         let room = &mut self.rooms[entry.room.0 as usize];
-        for topic in old {
-            room.remove_topic(&topic, user);
+        for topic in entry.sight.take().iter().flat_map(|sight| open_topics(sight)) {
+            room.remove_topic(topic, user);
         }
-        for topic in &entry.topics {
-            room.topics.entry(topic.clone()).or_default().push(user);
+        if sight != Visibility::default() {
+            for topic in open_topics(&sight) {
+                room.topics.entry(topic.clone()).or_default().push(user);
+            }
+            entry.sight = Some(Box::new(sight));
         }
     }
 
-    /// Adds one subscription; nothing happens where it is there already.
-    pub fn subscribe(&mut self, user: UserKey, topic: &Topic) {
+    /// Adds one subscription, for what comes after `at`; nothing happens where it is there already.
+    pub fn subscribe(&mut self, user: UserKey, topic: &Topic, at: Seq) {
         let entry = &mut self.users[user.0 as usize];
-        if !entry.topics.contains(topic) {
-            entry.topics.push(topic.clone());
+        let intervals = entry.sight.get_or_insert_default().topics.entry(topic.clone()).or_default();
+        if !intervals.is_open() {
+            intervals.open(at);
             self.rooms[entry.room.0 as usize].topics.entry(topic.clone()).or_default().push(user);
         }
     }
 
-    /// Ends one subscription.
-    pub fn unsubscribe(&mut self, user: UserKey, topic: &Topic) {
+    /// Ends one subscription at `at`.
+    pub fn unsubscribe(&mut self, user: UserKey, topic: &Topic, at: Seq) {
         let entry = &mut self.users[user.0 as usize];
-        entry.topics.retain(|t| t != topic);
+        if let Some(intervals) = entry.sight.as_mut().and_then(|sight| sight.topics.get_mut(topic)) {
+            intervals.close(at);
+        }
         self.rooms[entry.room.0 as usize].remove_topic(topic, user);
+    }
+
+    /// Whether the user saw what stands at `seq`, by the one predicate.
+    pub(crate) fn saw(&self, user: UserKey, seq: Seq, notification: &Notification) -> bool {
+        let User { name, sight, .. } = &self.users[user.0 as usize];
+        match sight {
+            Some(sight) => sight.sees(name, seq, notification),
+            None => Visibility::default().sees(name, seq, notification),
+        }
+    }
+
+    /// Every user of the room who has a socket.
+    pub(crate) fn users_of(&self, room: RoomId) -> Vec<UserKey> {
+        let mut users: Vec<UserKey> =
+            self.rooms[room.0 as usize].members.iter().flatten().map(|(_, user)| *user).collect();
+        users.sort_unstable_by_key(|user| user.0);
+        users.dedup();
+        users
+    }
+
+    /// Up to where everything of the room has been handed to its sockets.
+    pub fn horizon(&self, room: RoomId) -> Seq {
+        let room = &self.rooms[room.0 as usize];
+        let waiting = room.runs.iter().find_map(crate::Run::first_seq);
+        waiting.map_or(room.emitted, |first| Seq(first.0.saturating_sub(1)))
+    }
+
+    /// How many sockets are in the room.
+    pub fn crowd(&self, room: RoomId) -> usize {
+        self.rooms[room.0 as usize].members.len()
     }
 
     /// The user's sockets in the order they came.
@@ -256,6 +291,12 @@ impl Registry {
     pub fn counts(&self) -> (usize, usize) {
         (self.users.len(), self.rooms.len())
     }
+}
+
+/// Topics that the user is subscribed to now.
+fn open_topics(sight: &Visibility) -> impl Iterator<Item = &Topic> {
+    let open = |(_, intervals): &(_, &Intervals)| intervals.is_open();
+    sight.topics.iter().filter(open).map(|(topic, _)| topic)
 }
 
 impl Room {

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use campanile_model::{Notification, Seq, UserId};
+use campanile_model::{Change, Notification, Position, Seq, UserId};
 
 use crate::registry::{Slot, UserKey};
 
@@ -12,9 +12,18 @@ use crate::registry::{Slot, UserKey};
 #[derive(Debug)]
 pub struct Delivery {
     /// Its place; `None` for one that is in no log.
-    pub seq: Option<Seq>,
+    pub position: Option<Position>,
     /// What it says.
-    pub notification: Arc<Notification>,
+    pub said: Said,
+}
+
+/// What an entry says to its audience.
+#[derive(Debug)]
+pub enum Said {
+    /// A notification.
+    Notification(Arc<Notification>),
+    /// What became of an earlier one.
+    Change(Change),
 }
 
 /// Entries that go to the same sockets, encoded once per surface and sent to each socket in one write.
@@ -63,8 +72,27 @@ const MAX_MERGED_BYTES: usize = 32 * 1024;
 impl Delivery {
     /// About how many bytes it holds while it waits.
     pub(crate) fn weight(&self) -> usize {
-        let n = &self.notification;
+        let n = match &self.said {
+            Said::Notification(notification) | Said::Change(Change::Update { notification, .. }) => {
+                notification
+            }
+            Said::Change(Change::Withdrawn { .. }) => return 256,
+        };
         256 + n.title.len() + n.message.len() + n.metadata.as_ref().map_or(0, |m| m.get().len())
+    }
+
+    /// Its place in its log.
+    pub fn seq(&self) -> Option<Seq> {
+        self.position.map(|position| position.seq)
+    }
+
+    /// Who is not to see it.
+    fn exceptions(&self) -> &[UserId] {
+        match &self.said {
+            Said::Notification(notification) => &notification.except,
+            // Whoever is told of a change was asked one by one.
+            Said::Change(_) => &[],
+        }
     }
 }
 
@@ -82,7 +110,10 @@ impl Run {
 
     /// Takes one more entry for the same sockets, if it fits: then each socket gets all in one write.
     pub(crate) fn try_merge(&mut self, delivery: Delivery, target: &Target) -> Result<(), Delivery> {
-        let plain = |d: &Delivery| d.notification.except.is_empty() && d.seq.is_some();
+        let plain = |d: &Delivery| {
+            let is_notification = matches!(d.said, Said::Notification(_));
+            is_notification && d.exceptions().is_empty() && d.position.is_some()
+        };
         let fits = !self.started
             && self.target == *target
             && self.deliveries.len() < MAX_MERGED
@@ -102,22 +133,30 @@ impl Run {
         self.frames[surface].get_or_init(|| encode(&self.deliveries))
     }
 
+    /// What became of an earlier entry, where the run tells that: it then tells nothing else.
+    pub fn change(&self) -> Option<&Change> {
+        match self.deliveries.first().map(|d| &d.said) {
+            Some(Said::Change(change)) => Some(change),
+            _ => None,
+        }
+    }
+
     /// The place of the run's first entry; `None` for one that is in no log.
     pub fn first_seq(&self) -> Option<Seq> {
-        self.deliveries.first().and_then(|d| d.seq)
+        self.deliveries.first().and_then(Delivery::seq)
     }
 
     /// The place of the run's last entry; `None` for one that is in no log.
     pub fn last_seq(&self) -> Option<Seq> {
-        self.deliveries.last().and_then(|d| d.seq)
+        self.deliveries.last().and_then(Delivery::seq)
     }
 
     /// Whether some user is named as not to see it.
     pub(crate) fn has_exceptions(&self) -> bool {
-        self.deliveries.iter().any(|d| !d.notification.except.is_empty())
+        self.deliveries.iter().any(|d| !d.exceptions().is_empty())
     }
 
     pub(crate) fn excepts(&self, user: &UserId) -> bool {
-        self.deliveries.iter().any(|d| d.notification.except.contains(user))
+        self.deliveries.iter().any(|d| d.exceptions().contains(user))
     }
 }

@@ -6,6 +6,7 @@
 //! it, and `limits` bounds it all.
 
 mod audience;
+mod change;
 mod id;
 pub mod limits;
 mod notification;
@@ -15,9 +16,10 @@ mod time;
 mod visibility;
 
 pub use audience::{Audience, Topic};
+pub use change::{Change, Withdrawal};
 pub use id::{IdError, NotificationId, Slug, UserId};
 pub use notification::{Cause, Entry, EntryKind, Level, Notification};
-pub use position::{Epoch, Rev, Seq};
-pub use receipt::Receipt;
+pub use position::{Epoch, Position, Rev, Seq};
+pub use receipt::{Counts, Mark, Receipt};
 pub use time::Timestamp;
 pub use visibility::{Interval, Intervals, Visibility};

@@ -22,6 +22,8 @@ pub const MAX_TOPICS_PER_USER: usize = 200;
 pub const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
 /// Entries replayed by the product surface, newest kept (protocol §3).
 pub const MAX_REPLAY: usize = 100;
+/// Entries replayed to a client that resumes by its position (the protocol, §4).
+pub const MAX_RESUME: usize = 1_000;
 /// Characters of `type`, `event`: names that clients switch on.
 pub const MAX_NAME_CHARS: usize = 128;
 /// Characters of `productName` (the protocol, §6).

@@ -49,8 +49,40 @@ impl fmt::Debug for Epoch {
     }
 }
 
+impl Epoch {
+    /// Reads what [`Display`](fmt::Display) writes: 16 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        digits.then(|| u64::from_str_radix(text, 16).ok()).flatten().map(Self)
+    }
+}
+
+/// A place in a log, and in which log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The lineage it counts in.
+    pub epoch: Epoch,
+    /// The place.
+    pub seq: Seq,
+}
+
 impl Serialize for Epoch {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_read_as_they_are_written() {
+        for epoch in [Epoch(0), Epoch(u64::MAX), Epoch(0x9f3c)] {
+            assert_eq!(Epoch::parse(&epoch.to_string()), Some(epoch));
+        }
+        for text in ["", "9f3c", "+00000000000009f3", "0000000000009f3c0", "000000000000 f3c"] {
+            assert_eq!(Epoch::parse(text), None, "{text}");
+        }
     }
 }

@@ -99,7 +99,7 @@ use utoipa_axum::routes;
 use crate::http::{
     Api, access, announcements, cors, drain, edge, events, functions, health, inbox, issuers, keys,
     notifications, oidc, openapi, problem, product, products, records, revocations, rules, service_accounts,
-    settings, tickets, topics,
+    settings, stream, tickets, topics,
 };
 use crate::socket::Serves;
 
@@ -178,6 +178,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(revocations::revoke, revocations::list))
         .routes(routes!(revocations::take_back))
         .routes(routes!(issuers::list))
+        .routes(routes!(stream::follow))
         .routes(routes!(inbox::list))
         .routes(routes!(inbox::read))
         .routes(routes!(inbox::unread))

@@ -133,7 +133,6 @@ pub async fn start(
     });
     revocation::load(&engine, clock.now()).await.context("the revocations can't be read")?;
     campanile_engine::run::count_waiting(&engine).await.context("the store can't be read")?;
-    tasks.push(tokio::spawn(answer_requests(asked, Arc::clone(&engine), clock.clone())));
     tasks.push(tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())));
     tasks.extend(certificates.iter().map(|tls| tokio::spawn(watch_certificate(Arc::clone(tls)))));
     let ready = Arc::new(AtomicBool::new(true));
@@ -175,9 +174,18 @@ pub async fn start(
         product_workspace: config.surfaces.product.workspace.clone(),
         leeway_ms: i64::try_from(auth.leeway_secs).unwrap_or(0) * 1000,
     };
-    let handshakes =
-        Handshakes::new(judge, Arc::clone(&sources), origins, proxies, shards.clone(), clock.clone());
+    let handshakes = Handshakes::new(
+        judge,
+        Arc::clone(&sources),
+        origins,
+        proxies,
+        shards.clone(),
+        gauge.clone(),
+        clock.clone(),
+    );
     let handshakes = Arc::new(handshakes);
+    let answering = answer_requests(asked, Arc::clone(&engine), Arc::clone(&handshakes), clock.clone());
+    tasks.push(tokio::spawn(answering));
     let serving = serve_plain(plain_out, router, Arc::clone(&handshakes), header_timeout, stopping);
     let plain = tokio::spawn(serving);
     let reception = Reception { handshakes, plain: plain_in, gauge: gauge.clone(), clock: clock.clone() };

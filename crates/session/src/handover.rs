@@ -16,6 +16,15 @@ pub struct Cursor {
     pub after: Seq,
     /// Only what the user has not read: a replay of unread entries is still under way.
     pub unread_only: bool,
+    /// How many entries were replayed before it.
+    pub served: usize,
+}
+
+impl Cursor {
+    /// Everything after a place, as the first to be replayed.
+    pub fn after(after: Seq) -> Self {
+        Self { after, unread_only: false, served: 0 }
+    }
 }
 
 /// What the connection needs next.
@@ -116,7 +125,7 @@ impl Handover {
             Some(cursor) => cursor,
             None if emitted > ended.head && !self.is_holding() => {
                 self.rounds += 1;
-                Cursor { after: ended.head, unread_only: false }
+                Cursor::after(ended.head)
             }
             None => return Next::Live(ended.head),
         };
@@ -137,13 +146,13 @@ mod tests {
     fn goes_live_only_where_nothing_was_missed() {
         let mut h = Handover::begun();
         assert_eq!(h.poll_next(Seq(0)), Next::Wait);
-        h.handle_step(pages("a"), Seq(5), Some(Cursor { after: Seq(3), unread_only: true }));
+        h.handle_step(pages("a"), Seq(5), Some(Cursor { after: Seq(3), unread_only: true, served: 1 }));
         assert_eq!(h.poll_next(Seq(9)), Next::Wait, "payloads first");
         assert_eq!(h.poll_payload().unwrap(), "a");
-        assert_eq!(h.poll_next(Seq(9)), Next::Ask(Cursor { after: Seq(3), unread_only: true }));
+        assert_eq!(h.poll_next(Seq(9)), Next::Ask(Cursor { after: Seq(3), unread_only: true, served: 1 }));
         assert_eq!(h.poll_next(Seq(9)), Next::Wait, "asked once");
         h.handle_step(vec![], Seq(7), None);
-        assert_eq!(h.poll_next(Seq(9)), Next::Ask(Cursor { after: Seq(7), unread_only: false }));
+        assert_eq!(h.poll_next(Seq(9)), Next::Ask(Cursor::after(Seq(7))));
         h.handle_step(vec![], Seq(9), None);
         assert_eq!(h.poll_next(Seq(9)), Next::Live(Seq(9)));
     }

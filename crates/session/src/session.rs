@@ -1,10 +1,11 @@
 //! What a connection knows between two events.
 
-use campanile_model::{NotificationId, Seq, Timestamp};
+use campanile_model::{Counts, Rev, Seq, Timestamp};
 use campanile_wire::close::{self, Close};
-use campanile_wire::{Command, Surface};
+use campanile_wire::{Asked, Command, Done, Framing, Marking, Payload, Secret, Surface};
 use campanile_ws::Event;
 
+use crate::badge::Badge;
 use crate::timing::{Tick, Timing};
 
 /// What a client's message asks of the server.
@@ -14,10 +15,12 @@ pub enum Reaction {
     Nothing,
     /// A pong frame with the ping's payload.
     Pong(Vec<u8>),
-    /// A text frame.
-    Answer(String),
-    /// Mark the caller's own entry as read.
-    MarkRead(NotificationId),
+    /// A message.
+    Answer(Payload),
+    /// Change the caller's own read state.
+    Mark(Box<Marking>),
+    /// Judge a token that is to take the place of the connection's own.
+    Refresh(Secret, Option<String>),
     /// Close with this code, and wait for the client's.
     Close(&'static Close),
     /// The client closed: answer with its code, if it gave one, and end the connection.
@@ -31,8 +34,10 @@ pub enum Reaction {
 pub enum Due {
     /// Nothing yet.
     Nothing,
-    /// A ping frame.
+    /// A sign of life: a ping, and a heartbeat where the surface has them.
     Ping,
+    /// A look at the counts.
+    Look,
     /// Close with this code.
     Close(&'static Close),
     /// The client did not answer our close in time: end the connection.
@@ -78,6 +83,8 @@ pub struct Session {
     phase: Phase,
     /// Our pings that have no pong yet: a client that was asleep answers them all at once.
     unanswered: u8,
+    /// What the client was told of its counts, on surfaces that tell them, from the first message on.
+    badge: Option<Box<Badge>>,
 }
 
 impl Session {
@@ -95,6 +102,7 @@ impl Session {
             unfinished: None,
             phase: Phase::CatchingUp,
             unanswered: 0,
+            badge: None,
         }
     }
 
@@ -103,9 +111,29 @@ impl Session {
         self.surface
     }
 
+    /// Whether its client has anything to say.
+    pub fn listens(&self) -> bool {
+        self.surface.framing == Framing::WebSocket
+    }
+
     /// When its token expires.
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
+    }
+
+    /// Another token has taken the place of the former one.
+    pub fn handle_refreshed(&mut self, expires_at: Timestamp) {
+        self.expires_at = expires_at;
+    }
+
+    /// The client was told its counts for the first time; `rev` is the read state that it has.
+    pub fn handle_hello(&mut self, counts: Counts, rev: Rev) {
+        self.badge = Some(Box::new(Badge::new(counts, rev)));
+    }
+
+    /// What the client was told of its counts.
+    pub fn badge(&mut self) -> Option<&mut Badge> {
+        self.badge.as_deref_mut()
     }
 
     /// Whether our close was sent.
@@ -165,21 +193,28 @@ impl Session {
     }
 
     fn handle_command(&self, command: Command) -> Reaction {
-        let answer = |make: Option<fn(&str) -> String>, text: &str| {
-            make.map_or(Reaction::Nothing, |make| Reaction::Answer(make(text)))
-        };
         match command {
-            Command::Ping => Reaction::Answer(self.surface.pong().to_owned()),
-            Command::MarkRead(id) => Reaction::MarkRead(id),
-            Command::MarkReadUnknown(id) => answer(self.surface.not_marked, &id),
-            Command::Unknown(why) => answer(self.surface.unknown, why),
+            Command::Ping(reference) => Reaction::Answer((self.surface.pong)(reference.as_deref())),
+            Command::Mark(marking) => Reaction::Mark(marking),
+            Command::MarkUnknown(asked) => {
+                self.handle_not_marked(&asked, false).map_or(Reaction::Nothing, Reaction::Answer)
+            }
+            Command::Refresh(token, reference) => Reaction::Refresh(token, reference),
+            Command::Unknown(why, reference) => self
+                .surface
+                .unknown
+                .map_or(Reaction::Nothing, |unknown| Reaction::Answer(unknown(why, reference.as_deref()))),
         }
     }
 
-    /// The payload that tells the client what became of its mark.
-    pub fn handle_marked(&self, id: NotificationId, marked: bool) -> Option<String> {
-        let make = if marked { self.surface.marked } else { self.surface.not_marked };
-        make.map(|make| make(&id.to_string()))
+    /// What tells the client that its mark is done.
+    pub fn handle_marked(&self, done: &Done<'_>) -> Option<Payload> {
+        self.surface.marked.map(|marked| marked(done))
+    }
+
+    /// What tells the client that its mark is not done; `true`: because of its key.
+    pub fn handle_not_marked(&self, asked: &Asked, key_reused: bool) -> Option<Payload> {
+        self.surface.not_marked.map(|not_marked| not_marked(asked, key_reused))
     }
 
     /// The hand-over ended at `position`: live entries after it are delivered.
@@ -208,6 +243,9 @@ impl Session {
         self.active = now;
         if let Some(last) = last {
             self.position = self.position.max(last);
+        }
+        if let Some(badge) = &mut self.badge {
+            badge.handle_touched();
         }
     }
 
@@ -264,6 +302,9 @@ impl Session {
             self.handle_pinged(now);
             return Due::Ping;
         }
+        if self.badge.as_ref().and_then(|badge| badge.poll_deadline()).is_some_and(|at| at <= now) {
+            return Due::Look;
+        }
         Due::Nothing
     }
 
@@ -280,6 +321,7 @@ impl Session {
             due(self.unfinished, Some(timing.message)),
             due(Some(self.active), timing.idle),
             due(Some(self.pinged), timing.keepalive),
+            self.badge.as_ref().and_then(|badge| badge.poll_deadline()),
         ]
         .into_iter()
         .flatten()

@@ -2,20 +2,52 @@
 
 use std::fmt;
 
-use campanile_model::NotificationId;
+use campanile_model::{Mark, NotificationId};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 
 /// One message of a client, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Keep-alive: wants one pong.
-    Ping,
-    /// One of the caller's own entries was read.
-    MarkRead(NotificationId),
-    /// As `MarkRead`, of an id that can't name an entry: handled like one that names none.
-    MarkReadUnknown(String),
+    Ping(Option<String>),
+    /// A change of the caller's own read state.
+    Mark(Box<Marking>),
+    /// As `Mark`, of an id that can't name an entry: handled like one that names none.
+    MarkUnknown(Asked),
+    /// A token in place of the connection's own, and what the answer is to repeat.
+    Refresh(Secret, Option<String>),
     /// Nothing that this surface knows; the text says what is wrong, without echoing the message.
-    Unknown(&'static str),
+    Unknown(&'static str, Option<String>),
+}
+
+/// A change of read state that a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marking {
+    /// What. Where a place is left open, it is the horizon of a surface that has one.
+    pub mark: Mark,
+    /// A repetition under the same key does nothing.
+    pub key: Option<String>,
+    /// What the answer names.
+    pub asked: Asked,
+}
+
+/// By what an answer names its command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The entry's id.
+    pub id: Option<String>,
+    /// What the client called its command.
+    pub reference: Option<String>,
+}
+
+/// Something that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
 }
 
 /// Longest id that is worth an answer of its own; a notification id has 36 bytes.
@@ -27,21 +59,26 @@ impl Command {
     /// makes the message unknown, and nothing but these exact spellings is understood.
     pub(crate) fn parse_documented(text: &str) -> Self {
         if text == "PING" || text == "\"PING\"" {
-            return Self::Ping;
+            return Self::Ping(None);
         }
         match serde_json::from_str::<Message>(text) {
-            Err(_) => Self::Unknown("expected PING or a JSON object with action and id"),
+            Err(_) => Self::Unknown("expected PING or a JSON object with action and id", None),
             Ok(Message { action: Some(action), id }) if action == "mark_read" => match id {
                 Some(Member::Text(id)) => match NotificationId::parse(&id) {
-                    Ok(id) => Self::MarkRead(id),
-                    Err(_) if (1..=MAX_ECHOED_ID).contains(&id.len()) => Self::MarkReadUnknown(id),
-                    Err(_) => Self::Unknown("id is not a notification id"),
+                    Ok(id) => {
+                        let asked = Asked { id: Some(id.to_string()), reference: None };
+                        Self::Mark(Box::new(Marking { mark: Mark::Read(id), key: None, asked }))
+                    }
+                    Err(_) if (1..=MAX_ECHOED_ID).contains(&id.len()) => {
+                        Self::MarkUnknown(Asked { id: Some(id), reference: None })
+                    }
+                    Err(_) => Self::Unknown("id is not a notification id", None),
                 },
-                Some(Member::Other) => Self::Unknown("id must be a string"),
-                None => Self::Unknown("mark_read needs an id"),
+                Some(Member::Other) => Self::Unknown("id must be a string", None),
+                None => Self::Unknown("mark_read needs an id", None),
             },
-            Ok(Message { action: Some(_), .. }) => Self::Unknown("unknown action"),
-            Ok(Message { action: None, .. }) => Self::Unknown("action is missing or not a string"),
+            Ok(Message { action: Some(_), .. }) => Self::Unknown("unknown action", None),
+            Ok(Message { action: None, .. }) => Self::Unknown("action is missing or not a string", None),
         }
     }
 }
@@ -142,26 +179,28 @@ mod tests {
 
     #[test]
     fn ping_in_its_forms() {
-        assert_eq!(Command::parse_documented("PING"), Command::Ping);
-        assert_eq!(Command::parse_documented("\"PING\""), Command::Ping);
+        assert_eq!(Command::parse_documented("PING"), Command::Ping(None));
+        assert_eq!(Command::parse_documented("\"PING\""), Command::Ping(None));
         for other in ["ping", " PING", "PING\n", r#"{"type":"PING"}"#, r#"{"action":"ping"}"#] {
-            assert!(matches!(Command::parse_documented(other), Command::Unknown(_)), "{other}");
+            assert!(matches!(Command::parse_documented(other), Command::Unknown(..)), "{other}");
         }
     }
 
     #[test]
     fn mark_read_in_its_forms() {
         let mark = |text: &str| Command::parse_documented(text);
-        let good = NotificationId::parse(ID).unwrap();
-        assert_eq!(mark(&format!(r#"{{"action":"mark_read","id":"{ID}"}}"#)), Command::MarkRead(good));
-        assert_eq!(
-            mark(&format!(r#"{{"x":[1],"id":"{ID}","action":"mark_read"}}"#)),
-            Command::MarkRead(good)
-        );
-        assert_eq!(mark(r#"{"action":"mark_read","id":"abc"}"#), Command::MarkReadUnknown("abc".into()));
+        let good = Command::Mark(Box::new(Marking {
+            mark: Mark::Read(NotificationId::parse(ID).unwrap()),
+            key: None,
+            asked: Asked { id: Some(ID.into()), reference: None },
+        }));
+        assert_eq!(mark(&format!(r#"{{"action":"mark_read","id":"{ID}"}}"#)), good);
+        assert_eq!(mark(&format!(r#"{{"x":[1],"id":"{ID}","action":"mark_read"}}"#)), good);
+        let unknown = Command::MarkUnknown(Asked { id: Some("abc".into()), reference: None });
+        assert_eq!(mark(r#"{"action":"mark_read","id":"abc"}"#), unknown);
         for id in ["1", "null", "{}", "[]", "true", "\"\"", "1.5", &format!("\"{}\"", "x".repeat(10_000))] {
             let text = format!(r#"{{"action":"mark_read","id":{id}}}"#);
-            assert!(matches!(mark(&text), Command::Unknown(_)), "{id}");
+            assert!(matches!(mark(&text), Command::Unknown(..)), "{id}");
         }
         for text in [
             r#"{"action":"mark_read"}"#,
@@ -177,7 +216,7 @@ mod tests {
             "{",
             &"[".repeat(60_000),
         ] {
-            assert!(matches!(mark(text), Command::Unknown(_)), "{}", &text[..text.len().min(80)]);
+            assert!(matches!(mark(text), Command::Unknown(..)), "{}", &text[..text.len().min(80)]);
         }
     }
 }

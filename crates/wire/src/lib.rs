@@ -5,26 +5,39 @@
 
 pub mod close;
 mod command;
+mod envelopes;
+mod native;
+mod payload;
 mod product;
 mod surface;
 mod workspace;
 
-pub use command::Command;
+pub use command::{Asked, Command, Marking, Secret};
+pub use envelopes::{Envelopes, Hello, NotRefreshed, Receipts, Resync};
+pub use native::{Content, Item, LevelName};
+pub use payload::{Payload, Shown};
 pub use product::rest as product_rest;
-pub use surface::{Crowding, Refusals, Replay, Surface};
+pub use surface::{Crowding, Done, Framing, Refusals, Replay, Resumption, Surface};
 
 /// The surface of the workspace documents: `/?token=…&workspaceSlug=…`.
 pub static WORKSPACE: Surface = workspace::SURFACE;
 /// The surface of the product documents: `/api/ws/notification?access_token=…`.
 pub static PRODUCT: Surface = product::SURFACE;
+/// Our own surface: `/v1/connect?workspace=…`.
+pub static NATIVE: Surface = native::SURFACE;
+/// Our own surface as an event stream: `/v1/workspaces/…/stream`.
+pub static STREAM: Surface = native::STREAM;
 
 /// Every surface, by [`Surface::index`].
-pub static SURFACES: [&Surface; 2] = [&WORKSPACE, &PRODUCT];
+pub static SURFACES: [&Surface; 4] = [&WORKSPACE, &PRODUCT, &NATIVE, &STREAM];
 
 /// The longest payload any documented surface would send for `notification`, in bytes: what publishing
-/// holds against [`campanile_model::limits::MAX_FRAME_BYTES`].
+/// holds against [`campanile_model::limits::MAX_FRAME_BYTES`]. The envelopes of the others add what is no client's
+/// business to count.
 pub fn longest_payload(notification: &campanile_model::Notification) -> usize {
-    SURFACES.iter().map(|surface| (surface.encode)(notification, false).len()).max().unwrap_or(0)
+    let shown = Shown::live(notification, None);
+    let documented = SURFACES.iter().filter(|surface| surface.envelopes.is_none());
+    documented.map(|surface| (surface.encode)(&shown).text.len()).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -70,8 +83,10 @@ mod tests {
         let mut n = sample();
         n.message = nasty.into();
         for surface in SURFACES {
-            let frame: serde_json::Value = serde_json::from_str(&(surface.encode)(&n, false)).unwrap();
-            assert_eq!(frame["message"], nasty);
+            let payload = (surface.encode)(&Shown::live(&n, None));
+            let frame: serde_json::Value = serde_json::from_str(&payload.text).unwrap();
+            let message = frame.pointer("/item/message").unwrap_or(&frame["message"]);
+            assert_eq!(message, nasty);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What makes one surface differ from another.
 
-use campanile_model::{Notification, NotificationId, Timestamp, UserId};
+use campanile_model::{Epoch, NotificationId, Rev, Seq, Timestamp, UserId};
 
-use crate::Command;
 use crate::close::Close;
+use crate::command::Asked;
+use crate::envelopes::Envelopes;
+use crate::{Command, Payload, Shown};
 
 /// One wire protocol in front of the core, as a value.
 pub struct Surface {
@@ -17,6 +19,12 @@ pub struct Surface {
     pub token_parameter: &'static str,
     /// The query parameter that names the workspace; `None`: the configured one.
     pub workspace_parameter: Option<&'static str>,
+    /// Whether the token may come in an `Authorization` header.
+    pub takes_bearer: bool,
+    /// The WebSocket subprotocol it is offered by. A client may offer none, but not others alone.
+    pub subprotocol: Option<&'static str>,
+    /// How messages stand on the connection.
+    pub framing: Framing,
     /// Whether a token must name the workspace in its `workspaces` claim even to open this surface.
     pub needs_workspaces_claim: bool,
     /// How it says no.
@@ -25,34 +33,71 @@ pub struct Surface {
     pub crowding: Crowding,
     /// What a client gets of the past when it asks for nothing.
     pub replay: Replay,
+    /// By what a client says where it was.
+    pub resumption: Resumption,
     /// The first frame's payload, if there is one before any notification.
-    pub greeting: Option<fn(&UserId) -> String>,
-    /// The payload of a notification; the flag is whether the user has read it.
-    pub encode: fn(&Notification, bool) -> String,
-    /// The payload that says "read it all again", with an id and a time of its own; `None` where the
-    /// surface has no `since`.
-    pub resync: Option<fn(NotificationId, Timestamp) -> String>,
+    pub greeting: Option<fn(&UserId) -> Payload>,
+    /// A notification.
+    pub encode: fn(&Shown<'_>) -> Payload,
+    /// What says "read it all again", with an id and a time of its own; `None` where clients can't resume, or are
+    /// told by an envelope.
+    pub resync: Option<fn(NotificationId, Timestamp) -> Payload>,
     /// Understands one text message.
     pub decode: fn(&str) -> Command,
-    /// The answer to a marked entry; `None`: nothing is answered.
-    pub marked: Option<fn(&str) -> String>,
-    /// The answer to a mark of an entry that is not the caller's or not there.
-    pub not_marked: Option<fn(&str) -> String>,
+    /// The answer to a ping.
+    pub pong: fn(Option<&str>) -> Payload,
+    /// The answer to a mark; `None`: nothing is answered.
+    pub marked: Option<fn(&Done<'_>) -> Payload>,
+    /// The answer to a mark of an entry that is not the caller's or not there, or (`true`) whose key was another
+    /// command's; `None`: nothing is answered.
+    pub not_marked: Option<fn(&Asked, bool) -> Payload>,
     /// The answer to a message it does not know; `None`: ignored.
-    pub unknown: Option<fn(&str) -> String>,
+    pub unknown: Option<fn(&str, Option<&str>) -> Payload>,
     /// How a binary message ends the connection; `None`: ignored.
     pub binary: Option<&'static Close>,
+    /// What it tells besides notifications; `None`: nothing.
+    pub envelopes: Option<&'static Envelopes>,
 }
 
-/// The payload both documented surfaces answer a `PING` with.
-pub(crate) const PONG: &str = r#"{"type":"pong"}"#;
+/// What both documented surfaces answer a `PING` with.
+pub(crate) fn documented_pong(_: Option<&str>) -> Payload {
+    Payload::new("pong", r#"{"type":"pong"}"#.into())
+}
+
+/// What became of a mark.
+#[derive(Debug, Clone, Copy)]
+pub struct Done<'a> {
+    /// By what the answer names it.
+    pub asked: &'a Asked,
+    /// Whether anything is different now.
+    pub changed: bool,
+    /// The read-state revision after it.
+    pub rev: Rev,
+    /// The unread count after it.
+    pub unread: u64,
+}
+
+/// How messages stand on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Text frames (RFC 6455).
+    WebSocket,
+    /// Server-Sent Events: the client only listens.
+    EventStream,
+}
+
+/// By what a client says where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumption {
+    /// By nothing.
+    Never,
+    /// By the id of the last notification it holds: `since`.
+    ById,
+    /// By lineage, place and revision: `epoch`, `since`, `rev`.
+    ByPosition,
+}
 
 impl Surface {
-    /// The payload that answers a `PING`.
-    pub fn pong(&self) -> &'static str {
-        PONG
-    }
-
     /// The surface that answers upgrades at `path`.
     pub fn at(path: &str) -> Option<&'static Self> {
         crate::SURFACES.iter().find(|surface| surface.paths.contains(&path)).copied()
@@ -109,6 +154,15 @@ pub enum Replay {
     Unread,
     /// Everything visible after the notification of this id, whatever its read state.
     Since(NotificationId),
+    /// Everything visible after this place, and read state after this revision.
+    From {
+        /// The lineage that both count in; `None` only with the place before the first.
+        epoch: Option<Epoch>,
+        /// The place.
+        seq: Seq,
+        /// The revision; `None`: whatever it is by now.
+        rev: Option<Rev>,
+    },
     /// What cannot be honoured, such as a `since` that names no notification: the client is told so.
     Unknown,
 }

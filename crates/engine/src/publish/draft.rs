@@ -32,7 +32,7 @@ pub struct Draft {
     #[schema(min_length = 1, max_length = 128, example = "info")]
     pub kind: Option<String>,
     /// How loud it is, where `type` is not itself a level. Default: `info`.
-    #[schema(value_type = Option<LevelName>)]
+    #[schema(value_type = Option<campanile_wire::LevelName>)]
     pub level: Option<Level>,
     /// Any JSON of at most 32 levels, passed through to the letter.
     #[serde(default, deserialize_with = "present")]
@@ -91,23 +91,6 @@ pub struct Recipients {
     pub topic: Option<Topic>,
     /// Everybody with access to the workspace; only `true` says something.
     pub workspace: Option<bool>,
-}
-
-/// How loud an entry is.
-#[derive(utoipa::ToSchema)]
-#[schema(rename_all = "lowercase", as = Level)]
-#[allow(dead_code, reason = "the schema of model::Level, which knows no OpenAPI")]
-pub enum LevelName {
-    /// For the record.
-    Info,
-    /// Something worked.
-    Success,
-    /// Something will need care.
-    Warning,
-    /// Something failed.
-    Error,
-    /// Look now.
-    Alert,
 }
 
 impl Draft {

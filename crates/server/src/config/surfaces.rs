@@ -16,6 +16,8 @@ pub struct Surfaces {
     pub workspace: SurfaceConfig,
     /// `/api/ws/notification?access_token=…`
     pub product: ProductSurface,
+    /// `/v1/connect?workspace=…`, and the same as an event stream.
+    pub native: NativeSurface,
 }
 
 /// How one surface treats its connections. The default is the workspace surface's.
@@ -56,19 +58,35 @@ impl Default for ProductSurface {
     }
 }
 
+/// The native surface's settings. Its heartbeats keep idle connections, so it knows no idle time-out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NativeSurface {
+    /// As [`SurfaceConfig::max_per_user`], of sockets and of streams each. Default: 16 (the protocol, §4).
+    pub max_per_user: usize,
+}
+
+impl Default for NativeSurface {
+    fn default() -> Self {
+        Self { max_per_user: 16 }
+    }
+}
+
 impl Surfaces {
     /// What the sockets of each surface are held to, in the order of [`campanile_wire::SURFACES`].
-    pub fn limits(&self) -> [SurfaceConfig; 2] {
+    pub fn limits(&self) -> [SurfaceConfig; 4] {
         let ProductSurface { idle_timeout, max_per_user, .. } = self.product;
-        [self.workspace, SurfaceConfig { idle_timeout, max_per_user }]
+        let native = SurfaceConfig { idle_timeout: None, max_per_user: self.native.max_per_user };
+        [self.workspace, SurfaceConfig { idle_timeout, max_per_user }, native, native]
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let [workspace, product] = self.limits();
+        let [workspace, product, native, _] = self.limits();
         within_time("surfaces.workspace.idle_timeout", workspace.idle_timeout, "1s", "7d")?;
         within("surfaces.workspace.max_per_user", workspace.max_per_user, 1..=1024)?;
         within_time("surfaces.product.idle_timeout", product.idle_timeout, "1s", "7d")?;
-        within("surfaces.product.max_per_user", product.max_per_user, 1..=1024)
+        within("surfaces.product.max_per_user", product.max_per_user, 1..=1024)?;
+        within("surfaces.native.max_per_user", native.max_per_user, 1..=1024)
     }
 }
 
@@ -83,5 +101,8 @@ mod tests {
         assert_eq!(limits.len(), campanile_wire::SURFACES.len());
         assert_eq!(limits[campanile_wire::WORKSPACE.index], surfaces.workspace);
         assert_eq!(limits[campanile_wire::PRODUCT.index].max_per_user, surfaces.product.max_per_user);
+        for surface in [&campanile_wire::NATIVE, &campanile_wire::STREAM] {
+            assert_eq!(limits[surface.index].max_per_user, surfaces.native.max_per_user);
+        }
     }
 }

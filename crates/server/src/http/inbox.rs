@@ -6,15 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use campanile_engine::inbox::{self, Cursor, Page};
-use campanile_engine::mark_read;
+use campanile_engine::mark;
 use campanile_model::{Epoch, NotificationId, Rev, Seq};
-use campanile_store::{Item, Mark};
+use campanile_store::Mark;
+use campanile_wire::Item;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
 use super::body::JsonBody;
 use super::caller::Member;
-use super::content::Content;
 use super::params::{InPath, InQuery};
 use super::problem::{self, Problem};
 
@@ -81,7 +81,7 @@ impl ListQuery {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct InboxPage<'a> {
     /// Newest first.
-    items: Vec<InboxItem<'a>>,
+    items: Vec<Item<'a>>,
     /// Give this as `before` for the next older page; `null`: there is nothing older.
     #[schema(value_type = Option<u64>, required)]
     older: Option<Seq>,
@@ -101,40 +101,6 @@ pub struct InboxPage<'a> {
     /// The revision of the user's read state.
     #[schema(value_type = u64)]
     rev: Rev,
-}
-
-/// A notification as the user sees it.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct InboxItem<'a> {
-    /// Its place in the workspace's log.
-    #[schema(value_type = u64)]
-    seq: Seq,
-    /// It was shown in a list.
-    seen: bool,
-    /// It was opened or marked.
-    read: bool,
-    /// It was put away.
-    archived: bool,
-    /// A later one took its place, or what it said no longer holds: the user still sees it, having read it before.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(required = false)]
-    superseded: bool,
-    /// What it says.
-    #[serde(flatten)]
-    content: Content<'a>,
-}
-
-impl<'a> From<&'a Item> for InboxItem<'a> {
-    fn from(item: &'a Item) -> Self {
-        Self {
-            seq: item.seq,
-            seen: item.receipt.seen,
-            read: item.receipt.read,
-            archived: item.receipt.archived,
-            superseded: item.superseded,
-            content: (&*item.notification).into(),
-        }
-    }
 }
 
 /// List
@@ -161,7 +127,7 @@ pub async fn list(
         inbox::list(&api.engine, &member.workspace, member.user(), page, min_seq, inbox::MAX_WAIT).await?;
     let snapshot = &listed.snapshot;
     let page = InboxPage {
-        items: listed.items.iter().map(InboxItem::from).collect(),
+        items: listed.items.iter().map(shown).collect(),
         older: listed.older,
         newer: listed.newer,
         unread: snapshot.unread,
@@ -171,6 +137,10 @@ pub async fn list(
         rev: snapshot.rev,
     };
     Ok(Json(page).into_response())
+}
+
+fn shown(item: &campanile_store::Item) -> Item<'_> {
+    Item::new(Some(item.seq), item.receipt, item.superseded, &item.notification)
 }
 
 /// What a change of read state did.
@@ -211,9 +181,7 @@ pub async fn read(
     member: Member,
     InPath(id): InPath<NotificationId>,
 ) -> Result<Json<Marked>, Problem> {
-    let now = api.clock.now();
-    let marked = mark_read::mark_read(&api.engine, &member.workspace, member.user(), id, now).await?;
-    Ok(Json(marked.into()))
+    mark(&api, &member, Mark::Read(id)).await
 }
 
 /// Mark unread
@@ -316,6 +284,7 @@ pub async fn seen(
 }
 
 async fn mark(api: &Api, member: &Member, mark: Mark) -> Result<Json<Marked>, Problem> {
-    let marked = inbox::mark(&api.engine, &member.workspace, member.user(), mark, api.clock.now()).await?;
+    let (workspace, user) = (&member.workspace, member.user());
+    let marked = mark::mark(&api.engine, workspace, user, mark, None, api.clock.now()).await?;
     Ok(Json(marked.into()))
 }

@@ -18,9 +18,9 @@ use super::audience::To;
 use super::batch::Batch;
 use super::body::JsonBody;
 use super::caller::{Allowed, NotificationsWrite};
-use super::content::Content;
 use super::params::{InPath, InQuery, limit};
 use super::problem::{self, Problem};
+use campanile_wire::Content;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");

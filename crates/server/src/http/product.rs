@@ -8,8 +8,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use campanile_auth::{Identity, Workspaces};
-use campanile_engine::{EngineError, access, inbox, mark_read};
-use campanile_model::NotificationId;
+use campanile_engine::{EngineError, access, inbox, mark};
+use campanile_model::{Mark, NotificationId};
 use campanile_store::StoreError;
 use campanile_wire::product_rest::{self, ListItem};
 use serde::Serialize;
@@ -167,7 +167,7 @@ pub async fn mark_read(
     // What can't be an id is answered as one that is not there.
     let Ok(InPath(id)) = id else { return Ok(not_found()) };
     let (user, now) = (&customer.0.user, api.clock.now());
-    match mark_read::mark_read(&api.engine, &api.product_workspace, user, id, now).await {
+    match mark::mark(&api.engine, &api.product_workspace, user, Mark::Read(id), None, now).await {
         Ok(_) => Ok(Json(Done { message: product_rest::MARKED }).into_response()),
         Err(EngineError::Store(StoreError::NotFound)) => Ok(not_found()),
         Err(error) => Err(error.into()),

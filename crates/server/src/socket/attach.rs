@@ -214,7 +214,7 @@ impl Shard {
         );
         let refusal = if newcomer.response.is_empty() {
             // Upgraded already, behind a proxy that keeps its connections: too late for a status.
-            frames::close(newcomer.surface.refusals.crowded)
+            frames::close(newcomer.surface, newcomer.surface.refusals.crowded)
         } else {
             refuse::response(&problem::CONNECTION_IN_USE, &[], Some(retry_after))
         };
@@ -230,7 +230,7 @@ impl Shard {
             slot,
             match start {
                 Start::Replay(replay) => What::Start(replay),
-                Start::After(after) => What::More(Cursor { after, unread_only: false }),
+                Start::After(after) => What::More(Cursor::after(after)),
             },
         );
         if self.drain.is_some() {
@@ -255,7 +255,7 @@ impl Shard {
         }
         let mut hello = BytesMut::from(&newcomer.response[..]);
         if let Some(greeting) = newcomer.surface.greeting {
-            hello.extend_from_slice(&frames::text(greeting(&newcomer.user).as_bytes()));
+            hello.extend_from_slice(&frames::message(newcomer.surface, &greeting(&newcomer.user)));
         }
         let user = self.registry.user(&newcomer.workspace, &newcomer.user);
         let slot = self.sockets.insert(*newcomer, user);

@@ -54,7 +54,9 @@ pub struct Rare {
     pub(super) unread: Vec<u8>,
     /// When those may be read again, in milliseconds.
     pub(super) resume_at: Option<u64>,
-    /// Marks without an answer yet.
+    /// It goes on from where it was: the end of the replay is told.
+    pub(super) resumed: bool,
+    /// Commands without an answer yet.
     pub(super) marks: u32,
     /// A newcomer waits whether this one is still alive.
     pub(super) challenged: bool,
@@ -108,6 +110,12 @@ impl Conn {
         if self.rare.as_ref().is_some_and(|rare| rare.is_empty()) {
             self.rare = None;
         }
+    }
+
+    /// Whether its surface begins with a message that has not been sent: nothing is answered before that.
+    pub fn is_ungreeted(&self) -> bool {
+        let fresh = || self.rare.as_ref()?.handover.as_ref().map(Handover::is_fresh);
+        self.session.surface().envelopes.is_some() && fresh() == Some(true)
     }
 
     /// Bytes that wait to leave.

@@ -19,6 +19,7 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 use tokio::sync::mpsc;
 
+use super::ask::Ask;
 use super::attach::{Newcomer, Start};
 use super::frames;
 use super::gauge::{Entered, Gauge};
@@ -350,10 +351,11 @@ impl Door {
                 visitor.client = self.handshakes.client(visitor.peer, &headers);
                 let method = request.method.unwrap_or_default();
                 let minor = request.version.unwrap_or_default();
-                match self.handshakes.read(method, minor, headers.iter().copied()) {
+                match self.handshakes.read(surface, method, minor, headers.iter().copied()) {
                     Err((code, headers)) => self.refuse(index, code, &headers, None),
                     Ok(accept) => {
-                        let waits = self.handle_handshake(index, surface, query, &accept, &read[end..]);
+                        let ask = Ask::new(surface, query, headers.iter().copied());
+                        let waits = self.handle_handshake(index, &ask, &accept, &read[end..]);
                         if waits {
                             self.hand_over_plain(index, read);
                         }
@@ -369,20 +371,21 @@ impl Door {
     fn handle_handshake(
         &mut self,
         index: usize,
-        surface: &'static Surface,
-        query: &str,
+        ask: &Ask<'_>,
         accept: &campanile_ws::Accept,
         rest: &[u8],
     ) -> bool {
         let Some(visitor) = self.visitors.get(index) else { return false };
-        match self.handshakes.decide(surface, query, visitor.client, Keys::Awaited) {
+        let surface = ask.surface;
+        let response = accept.response(surface.subprotocol);
+        match self.handshakes.decide(ask, visitor.client, Keys::Awaited) {
             Decision::Await => return true,
             Decision::Refuse(code, seconds) => {
                 self.say_goodbye(index, &refuse::response(code, &[], Some(seconds)));
             }
-            Decision::TurnAway(close) => {
-                let mut answer = BytesMut::from(&accept.response(None)[..]);
-                answer.extend_from_slice(&frames::close(close));
+            Decision::TurnAway(away) => {
+                let mut answer = BytesMut::from(&response[..]);
+                answer.extend_from_slice(&frames::close(surface, away.close));
                 self.say_goodbye(index, &answer);
             }
             Decision::Admit(admitted) => {
@@ -391,7 +394,7 @@ impl Door {
                 let newcomer = Newcomer {
                     stream: visitor.stream,
                     rest: rest.to_vec(),
-                    response: accept.response(None),
+                    response,
                     surface,
                     workspace: admitted.workspace,
                     user: admitted.user,

@@ -12,6 +12,11 @@ use super::sockets::{Doom, Sockets};
 /// How long clients may take to answer the last close before the shard goes.
 const GOODBYE: Duration = Duration::from_secs(5);
 
+/// Milliseconds after its close at which the first client is to come back.
+const RETURN_MS: u64 = 1_000;
+/// Ticks over which all of them are.
+const RETURN_SPREAD: u32 = 40;
+
 /// Connections being closed, spread over a while.
 pub struct Drain {
     left: Vec<Slot>,
@@ -32,6 +37,11 @@ impl Shard {
     pub(super) fn begin_drain(&mut self, spread: Duration) {
         let left: Vec<Slot> = self.sockets.conns.iter().map(|(index, conn)| conn.slot(index)).collect();
         let (total, spread) = (left.len(), Tick::span(spread));
+        // The last one closes first. Everyone comes back at a time of its own, once another server may be there.
+        for (nth, slot) in left.iter().rev().enumerate() {
+            let share = |of: u32| u64::from(of) * 100 * (nth as u64 + 1) / (total as u64).max(1);
+            self.say_drain(*slot, share(spread) + RETURN_MS + share(RETURN_SPREAD));
+        }
         self.drain = Some(Drain { left, total, from: self.sockets.now, spread });
     }
 

@@ -5,16 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 use campanile_engine::connect::Step;
 use campanile_hub::{RoomId, Run, Sink, Slot, UserKey};
-use campanile_model::{Entry, EntryKind, NotificationId, Seq, Topic, UserId};
+use campanile_model::{Change, Entry, EntryKind, Position, Seq, Topic, UserId, Visibility};
 use campanile_session::{Handover, Next, Wanted};
 use campanile_store::{Commit, StoreError};
-use campanile_wire::close;
+use campanile_wire::{Hello, Resync, close};
 
 use super::conn::Conn;
 use super::frames;
 use super::requests::What;
 use super::shard::Shard;
-use super::sockets::{Doom, Sockets};
+use super::sockets::{Doom, Sockets, keepalive};
 
 impl Sink for Sockets {
     /// A panic ends that connection, never the shard.
@@ -41,7 +41,8 @@ impl Sockets {
         let (now, wall) = (self.now, self.wall);
         let Some(conn) = self.get_mut(slot) else { return };
         let surface = conn.session.surface();
-        if conn.rare.as_ref().is_some_and(|rare| rare.hello.is_some()) && run.first_seq().is_none() {
+        let is_early = conn.is_ungreeted() || conn.rare.as_ref().is_some_and(|rare| rare.hello.is_some());
+        if is_early && run.first_seq().is_none() {
             // In no log, and told before the client's handshake was answered: it was not here yet.
             return;
         }
@@ -50,6 +51,13 @@ impl Sockets {
             return self.hold(slot, run);
         }
         conn.session.handle_delivered(run.last_seq(), now);
+        if run.change().is_some() {
+            if surface.envelopes.is_none() {
+                // Its clients find out when they read.
+                return;
+            }
+            self.count_anew(slot);
+        }
         match wanted {
             Wanted::Nothing => {}
             Wanted::All => {
@@ -57,12 +65,21 @@ impl Sockets {
                 self.send(slot, frames);
             }
             Wanted::After(position) => {
-                let missing: Vec<_> = run.deliveries.iter().filter(|d| d.seq > Some(position)).collect();
+                let missing: Vec<_> = run.deliveries.iter().filter(|d| d.seq() > Some(position)).collect();
                 for delivery in missing {
                     let frame = frames::run(surface, std::slice::from_ref(delivery));
                     self.send(slot, &frame);
                 }
             }
+        }
+    }
+
+    /// A change was told whose effect on the counts a client may not know.
+    fn count_anew(&mut self, slot: Slot) {
+        let at = Shard::look_after(self.now, slot, self.conns.len());
+        if let Some(badge) = self.get_mut(slot).and_then(|conn| conn.session.badge()) {
+            badge.handle_changed(at);
+            self.reschedule(slot);
         }
     }
 
@@ -76,7 +93,10 @@ impl Sockets {
             return;
         }
         for delivery in &run.deliveries {
-            let Some(seq) = delivery.seq else { continue };
+            let Some(seq) = delivery.seq() else { continue };
+            if surface.envelopes.is_none() && run.change().is_some() {
+                continue;
+            }
             let frame = frames::run(surface, std::slice::from_ref(delivery));
             if !handover.handle_held(seq, frame, limit) {
                 return self.doomed.push((slot, Doom::Close(&close::TOO_SLOW)));
@@ -86,27 +106,40 @@ impl Sockets {
 }
 
 impl Shard {
-    /// Takes entries in the order of their log.
+    /// Takes entries in the order of their log, and what is told of marks after them.
     pub(super) fn handle_commit(&mut self, commit: &Commit) {
         for Entry { seq, kind } in &commit.entries {
             // Looked up each time: a withdrawal may have emptied the room.
             let Some(room) = self.registry.find_room(&commit.workspace) else { return };
+            let position = Position { epoch: commit.epoch, seq: *seq };
             let named = |name: &UserId, shard: &Self| shard.registry.find_user(room, name);
             match kind {
                 EntryKind::Notification(notification) => {
                     let (fanout, registry) = self.fanout();
-                    fanout.push(registry, room, Some(*seq), notification);
+                    fanout.push(registry, room, Some(position), notification);
                     continue;
                 }
+                EntryKind::Update { notification: about, .. }
+                | EntryKind::Retract { withdrawn: Some(about), .. }
+                | EntryKind::Supersede { withdrawn: Some(about), .. } => {
+                    if let Some(change) = Change::of(kind) {
+                        let (fanout, registry) = self.fanout();
+                        fanout.push_change(registry, room, position, change, about);
+                        continue;
+                    }
+                }
+                // Read back from the log, which no longer knows whom it reached: whoever might have had it is told to
+                // read again.
+                EntryKind::Retract { .. } | EntryKind::Supersede { .. } => self.say_overflow(room, position),
                 EntryKind::Subscribe { topic, user } => {
                     if let Some(user) = named(user, self) {
-                        self.registry.subscribe(user, topic);
+                        self.registry.subscribe(user, topic, *seq);
                         self.note_change(user, *seq, topic, true);
                     }
                 }
                 EntryKind::Unsubscribe { topic, user } => {
                     if let Some(user) = named(user, self) {
-                        self.registry.unsubscribe(user, topic);
+                        self.registry.unsubscribe(user, topic, *seq);
                         self.note_change(user, *seq, topic, false);
                     }
                 }
@@ -118,13 +151,25 @@ impl Shard {
                         return;
                     }
                 }
-                // Neither documented surface shows a retraction, and a grant opens nothing by itself.
+                // A grant opens nothing by itself: whoever is here had access.
                 EntryKind::Grant { .. } => {}
-                // Neither documented surface has a word for these: their clients find out when they read.
-                EntryKind::Update { .. } | EntryKind::Retract { .. } | EntryKind::Supersede { .. } => {}
             }
             let (fanout, registry) = self.fanout();
             fanout.skip(registry, room, *seq);
+        }
+        if let Some(room) = self.registry.find_room(&commit.workspace) {
+            for marking in &commit.marks {
+                self.handle_marking(room, &marking.user);
+            }
+        }
+    }
+
+    /// Tells those of a room that can be told to read again.
+    fn say_overflow(&mut self, room: RoomId, position: Position) {
+        for slot in self.registry.members(room) {
+            let live = self.sockets.get(slot).filter(|conn| conn.session.position().is_some());
+            let Some(envelopes) = live.and_then(|conn| conn.session.surface().envelopes) else { continue };
+            self.answer(slot, &(envelopes.resync)(Some(position.epoch), position.seq, Resync::Overflow));
         }
     }
 
@@ -168,12 +213,16 @@ impl Shard {
             }
             Ok(step) => {
                 let changes = handover.is_fresh().then(|| std::mem::take(&mut rare.changes));
-                let frames = step.payloads.iter().map(|payload| frames::text(payload)).collect();
+                let mut frames = self.welcome(slot, &step);
+                frames.extend(step.payloads.iter().map(|payload| frames::message(surface, payload)));
+                let Some(handover) = self.sockets.handover(slot) else { return };
                 handover.handle_step(frames, step.head, step.next);
                 if let Some(changes) = changes {
-                    self.adopt_topics(slot, &step, changes);
+                    self.adopt_sight(slot, step.head, step.visibility, changes);
                 }
                 self.pump(slot);
+                // What the client said before it was greeted.
+                self.read_on(slot);
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection can't be handed over from the log");
@@ -205,7 +254,13 @@ impl Shard {
             Next::Live(position) => {
                 conn.session.handle_live(position);
                 rare.handover = None;
+                let replayed = std::mem::take(&mut rare.resumed);
                 conn.tidy();
+                if replayed {
+                    self.heartbeat(slot);
+                } else {
+                    self.look(slot);
+                }
             }
         }
     }
@@ -218,9 +273,45 @@ impl Shard {
         }
     }
 
-    /// The first step of a user's first connection brings the user's subscriptions: those of the step's
-    /// snapshot, and what changed after it. From then on the log's own entries change them, in order.
-    fn adopt_topics(&mut self, slot: Slot, step: &Step, changes: Vec<(Seq, Topic, bool)>) {
+    /// The first messages on a surface that says where its client stands, if this step brings them.
+    fn welcome(&mut self, slot: Slot, step: &Step) -> Vec<Bytes> {
+        let Some(welcome) = &step.welcome else { return vec![] };
+        let Some(conn) = self.sockets.get_mut(slot) else { return vec![] };
+        let surface = conn.session.surface();
+        let (Some(envelopes), Some(seat)) = (surface.envelopes, conn.seat) else { return vec![] };
+        conn.session.handle_hello(welcome.counts, welcome.rev);
+        if welcome.resumed {
+            conn.rare().resumed = true;
+            if let Some(badge) = conn.session.badge() {
+                // What was done since, which is told once everything was replayed.
+                badge.handle_touched();
+            }
+        }
+        let expires_at = conn.session.expires_at();
+        let heartbeat = keepalive(&self.sockets.config.connection, surface).unwrap_or_default();
+        let hello = (envelopes.hello)(&Hello {
+            session: &welcome.session.to_string(),
+            user: self.registry.name(seat.user),
+            workspace: self.registry.slug(self.registry.room_of(seat.user)),
+            seq: welcome.seq,
+            counts: &welcome.counts,
+            resumed: welcome.resumed,
+            heartbeat_ms: u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX),
+            expires_at,
+        });
+        let resync = welcome.resync.map(|why| (envelopes.resync)(welcome.counts.epoch, welcome.seq, why));
+        std::iter::once(hello).chain(resync).map(|payload| frames::message(surface, &payload)).collect()
+    }
+
+    /// The first step of a user's first connection brings what the user sees: as of the step's snapshot, and what
+    /// changed after it. From then on the log's own entries change it, in order.
+    fn adopt_sight(
+        &mut self,
+        slot: Slot,
+        head: Seq,
+        visibility: Visibility,
+        changes: Vec<(Seq, Topic, bool)>,
+    ) {
         let Some(seat) = self.sockets.get(slot).and_then(|conn| conn.seat) else { return };
         let adopted = |other: &Slot| {
             let handover = |conn: &Conn| conn.rare.as_ref()?.handover.as_ref().map(Handover::is_fresh);
@@ -229,36 +320,13 @@ impl Shard {
         if self.registry.sockets(seat.user).iter().any(adopted) {
             return;
         }
-        let open = step.visibility.topics.iter().filter(|(_, intervals)| intervals.is_open());
-        self.registry.set_topics(seat.user, open.map(|(topic, _)| topic.clone()));
-        for (_, topic, subscribed) in changes.into_iter().filter(|(seq, ..)| *seq > step.head) {
+        self.registry.set_sight(seat.user, visibility);
+        for (seq, topic, subscribed) in changes.into_iter().filter(|(seq, ..)| *seq > head) {
             if subscribed {
-                self.registry.subscribe(seat.user, &topic);
+                self.registry.subscribe(seat.user, &topic, seq);
             } else {
-                self.registry.unsubscribe(seat.user, &topic);
+                self.registry.unsubscribe(seat.user, &topic, seq);
             }
         }
-    }
-
-    /// The engine answered a mark.
-    pub(super) fn handle_marked(&mut self, slot: Slot, id: NotificationId, marked: Option<bool>) {
-        let Some(conn) = self.sockets.get_mut(slot) else { return };
-        if let Some(rare) = &mut conn.rare {
-            rare.marks = rare.marks.saturating_sub(1);
-        }
-        conn.tidy();
-        if conn.session.is_closing() {
-            return;
-        }
-        match marked {
-            Some(marked) => {
-                if let Some(answer) = conn.session.handle_marked(id, marked) {
-                    self.sockets.send(slot, &frames::text(answer.as_bytes()));
-                }
-            }
-            // The client marks it again when it is back: nothing was promised.
-            None => self.sockets.doomed.push((slot, Doom::Close(&close::OVERLOADED))),
-        }
-        self.read_on(slot);
     }
 }

@@ -1,6 +1,7 @@
 //! How connections end.
 
 use campanile_hub::Slot;
+use campanile_wire::Framing;
 use campanile_wire::close::{self, Close};
 
 use super::conn::Written;
@@ -41,8 +42,13 @@ impl Shard {
         {
             outbox.drop_whole();
         }
-        if conn.write(&frames::close(close), limit + 256, now) == Written::Gone {
+        let surface = conn.session.surface();
+        if conn.write(&frames::close(surface, close), limit + 256, now) == Written::Gone {
             return self.drop_conn(slot);
+        }
+        // Nobody answers on a stream: its end is all there is.
+        if surface.framing == Framing::EventStream {
+            conn.half_close(now);
         }
         // What a client sends after a breach of the protocol can't be understood, its close included:
         // half-closing tells it that this is the end.

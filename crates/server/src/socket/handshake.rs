@@ -4,14 +4,16 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use campanile_engine::connect::Reader;
 use campanile_store::StoreError;
-use campanile_wire::close::Close;
-use campanile_wire::{Replay, Surface};
+use campanile_wire::{NotRefreshed, Replay, Secret, Surface};
 use campanile_ws::Accept;
 
+use super::ask::Ask;
 use super::attach::{Newcomer, Start};
+use super::gauge::{Entered, Gauge};
 use super::hammer::Hammer;
-use super::judge::{Admitted, Judge, token_of};
+use super::judge::{Admitted, Judge, Refreshed, TurnedAway};
 use super::queue::{Command, Shards};
 use super::refuse;
 use crate::clock::Clock;
@@ -30,6 +32,7 @@ pub struct Handshakes {
     hammer: Mutex<Hammer>,
     shards: Shards,
     clock: Clock,
+    gauge: Gauge,
     /// TCP connections accepted so far: the newest wins.
     accepted: AtomicU64,
 }
@@ -42,7 +45,7 @@ pub enum Decision {
     /// An HTTP answer before the upgrade, to be repeated after so many seconds.
     Refuse(&'static Code, u64),
     /// The upgrade, then this close: a browser hides the status of a refused upgrade.
-    TurnAway(&'static Close),
+    TurnAway(TurnedAway),
     /// The upgrade, and a place.
     Admit(Admitted),
     /// Nothing yet: the token may be good by a key that its issuer has just published. Decide again once
@@ -67,15 +70,21 @@ impl Handshakes {
         origins: Arc<Origins>,
         proxies: Arc<Proxies>,
         shards: Shards,
+        gauge: Gauge,
         clock: Clock,
     ) -> Self {
         let (hammer, accepted) = (Mutex::default(), AtomicU64::new(0));
-        Self { judge, sources, origins, proxies, hammer, shards, clock, accepted }
+        Self { judge, sources, origins, proxies, hammer, shards, gauge, clock, accepted }
     }
 
     /// The number of a TCP connection just accepted.
     pub fn count(&self) -> u64 {
         self.accepted.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Counts one more connection that did not come through the door.
+    pub fn enter(&self) -> Entered {
+        self.gauge.enter()
     }
 
     /// Reads the headers of a handshake: well-formed, and not of a page that may not connect.
@@ -84,11 +93,18 @@ impl Handshakes {
     /// The answer.
     pub fn read<'a>(
         &self,
+        surface: &Surface,
         method: &str,
         minor: u8,
         headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
     ) -> Result<Accept, Unfit> {
         let accept = campanile_ws::check(method, minor, headers.clone()).map_err(refuse::handshake)?;
+        if let Some(ours) = surface.subprotocol
+            && !accept.protocols().is_empty()
+            && !accept.protocols().iter().any(|offered| offered == ours)
+        {
+            return Err((&problem::BAD_HANDSHAKE, vec![("Sec-WebSocket-Protocol", ours)]));
+        }
         match self.origins.judge(headers) {
             Visit::Direct | Visit::Allowed => Ok(accept),
             Visit::Refused => Err((&problem::ORIGIN_REFUSED, vec![])),
@@ -102,11 +118,11 @@ impl Handshakes {
     }
 
     /// Decides; every refusal is logged with its cause, never with the token.
-    pub fn decide(&self, surface: &Surface, query: &str, peer: IpAddr, keys: Keys) -> Decision {
-        let now = self.clock.monotonic();
+    pub fn decide(&self, ask: &Ask<'_>, peer: IpAddr, keys: Keys) -> Decision {
+        let (surface, now) = (ask.surface, self.clock.monotonic());
         let (caller, blocked) = {
             let mut hammer = self.hammer.lock().unwrap_or_else(PoisonError::into_inner);
-            let caller = hammer.caller(peer, &token_of(surface, query));
+            let caller = hammer.caller(peer, &ask.token());
             (caller, hammer.blocked(caller, now))
         };
         if let Some(seconds) = blocked {
@@ -114,9 +130,9 @@ impl Handshakes {
             tracing::info!(surface = surface.name, status = refused.status.as_u16(), cause = refused.name, %peer, "connection refused");
             return Decision::Refuse(refused, seconds);
         }
-        match self.judge.judge(surface, query, self.clock.now()) {
+        match self.judge.judge(ask, self.clock.now()) {
             Ok(admitted) => Decision::Admit(admitted),
-            Err(away) if keys == Keys::Awaited && self.sources.may_bring(&token_of(surface, query)) => {
+            Err(away) if keys == Keys::Awaited && self.sources.may_bring(&ask.token()) => {
                 tracing::debug!(surface = surface.name, cause = away.cause, %peer, "a connection waits for its issuer's keys");
                 Decision::Await
             }
@@ -125,15 +141,40 @@ impl Handshakes {
                     self.hammer.lock().unwrap_or_else(PoisonError::into_inner).strike(caller, now);
                 }
                 tracing::info!(surface = surface.name, code = away.close.code, cause = away.cause, %peer, "connection refused");
-                Decision::TurnAway(away.close)
+                Decision::TurnAway(away)
             }
         }
     }
 
+    /// Decides, waiting for keys that may be on their way.
+    pub async fn decide_at_leisure(&self, ask: &Ask<'_>, peer: IpAddr) -> Decision {
+        match self.decide(ask, peer, Keys::Awaited) {
+            Decision::Await => {
+                self.keys_for(ask).await;
+                self.decide(ask, peer, Keys::AsTheyAre)
+            }
+            decided => decided,
+        }
+    }
+
     /// Waits for the keys that the token of a handshake may need, two seconds at the most.
-    pub async fn keys_for(&self, surface: &Surface, query: &str) {
+    async fn keys_for(&self, ask: &Ask<'_>) {
         // Whether any have come or not, the next decision says what there is to say.
-        let _brought = self.sources.bring(&token_of(surface, query)).await;
+        let _brought = self.sources.bring(&ask.token()).await;
+    }
+
+    /// Judges a token that is to take the place of a live connection's. Where its issuer may have published its key
+    /// just now, that is waited for.
+    ///
+    /// # Errors
+    /// Why the connection keeps the one it has.
+    pub async fn refresh(&self, reader: &Reader, token: &Secret) -> Result<Refreshed, NotRefreshed> {
+        match self.judge.refresh(reader, &token.0, self.clock.now()) {
+            Err(NotRefreshed::Invalid) if self.sources.bring(&token.0).await => {
+                self.judge.refresh(reader, &token.0, self.clock.now())
+            }
+            judged => judged,
+        }
     }
 
     /// Where a newcomer begins whose 101 is answered before its shard has it: live delivery counts from the
@@ -141,9 +182,10 @@ impl Handshakes {
     ///
     /// # Errors
     /// The store can't be read.
-    pub async fn start_of(&self, admitted: &Admitted) -> Result<Start, StoreError> {
+    pub async fn start_of(&self, surface: &Surface, admitted: &Admitted) -> Result<Start, StoreError> {
         Ok(match admitted.replay {
-            Replay::None => {
+            // Elsewhere the first message says where it begins.
+            Replay::None if surface.envelopes.is_none() => {
                 let store = &self.judge.engine.store;
                 let snapshot = store.snapshot(&admitted.workspace, &admitted.user).await?;
                 Start::After(snapshot.head)

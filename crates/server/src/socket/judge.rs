@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use campanile_auth::{Mark, Refusal, Verifier, Workspaces};
+use campanile_auth::{Identity, Mark, Refusal, Verifier, Workspaces};
 use campanile_engine::Engine;
-use campanile_model::{NotificationId, Slug, Timestamp, UserId};
+use campanile_engine::connect::Reader;
+use campanile_model::{Slug, Timestamp, UserId};
 use campanile_wire::close::Close;
-use campanile_wire::{Replay, Surface};
+use campanile_wire::{NotRefreshed, Replay, Surface};
 
-use super::query::{Parameter, parameter};
+use super::ask::{Ask, Credential};
+use super::query::Parameter;
+use crate::http::problem::{self, Code};
 use crate::tickets::Tickets;
 
 /// What is asked before anybody is let in.
@@ -40,79 +43,105 @@ pub struct Admitted {
     pub replay: Replay,
 }
 
-/// Why somebody is turned away: the close to send after the 101, and a word for the log.
+/// Another token that a connection lives on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refreshed {
+    /// Until when, the leeway included.
+    pub expires_at: Timestamp,
+    /// By which a revocation finds the connection.
+    pub mark: Mark,
+    /// The token's own end, which is what clients are told.
+    pub told: Timestamp,
+}
+
+/// Why somebody is turned away: the close to send after the 101, and a word for the log.
+#[derive(Debug, Clone, Copy)]
 pub struct TurnedAway {
-    /// What the client is told.
+    /// What the client is told on a socket.
     pub close: &'static Close,
+    /// What the client is told by HTTP, where nothing is upgraded.
+    pub code: &'static Code,
     /// What the operator is told.
     pub cause: &'static str,
     /// A token was refused, alone or for this workspace: coming back with the same one is hammering.
     pub for_token: bool,
 }
 
-/// The parameter of a one-time ticket, in place of the token's on every surface.
-const TICKET: &str = "ticket";
-
-/// The token or the ticket as it stands in the query, for whoever has to recognise its repetition.
-pub fn token_of(surface: &Surface, query: &str) -> String {
-    match (parameter(query, surface.token_parameter), parameter(query, TICKET)) {
-        (Parameter::Once(text), Parameter::Missing) | (Parameter::Missing, Parameter::Once(text)) => text,
-        (Parameter::Missing, Parameter::Missing) => String::new(),
-        _ => query.to_owned(),
-    }
-}
-
 impl Judge {
-    /// Judges the query of a handshake: first the token, then the workspace, so that nothing about
-    /// workspaces is told to the unauthenticated.
-    pub fn judge(&self, surface: &Surface, query: &str, now: Timestamp) -> Result<Admitted, TurnedAway> {
-        let refusals = &surface.refusals;
-        let no = |close, cause| Err(TurnedAway { close, cause, for_token: true });
-        let identity = match (parameter(query, surface.token_parameter), parameter(query, TICKET)) {
-            (Parameter::Once(token), Parameter::Missing) if !token.trim().is_empty() => {
-                self.verifier.verify(&token, now)
+    /// Judges a handshake: first the token, then the workspace, so that nothing about workspaces is told to the
+    /// unauthenticated.
+    pub fn judge(&self, ask: &Ask<'_>, now: Timestamp) -> Result<Admitted, TurnedAway> {
+        let refusals = &ask.surface.refusals;
+        let invalid = |cause| {
+            let code = &problem::TOKEN_INVALID;
+            Err(TurnedAway { close: refusals.token_invalid, code, cause, for_token: true })
+        };
+        let identity = match ask.credential() {
+            Credential::Token(token) => self.verifier.verify(&token, now),
+            Credential::Ticket(ticket) => match self.tickets.take(&ticket, now) {
+                Some(identity) => self.verifier.is_good(&identity, now).map(|()| identity),
+                None => return invalid("ticket_invalid"),
+            },
+            Credential::Missing => {
+                let (close, code) = (refusals.token_missing, &problem::TOKEN_MISSING);
+                return Err(TurnedAway { close, code, cause: "token_missing", for_token: false });
             }
-            (Parameter::Missing, Parameter::Once(ticket)) if !ticket.is_empty() => {
-                let Some(identity) = self.tickets.take(&ticket, now) else {
-                    return no(refusals.token_invalid, "ticket_invalid");
-                };
-                self.verifier.is_good(&identity, now).map(|()| identity)
-            }
-            (Parameter::Once(_) | Parameter::Missing, Parameter::Once(_) | Parameter::Missing)
-                if token_of(surface, query).trim().is_empty() =>
-            {
-                let (close, cause) = (refusals.token_missing, "token_missing");
-                return Err(TurnedAway { close, cause, for_token: false });
-            }
-            _ => return no(refusals.token_invalid, "token_ambiguous"),
+            Credential::Ambiguous => return invalid("token_ambiguous"),
         };
         let identity = match identity {
             Ok(identity) => identity,
-            Err(refusal) => return no(Self::close_for(surface, refusal), refusal.cause()),
+            Err(refusal) if refusal.is_expired() => {
+                let (close, code) = (refusals.token_expired, &problem::TOKEN_EXPIRED);
+                return Err(TurnedAway { close, code, cause: refusal.cause(), for_token: true });
+            }
+            Err(refusal) => return invalid(refusal.cause()),
         };
-        let slug = match surface.workspace_parameter.map(|name| parameter(query, name)) {
+        let workspace = self.workspace(ask, &identity.workspaces)?;
+        let (expires_at, mark) = self.life(&identity);
+        let user = identity.user.clone();
+        Ok(Admitted { workspace, user, expires_at, mark, replay: ask.replay() })
+    }
+
+    /// The workspace that is asked for, if a genuine token of `workspaces` opens it and it is there.
+    fn workspace(&self, ask: &Ask<'_>, workspaces: &Workspaces) -> Result<Slug, TurnedAway> {
+        let refusals = &ask.surface.refusals;
+        let no =
+            |close, cause| TurnedAway { close, code: &problem::WORKSPACE_REFUSED, cause, for_token: true };
+        let slug = match ask.workspace() {
             None => Some(self.product_workspace.clone()),
             Some(Parameter::Once(slug)) if !slug.is_empty() => Slug::new(&slug).ok(),
-            Some(Parameter::Ambiguous) => return no(refusals.workspace_missing, "workspace_ambiguous"),
-            Some(_) => return no(refusals.workspace_missing, "workspace_missing"),
+            Some(Parameter::Ambiguous) => return Err(no(refusals.workspace_missing, "workspace_ambiguous")),
+            Some(_) => return Err(no(refusals.workspace_missing, "workspace_missing")),
         };
         // One text and the same work for a workspace that is not granted and for one that is not there.
         let open = |slug: &Slug| {
-            let named_in_full = identity.workspaces.named_in_full(slug);
-            let exists = self.engine.workspaces.exists(slug, named_in_full);
-            Self::grants(surface, &identity.workspaces, slug) && exists
+            let exists = self.engine.workspaces.exists(slug, workspaces.named_in_full(slug));
+            Self::grants(ask.surface, workspaces, slug) && exists
         };
-        match slug.filter(open) {
-            Some(workspace) => Ok(Admitted {
-                workspace,
-                user: identity.user.clone(),
-                expires_at: Timestamp::from_millis(identity.expires_at.as_millis() + self.leeway_ms),
-                mark: self.verifier.revoked().mark(&identity),
-                replay: replay(surface, query),
-            }),
-            None => no(refusals.workspace_refused, "slug_not_granted"),
+        slug.filter(open).ok_or_else(|| no(refusals.workspace_refused, "slug_not_granted"))
+    }
+
+    /// Until when a connection by this token lives, and by what a revocation finds it.
+    fn life(&self, identity: &Identity) -> (Timestamp, Mark) {
+        let expires_at = Timestamp::from_millis(identity.expires_at.as_millis() + self.leeway_ms);
+        (expires_at, self.verifier.revoked().mark(identity))
+    }
+
+    /// Judges a token that is to take the place of a live connection's: the same user's, for the same workspace.
+    ///
+    /// # Errors
+    /// Why the connection keeps the one it has.
+    pub fn refresh(&self, reader: &Reader, token: &str, now: Timestamp) -> Result<Refreshed, NotRefreshed> {
+        let identity = self.verifier.verify(token, now).map_err(|refusal| match refusal.is_expired() {
+            true => NotRefreshed::Expired,
+            false => NotRefreshed::Invalid,
+        })?;
+        let grants = Self::grants(reader.surface, &identity.workspaces, &reader.workspace);
+        if identity.user != reader.user || !grants {
+            return Err(NotRefreshed::Mismatch);
         }
+        let (expires_at, mark) = self.life(&identity);
+        Ok(Refreshed { expires_at, mark, told: identity.expires_at })
     }
 
     /// Whether a genuine token of these workspaces opens `slug` on a surface, if there is such a workspace.
@@ -126,21 +155,5 @@ impl Judge {
     /// What a surface says to a refused token.
     pub fn close_for(surface: &Surface, refusal: Refusal) -> &'static Close {
         if refusal.is_expired() { surface.refusals.token_expired } else { surface.refusals.token_invalid }
-    }
-}
-
-/// What the query asks of the past. `since` wins over `replay`; what can't be understood is answered by a
-/// resync where the surface has one.
-fn replay(surface: &Surface, query: &str) -> Replay {
-    match parameter(query, "since") {
-        Parameter::Once(id) if surface.resync.is_some() => {
-            NotificationId::parse(&id).map_or(Replay::Unknown, Replay::Since)
-        }
-        Parameter::Ambiguous if surface.resync.is_some() => Replay::Unknown,
-        _ => match parameter(query, "replay") {
-            Parameter::Once(word) if word == "unread" => Replay::Unread,
-            Parameter::Once(word) if word == "none" => Replay::None,
-            _ => surface.replay,
-        },
     }
 }

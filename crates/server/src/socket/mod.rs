@@ -4,9 +4,11 @@
 //! bytes already read, a refusal is closed there, and an accepted connection moves to the `shard` of its
 //! user, where it lives until it ends. `requests` is the way from a shard to the engine and back.
 
+mod ask;
 mod async_stream;
 mod attach;
 mod conn;
+mod counts;
 mod door;
 mod drain;
 mod emit;
@@ -33,10 +35,12 @@ mod upgrade;
 mod visitor;
 mod wheel;
 
+pub use ask::Ask;
+pub use attach::{Newcomer, Start};
 pub use door::{Door, DoorConfig, DoorStop, Plain, Serves};
 pub use gauge::Gauge;
 pub use hammer::Hammer;
-pub use handshake::Handshakes;
+pub use handshake::{Decision, Handshakes};
 pub use judge::Judge;
 pub use limits::{Descriptors, raise_descriptors};
 pub use listen::listen;
@@ -45,3 +49,4 @@ pub use queue::{Command, ShardHandle, Shards};
 pub use requests::{Asked, CAPACITY as REQUESTS, answer_requests};
 pub use shard::Shard;
 pub use sockets::ShardConfig;
+pub use stream::Stream;

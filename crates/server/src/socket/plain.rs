@@ -85,6 +85,7 @@ async fn serve_one(
                         .collect();
                     let client = handshakes.client(peer, &headers);
                     request.extensions_mut().insert(Peer(client));
+                    request.extensions_mut().insert(handshakes);
                     router.oneshot(request).await
                 }
             }

@@ -10,14 +10,18 @@ use async_trait::async_trait;
 use campanile_auth::Revoked;
 use campanile_engine::connect::Step;
 use campanile_engine::follow::Deliver;
+use campanile_engine::mark::ReadState;
 use campanile_engine::revocation::{Revocation, Tokens};
 use campanile_engine::{EngineError, Live};
 use campanile_hub::Slot;
-use campanile_model::{Notification, NotificationId, Slug, UserId};
+use campanile_model::{Notification, Slug, UserId};
 use campanile_store::{Commit, StoreError};
+use campanile_wire::{Asked, NotRefreshed};
 use tokio::sync::mpsc;
 
 use super::attach::Newcomer;
+use super::judge::Refreshed;
+use super::requests::Outcome;
 
 /// Commands that may wait before a shard. Full: newcomers get 503, answers of the engine wait.
 const COMMANDS: usize = 16_384;
@@ -31,8 +35,12 @@ pub enum Command {
     Attach(Box<Newcomer>),
     /// A step of a hand-over.
     Stepped(Slot, Result<Step, StoreError>),
-    /// What became of a mark; `None`: the store could not say.
-    Marked(Slot, NotificationId, Option<bool>),
+    /// What became of a mark.
+    Marked(Slot, Asked, Outcome),
+    /// The counts, and what was done since the client was told.
+    Looked(Slot, Result<ReadState, StoreError>),
+    /// What became of another token, and what the answer repeats.
+    Refreshed(Slot, Option<String>, Result<Refreshed, NotRefreshed>),
     /// Close everything, spread over so long, then end.
     Drain(Duration),
 }

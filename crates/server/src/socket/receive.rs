@@ -2,7 +2,7 @@
 
 use campanile_hub::Slot;
 use campanile_session::Reaction;
-use campanile_wire::close;
+use campanile_wire::{Payload, close};
 use campanile_ws::{Limits, Violation};
 
 use super::conn::{Conn, Written};
@@ -50,7 +50,7 @@ impl Shard {
             match conn.read(scratch) {
                 Ok(None) => return,
                 // Without a close, but perhaps still reading: it is told that this is no way to end.
-                Ok(Some(0)) if !conn.session.is_closing() => {
+                Ok(Some(0)) if conn.session.listens() && !conn.session.is_closing() => {
                     self.close(slot, &close::PROTOCOL_ERROR);
                     return self.finish(slot);
                 }
@@ -60,6 +60,10 @@ impl Shard {
                 }
                 Ok(Some(read)) => {
                     conn.session.handle_bytes(now);
+                    // Whoever follows a stream has said all there is to say.
+                    if !conn.session.listens() {
+                        continue;
+                    }
                     if let Some(rare) = conn.rare.as_mut().filter(|rare| rare.challenged) {
                         (rare.challenged, rare.spoke) = (false, true);
                         self.judge_challenges();
@@ -87,7 +91,7 @@ impl Shard {
             let marks = conn.rare.as_ref().map_or(0, |rare| rare.marks);
             if consumed < bytes.len() && !conn.session.is_closing() {
                 let wait = conn.quota.peek(now_ms);
-                if wait.is_some() || marks >= MARKS {
+                if wait.is_some() || marks >= MARKS || conn.is_ungreeted() {
                     let rare = conn.rare();
                     rare.unread = bytes[consumed..].to_vec();
                     rare.resume_at = wait.map(|wait| now_ms + wait);
@@ -126,12 +130,22 @@ impl Shard {
                     self.sockets.send(slot, &pong);
                 }
             }
-            Reaction::Answer(payload) => self.sockets.send(slot, &frames::text(payload.as_bytes())),
-            Reaction::MarkRead(id) => {
+            Reaction::Answer(payload) => self.answer(slot, &payload),
+            Reaction::Mark(marking) => {
+                // A client that is told its horizon means that where it leaves the place open.
+                let tells =
+                    self.sockets.get(slot).is_some_and(|conn| conn.session.surface().envelopes.is_some());
+                let horizon = self.horizon(slot).filter(|_| tells);
                 if let Some(conn) = self.sockets.get_mut(slot) {
                     conn.rare().marks += 1;
                 }
-                self.ask(slot, What::MarkRead(id));
+                self.ask(slot, What::Mark(marking, horizon));
+            }
+            Reaction::Refresh(token, reference) => {
+                if let Some(conn) = self.sockets.get_mut(slot) {
+                    conn.rare().marks += 1;
+                }
+                self.ask(slot, What::Refresh(token, reference));
             }
             // What follows is read on: the client's own close may be in it already.
             Reaction::Close(close) => self.close(slot, close),
@@ -146,6 +160,12 @@ impl Shard {
             }
         }
         true
+    }
+
+    /// Sends one message in answer to another.
+    pub(super) fn answer(&mut self, slot: Slot, payload: &Payload) {
+        let Some(surface) = self.sockets.get(slot).map(|conn| conn.session.surface()) else { return };
+        self.sockets.send(slot, &frames::message(surface, payload));
     }
 
     /// The client closed: answer in kind, and wait for its end of the connection.

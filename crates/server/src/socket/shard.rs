@@ -11,8 +11,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use campanile_auth::Revoked;
+use campanile_engine::mark::ReadState;
 use campanile_hub::{Budget, Fanout, Registry, Slot};
 use campanile_session::{Due, Tick};
+use campanile_wire::Framing;
 use campanile_wire::close;
 use mio::{Events, Poll, Token};
 use tokio::sync::mpsc;
@@ -59,6 +61,8 @@ pub struct Shard {
     pub(super) revoked: Arc<Revoked>,
     /// The place at which judging the connections again goes on.
     pub(super) judging: Option<usize>,
+    /// Read states that wait until their connections have been told what they count.
+    pub(super) ahead: Vec<(Slot, ReadState)>,
     pub(super) scratch: Box<[u8]>,
     clock: Clock,
     swept: Duration,
@@ -94,6 +98,7 @@ impl Shard {
             drain: None,
             revoked,
             judging: None,
+            ahead: vec![],
             scratch: vec![0; SCRATCH].into(),
             clock,
             swept: Duration::ZERO,
@@ -137,6 +142,7 @@ impl Shard {
                 self.handle_entries(&entries);
             }
             self.deliver();
+            self.catch_up_with_counts();
             self.handle_ticks();
             self.drain_on();
             self.bury();
@@ -179,8 +185,12 @@ impl Shard {
         match command {
             Command::Attach(newcomer) => self.handle_newcomer(newcomer),
             Command::Stepped(slot, step) => self.guarded(slot, |shard| shard.handle_step(slot, step)),
-            Command::Marked(slot, id, marked) => {
-                self.guarded(slot, |shard| shard.handle_marked(slot, id, marked));
+            Command::Marked(slot, asked, outcome) => {
+                self.guarded(slot, |shard| shard.handle_marked(slot, &asked, outcome));
+            }
+            Command::Looked(slot, looked) => self.guarded(slot, |shard| shard.handle_looked(slot, looked)),
+            Command::Refreshed(slot, reference, judged) => {
+                self.guarded(slot, |shard| shard.handle_refreshed(slot, reference.as_deref(), judged));
             }
             Command::Drain(spread) => self.begin_drain(spread),
         }
@@ -266,13 +276,18 @@ impl Shard {
             // Before its handshake is answered there is nobody to ping, and the answer has to wait.
             Due::Ping if conn.rare.as_ref().is_some_and(|rare| rare.hello.is_some()) => {}
             Due::Ping => {
-                let ping = sockets.ping.clone();
-                sockets.send(slot, &ping);
+                if conn.session.surface().framing == Framing::WebSocket {
+                    let ping = sockets.ping.clone();
+                    sockets.send(slot, &ping);
+                }
+                self.heartbeat(slot);
             }
+            Due::Look => self.look(slot),
             Due::Close(close) => sockets.doomed.push((slot, Doom::Close(close))),
             Due::Drop => sockets.doomed.push((slot, Doom::Drop)),
         }
-        let resumes = sockets.get(slot).and_then(|conn| conn.rare.as_ref()).and_then(|rare| rare.resume_at);
+        let resumes =
+            self.sockets.get(slot).and_then(|conn| conn.rare.as_ref()).and_then(|rare| rare.resume_at);
         if resumes.is_some_and(|at| at <= now_ms) {
             self.eager.push(slot);
         }

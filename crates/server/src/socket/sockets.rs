@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use campanile_hub::Slot;
 use campanile_model::Timestamp;
-use campanile_session::{Tick, Timing};
+use campanile_session::{Handover, Tick, Timing};
 use campanile_wire::close::{self, Close};
+use campanile_wire::{Resync, SURFACES, Surface};
 use slab::Slab;
 
 use super::conn::{Conn, Written};
+use super::frames;
 use super::gauge::Gauge;
 use super::wheel::Wheel;
 use crate::clock::Clock;
@@ -21,6 +23,8 @@ pub(super) const NOT_SCHEDULED: Tick = Tick(u32::MAX);
 const MESSAGE: Duration = Duration::from_secs(30);
 /// How long a client's answer to our close is waited for, from the last byte that left.
 const LINGER: Duration = Duration::from_secs(5);
+/// Between two heartbeats where keep-alives are off (the protocol, §4).
+const HEARTBEAT: Duration = Duration::from_secs(25);
 /// How long a client may take in all to read what waits before our close.
 const FAREWELL: Duration = Duration::from_secs(30);
 
@@ -30,7 +34,7 @@ pub struct ShardConfig {
     /// Every connection's bounds.
     pub connection: Connection,
     /// By surface index.
-    pub surfaces: [SurfaceConfig; 2],
+    pub surfaces: [SurfaceConfig; 4],
 }
 
 /// The connections, apart from who they are: what a delivery touches.
@@ -38,7 +42,7 @@ pub struct Sockets {
     pub(super) conns: Slab<Conn>,
     pub(super) wheel: Wheel,
     pub(super) config: ShardConfig,
-    pub(super) timings: [Timing; 2],
+    pub(super) timings: [Timing; 4],
     pub(super) gauge: Gauge,
     pub(super) now: Tick,
     pub(super) now_ms: u64,
@@ -64,9 +68,9 @@ pub enum Doom {
 impl Sockets {
     /// None yet.
     pub(super) fn new(config: ShardConfig, clock: &Clock, gauge: Gauge) -> Self {
-        let timings = config.surfaces.map(|surface| Timing {
-            keepalive: config.connection.keepalive.map(Tick::span),
-            idle: surface.idle_timeout.map(Tick::span),
+        let timings = std::array::from_fn(|index| Timing {
+            keepalive: keepalive(&config.connection, SURFACES[index]).map(Tick::span),
+            idle: config.surfaces[index].idle_timeout.map(Tick::span),
             stall: Tick::span(config.connection.stall_timeout),
             message: Tick::span(MESSAGE),
             linger: Tick::span(LINGER),
@@ -126,6 +130,11 @@ impl Sockets {
         self.write(slot, |conn, limit, now| conn.write(frame, limit, now));
     }
 
+    /// The hand-over of a connection that catches up.
+    pub(super) fn handover(&mut self, slot: Slot) -> Option<&mut Handover> {
+        self.get_mut(slot)?.rare.as_mut()?.handover.as_mut()
+    }
+
     /// Answers a connection's handshake, unless that was done.
     pub(super) fn greet(&mut self, slot: Slot) {
         self.write(slot, Conn::greet);
@@ -139,8 +148,29 @@ impl Sockets {
             Written::All => {}
             Written::Waiting if began => self.reschedule(slot),
             Written::Waiting => {}
-            Written::Full => self.doomed.push((slot, Doom::Close(&close::TOO_SLOW))),
+            Written::Full => self.overflow(slot),
             Written::Gone => self.doomed.push((slot, Doom::Drop)),
+        }
+    }
+
+    /// More waits for a connection than may. Where the surface can say so, what waits is dropped, as whole messages,
+    /// and the client is told to read again; else the connection ends.
+    fn overflow(&mut self, slot: Slot) {
+        let (now, limit) = (self.now, self.config.connection.outbox_bytes);
+        let Some(conn) = self.get_mut(slot) else { return };
+        let surface = conn.session.surface();
+        let position = conn.session.position();
+        let (Some(envelopes), Some(position), Some(badge)) =
+            (surface.envelopes, position, conn.session.badge())
+        else {
+            return self.doomed.push((slot, Doom::Close(&close::TOO_SLOW)));
+        };
+        badge.handle_changed(now);
+        let resync = (envelopes.resync)(badge.epoch(), position, Resync::Overflow);
+        let dropped = conn.outbox.as_mut().map_or(0, |outbox| outbox.drop_whole());
+        tracing::debug!(dropped, "a client that reads too slowly was told to read again");
+        if conn.write(&frames::message(surface, &resync), limit + 1024, now) == Written::Gone {
+            self.doomed.push((slot, Doom::Drop));
         }
     }
 
@@ -163,6 +193,11 @@ impl Sockets {
     pub(super) fn slice_is_over(&self) -> bool {
         Instant::now() >= self.slice_ends
     }
+}
+
+/// How often a sign of life is sent. Heartbeats are part of a surface that has them: they can't be off.
+pub(super) fn keepalive(connection: &Connection, surface: &Surface) -> Option<Duration> {
+    connection.keepalive.or_else(|| surface.envelopes.map(|_| HEARTBEAT))
 }
 
 fn offset_ms(wall: Timestamp, monotonic: Duration) -> i64 {

@@ -21,10 +21,11 @@ use hyper::{Request, Response, Version, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::ask::Ask;
 use super::async_stream::AsyncStream;
 use super::attach::{Newcomer, Start};
 use super::frames;
-use super::handshake::{Decision, Handshakes, Keys};
+use super::handshake::{Decision, Handshakes};
 use super::judge::Admitted;
 use super::plain::Rewound;
 use crate::http::problem::{self, Code};
@@ -48,27 +49,21 @@ pub async fn answer(
         request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let minor = u8::from(request.version() == Version::HTTP_11);
     let peer = handshakes.client(peer, &headers);
-    let accept = match handshakes.read(request.method().as_str(), minor, headers.iter().copied()) {
+    let accept = match handshakes.read(surface, request.method().as_str(), minor, headers.iter().copied()) {
         Ok(accept) => accept,
         Err((code, headers)) => {
             tracing::info!(status = code.status.as_u16(), cause = code.name, %peer, "connection refused");
             return refused(code, &headers, None);
         }
     };
-    let query = request.uri().query().unwrap_or_default();
-    let decision = match handshakes.decide(surface, query, peer, Keys::Awaited) {
-        Decision::Await => {
-            handshakes.keys_for(surface, query).await;
-            handshakes.decide(surface, query, peer, Keys::AsTheyAre)
-        }
-        decided => decided,
-    };
+    let ask = Ask::new(surface, request.uri().query().unwrap_or_default(), headers.iter().copied());
+    let decision = handshakes.decide_at_leisure(&ask, peer).await;
     let follow_up = match decision {
         // Put off once, it is not put off again.
         Decision::Await => return refused(&problem::OVERLOADED, &[], Some(5)),
         Decision::Refuse(code, seconds) => return refused(code, &[], Some(seconds)),
-        Decision::TurnAway(close) => FollowUp::Close(close),
-        Decision::Admit(admitted) => match handshakes.start_of(&admitted).await {
+        Decision::TurnAway(away) => FollowUp::Close(away.close),
+        Decision::Admit(admitted) => match handshakes.start_of(surface, &admitted).await {
             Ok(start) => FollowUp::HandOver(admitted, start, handshakes.count()),
             Err(error) => {
                 tracing::warn!(%error, "a connection can't be handed over from the log");
@@ -83,7 +78,7 @@ pub async fn answer(
             Err(error) => tracing::debug!(%error, "an upgrade was not completed"),
         }
     });
-    switching(&accept)
+    switching(&accept, surface)
 }
 
 enum FollowUp {
@@ -103,7 +98,7 @@ async fn follow(
     };
     let Rewound { read, mut stream, counted } = parts.io.into_inner();
     let (admitted, start, order) = match follow_up {
-        FollowUp::Close(close) => return say_goodbye(&mut stream, close).await,
+        FollowUp::Close(close) => return say_goodbye(&mut stream, surface, close).await,
         FollowUp::HandOver(admitted, start, order) => (admitted, start, order),
     };
     let mut rest = BytesMut::from(&parts.read_buf[..]);
@@ -129,20 +124,20 @@ async fn follow(
     if let Err(newcomer) = handshakes.hand_over(Box::new(newcomer))
         && let Ok(mut stream) = AsyncStream::new(newcomer.stream)
     {
-        say_goodbye(&mut stream, &close::OVERLOADED).await;
+        say_goodbye(&mut stream, surface, &close::OVERLOADED).await;
     }
 }
 
-async fn say_goodbye(stream: &mut AsyncStream, close: &'static Close) {
+async fn say_goodbye(stream: &mut AsyncStream, surface: &Surface, close: &'static Close) {
     // A failure means that the peer is gone.
-    if stream.write_all(&frames::close(close)).await.is_ok() && stream.shutdown().await.is_ok() {
+    if stream.write_all(&frames::close(surface, close)).await.is_ok() && stream.shutdown().await.is_ok() {
         let mut rest = [0; 1024];
         let drained = async { while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {} };
         let _waited = tokio::time::timeout(LINGER, drained).await;
     }
 }
 
-fn switching(accept: &campanile_ws::Accept) -> Response<Body> {
+fn switching(accept: &campanile_ws::Accept, surface: &Surface) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = hyper::StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -151,6 +146,11 @@ fn switching(accept: &campanile_ws::Accept) -> Response<Body> {
     // Base64 is a valid header value.
     if let Ok(key) = header::HeaderValue::from_str(accept.key()) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, key);
+    }
+    if let Some(ours) = surface.subprotocol
+        && accept.protocols().iter().any(|offered| offered == ours)
+    {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(ours));
     }
     response
 }

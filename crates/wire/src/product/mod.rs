@@ -5,7 +5,7 @@ pub mod rest;
 
 use crate::Command;
 use crate::close;
-use crate::surface::{Crowding, Refusals, Replay, Surface};
+use crate::surface::{Crowding, Framing, Refusals, Replay, Resumption, Surface, documented_pong};
 
 pub(crate) const SURFACE: Surface = Surface {
     name: "product",
@@ -13,6 +13,9 @@ pub(crate) const SURFACE: Surface = Surface {
     paths: &["/api/ws/notification"],
     token_parameter: "access_token",
     workspace_parameter: None,
+    takes_bearer: false,
+    subprotocol: None,
+    framing: Framing::WebSocket,
     needs_workspaces_claim: false,
     refusals: Refusals {
         token_missing: &close::TOKEN_REQUIRED,
@@ -25,12 +28,15 @@ pub(crate) const SURFACE: Surface = Surface {
     },
     crowding: Crowding::LongestSilentGoes,
     replay: Replay::Unread,
+    resumption: Resumption::Never,
     greeting: Some(notification::greeting),
     encode: notification::encode,
     resync: None,
     decode: Command::parse_documented,
+    pong: documented_pong,
     marked: Some(notification::marked),
     not_marked: Some(notification::not_marked),
     unknown: Some(notification::unknown),
     binary: Some(&close::BINARY_NOT_ACCEPTED),
+    envelopes: None,
 };

@@ -3,9 +3,10 @@
 use campanile_model::{Level, Notification, NotificationId, Timestamp, UserId};
 use serde::Serialize;
 
-use crate::surface::json;
+use crate::surface::{Done, json};
+use crate::{Asked, Payload, Shown};
 
-pub(crate) fn greeting(user: &UserId) -> String {
+pub(crate) fn greeting(user: &UserId) -> Payload {
     #[derive(Serialize)]
     struct Greeting<'a> {
         r#type: &'static str,
@@ -13,11 +14,12 @@ pub(crate) fn greeting(user: &UserId) -> String {
         #[serde(rename = "userId")]
         user_id: &'a UserId,
     }
-    json(&Greeting {
+    let greeting = Greeting {
         r#type: "CONNECTION_ESTABLISHED",
         message: "Notification WebSocket connected",
         user_id: user,
-    })
+    };
+    Payload::new("greeting", json(&greeting))
 }
 
 /// The five promised members first, in their documented order, all strings; then what we add.
@@ -37,8 +39,9 @@ struct Frame<'a> {
     expiry_date: Option<&'a str>,
 }
 
-pub(crate) fn encode(notification: &Notification, _read: bool) -> String {
-    json(&Frame {
+pub(crate) fn encode(shown: &Shown<'_>) -> Payload {
+    let notification = shown.notification;
+    let frame = Frame {
         id: notification.id,
         message: message(notification),
         r#type: shown_type(notification.level),
@@ -48,7 +51,8 @@ pub(crate) fn encode(notification: &Notification, _read: bool) -> String {
         title: &notification.title,
         event: notification.event.as_deref(),
         expiry_date: notification.expiry_date.as_deref(),
-    })
+    };
+    Payload::new("notification", json(&frame)).up_to(shown.position)
 }
 
 /// This surface shows no title of its own, so an empty message falls back to it.
@@ -76,16 +80,21 @@ struct Answer<'a> {
     id: Option<&'a str>,
 }
 
-pub(crate) fn marked(id: &str) -> String {
-    json(&Answer { r#type: "marked_read", code: None, message: None, id: Some(id) })
+pub(crate) fn marked(done: &Done<'_>) -> Payload {
+    let answer = Answer { r#type: "marked_read", code: None, message: None, id: done.asked.id.as_deref() };
+    Payload::new("marked_read", json(&answer))
 }
 
-pub(crate) fn not_marked(id: &str) -> String {
-    json(&Answer { r#type: "error", code: Some("not_found"), message: None, id: Some(id) })
+pub(crate) fn not_marked(asked: &Asked, _key_reused: bool) -> Payload {
+    let answer = Answer { r#type: "error", code: Some("not_found"), message: None, id: asked.id.as_deref() };
+    Payload::new("error", json(&answer))
 }
 
-pub(crate) fn unknown(why: &str) -> String {
-    json(&Answer { r#type: "error", code: Some("bad_request"), message: Some(why), id: None })
+pub(crate) fn unknown(why: &str, _reference: Option<&str>) -> Payload {
+    Payload::new(
+        "error",
+        json(&Answer { r#type: "error", code: Some("bad_request"), message: Some(why), id: None }),
+    )
 }
 
 #[cfg(test)]
@@ -98,7 +107,7 @@ mod tests {
         let mut n = sample();
         n.level = Level::Alert;
         assert_eq!(
-            encode(&n, false),
+            encode(&Shown::live(&n, None)).text,
             r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","message":"Order #12345","type":"warning","#
                 .to_owned()
                 + r#""productName":"","created_at":"2026-01-01T00:00:00.123Z","#
@@ -109,7 +118,7 @@ mod tests {
         n.event = Some("product_expiration".into());
         n.expiry_date = Some("2026-01-03".into());
         n.level = Level::Error;
-        let frame: serde_json::Value = serde_json::from_str(&encode(&n, false)).unwrap();
+        let frame: serde_json::Value = serde_json::from_str(&encode(&Shown::live(&n, None)).text).unwrap();
         assert_eq!(frame["message"], "New order");
         assert_eq!(frame["type"], "error");
         assert_eq!((&frame["productName"], &frame["expiryDate"]), (&"Milk".into(), &"2026-01-03".into()));
@@ -118,12 +127,14 @@ mod tests {
     #[test]
     fn answers() {
         let user = UserId::new("u\"1").unwrap();
+        let x = Asked { id: Some("x".into()), reference: None };
+        let done = Done { asked: &x, changed: true, rev: campanile_model::Rev(1), unread: 0 };
         assert_eq!(
-            greeting(&user),
+            greeting(&user).text,
             r#"{"type":"CONNECTION_ESTABLISHED","message":"Notification WebSocket connected","userId":"u\"1"}"#
         );
-        assert_eq!(marked("x"), r#"{"type":"marked_read","id":"x"}"#);
-        assert_eq!(not_marked("x"), r#"{"type":"error","code":"not_found","id":"x"}"#);
-        assert_eq!(unknown("why"), r#"{"type":"error","code":"bad_request","message":"why"}"#);
+        assert_eq!(marked(&done).text, r#"{"type":"marked_read","id":"x"}"#);
+        assert_eq!(not_marked(&x, false).text, r#"{"type":"error","code":"not_found","id":"x"}"#);
+        assert_eq!(unknown("why", None).text, r#"{"type":"error","code":"bad_request","message":"why"}"#);
     }
 }

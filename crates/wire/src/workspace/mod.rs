@@ -7,7 +7,7 @@ mod notification;
 
 use crate::Command;
 use crate::close;
-use crate::surface::{Crowding, Refusals, Replay, Surface};
+use crate::surface::{Crowding, Framing, Refusals, Replay, Resumption, Surface, documented_pong};
 
 pub(crate) const SURFACE: Surface = Surface {
     name: "workspace",
@@ -15,6 +15,9 @@ pub(crate) const SURFACE: Surface = Surface {
     paths: &["/", "/ws"],
     token_parameter: "token",
     workspace_parameter: Some("workspaceSlug"),
+    takes_bearer: false,
+    subprotocol: None,
+    framing: Framing::WebSocket,
     needs_workspaces_claim: true,
     refusals: Refusals {
         token_missing: &close::UNAUTHORIZED,
@@ -27,12 +30,15 @@ pub(crate) const SURFACE: Surface = Surface {
     },
     crowding: Crowding::NewestWins,
     replay: Replay::None,
+    resumption: Resumption::ById,
     greeting: None,
     encode: notification::encode,
     resync: Some(notification::resync),
     decode: Command::parse_documented,
+    pong: documented_pong,
     marked: None,
     not_marked: None,
     unknown: None,
     binary: None,
+    envelopes: None,
 };

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::surface::json;
+use crate::{Payload, Shown};
 
 #[derive(Serialize)]
 struct Frame<'a> {
@@ -21,21 +22,23 @@ struct Frame<'a> {
     metadata: Option<&'a RawValue>,
 }
 
-pub(crate) fn encode(notification: &Notification, read: bool) -> String {
+pub(crate) fn encode(shown: &Shown<'_>) -> Payload {
+    let notification = shown.notification;
     let metadata = metadata(notification);
-    json(&Frame {
+    let frame = Frame {
         id: notification.id,
         title: &notification.title,
         message: &notification.message,
         r#type: &notification.kind,
-        read,
+        read: shown.receipt.read,
         timestamp: notification.timestamp,
         metadata: metadata.as_deref(),
-    })
+    };
+    Payload::new("notification", json(&frame)).up_to(shown.position)
 }
 
 /// The one notification that answers a `since` nobody can honour.
-pub(crate) fn resync(id: NotificationId, timestamp: Timestamp) -> String {
+pub(crate) fn resync(id: NotificationId, timestamp: Timestamp) -> Payload {
     #[derive(Serialize)]
     struct Event {
         event: &'static str,
@@ -50,7 +53,7 @@ pub(crate) fn resync(id: NotificationId, timestamp: Timestamp) -> String {
         timestamp: Timestamp,
         metadata: Event,
     }
-    json(&Resync {
+    let resync = Resync {
         id,
         title: "Please reload",
         message: "Some notifications may be missing here: load the list again.",
@@ -58,7 +61,8 @@ pub(crate) fn resync(id: NotificationId, timestamp: Timestamp) -> String {
         read: false,
         timestamp,
         metadata: Event { event: "resync" },
-    })
+    };
+    Payload::new("notification", json(&resync))
 }
 
 /// The producer's metadata, to the letter, with the event's name added where there is room for it: the
@@ -97,7 +101,7 @@ mod tests {
             RawValue::from_string(r#"{"a":{"b":[1,2.50,null]},"n":12345678901234567890}"#.into()).unwrap(),
         );
         assert_eq!(
-            encode(&n, false),
+            encode(&Shown::live(&n, None)).text,
             r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","title":"New order","message":"Order #12345","#
                 .to_owned()
                 + r#""type":"info","read":false,"timestamp":"2026-01-01T00:00:00.123Z","#
@@ -111,7 +115,8 @@ mod tests {
             let mut n = sample();
             n.event = Some("order \"x\"".into());
             n.metadata = metadata.map(|m| RawValue::from_string(m.into()).unwrap());
-            let frame: serde_json::Value = serde_json::from_str(&encode(&n, true)).unwrap();
+            let frame: serde_json::Value =
+                serde_json::from_str(&encode(&Shown::live(&n, None)).text).unwrap();
             frame["metadata"].to_string()
         };
         assert_eq!(with(None), r#"{"event":"order \"x\""}"#);

@@ -17,7 +17,7 @@ pub struct Content<'a> {
     /// One of the five levels, an event's name, or whatever the producer said.
     r#type: &'a str,
     /// How loud it is.
-    #[schema(value_type = campanile_engine::publish::LevelName)]
+    #[schema(value_type = LevelName)]
     level: Level,
     /// When the server took it.
     #[schema(value_type = String, format = DateTime, example = "2026-01-01T00:00:00.123Z")]
@@ -72,4 +72,21 @@ impl Content<'_> {
     pub fn runs_later(&mut self) {
         self.expires_at = None;
     }
+}
+
+/// How loud an entry is.
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase", as = Level)]
+#[allow(dead_code, reason = "the schema of model::Level, which knows no OpenAPI")]
+pub enum LevelName {
+    /// For the record.
+    Info,
+    /// Something worked.
+    Success,
+    /// Something will need care.
+    Warning,
+    /// Something failed.
+    Error,
+    /// Look now.
+    Alert,
 }
