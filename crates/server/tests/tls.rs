@@ -1,6 +1,7 @@
 //! Check 95, and what else holds where the server speaks TLS itself.
 
 mod certificates;
+mod handshakes;
 
 use std::time::Duration;
 
