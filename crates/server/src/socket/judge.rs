@@ -1,8 +1,9 @@
 //! Whether a handshake is let in, and how it is turned away if not.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
-use campanile_auth::{Mark, Refusal, Verifier, Workspaces};
+use campanile_auth::{Identity, Mark, Refusal, Verifier, Workspaces};
 use campanile_engine::Engine;
 use campanile_model::{NotificationId, Slug, Timestamp, UserId};
 use campanile_wire::close::Close;
@@ -69,9 +70,12 @@ impl Judge {
     pub fn judge(&self, surface: &Surface, query: &str, now: Timestamp) -> Result<Admitted, TurnedAway> {
         let refusals = &surface.refusals;
         let no = |close, cause| Err(TurnedAway { close, cause, for_token: true });
+        let mut remembered = None;
         let identity = match (parameter(query, surface.token_parameter), parameter(query, TICKET)) {
             (Parameter::Once(token), Parameter::Missing) if !token.trim().is_empty() => {
-                self.verifier.verify(&token, now)
+                let judged = self.verifier.judge(&token, now);
+                remembered = judged.as_ref().is_ok_and(|judged| judged.remembered).then_some(token);
+                judged.map(|judged| judged.identity)
             }
             (Parameter::Missing, Parameter::Once(ticket)) if !ticket.is_empty() => {
                 let Some(identity) = self.tickets.take(&ticket, now) else {
@@ -89,8 +93,24 @@ impl Judge {
         };
         let identity = match identity {
             Ok(identity) => identity,
-            Err(refusal) => return no(Self::close_for(surface, refusal), refusal.cause()),
+            Err(refusal) => {
+                // As much is looked at as for a good token that opens nothing: the time does not tell them apart.
+                let _unbelieved = black_box(self.workspace(surface, query, &Workspaces::Unstated));
+                return no(Self::close_for(surface, refusal), refusal.cause());
+            }
         };
+        let workspace = self.workspace(surface, query, &identity.workspaces).inspect_err(|_| {
+            if let Some(token) = &remembered {
+                self.verifier.examine(token);
+            }
+        })?;
+        Ok(self.admitted(surface, query, workspace, &identity))
+    }
+
+    /// The workspace that a query asks for, if a genuine token of `workspaces` opens it and it is there.
+    fn workspace(&self, surface: &Surface, query: &str, workspaces: &Workspaces) -> Result<Slug, TurnedAway> {
+        let refusals = &surface.refusals;
+        let no = |close, cause| Err(TurnedAway { close, cause, for_token: true });
         let slug = match surface.workspace_parameter.map(|name| parameter(query, name)) {
             None => Some(self.product_workspace.clone()),
             Some(Parameter::Once(slug)) if !slug.is_empty() => Slug::new(&slug).ok(),
@@ -99,19 +119,20 @@ impl Judge {
         };
         // One text and the same work for a workspace that is not granted and for one that is not there.
         let open = |slug: &Slug| {
-            let named_in_full = identity.workspaces.named_in_full(slug);
+            let named_in_full = workspaces.named_in_full(slug);
             let exists = self.engine.workspaces.exists(slug, named_in_full);
-            Self::grants(surface, &identity.workspaces, slug) && exists
+            Self::grants(surface, workspaces, slug) && exists
         };
-        match slug.filter(open) {
-            Some(workspace) => Ok(Admitted {
-                workspace,
-                user: identity.user.clone(),
-                expires_at: Timestamp::from_millis(identity.expires_at.as_millis() + self.leeway_ms),
-                mark: self.verifier.revoked().mark(&identity),
-                replay: replay(surface, query),
-            }),
-            None => no(refusals.workspace_refused, "slug_not_granted"),
+        slug.filter(open).map_or_else(|| no(refusals.workspace_refused, "slug_not_granted"), Ok)
+    }
+
+    fn admitted(&self, surface: &Surface, query: &str, workspace: Slug, identity: &Identity) -> Admitted {
+        Admitted {
+            workspace,
+            user: identity.user.clone(),
+            expires_at: Timestamp::from_millis(identity.expires_at.as_millis() + self.leeway_ms),
+            mark: self.verifier.revoked().mark(identity),
+            replay: replay(surface, query),
         }
     }
 
