@@ -154,6 +154,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_aside_is_not_remembered_and_pushes_nobody_out() {
+        let cache = Cache::new(WAYS); // one set
+        cache.put(key(0), statement(), 0);
+        for n in 1..100 {
+            cache.put_aside(key(n), statement(), 0);
+        }
+        assert!(cache.get(&key(0), 0).is_some() && cache.get(&key(99), 0).is_none());
+        assert_eq!((cache.len(), cache.aside.lock().unwrap().len()), (1, WAYS));
+    }
+
+    #[test]
     fn none_is_a_size() {
         let cache = Cache::new(0);
         cache.put(key(1), statement(), 0);

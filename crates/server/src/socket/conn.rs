@@ -277,7 +277,7 @@ mod tests {
             token_id: None,
         };
         Conn {
-            session: Session::new(&campanile_wire::SURFACES[0], identity.expires_at, Tick(0), 0),
+            session: Session::new(campanile_wire::SURFACES[0], identity.expires_at, Tick(0), 0),
             stream,
             decoder: Decoder::new(),
             quota: Quota::default(),
