@@ -133,7 +133,9 @@ impl SigningKeys {
     pub fn issue(&self, account: &ServiceAccount, scopes: Words, now: Timestamp) -> io::Result<Issued> {
         let key = self.lock().first().map(|kept| Arc::clone(&kept.key));
         let key = key.ok_or_else(|| io::Error::other("there is no signing key"))?;
-        // After the key: whichever it is, it signs for no instant whose tokens were taken back before it came.
+        // After the key: whichever it is, it signs for no second whose tokens were taken back before it came, and for
+        // none in which the account was another one.
+        let now = account.namesake_deleted.map_or(now, |deleted| now.max(second_after(deleted)));
         let now = now.max(self.since());
         let life_secs = self.tokens.life.as_secs();
         let grant = Grant {
@@ -337,6 +339,7 @@ mod tests {
             user,
             rotated: at(0),
             former_until: None,
+            namesake_deleted: None,
         }
     }
 
