@@ -16,8 +16,8 @@ pub struct Tls {
     pub cert_file: PathBuf,
     /// PEM: its private key. Default: none.
     pub key_file: PathBuf,
-    /// Handshakes under way at each address, 1 to 65,536, some 20 KB each. Above, the one that has lasted longest is cut
-    /// off if that is more than a second, and else the newcomer. Default: 1,024, a second's worth of one thread.
+    /// Handshakes under way at each address, 1 to 65,536. Above, the one that has lasted longest is cut off if that is
+    /// more than a second, and else the newcomer. Default: 1,024, which may hold 70 MB (decision 14).
     pub max_handshakes: usize,
 }
 
