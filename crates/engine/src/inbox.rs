@@ -171,7 +171,7 @@ pub async fn counts(
             }
             loop {
                 match commits.recv().await {
-                    Ok(commit) if commit.workspace != *workspace => {}
+                    Ok(commit) if commit.workspace != *workspace || commit.entries.is_empty() => {}
                     Ok(_) | Err(RecvError::Lagged(_)) => break,
                     Err(RecvError::Closed) => return Ok(None),
                 }
@@ -198,5 +198,5 @@ pub async fn mark(
     mark: Mark,
     now: Timestamp,
 ) -> Result<Marked, EngineError> {
-    Ok(engine.store.mark(workspace, user, mark, now).await?)
+    Ok(engine.store.mark(workspace, user, mark, None, now).await?)
 }

@@ -17,5 +17,5 @@ pub async fn mark_read(
     id: NotificationId,
     now: Timestamp,
 ) -> Result<Marked, EngineError> {
-    Ok(engine.store.mark(workspace, user, Mark::Read(id), now).await?)
+    Ok(engine.store.mark(workspace, user, Mark::Read(id), None, now).await?)
 }

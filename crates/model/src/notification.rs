@@ -134,8 +134,8 @@ pub enum Cause {
     Expired,
 }
 
-/// What an entry says.
-#[derive(Debug, Clone, PartialEq)]
+/// What an entry says. Two are equal if they say the same; a withdrawn body that travels with one says nothing.
+#[derive(Debug, Clone)]
 pub enum EntryKind {
     /// A notification to its audience.
     Notification(Arc<Notification>),
@@ -154,6 +154,9 @@ pub enum EntryKind {
         target_seq: Seq,
         /// Why.
         cause: Cause,
+        /// The withdrawn one as it read, so that its audience can be told. Only with an entry that comes live
+        /// from its commit: `None` where it was read back, for nothing keeps it.
+        withdrawn: Option<Arc<Notification>>,
     },
     /// The notification `target` no longer holds: from here on only those see it who had read it.
     Supersede {
@@ -163,6 +166,8 @@ pub enum EntryKind {
         target_seq: Seq,
         /// What took its place; `None`: it was resolved.
         by: Option<NotificationId>,
+        /// The superseded one as it read, as with [`Retract`](Self::Retract).
+        withdrawn: Option<Arc<Notification>>,
     },
     /// `user` sees the topic's entries after this one.
     Subscribe {
@@ -190,6 +195,45 @@ pub enum EntryKind {
     },
 }
 
+impl EntryKind {
+    /// The entry as it is kept: without a withdrawn body.
+    #[must_use]
+    pub fn without_withdrawn(mut self) -> Self {
+        if let Self::Retract { withdrawn, .. } | Self::Supersede { withdrawn, .. } = &mut self {
+            *withdrawn = None;
+        }
+        self
+    }
+}
+
+impl PartialEq for EntryKind {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Notification(one), Self::Notification(two)) => one == two,
+            (
+                Self::Update { target_seq, notification },
+                Self::Update { target_seq: other_seq, notification: other },
+            ) => (target_seq, notification) == (other_seq, other),
+            (
+                Self::Retract { target, target_seq, cause, withdrawn: _ },
+                Self::Retract { target: other, target_seq: other_seq, cause: other_cause, withdrawn: _ },
+            ) => (target, target_seq, cause) == (other, other_seq, other_cause),
+            (
+                Self::Supersede { target, target_seq, by, withdrawn: _ },
+                Self::Supersede { target: other, target_seq: other_seq, by: other_by, withdrawn: _ },
+            ) => (target, target_seq, by) == (other, other_seq, other_by),
+            (Self::Subscribe { topic, user }, Self::Subscribe { topic: other_topic, user: other_user })
+            | (
+                Self::Unsubscribe { topic, user },
+                Self::Unsubscribe { topic: other_topic, user: other_user },
+            ) => (topic, user) == (other_topic, other_user),
+            (Self::Grant { user }, Self::Grant { user: other })
+            | (Self::Withdraw { user }, Self::Withdraw { user: other }) => user == other,
+            _ => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,5 +245,49 @@ mod tests {
         }
         assert_eq!(Level::from_name("record_created"), None);
         assert_eq!(Level::from_name("INFO"), None);
+    }
+
+    #[test]
+    fn entries_are_equal_if_they_say_the_same() {
+        let id = |n| NotificationId(uuid::Uuid::from_u128(n));
+        let (user, topic) = (UserId::new("a").unwrap(), Topic::new("t").unwrap());
+        let notification = |title: &str| {
+            let text = format!(
+                r#"{{"id":"{}","audience":"workspace","title":"{title}","message":"","type":"info","level":"info","timestamp":"2026-01-01T00:00:00Z"}}"#,
+                id(1)
+            );
+            Arc::new(serde_json::from_str::<Notification>(&text).unwrap())
+        };
+        let different = [
+            EntryKind::Notification(notification("one")),
+            EntryKind::Notification(notification("two")),
+            EntryKind::Update { target_seq: Seq(1), notification: notification("one") },
+            EntryKind::Update { target_seq: Seq(2), notification: notification("one") },
+            EntryKind::Retract {
+                target: id(1),
+                target_seq: Seq(1),
+                cause: Cause::Retracted,
+                withdrawn: None,
+            },
+            EntryKind::Retract { target: id(1), target_seq: Seq(1), cause: Cause::Expired, withdrawn: None },
+            EntryKind::Supersede { target: id(1), target_seq: Seq(1), by: None, withdrawn: None },
+            EntryKind::Supersede { target: id(1), target_seq: Seq(1), by: Some(id(2)), withdrawn: None },
+            EntryKind::Subscribe { topic: topic.clone(), user: user.clone() },
+            EntryKind::Unsubscribe { topic, user: user.clone() },
+            EntryKind::Grant { user: user.clone() },
+            EntryKind::Withdraw { user },
+        ];
+        for (n, one) in different.iter().enumerate() {
+            for (m, two) in different.iter().enumerate() {
+                assert_eq!(one == two, n == m, "{one:?} {two:?}");
+            }
+            let mut live = one.clone();
+            if let EntryKind::Retract { withdrawn, .. } | EntryKind::Supersede { withdrawn, .. } = &mut live {
+                *withdrawn = Some(notification("one"));
+            }
+            assert_eq!(live, *one);
+            let kept = live.without_withdrawn();
+            assert!(!format!("{kept:?}").contains("withdrawn: Some"));
+        }
     }
 }

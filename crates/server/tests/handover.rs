@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use campanile_model::{Entry, NotificationId, Seq, Slug, Timestamp, Topic, UserId};
+use campanile_model::{Entry, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId};
 use campanile_store::*;
 use campanile_testkit::{Client, Options, TestServer};
 use serde_json::json;
@@ -68,6 +68,16 @@ impl Store for Pausing {
     ) -> Result<Vec<Entry>, StoreError> {
         self.inner.entries(w, after, up_to, limit).await
     }
+    async fn changes(
+        &self,
+        w: &Slug,
+        user: &UserId,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<VisibleChange>, StoreError> {
+        self.inner.changes(w, user, after, up_to, limit).await
+    }
     async fn visible(&self, w: &Slug, user: &UserId, query: VisibleQuery) -> Result<Vec<Item>, StoreError> {
         self.pause("before visible").await;
         let answer = self.inner.visible(w, user, query).await;
@@ -77,8 +87,24 @@ impl Store for Pausing {
     async fn find(&self, w: &Slug, user: Option<&UserId>, id: NotificationId) -> Result<Item, StoreError> {
         self.inner.find(w, user, id).await
     }
-    async fn mark(&self, w: &Slug, user: &UserId, mark: Mark, now: Timestamp) -> Result<Marked, StoreError> {
-        self.inner.mark(w, user, mark, now).await
+    async fn mark(
+        &self,
+        w: &Slug,
+        user: &UserId,
+        mark: Mark,
+        key: Option<&MarkKey>,
+        now: Timestamp,
+    ) -> Result<Marked, StoreError> {
+        self.inner.mark(w, user, mark, key, now).await
+    }
+    async fn receipts(
+        &self,
+        w: &Slug,
+        user: &UserId,
+        after: Rev,
+        limit: usize,
+    ) -> Result<ReadState, StoreError> {
+        self.inner.receipts(w, user, after, limit).await
     }
     async fn subscribers(
         &self,

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             fill(&store, &audience, count, supersede).await?;
             report += &format!("  {count} published and withdrawn in {:?}\n", began.elapsed());
             report += &format!("  unread: {}\n", measure(&store).await?);
-            store.mark(&workspace()?, &user()?, Mark::ReadAll(None), Timestamp::from_millis(0)).await?;
+            store.mark(&workspace()?, &user()?, Mark::ReadAll(None), None, Timestamp::from_millis(0)).await?;
             report += &format!("  all read: {}\n", measure(&store).await?);
         }
         store.close().await;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use campanile_model::{
-    Entry, Epoch, Notification, NotificationId, Receipt, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility,
+    Cause, Entry, Epoch, Notification, NotificationId, Receipt, Rev, Seq, Slug, Timestamp, Topic, UserId,
+    Visibility,
 };
 use tokio::sync::broadcast;
 
@@ -75,6 +76,28 @@ pub trait Store: Documents {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError>;
 
+    /// What was said in `(after, up_to]` of notifications that reach `user`, ascending, at most `limit`: whoever asks
+    /// for one more than it can take notices that there is more. Together with [`visible`](Store::visible) it
+    /// brings whoever had everything up to `after` to what the user sees.
+    ///
+    /// A notification reaches those who would see it if nothing had become of it, as they have access now. Left out is
+    /// what says nothing to somebody who had everything up to `after`: updates of what the user no longer sees, and
+    /// all of one notification but the newest; a retraction of what itself stands in the range, and likewise a
+    /// supersession unless the user still sees the target. What was said of entries below the retained prefix
+    /// is left out too: nobody knows any more whom they reached.
+    ///
+    /// # Errors
+    /// [`StoreError::Limit`] if more than [`MAX_CHANGES_READ`] such entries stand in the range, whomever they reach: each
+    /// has to be looked at.
+    async fn changes(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<VisibleChange>, StoreError>;
+
     /// The notifications of `(after, up_to]` that `user` sees, with what the user did with each.
     /// Ascending unless `newest_first`; at most `limit`; only unread ones if `unread_only`.
     async fn visible(
@@ -98,15 +121,40 @@ pub trait Store: Documents {
     /// Changes `user`'s read state. Idempotent: doing what is already so returns `changed: false` and the
     /// present `rev`; anything else is one new `rev`.
     ///
+    /// A mark with a key is done once: a key of the user that was kept within [`IDEMPOTENCY_WINDOW_MS`] does nothing
+    /// and returns `changed: false` with the counts of now. It is judged before all else, and kept with the mark in
+    /// one transaction, also where the mark changed nothing; not where it was refused, nor in a workspace that was
+    /// never written to. Of a user at most the newest [`MAX_MARK_KEYS`] are kept. They never meet the keys of
+    /// `append`. `now` dates them.
+    ///
     /// # Errors
-    /// [`StoreError::NotFound`] if a named entry is not one that `user` sees.
+    /// [`StoreError::NotFound`] if a named entry is not one that `user` sees; [`StoreError::KeyReused`] if the key was
+    /// of another mark; [`StoreError::Limit`] if it is too long.
     async fn mark(
         &self,
         workspace: &Slug,
         user: &UserId,
         mark: Mark,
+        key: Option<&MarkKey>,
         now: Timestamp,
     ) -> Result<Marked, StoreError>;
+
+    /// What `user` did after the revision `after`, read in one snapshot: the watermarks, and the receipts of entries
+    /// that the user still sees and whose receipt changed after it, ascending by revision, at most `limit`.
+    ///
+    /// It is a state, not a history: whoever knew the user's read state as of `after` and applies this knows it as of
+    /// `rev`, for every entry that the user sees. Applying is, in this order: entries above the `read_up_to` known so
+    /// far, up to the new one, are read and so seen; those above the `seen_up_to` known so far, up to the new one, are
+    /// seen; each of `items` is as it says. Nothing known is the state of revision 0, both watermarks 0.
+    ///
+    /// While the user has no access, nothing is told: `rev` is not above `after` then.
+    async fn receipts(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Rev,
+        limit: usize,
+    ) -> Result<ReadState, StoreError>;
 
     /// Subscribers of a topic by name, ascending, after `after`, at most `limit`.
     async fn subscribers(
@@ -136,8 +184,13 @@ pub trait Store: Documents {
     /// Every workspace with its epoch, first retained and last entry.
     async fn heads(&self) -> Result<Vec<Head>, StoreError>;
 
-    /// Commits from now on, in commit order, of all workspaces. A reader that falls behind by more than the
-    /// channel's capacity is told so ([`broadcast::error::RecvError::Lagged`]) and reads `entries` instead.
+    /// Commits from now on, in commit order, of all workspaces: what was appended, and which marks changed
+    /// something. A reader that falls behind by more than the channel's capacity is told so
+    /// ([`broadcast::error::RecvError::Lagged`]) and reads `entries` instead.
+    ///
+    /// Entries are told completely; marks are hints. A mark is told after every entry that was durable before it.
+    /// It goes untold where a reader lagged or the store recovered from a failure: whoever shows read state
+    /// compares revisions from time to time besides.
     fn commits(&self) -> broadcast::Receiver<Arc<Commit>>;
 
     /// Whether writes are taken now; `Err` names why not.
@@ -149,6 +202,13 @@ pub trait Store: Documents {
 
 /// How long an idempotency key is kept: 24 hours (protocol §6).
 pub const IDEMPOTENCY_WINDOW_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// How many updates, retractions and supersessions one read of [`Store::changes`] looks at: some tens of milliseconds
+/// of a reader.
+pub const MAX_CHANGES_READ: usize = 10_000;
+
+/// How many keys of marks are kept of one user in a workspace: as many as a client may have waiting, many times.
+pub const MAX_MARK_KEYS: u64 = 1000;
 
 /// Something to commit.
 #[derive(Debug, Clone)]
@@ -277,8 +337,65 @@ pub struct Snapshot {
     pub unread: u64,
     /// How many of them were not seen either.
     pub unseen: u64,
+    /// Entries up to here were read, unless a receipt says otherwise. What is known of entries by it and by receipts
+    /// together is the same in every backend; how it is divided between both is not.
+    pub read_up_to: Seq,
+    /// Entries up to here were seen; so was what was read, and whatever has a receipt.
+    pub seen_up_to: Seq,
     /// What the user sees.
     pub visibility: Visibility,
+}
+
+/// What a user did since some revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadState {
+    /// `None`: the workspace was never written to.
+    pub epoch: Option<Epoch>,
+    /// The newest entry of the log, at which both counts are true.
+    pub head: Seq,
+    /// The revision that this is the state of.
+    pub rev: Rev,
+    /// How many notifications the user sees and has not read.
+    pub unread: u64,
+    /// How many of them were not seen either.
+    pub unseen: u64,
+    /// As in [`Snapshot`].
+    pub read_up_to: Seq,
+    /// As in [`Snapshot`].
+    pub seen_up_to: Seq,
+    /// Ascending by the revision that changed them, then by place.
+    pub items: Vec<ReceiptChange>,
+    /// There are further ones than `limit`, perhaps of the last one's revision: without them this is no state. Ask for
+    /// more at once, or read the inbox.
+    pub more: bool,
+}
+
+impl ReadState {
+    /// Of a workspace that was never written to.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            epoch: None,
+            head: Seq::ZERO,
+            rev: Rev(0),
+            unread: 0,
+            unseen: 0,
+            read_up_to: Seq::ZERO,
+            seen_up_to: Seq::ZERO,
+            items: Vec::new(),
+            more: false,
+        }
+    }
+}
+
+/// What a user did with one entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceiptChange {
+    /// Which.
+    pub id: NotificationId,
+    /// Its place.
+    pub seq: Seq,
+    /// As it is now.
+    pub receipt: Receipt,
 }
 
 /// Which of a user's notifications to read.
@@ -311,6 +428,45 @@ pub struct Item {
     pub superseded: bool,
 }
 
+/// What an entry of the log says of a notification that reached a user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VisibleChange {
+    /// The place of what is said, not of what it is said of.
+    pub seq: Seq,
+    /// What.
+    pub kind: VisibleChangeKind,
+}
+
+/// What became of a notification.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VisibleChangeKind {
+    /// It was said anew.
+    Update {
+        /// As it reads now, in its old place.
+        item: Item,
+    },
+    /// It was withdrawn.
+    Retract {
+        /// Its id.
+        target: NotificationId,
+        /// Its place.
+        target_seq: Seq,
+        /// Why.
+        cause: Cause,
+    },
+    /// It no longer holds.
+    Supersede {
+        /// Its id.
+        target: NotificationId,
+        /// Its place.
+        target_seq: Seq,
+        /// What took its place; `None`: it was resolved.
+        by: Option<NotificationId>,
+        /// The user sees it all the same, having read it before.
+        still_seen: bool,
+    },
+}
+
 /// A change of read state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mark {
@@ -326,6 +482,16 @@ pub enum Mark {
     Seen(Option<Seq>),
 }
 
+/// Names a mark so that its repetition is recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkKey {
+    /// The key, at most 255 bytes. It is the user's, in one workspace.
+    pub key: String,
+    /// The mark as the user said it, before a place that was left out was filled in: what a repetition under
+    /// the key has to say again.
+    pub said: Mark,
+}
+
 /// What a mark did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marked {
@@ -335,6 +501,8 @@ pub struct Marked {
     pub rev: Rev,
     /// The unread count after it.
     pub unread: u64,
+    /// The log's head that it counts at; zero where the workspace was never written to.
+    pub head: Seq,
 }
 
 /// What to keep. An entry is removed if either bound no longer covers it.
@@ -359,13 +527,24 @@ pub struct Head {
     pub seq: Seq,
 }
 
-/// Entries that became durable together.
+/// What became durable together in one workspace: entries, marks or both.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commit {
     /// Whose log.
     pub workspace: Slug,
     /// Its lineage.
     pub epoch: Epoch,
-    /// Ascending, without a gap, directly after the workspace's commit before.
+    /// Ascending, without a gap, directly after the entries of the workspace's commits before. May be none.
     pub entries: Vec<Entry>,
+    /// Marks that changed something, in their order.
+    pub marks: Vec<Marking>,
+}
+
+/// Says that a user's read state has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marking {
+    /// Whose.
+    pub user: UserId,
+    /// The read-state revision after it.
+    pub rev: Rev,
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use campanile_model::{Audience, Notification, NotificationId, limits};
 
 use crate::{
-    Change, DocumentWrite, Idempotency, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES, MAX_DOCUMENTS_PER_CHANGE,
-    MAX_GROUP_BYTES, MAX_NOTIFICATIONS_PER_CHANGE, StoreError, Write,
+    Change, DocumentWrite, Idempotency, MAX_CHANGES_READ, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES,
+    MAX_DOCUMENTS_PER_CHANGE, MAX_GROUP_BYTES, MAX_NOTIFICATIONS_PER_CHANGE, MarkKey, StoreError, Write,
 };
 
 /// Refuses what no backend takes, before any of it looks at its data.
@@ -39,6 +39,17 @@ pub(crate) fn id_is_taken(notification: &Notification) -> StoreError {
 fn validate_key(request: Option<&Idempotency>) -> Result<(), StoreError> {
     let bytes = request.map_or(0, |request| request.key.len());
     at_most("bytes of an idempotency key", bytes, limits::MAX_IDEMPOTENCY_KEY_BYTES)
+}
+
+/// Bounds how many entries one read of changes looks at.
+pub(crate) fn changes_read(count: usize) -> Result<(), StoreError> {
+    at_most("changes in the range of one read", count, MAX_CHANGES_READ)
+}
+
+/// Bounds the key of a mark.
+pub(crate) fn mark_key(key: Option<&MarkKey>) -> Result<(), StoreError> {
+    let bytes = key.map_or(0, |key| key.key.len());
+    at_most("bytes of a mark's key", bytes, limits::MAX_IDEMPOTENCY_KEY_BYTES)
 }
 
 fn validate_change(change: &Change) -> Result<(), StoreError> {

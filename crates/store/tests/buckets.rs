@@ -78,8 +78,8 @@ fn counts_above_many_dead_entries() {
                     Mark::ReadAll(Some(Seq(up_to)))
                 };
                 let [right, got] = [
-                    memory.mark(&workspace(0), &name, mark.clone(), at(0)).await.unwrap(),
-                    sqlite.mark(&workspace(0), &name, mark, at(0)).await.unwrap(),
+                    memory.mark(&workspace(0), &name, mark.clone(), None, at(0)).await.unwrap(),
+                    sqlite.mark(&workspace(0), &name, mark, None, at(0)).await.unwrap(),
                 ];
                 assert_eq!(right, got, "{name} up to {up_to}");
             }

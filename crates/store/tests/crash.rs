@@ -36,7 +36,7 @@ fn a_dropped_store_keeps_what_was_acknowledged() {
                 call.await;
             }
             let last = *expected.last().unwrap();
-            store.mark(&workspace(0), &user(0), Mark::Read(last), at(0)).await.unwrap();
+            store.mark(&workspace(0), &user(0), Mark::Read(last), None, at(0)).await.unwrap();
         });
     }
     runtime().block_on(async {
@@ -123,7 +123,7 @@ fn child_that_is_killed() {
                     std::io::stdout().lock().write_all(format!("\nack {id}\n").as_bytes()).unwrap();
                     if n % 10 == 9 {
                         store
-                            .mark(&workspace(0), &user(publisher as u8), Mark::Read(id), at(0))
+                            .mark(&workspace(0), &user(publisher as u8), Mark::Read(id), None, at(0))
                             .await
                             .unwrap();
                     }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use campanile_model::{Audience, Entry, Epoch, Seq};
+use campanile_model::{Audience, Entry, Epoch, Rev, Seq};
 use campanile_store::{
     Change, Config, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Documents, Epochs,
-    Expect, Item, Mark, Order, SqliteStore, Store, StoreError, VisibleQuery, Write, check_full, document,
+    Expect, Item, Mark, Order, ReadState, SqliteStore, Store, StoreError, VisibleQuery, Write, check_full,
+    document,
 };
 
 use crate::support::*;
@@ -31,6 +32,7 @@ struct Whole {
     entries: Vec<Entry>,
     visible: Vec<Item>,
     unread: u64,
+    read_state: ReadState,
 }
 
 fn open(dir: &Path) -> Result<SqliteStore, StoreError> {
@@ -45,8 +47,8 @@ fn fill(live: &Path, cut: &Path) -> Whole {
         first.close().await;
         let store = open(live).unwrap();
         append(&store, ENTRIES / 2 + 1..=ENTRIES).await;
-        store.mark(&workspace(0), &user(0), Mark::ReadAll(Some(Seq(20))), at(0)).await.unwrap();
-        store.mark(&workspace(0), &user(0), Mark::Read(id(ENTRIES)), at(0)).await.unwrap();
+        store.mark(&workspace(0), &user(0), Mark::ReadAll(Some(Seq(20))), None, at(0)).await.unwrap();
+        store.mark(&workspace(0), &user(0), Mark::Read(id(ENTRIES)), None, at(0)).await.unwrap();
         copy_database(live, cut);
         read(&store).await.unwrap()
     })
@@ -81,6 +83,7 @@ async fn read(store: &SqliteStore) -> Result<Whole, StoreError> {
         entries: store.entries(&workspace(0), Seq(0), Seq(u64::MAX), usize::MAX).await?,
         visible: store.visible(&workspace(0), &user(0), all).await?,
         unread: snapshot.unread,
+        read_state: store.receipts(&workspace(0), &user(0), Rev(0), usize::MAX).await?,
     })
 }
 
@@ -93,7 +96,7 @@ enum Verdict {
     Whole,
     /// The last changes are gone, and every epoch was renewed for it.
     Renewed,
-    /// Narrow rows differ; a full check names them.
+    /// Narrow rows or receipts differ; a full check names them.
     Checked,
 }
 
@@ -112,7 +115,9 @@ fn judge(dir: &Path, whole: &Whole, what: &str) -> Verdict {
         return Verdict::Renewed;
     }
     assert_eq!(now.entries.len(), whole.entries.len(), "{what}: entries are gone in silence");
-    if now.visible == whole.visible && now.unread == whole.unread {
+    let as_it_was =
+        now.visible == whole.visible && now.unread == whole.unread && now.read_state == whole.read_state;
+    if as_it_was {
         return Verdict::Whole;
     }
     let checked = check_full(dir);

@@ -327,7 +327,7 @@ fn a_large_change_has_a_turn_of_its_own() {
         };
         let ws = workspace(0);
         let reader = user(0);
-        let mark = || store.mark(&ws, &reader, Mark::ReadAll(None), at(0));
+        let mark = || store.mark(&ws, &reader, Mark::ReadAll(None), None, at(0));
         let (a, b, c, d, e, f, g) = tokio::join!(
             publish(&store, 1),
             publish(&store, 2),
@@ -340,7 +340,8 @@ fn a_large_change_has_a_turn_of_its_own() {
         assert!([&a, &b, &c, &d, &f, &g].iter().all(|outcome| outcome.is_ok()) && e.is_ok());
         let mut places = Vec::new();
         while let Ok(commit) = commits.try_recv() {
-            let (first, count) = (commit.entries[0].seq.0, commit.entries.len());
+            let Some(first) = commit.entries.first().map(|entry| entry.seq.0) else { continue };
+            let count = commit.entries.len();
             places.extend(commit.entries.iter().map(|entry| entry.seq.0));
             for outcome in [&c, &f] {
                 let seq = outcome.as_ref().unwrap().published[0].seq.0;

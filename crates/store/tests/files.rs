@@ -2,8 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use campanile_model::{Audience, Epoch, Seq};
-use campanile_store::{Config, Epochs, SqliteStore, Store, StoreError, Write};
+use campanile_model::{Audience, Epoch, Rev, Seq};
+use campanile_store::{
+    Change, Config, Epochs, Mark, MarkKey, SqliteStore, Store, StoreError, Write, check_full,
+};
 use rusqlite::Connection;
 
 use crate::support::*;
@@ -87,6 +89,59 @@ fn a_newer_or_foreign_schema_is_refused() {
             other => panic!("opened all the same: {:?}", other.err()),
         }
     }
+}
+
+/// What this program adds to a database of the schema before, taken away again.
+const SCHEMA_3: &str = "
+    DROP INDEX receipt_by_rev;
+    DROP INDEX kept_by_rev;
+    ALTER TABLE kept DROP COLUMN rev;
+    DROP TABLE mark_key;
+    DROP INDEX entry_change;
+    DELETE FROM migration WHERE number = 4;";
+
+#[test]
+fn a_database_of_the_schema_before_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let everything_done = |store: &SqliteStore| {
+        let told = runtime().block_on(store.receipts(&workspace(0), &user(0), Rev(0), 9)).unwrap();
+        assert_eq!((told.rev, told.read_up_to, told.more), (Rev(4), Seq(1), false));
+        told.items
+            .into_iter()
+            .map(|item| (item.seq.0, item.receipt.read, item.receipt.archived))
+            .collect::<Vec<_>>()
+    };
+    filled(dir.path(), 4);
+    let store = open(dir.path(), 1).unwrap();
+    runtime().block_on(async {
+        for mark in
+            [Mark::ReadAll(Some(Seq(1))), Mark::Archive(id(2)), Mark::Read(id(3)), Mark::Unread(id(3))]
+        {
+            store.mark(&workspace(0), &user(0), mark, None, at(0)).await.unwrap();
+        }
+        let resolve = Write::Change(Change { resolve: vec![id(2)], ..Change::default() });
+        store.append(&workspace(0), resolve, at(0)).await.unwrap();
+        store.append(&workspace(0), Write::Retract { id: id(4) }, at(0)).await.unwrap();
+    });
+    assert_eq!(everything_done(&store), [(2, true, true), (3, false, false)]);
+    drop(store);
+    let file = dir.path().join("campanile.db");
+    Connection::open(&file).unwrap().execute_batch(SCHEMA_3).unwrap();
+    assert!(check_full(dir.path()).is_err(), "no start has brought it up to date");
+
+    let store = open(dir.path(), 1).unwrap();
+    // One that was kept before counts as changed last.
+    assert_eq!(everything_done(&store), [(2, true, true), (3, false, false)]);
+    runtime().block_on(async {
+        let kept = MarkKey { key: "key".into(), said: Mark::Read(id(3)) };
+        for changed in [true, false] {
+            let marked = store.mark(&workspace(0), &user(0), Mark::Read(id(3)), Some(&kept), at(1)).await;
+            assert_eq!(marked.unwrap().changed, changed);
+        }
+        let told = store.receipts(&workspace(0), &user(0), Rev(4), 9).await.unwrap();
+        assert_eq!(told.items.iter().map(|item| item.seq.0).collect::<Vec<_>>(), [3]);
+        assert_eq!(store.check_full().await.unwrap().problems, Vec::<String>::new());
+    });
 }
 
 #[test]

@@ -13,4 +13,6 @@ mod faults;
 mod files;
 mod histories;
 mod predicate;
+mod read_state;
+mod replay;
 mod support;

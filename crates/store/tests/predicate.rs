@@ -134,8 +134,8 @@ async fn five_ways(store: &dyn Store, steps: &[Step]) -> Result<(), TestCaseErro
     let mut live: BTreeMap<Slug, Live> = BTreeMap::new();
     for step in steps {
         match script.call(step) {
-            Call::Mark(slug, user, mark, now) => {
-                if store.mark(&slug, &user, mark.clone(), now).await.is_ok() {
+            Call::Mark(slug, user, mark, _, now) => {
+                if store.mark(&slug, &user, mark.clone(), None, now).await.is_ok() {
                     live.entry(slug).or_default().of(&user).mark(&mark);
                 }
             }
@@ -162,7 +162,7 @@ async fn five_ways(store: &dyn Store, steps: &[Step]) -> Result<(), TestCaseErro
             let mut left = snapshot.unread;
             for id in script.published.iter().flatten() {
                 let shown = expected.iter().find(|(_, n)| n.id == *id);
-                match store.mark(slug, &user, Mark::Read(*id), at(0)).await {
+                match store.mark(slug, &user, Mark::Read(*id), None, at(0)).await {
                     Ok(marked) => {
                         let Some((seq, _)) = shown else { panic!("{id} is not in the inbox") };
                         let was_unread = unread.contains(&seq);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use campanile_model::{Audience, Level, Notification, NotificationId, Seq, Slug, Timestamp, Topic, UserId};
 use campanile_store::{
-    Change, Config, Epochs, Idempotency, Mark, Retention, SqliteStore, Store, StoreError, Write,
+    Change, Config, Epochs, IDEMPOTENCY_WINDOW_MS, Idempotency, Mark, MarkKey, Retention, SqliteStore, Store,
+    StoreError, Write,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -72,19 +73,74 @@ pub fn runtime() -> tokio::runtime::Runtime {
 /// One step of a history. Numbers name things modulo how many there are.
 #[derive(Debug, Clone)]
 pub enum Step {
-    Publish { ws: u8, to: To, except: Vec<u8>, count: u8, key: Option<u8>, life: Life },
-    Update { ws: u8, nth: u16, life: Life },
-    Resolve { ws: u8, nths: Vec<u16> },
-    Expire { limit: u8 },
-    Subscribe { ws: u8, topic: u8, users: Vec<u8> },
-    Unsubscribe { ws: u8, topic: u8, users: Vec<u8> },
-    Grant { ws: u8, user: u8 },
-    Withdraw { ws: u8, user: u8 },
-    Retract { ws: u8, nth: u16 },
-    Mark { ws: u8, user: u8, how: u8, nth: u16 },
-    ReadAll { ws: u8, user: u8, up_to: Option<u8> },
-    Seen { ws: u8, user: u8, up_to: Option<u8> },
-    Prune { ws: u8, keep: u8, by_age: bool, limit: u8 },
+    Publish {
+        ws: u8,
+        to: To,
+        except: Vec<u8>,
+        count: u8,
+        key: Option<u8>,
+        life: Life,
+    },
+    Update {
+        ws: u8,
+        nth: u16,
+        life: Life,
+    },
+    Resolve {
+        ws: u8,
+        nths: Vec<u16>,
+    },
+    Expire {
+        limit: u8,
+    },
+    Subscribe {
+        ws: u8,
+        topic: u8,
+        users: Vec<u8>,
+    },
+    Unsubscribe {
+        ws: u8,
+        topic: u8,
+        users: Vec<u8>,
+    },
+    Grant {
+        ws: u8,
+        user: u8,
+    },
+    Withdraw {
+        ws: u8,
+        user: u8,
+    },
+    Retract {
+        ws: u8,
+        nth: u16,
+    },
+    Mark {
+        ws: u8,
+        user: u8,
+        how: u8,
+        nth: u16,
+        key: Option<u8>,
+    },
+    ReadAll {
+        ws: u8,
+        user: u8,
+        up_to: Option<u8>,
+        key: Option<u8>,
+    },
+    Seen {
+        ws: u8,
+        user: u8,
+        up_to: Option<u8>,
+    },
+    Prune {
+        ws: u8,
+        keep: u8,
+        by_age: bool,
+        limit: u8,
+    },
+    /// As long as keys are kept, and some more.
+    Wait,
     Reopen,
 }
 
@@ -148,16 +204,21 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => (ws(), 0..USERS).prop_map(|(ws, user)| Step::Grant { ws, user }),
         1 => (ws(), 0..USERS).prop_map(|(ws, user)| Step::Withdraw { ws, user }),
         2 => (ws(), any::<u16>()).prop_map(|(ws, nth)| Step::Retract { ws, nth }),
-        8 => (ws(), 0..USERS, 0_u8..3, any::<u16>())
-            .prop_map(|(ws, user, how, nth)| Step::Mark { ws, user, how, nth }),
-        2 => (ws(), 0..USERS, prop::option::of(0_u8..40))
-            .prop_map(|(ws, user, up_to)| Step::ReadAll { ws, user, up_to }),
+        8 => (ws(), 0..USERS, 0_u8..3, any::<u16>(), mark_key())
+            .prop_map(|(ws, user, how, nth, key)| Step::Mark { ws, user, how, nth, key }),
+        2 => (ws(), 0..USERS, prop::option::of(0_u8..40), mark_key())
+            .prop_map(|(ws, user, up_to, key)| Step::ReadAll { ws, user, up_to, key }),
         2 => (ws(), 0..USERS, prop::option::of(0_u8..40))
             .prop_map(|(ws, user, up_to)| Step::Seen { ws, user, up_to }),
         1 => (ws(), 0_u8..30, any::<bool>(), 1_u8..5)
             .prop_map(|(ws, keep, by_age, limit)| Step::Prune { ws, keep, by_age, limit }),
+        1 => Just(Step::Wait),
         1 => Just(Step::Reopen),
     ]
+}
+
+fn mark_key() -> impl Strategy<Value = Option<u8>> {
+    prop::option::weighted(0.2, 0_u8..2)
 }
 
 /// Turns steps into calls; hands out ids and the time.
@@ -173,9 +234,11 @@ pub struct Script {
 
 pub enum Call {
     Append(Slug, Write, Timestamp),
-    Mark(Slug, UserId, Mark, Timestamp),
+    Mark(Slug, UserId, Mark, Option<MarkKey>, Timestamp),
     Prune(Slug, Retention, usize, Timestamp),
     Expire(Timestamp, usize),
+    /// Nothing to ask of a store.
+    Nothing,
     Reopen,
 }
 
@@ -233,16 +296,16 @@ impl Script {
             Step::Grant { ws, user: u } => append(*ws, Write::Grant { user: user(*u) }),
             Step::Withdraw { ws, user: u } => append(*ws, Write::Withdraw { user: user(*u) }),
             Step::Retract { ws, nth } => append(*ws, Write::Retract { id: self.nth(*ws, *nth) }),
-            Step::Mark { ws, user: u, how, nth } => {
+            Step::Mark { ws, user: u, how, nth, key } => {
                 let id = self.nth(*ws, *nth);
                 let mark = [Mark::Read(id), Mark::Unread(id), Mark::Archive(id)][usize::from(*how)].clone();
-                Call::Mark(workspace(*ws), user(*u), mark, now)
+                marked(*ws, *u, mark, *key, now)
             }
-            Step::ReadAll { ws, user: u, up_to } => {
-                Call::Mark(workspace(*ws), user(*u), Mark::ReadAll(up_to.map(|n| Seq(n.into()))), now)
+            Step::ReadAll { ws, user: u, up_to, key } => {
+                marked(*ws, *u, Mark::ReadAll(up_to.map(|n| Seq(n.into()))), *key, now)
             }
             Step::Seen { ws, user: u, up_to } => {
-                Call::Mark(workspace(*ws), user(*u), Mark::Seen(up_to.map(|n| Seq(n.into()))), now)
+                marked(*ws, *u, Mark::Seen(up_to.map(|n| Seq(n.into()))), None, now)
             }
             Step::Prune { ws, keep, by_age, limit } => {
                 let keep = if *by_age {
@@ -251,6 +314,10 @@ impl Script {
                     Retention { max_age_ms: None, max_entries: Some(u64::from(*keep)) }
                 };
                 Call::Prune(workspace(*ws), keep, usize::from(*limit), now)
+            }
+            Step::Wait => {
+                self.clock += IDEMPOTENCY_WINDOW_MS.unsigned_abs() + 1;
+                Call::Nothing
             }
             Step::Reopen => Call::Reopen,
         }
@@ -270,6 +337,11 @@ impl Script {
     }
 }
 
+fn marked(ws: u8, by: u8, mark: Mark, key: Option<u8>, now: Timestamp) -> Call {
+    let key = key.map(|key| MarkKey { key: format!("key {key}"), said: mark.clone() });
+    Call::Mark(workspace(ws), user(by), mark, key, now)
+}
+
 /// What a call answered, for comparison: errors by their text.
 pub async fn answer(store: &dyn Store, call: &Call) -> String {
     fn show<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
@@ -277,7 +349,9 @@ pub async fn answer(store: &dyn Store, call: &Call) -> String {
     }
     match call {
         Call::Append(ws, write, now) => show(store.append(ws, write.clone(), *now).await),
-        Call::Mark(ws, user, mark, now) => show(store.mark(ws, user, mark.clone(), *now).await),
+        Call::Mark(ws, user, mark, key, now) => {
+            show(store.mark(ws, user, mark.clone(), key.as_ref(), *now).await)
+        }
         Call::Prune(ws, keep, limit, now) => loop {
             // How far one call comes is the backend's own business.
             match store.prune(ws, *keep, *limit, *now).await {
@@ -293,7 +367,7 @@ pub async fn answer(store: &dyn Store, call: &Call) -> String {
                 Err(error) => break error.to_string(),
             }
         },
-        Call::Reopen => String::new(),
+        Call::Nothing | Call::Reopen => String::new(),
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn a_withdrawal_hides_everything_until_a_grant(store: &dyn Stor
     assert_eq!((snapshot_then.unread, snapshot_then.unseen), (0, 0));
     assert_eq!(seen(store, "alice").await, [0; 0]);
     assert!(matches!(store.find(&ws(), Some(&user("alice")), kept.id).await, Err(StoreError::NotFound)));
-    let read = store.mark(&ws(), &user("alice"), Mark::Read(kept.id), at(0)).await;
+    let read = store.mark(&ws(), &user("alice"), Mark::Read(kept.id), None, at(0)).await;
     assert!(matches!(read, Err(StoreError::NotFound)));
     let all = mark(store, "alice", Mark::ReadAll(None)).await;
     assert_eq!((all.changed, all.unread), (false, 0));

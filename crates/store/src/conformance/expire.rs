@@ -25,7 +25,7 @@ pub(super) async fn what_is_due_is_withdrawn(store: &dyn Store) {
     let mut commits = store.commits();
     assert_eq!(expire(store, 10, 100).await, 1);
     assert_eq!(expire(store, 10, 100).await, 0);
-    let told = EntryKind::Retract { target: id, target_seq: Seq(1), cause: Cause::Expired };
+    let told = EntryKind::Retract { target: id, target_seq: Seq(1), cause: Cause::Expired, withdrawn: None };
     let commit = commits.recv().await.expect("a commit is told");
     assert_eq!(commit.entries.iter().map(|e| &e.kind).collect::<Vec<_>>(), [&told]);
     let entries = store.entries(&ws(), Seq(0), Seq(9), 9).await.expect("entries can be read");

@@ -113,7 +113,7 @@ pub(super) async fn unread(store: &dyn Store, name: &str) -> u64 {
 }
 
 pub(super) async fn mark(store: &dyn Store, name: &str, mark: Mark) -> Marked {
-    store.mark(&ws(), &user(name), mark, at(0)).await.expect("the mark is taken")
+    store.mark(&ws(), &user(name), mark, None, at(0)).await.expect("the mark is taken")
 }
 
 pub(super) async fn list(store: &dyn Store, name: &str, query: VisibleQuery) -> Vec<Item> {

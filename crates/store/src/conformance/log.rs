@@ -67,7 +67,7 @@ pub(super) async fn workspaces_do_not_meet(store: &dyn Store) {
     let there = appended.published[0];
     for (slug, id) in [(&other, published.id), (&ws(), there.id)] {
         assert!(matches!(store.find(slug, None, id).await, Err(StoreError::NotFound)));
-        let read = store.mark(slug, &user("alice"), crate::Mark::Read(id), at(0)).await;
+        let read = store.mark(slug, &user("alice"), crate::Mark::Read(id), None, at(0)).await;
         assert!(matches!(read, Err(StoreError::NotFound)));
         let retract = store.append(slug, Write::Retract { id }, at(0)).await;
         assert!(matches!(retract, Err(StoreError::NotFound)));

@@ -9,6 +9,7 @@
 
 mod access;
 mod audience;
+mod changes;
 mod commits;
 mod document_bounds;
 mod documents;
@@ -16,6 +17,8 @@ mod expire;
 mod fixture;
 mod idempotency;
 mod log;
+mod mark_keys;
+mod read_state;
 mod receipts;
 mod retention;
 mod retract;
@@ -70,6 +73,15 @@ cases! {
     receipts::what_was_read_one_by_one_can_be_unread_again,
     receipts::lists_select_by_read_state,
     receipts::users_do_not_meet,
+    read_state::nothing_was_done_yet,
+    read_state::receipts_come_by_revision_and_as_they_are_now,
+    read_state::what_is_done_at_once_is_told_by_watermarks,
+    read_state::only_what_is_still_seen_is_told,
+    mark_keys::a_repeated_mark_does_nothing,
+    mark_keys::a_key_is_of_one_mark_of_one_user,
+    mark_keys::a_refused_mark_keeps_no_key,
+    mark_keys::keys_of_marks_are_kept_for_their_window,
+    mark_keys::the_newest_keys_of_a_user_are_kept,
     retract::a_retracted_entry_is_gone_for_everyone,
     retract::a_retraction_is_an_entry_and_happens_once,
     retract::counts_leave_out_what_was_retracted,
@@ -78,6 +90,10 @@ cases! {
     update::what_is_not_live_cannot_be_updated,
     update::an_update_replaces_what_it_was_made_from,
     update::an_update_keeps_its_people_and_its_time,
+    changes::what_is_said_reaches_whom_its_target_reached,
+    changes::an_update_is_told_once_and_as_it_reads_now,
+    changes::what_came_and_went_is_left_out,
+    changes::what_retention_took_is_nobodys,
     expire::what_is_due_is_withdrawn,
     expire::the_longest_due_go_first_in_every_workspace,
     expire::an_update_moves_the_time,
@@ -105,6 +121,8 @@ cases! {
     commits::commits_come_whole_and_in_order,
     commits::a_commit_can_be_read_when_it_is_told,
     commits::what_writes_nothing_tells_nothing,
+    commits::marks_that_change_something_are_told_in_their_order,
+    commits::what_is_withdrawn_is_told_with_its_body,
     documents::a_document_is_made_replaced_and_deleted,
     documents::what_is_not_as_expected_is_refused,
     documents::a_refused_change_writes_nothing,

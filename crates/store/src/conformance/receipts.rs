@@ -56,7 +56,7 @@ pub(super) async fn each_effective_mark_is_one_revision(store: &dyn Store) {
 }
 
 pub(super) async fn a_mark_needs_an_entry_that_the_user_sees(store: &dyn Store) {
-    let unknown = store.mark(&ws(), &user("alice"), Mark::Read(new_id()), at(0)).await;
+    let unknown = store.mark(&ws(), &user("alice"), Mark::Read(new_id()), None, at(0)).await;
     assert!(matches!(unknown, Err(StoreError::NotFound)), "no workspace yet");
     let nothing = mark(store, "alice", Mark::ReadAll(None)).await;
     assert_eq!((nothing.changed, nothing.rev, nothing.unread), (false, Rev(0), 0));
@@ -65,7 +65,7 @@ pub(super) async fn a_mark_needs_an_entry_that_the_user_sees(store: &dyn Store) 
     let topic = publish(store, to_topic("news")).await.id;
     for id in [others, excepted, topic, new_id()] {
         for mark in [Mark::Read(id), Mark::Unread(id), Mark::Archive(id)] {
-            let refused = store.mark(&ws(), &user("alice"), mark, at(0)).await;
+            let refused = store.mark(&ws(), &user("alice"), mark, None, at(0)).await;
             assert!(matches!(refused, Err(StoreError::NotFound)));
         }
         assert!(matches!(store.find(&ws(), Some(&user("alice")), id).await, Err(StoreError::NotFound)));

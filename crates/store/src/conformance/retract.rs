@@ -18,7 +18,7 @@ pub(super) async fn a_retracted_entry_is_gone_for_everyone(store: &dyn Store) {
         assert_eq!(seen(store, name).await, [2]);
         assert_eq!(unread(store, name).await, 1);
         assert!(matches!(store.find(&ws(), Some(&user(name)), id).await, Err(StoreError::NotFound)));
-        let read = store.mark(&ws(), &user(name), Mark::Read(id), at(0)).await;
+        let read = store.mark(&ws(), &user(name), Mark::Read(id), None, at(0)).await;
         assert!(matches!(read, Err(StoreError::NotFound)));
     }
     assert!(matches!(store.find(&ws(), None, id).await, Err(StoreError::NotFound)));
@@ -34,7 +34,7 @@ pub(super) async fn a_retraction_is_an_entry_and_happens_once(store: &dyn Store)
     assert_eq!(entries.iter().map(|e| e.seq.0).collect::<Vec<_>>(), [2, 3], "its own entry is absent");
     assert_eq!(
         entries[1].kind,
-        EntryKind::Retract { target: id, target_seq: Seq(1), cause: Cause::Retracted }
+        EntryKind::Retract { target: id, target_seq: Seq(1), cause: Cause::Retracted, withdrawn: None }
     );
 }
 

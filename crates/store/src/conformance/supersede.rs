@@ -25,7 +25,8 @@ async fn kinds(store: &dyn Store) -> Vec<(u64, EntryKind)> {
 }
 
 fn superseded(target: &Notification, target_seq: u64, by: Option<&Notification>) -> EntryKind {
-    EntryKind::Supersede { target: target.id, target_seq: Seq(target_seq), by: by.map(|by| by.id) }
+    let (target, by) = (target.id, by.map(|by| by.id));
+    EntryKind::Supersede { target, target_seq: Seq(target_seq), by, withdrawn: None }
 }
 
 /// Whether the user sees the older, and it is out of the way: not counted, and read for good.
@@ -40,7 +41,7 @@ async fn check(store: &dyn Store, name: &str, id: NotificationId, sees: bool, un
     assert!(list(store, name, of_unread).await.iter().all(|item| !item.superseded));
     let rev = now.rev;
     for mark in [Mark::Unread(id), Mark::Read(id)] {
-        match store.mark(&ws(), &user(name), mark, at(0)).await {
+        match store.mark(&ws(), &user(name), mark, None, at(0)).await {
             Ok(marked) => {
                 assert!(sees && !marked.changed && marked.rev == rev && marked.unread == unread_now)
             }
@@ -207,7 +208,7 @@ pub(super) async fn a_superseded_one_can_be_put_away(store: &dyn Store) {
     assert_eq!(places(&list(store, "alice", inbox).await), [0; 0]);
     assert_eq!(places(&list(store, "alice", archived).await), [1, 2, 3]);
     assert!(matches!(
-        store.mark(&ws(), &user("bob"), Mark::Archive(ids[0]), at(0)).await,
+        store.mark(&ws(), &user("bob"), Mark::Archive(ids[0]), None, at(0)).await,
         Err(StoreError::NotFound)
     ));
 }

@@ -34,9 +34,10 @@ impl Log {
     ) -> Result<(), StoreError> {
         let row = self.row_mut(|row| row.notification().is_some_and(|n| n.id == target));
         let row = row.ok_or(StoreError::NotFound)?;
+        let withdrawn = row.notification().cloned();
         row.retracted = true;
         let target_seq = row.entry.seq;
-        self.push(EntryKind::Retract { target, target_seq, cause }, now);
+        self.push(EntryKind::Retract { target, target_seq, cause, withdrawn }, now);
         Ok(())
     }
 
@@ -52,8 +53,8 @@ impl Log {
 
     /// Says that a live notification no longer holds; any other is passed over.
     pub(super) fn supersede(&mut self, target: NotificationId, by: Option<NotificationId>, now: Timestamp) {
-        let place = |row: &Row| row.live().filter(|n| n.id == target).map(|_| row.entry.seq);
-        let Some(target_seq) = self.rows().find_map(place) else { return };
+        let place = |row: &Row| row.live().filter(|n| n.id == target).map(|n| (row.entry.seq, Arc::clone(n)));
+        let Some((target_seq, withdrawn)) = self.rows().find_map(place) else { return };
         let readers: HashSet<UserId> = self
             .users
             .iter()
@@ -63,7 +64,7 @@ impl Log {
         if let Some(row) = self.row_mut(|row| row.entry.seq == target_seq) {
             row.superseded = Some(readers);
         }
-        self.push(EntryKind::Supersede { target, target_seq, by }, now);
+        self.push(EntryKind::Supersede { target, target_seq, by, withdrawn: Some(withdrawn) }, now);
     }
 
     /// What is due, with its time and place.

@@ -289,8 +289,8 @@ impl Log {
 
     pub(super) fn push(&mut self, kind: EntryKind, now: Timestamp) -> Seq {
         self.head = self.head.next();
-        let entry = Entry { seq: self.head, kind };
-        self.untold.push(entry.clone());
+        self.untold.push(Entry { seq: self.head, kind: kind.clone() });
+        let entry = Entry { seq: self.head, kind: kind.without_withdrawn() };
         self.rows.push_back(Row { entry, committed: now, retracted: false, superseded: None });
         self.head
     }

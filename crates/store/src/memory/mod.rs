@@ -3,6 +3,7 @@
 //! It answers by asking [`Visibility::sees`](campanile_model::Visibility::sees) about every entry, so that
 //! it is right by reading it. For tests and for judging other backends; nothing survives the process.
 
+mod changes;
 mod documents;
 mod life;
 mod log;
@@ -12,13 +13,16 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use campanile_model::{Cause, Entry, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility};
+use campanile_model::{
+    Cause, Entry, Epoch, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility,
+};
 use tokio::sync::broadcast;
 
 use crate::documents::ReadBytes;
 use crate::{
     Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, DuePlace, Epochs, Head, Idempotency,
-    Item, Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
+    Item, Mark, MarkKey, Marked, Marking, ReadState, Retention, Snapshot, Store, StoreError, VisibleChange,
+    VisibleQuery, Write, validate,
 };
 use documents::Shelf;
 use log::Log;
@@ -51,6 +55,13 @@ impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Every change below is checked before it begins, so a panic elsewhere left nothing half done.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Call it under the lock, so that commits come in their order.
+    fn tell(&self, workspace: &Slug, epoch: Epoch, entries: Vec<Entry>, marks: Vec<Marking>) {
+        let commit = Commit { workspace: workspace.clone(), epoch, entries, marks };
+        // No receiver is no failure.
+        let _ = self.commits.send(Arc::new(commit));
     }
 
     fn lock_for_writing(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
@@ -93,9 +104,7 @@ impl Store for MemoryStore {
             inner.logs.insert(workspace.clone(), log);
         }
         if !entries.is_empty() {
-            let commit = Commit { workspace: workspace.clone(), epoch: appended.epoch, entries };
-            // No receiver is no failure. Sent under the lock, so that commits come in their order.
-            let _ = self.commits.send(Arc::new(commit));
+            self.tell(workspace, appended.epoch, entries, Vec::new());
         }
         Ok(appended)
     }
@@ -119,6 +128,8 @@ impl Store for MemoryStore {
                 rev: Rev(0),
                 unread: 0,
                 unseen: 0,
+                read_up_to: Seq::ZERO,
+                seen_up_to: Seq::ZERO,
                 visibility: Visibility::default(),
             },
             |log| log.snapshot(user),
@@ -134,6 +145,18 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Entry>, StoreError> {
         let inner = self.lock();
         Ok(inner.logs.get(workspace).map_or_else(Vec::new, |log| log.entries(after, up_to, limit)))
+    }
+
+    async fn changes(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<VisibleChange>, StoreError> {
+        let inner = self.lock();
+        inner.logs.get(workspace).map_or(Ok(Vec::new()), |log| log.changes(user, after, up_to, limit))
     }
 
     async fn visible(
@@ -161,14 +184,36 @@ impl Store for MemoryStore {
         workspace: &Slug,
         user: &UserId,
         mark: Mark,
-        _now: Timestamp,
+        key: Option<&MarkKey>,
+        now: Timestamp,
     ) -> Result<Marked, StoreError> {
+        validate::mark_key(key)?;
         let mut inner = self.lock_for_writing()?;
         match (inner.logs.get_mut(workspace), mark) {
-            (Some(log), mark) => log.mark(user, mark),
-            (None, Mark::ReadAll(_) | Mark::Seen(_)) => Ok(Marked { changed: false, rev: Rev(0), unread: 0 }),
+            (Some(log), mark) => {
+                let marked = log.mark(user, mark, key, now)?;
+                if marked.changed {
+                    let marking = Marking { user: user.clone(), rev: marked.rev };
+                    self.tell(workspace, log.epoch(), Vec::new(), vec![marking]);
+                }
+                Ok(marked)
+            }
+            (None, Mark::ReadAll(_) | Mark::Seen(_)) => {
+                Ok(Marked { changed: false, rev: Rev(0), unread: 0, head: Seq::ZERO })
+            }
             (None, _) => Err(StoreError::NotFound),
         }
+    }
+
+    async fn receipts(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Rev,
+        limit: usize,
+    ) -> Result<ReadState, StoreError> {
+        let inner = self.lock();
+        Ok(inner.logs.get(workspace).map_or_else(ReadState::nothing, |log| log.receipts(user, after, limit)))
     }
 
     async fn subscribers(
@@ -210,8 +255,7 @@ impl Store for MemoryStore {
         for (workspace, log) in &mut inner.logs {
             let entries = log.take_untold();
             if !entries.is_empty() {
-                let commit = Commit { workspace: workspace.clone(), epoch: log.epoch(), entries };
-                let _ = self.commits.send(Arc::new(commit));
+                self.tell(workspace, log.epoch(), entries, Vec::new());
             }
         }
         Ok(due.len())

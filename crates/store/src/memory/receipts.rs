@@ -1,17 +1,35 @@
 //! What users see of a log and what they did with it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use campanile_model::{Notification, NotificationId, Receipt, Rev, Seq, UserId};
+use campanile_model::{Notification, NotificationId, Receipt, Rev, Seq, Timestamp, UserId};
 
 use super::log::{BySeq, Log};
-use crate::{Item, Mark, Marked, Snapshot, StoreError, VisibleQuery};
+use crate::{
+    IDEMPOTENCY_WINDOW_MS, Item, MAX_MARK_KEYS, Mark, MarkKey, Marked, ReadState, ReceiptChange, Snapshot,
+    StoreError, VisibleQuery,
+};
 
-/// One user's receipts, one by one: no watermark.
+/// One user's receipts, one by one: no watermark decides.
 #[derive(Default)]
 pub(super) struct Receipts {
     rev: Rev,
     by_seq: BySeq<Receipt>,
+    /// The revision that last changed one otherwise than by moving a watermark over it.
+    changed: BySeq<Rev>,
+    /// How far everything was read and seen at once: for being told.
+    read_up_to: Seq,
+    seen_up_to: Seq,
+    keys: HashMap<String, KeptKey>,
+    last_key: u64,
+}
+
+/// A mark that was done under a key.
+struct KeptKey {
+    said: Mark,
+    kept_since: Timestamp,
+    number: u64,
 }
 
 impl Receipts {
@@ -21,6 +39,43 @@ impl Receipts {
 
     pub(super) fn forget_before(&mut self, first: Seq) {
         self.by_seq = self.by_seq.split_off(&first);
+        self.changed = self.changed.split_off(&first);
+    }
+
+    /// Whether a mark was done under the key.
+    fn is_kept(&self, key: &MarkKey, now: Timestamp) -> Result<bool, StoreError> {
+        let is_young =
+            |kept: &&KeptKey| now.as_millis() - kept.kept_since.as_millis() < IDEMPOTENCY_WINDOW_MS;
+        match self.keys.get(&key.key).filter(is_young) {
+            Some(kept) if kept.said != key.said => Err(StoreError::KeyReused),
+            kept => Ok(kept.is_some()),
+        }
+    }
+
+    fn keep(&mut self, key: &MarkKey, now: Timestamp) {
+        self.last_key += 1;
+        let kept = KeptKey { said: key.said.clone(), kept_since: now, number: self.last_key };
+        self.keys.insert(key.key.clone(), kept);
+        self.keys.retain(|_, kept| kept.number + MAX_MARK_KEYS > self.last_key);
+    }
+
+    /// Takes note of what a mark changed, at these places.
+    fn count(&mut self, mark: &Mark, head: Seq, places: &[Seq]) {
+        if places.is_empty() {
+            return;
+        }
+        self.rev.0 += 1;
+        let told_by = match mark {
+            Mark::Read(_) | Mark::Unread(_) | Mark::Archive(_) => Seq(u64::MAX),
+            Mark::ReadAll(_) => self.read_up_to,
+            Mark::Seen(_) => self.read_up_to.max(self.seen_up_to),
+        };
+        self.changed.extend(places.iter().filter(|seq| **seq <= told_by).map(|seq| (*seq, self.rev)));
+        match mark {
+            Mark::ReadAll(up_to) => self.read_up_to = self.read_up_to.max(up_to.unwrap_or(head).min(head)),
+            Mark::Seen(up_to) => self.seen_up_to = self.seen_up_to.max(up_to.unwrap_or(head).min(head)),
+            Mark::Read(_) | Mark::Unread(_) | Mark::Archive(_) => {}
+        }
     }
 }
 
@@ -52,14 +107,39 @@ impl Log {
 
     pub(super) fn snapshot(&self, user: &UserId) -> Snapshot {
         let seen = self.seen_by(user);
+        let receipts = self.users.get(user).map(|user| &user.receipts);
         Snapshot {
             epoch: Some(self.epoch()),
             first: self.first(),
             head: self.head(),
-            rev: self.users.get(user).map_or(Rev(0), |u| u.receipts.rev),
+            rev: receipts.map_or(Rev(0), |receipts| receipts.rev),
             unread: seen.iter().filter(|item| !item.receipt.read).count() as u64,
             unseen: seen.iter().filter(|item| !item.receipt.read && !item.receipt.seen).count() as u64,
+            read_up_to: receipts.map_or(Seq::ZERO, |receipts| receipts.read_up_to),
+            seen_up_to: receipts.map_or(Seq::ZERO, |receipts| receipts.seen_up_to),
             visibility: self.visibility(user),
+        }
+    }
+
+    pub(super) fn receipts(&self, user: &UserId, after: Rev, limit: usize) -> ReadState {
+        let now = self.snapshot(user);
+        let changed = |item: &Item| {
+            let rev = *self.users.get(user)?.receipts.changed.get(&item.seq)?;
+            let change = ReceiptChange { id: item.notification.id, seq: item.seq, receipt: item.receipt };
+            (rev > after).then_some((rev, change))
+        };
+        let mut items: Vec<_> = self.seen_by(user).iter().filter_map(changed).collect();
+        items.sort_by_key(|(rev, change)| (*rev, change.seq));
+        ReadState {
+            epoch: now.epoch,
+            head: now.head,
+            rev: if now.visibility.access.is_open() { now.rev } else { after.min(now.rev) },
+            unread: now.unread,
+            unseen: now.unseen,
+            read_up_to: now.read_up_to,
+            seen_up_to: now.seen_up_to,
+            more: items.len() > limit,
+            items: items.into_iter().take(limit).map(|(_, change)| change).collect(),
         }
     }
 
@@ -94,7 +174,17 @@ impl Log {
         }
     }
 
-    pub(super) fn mark(&mut self, user: &UserId, mark: Mark) -> Result<Marked, StoreError> {
+    pub(super) fn mark(
+        &mut self,
+        user: &UserId,
+        mark: Mark,
+        key: Option<&MarkKey>,
+        now: Timestamp,
+    ) -> Result<Marked, StoreError> {
+        let is_kept = |key| self.users.get(user).map_or(Ok(false), |user| user.receipts.is_kept(key, now));
+        if key.map_or(Ok(false), is_kept)? {
+            return Ok(self.marked(user, false));
+        }
         let seen = self.seen_by(user);
         let change: fn(&mut Receipt) = match mark {
             Mark::Read(_) | Mark::ReadAll(_) => |r| (r.seen, r.read) = (true, true),
@@ -111,7 +201,7 @@ impl Log {
                 seen.into_iter().filter(|item| item.seq <= up_to).collect()
             }
         };
-        let mut changed = false;
+        let (mut changed, head) = (Vec::new(), self.head());
         let receipts = &mut self.users.entry(user.clone()).or_default().receipts;
         for item in marked {
             let mut receipt = item.receipt;
@@ -119,11 +209,20 @@ impl Log {
             if item.superseded && !receipt.read {
                 continue;
             }
-            changed |= receipt != item.receipt;
+            if receipt != item.receipt {
+                changed.push(item.seq);
+            }
             receipts.by_seq.insert(item.seq, receipt);
         }
-        receipts.rev.0 += u64::from(changed);
-        let rev = receipts.rev;
-        Ok(Marked { changed, rev, unread: self.unread(user) })
+        receipts.count(&mark, head, &changed);
+        if let Some(key) = key {
+            receipts.keep(key, now);
+        }
+        Ok(self.marked(user, !changed.is_empty()))
+    }
+
+    fn marked(&self, user: &UserId, changed: bool) -> Marked {
+        let rev = self.users.get(user).map_or(Rev(0), |user| user.receipts.rev);
+        Marked { changed, rev, unread: self.unread(user), head: self.head() }
     }
 }

@@ -92,6 +92,16 @@ const IMPOSSIBLE: &[(&str, &str)] = &[
         "receipts of another workspace's users",
         "SELECT count(*) FROM receipt r LEFT JOIN user u ON u.id = r.user WHERE u.ws IS NOT r.ws",
     ),
+    (
+        "receipts of a revision that was not counted",
+        "SELECT count(*) FROM (SELECT user, rev FROM receipt UNION ALL SELECT user, rev FROM kept) r \
+         JOIN user u ON u.id = r.user WHERE r.rev NOT BETWEEN 1 AND u.rev",
+    ),
+    ("keys of marks of nobody", "SELECT count(*) FROM mark_key WHERE user NOT IN (SELECT id FROM user)"),
+    (
+        "users with more keys of marks than are kept",
+        "SELECT count(*) FROM (SELECT max(number) - min(number) AS kept FROM mark_key GROUP BY user) WHERE kept >= 1000",
+    ),
 ];
 
 impl Check<'_> {

@@ -6,17 +6,43 @@ use campanile_model::{Audience, Notification, Slug, Timestamp, UserId};
 use tokio::sync::oneshot;
 
 use super::append;
-use crate::{Appended, Mark, Marked, Retention, StoreError, Write};
+use crate::{Appended, Mark, MarkKey, Marked, Retention, StoreError, Write};
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// An operation that writes.
 pub(super) enum Job {
-    Append { workspace: Slug, write: Write, now: Timestamp, reply: Reply<Appended> },
-    Mark { workspace: Slug, user: UserId, mark: Mark, reply: Reply<Marked> },
-    Prune { workspace: Slug, keep: Retention, limit: usize, now: Timestamp, reply: Reply<usize> },
-    Expire { limit: usize, now: Timestamp, reply: Reply<usize> },
-    Purge { limit: usize, now: Timestamp, reply: Reply<usize> },
+    Append {
+        workspace: Slug,
+        write: Write,
+        now: Timestamp,
+        reply: Reply<Appended>,
+    },
+    Mark {
+        workspace: Slug,
+        user: UserId,
+        mark: Mark,
+        key: Option<MarkKey>,
+        now: Timestamp,
+        reply: Reply<Marked>,
+    },
+    Prune {
+        workspace: Slug,
+        keep: Retention,
+        limit: usize,
+        now: Timestamp,
+        reply: Reply<usize>,
+    },
+    Expire {
+        limit: usize,
+        now: Timestamp,
+        reply: Reply<usize>,
+    },
+    Purge {
+        limit: usize,
+        now: Timestamp,
+        reply: Reply<usize>,
+    },
 }
 
 impl Job {

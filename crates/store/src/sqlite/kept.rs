@@ -4,7 +4,7 @@
 //! receipt is moved out of the way of those that count, by [`settle`](super::settle); until then it stands
 //! where it did.
 
-use campanile_model::{Receipt, Seq};
+use campanile_model::{Receipt, Rev, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure::Outcome;
@@ -107,13 +107,13 @@ pub(super) fn remember_watermark(
     Ok(())
 }
 
-/// Keeps what a user did with a superseded entry.
-pub(super) fn keep(conn: &Connection, ws: i64, user: i64, seq: Seq, kept: Kept) -> Outcome<()> {
+/// Keeps what a user did with a superseded entry, and by which revision.
+pub(super) fn keep(conn: &Connection, ws: i64, user: i64, seq: Seq, kept: Kept, rev: Rev) -> Outcome<()> {
     conn.prepare_cached(
-        "INSERT INTO kept (user, seq, ws, read, archived) VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT (user, seq) DO UPDATE SET read = ?4, archived = ?5",
+        "INSERT INTO kept (user, seq, ws, read, archived, rev) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+         ON CONFLICT (user, seq) DO UPDATE SET read = ?4, archived = ?5, rev = ?6",
     )?
-    .execute(params![user, to_sql(seq.0), ws, kept.read, kept.archived])?;
+    .execute(params![user, to_sql(seq.0), ws, kept.read, kept.archived, to_sql(rev.0)])?;
     Ok(())
 }
 

@@ -1,10 +1,11 @@
 //! Changes of one user's read state. A receipt overrides the watermark; each effective change is one `rev`.
 
-use campanile_model::{NotificationId, Rev, Seq, Slug, UserId};
+use campanile_model::{Epoch, NotificationId, Rev, Seq, Slug, Timestamp, UserId};
 use rusqlite::{Connection, params};
 
 use super::failure::Outcome;
 use super::kept;
+use super::mark_key;
 use super::names::{self, to_sql};
 use super::read;
 use super::settle;
@@ -12,27 +13,56 @@ use super::sight::Sight;
 use super::unread::{self, Badges};
 use super::user::{self, Kept, UserState};
 use super::workspace::Workspace;
-use crate::{Item, Mark, Marked, StoreError};
+use crate::{Item, Mark, MarkKey, Marked, StoreError};
 
-/// Does `mark`. Refuses before it writes anything.
-pub(super) fn mark(conn: &Connection, slug: &Slug, name: &UserId, mark: &Mark) -> Outcome<Marked> {
+/// What a mark did.
+pub(super) struct Done {
+    pub(super) marked: Marked,
+    /// The lineage; `None`: the workspace was never written to.
+    pub(super) epoch: Option<Epoch>,
+    /// Whether it is to be counted as a change of the database: it changed something, or its key was kept.
+    pub(super) counts: bool,
+}
+
+/// Does `mark`, unless it was done under the key. Refuses before it writes anything.
+pub(super) fn mark(
+    conn: &Connection,
+    slug: &Slug,
+    name: &UserId,
+    mark: &Mark,
+    key: Option<&MarkKey>,
+    now: Timestamp,
+) -> Outcome<Done> {
     let Some(ws) = Workspace::load(conn, slug)? else {
+        let nothing = Marked { changed: false, rev: Rev(0), unread: 0, head: Seq::ZERO };
         return match mark {
-            Mark::ReadAll(_) | Mark::Seen(_) => Ok(Marked { changed: false, rev: Rev(0), unread: 0 }),
+            Mark::ReadAll(_) | Mark::Seen(_) => Ok(Done { marked: nothing, epoch: None, counts: false }),
             Mark::Read(_) | Mark::Unread(_) | Mark::Archive(_) => Err(StoreError::NotFound.into()),
         };
     };
     let state = UserState::load(conn, ws.id, name)?;
     let sight = Sight::load(conn, state.id)?;
     let marking = Marking { conn, ws: &ws, name, sight: &sight };
+    let epoch = Some(ws.epoch);
+    if let Some(key) = key
+        && mark_key::is_kept(conn, state.id, key, now)?
+    {
+        let marked = marking.unchanged(&unread::settled(conn, &ws, state)?)?;
+        return Ok(Done { marked, epoch, counts: false });
+    }
     let up_to = |place: &Option<Seq>| place.unwrap_or(ws.head).min(ws.head);
-    match mark {
+    let marked = match mark {
         Mark::Read(id) => marking.one(state, *id, |kept| Kept { read: true, ..kept }),
         Mark::Unread(id) => marking.one(state, *id, |_| Kept { read: false, archived: false }),
         Mark::Archive(id) => marking.one(state, *id, |_| Kept { read: true, archived: true }),
         Mark::ReadAll(place) => marking.read_all(state, up_to(place)),
         Mark::Seen(place) => marking.seen(state, up_to(place)),
+    }?;
+    if let Some(key) = key {
+        let user = names::user_or_create(conn, ws.id, name)?;
+        mark_key::keep(conn, user, key, now)?;
     }
+    Ok(Done { counts: marked.changed || key.is_some(), marked, epoch })
 }
 
 struct Marking<'a> {
@@ -73,7 +103,7 @@ impl Marking<'_> {
             self.recount(&mut state)?;
         }
         state.save(self.conn)?;
-        Ok(Marked { changed: true, rev: state.rev, unread: badges.unread })
+        Ok(self.changed(&state, badges.unread))
     }
 
     /// A superseded entry stays read; it can only be put away.
@@ -84,10 +114,10 @@ impl Marking<'_> {
         if changed == now || !changed.read {
             return self.unchanged(&state);
         }
-        kept::keep(self.conn, self.ws.id, state.id, seen.seq, changed)?;
         state.rev.0 += 1;
+        kept::keep(self.conn, self.ws.id, state.id, seen.seq, changed, state.rev)?;
         state.save(self.conn)?;
-        Ok(Marked { changed: true, rev: state.rev, unread: self.badges(&state)?.unread })
+        Ok(self.changed(&state, self.badges(&state)?.unread))
     }
 
     /// Costs one step for each receipt of the user above `up_to`, and for each without `read`.
@@ -110,7 +140,7 @@ impl Marking<'_> {
             )?
             .execute(params![next.id, to_sql(up_to.0), to_sql(next.rev.0)])?;
         next.save(self.conn)?;
-        Ok(Marked { changed: true, rev: next.rev, unread })
+        Ok(self.changed(&next, unread))
     }
 
     fn seen(&self, state: UserState, up_to: Seq) -> Outcome<Marked> {
@@ -125,13 +155,13 @@ impl Marking<'_> {
         self.ensure_exists(&mut next)?;
         next.rev.0 += 1;
         next.save(self.conn)?;
-        Ok(Marked { changed: true, rev: next.rev, unread: badges.unread })
+        Ok(self.changed(&next, badges.unread))
     }
 
     /// Settles the user's receipts of entries that are gone or superseded, so that every other one counts.
     fn settle(&self, mut state: UserState) -> Outcome<UserState> {
-        for (seq, receipt) in unread::unsettled_receipts(self.conn, self.ws, state.id)? {
-            settle::one(self.conn, self.ws.id, state.id, seq, receipt)?;
+        for (seq, (receipt, rev)) in unread::unsettled_receipts(self.conn, self.ws, state.id)? {
+            settle::one(self.conn, self.ws.id, state.id, seq, (receipt, rev))?;
             state.count(seq, receipt.read, -1);
         }
         Ok(state)
@@ -170,7 +200,12 @@ impl Marking<'_> {
         unread::badges(self.conn, self.ws, state, self.sight)
     }
 
+    fn changed(&self, state: &UserState, unread: u64) -> Marked {
+        Marked { changed: true, rev: state.rev, unread, head: self.ws.head }
+    }
+
     fn unchanged(&self, state: &UserState) -> Outcome<Marked> {
-        Ok(Marked { changed: false, rev: state.rev, unread: self.badges(state)?.unread })
+        let unread = self.badges(state)?.unread;
+        Ok(Marked { changed: false, ..self.changed(state, unread) })
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Read in this order: `migrations` is the layout; [`row`] one entry; [`sight`], [`unread`]
 //! and [`list`] what a user sees and how it is counted without a scan, [`dead`] and [`kept`] what no longer counts
-//! and who sees it all the same; [`documents`] what sources keep;
+//! and who sees it all the same; [`changes`] and [`receipts`] what was said and done since; [`documents`] what sources keep;
 //! [`append`], [`mark`] and [`prune`] the writes; [`turn`] and [`writer`] the group commit; [`recover`], [`witness`] and [`lineage`] what
 //! happens after a failure.
 
 mod append;
 mod backup;
+mod changes;
 mod check;
 mod check_documents;
 mod check_full;
@@ -27,10 +28,12 @@ mod kept;
 mod lineage;
 mod list;
 mod mark;
+mod mark_key;
 mod names;
 mod prune;
 mod read;
 mod readers;
+mod receipts;
 mod recover;
 mod row;
 mod schema;

@@ -22,6 +22,8 @@ pub(super) fn snapshot(conn: &Connection, slug: &Slug, name: &UserId) -> Outcome
             rev: Rev(0),
             unread: 0,
             unseen: 0,
+            read_up_to: Seq::ZERO,
+            seen_up_to: Seq::ZERO,
             visibility: Default::default(),
         });
     };
@@ -36,6 +38,8 @@ pub(super) fn snapshot(conn: &Connection, slug: &Slug, name: &UserId) -> Outcome
         rev: state.rev,
         unread: badges.unread,
         unseen: badges.unseen,
+        read_up_to: state.read_upto,
+        seen_up_to: state.seen_upto,
         visibility: sight.visibility,
     })
 }

@@ -103,7 +103,8 @@ fn missed(conn: &Connection, before: &[(Slug, Seq)]) -> Outcome<Vec<Commit>> {
         let Some(ws) = Workspace::load(conn, slug)? else { continue };
         let entries = read::entries(conn, &ws, *place, ws.head, usize::MAX)?;
         if !entries.is_empty() {
-            commits.push(Commit { workspace: slug.clone(), epoch: ws.epoch, entries });
+            // Which marks became durable with them is not known: they are hints.
+            commits.push(Commit { workspace: slug.clone(), epoch: ws.epoch, entries, marks: Vec::new() });
         }
     }
     Ok(commits)

@@ -302,10 +302,10 @@ fn encode(kind: &EntryKind) -> Outcome<(i64, Option<Uuid>, Vec<u8>)> {
         EntryKind::Update { target_seq, notification } => {
             (UPDATE, None, json(&UpdateBody { target: notification.id, target_seq: *target_seq })?)
         }
-        EntryKind::Supersede { target, target_seq, by } => {
+        EntryKind::Supersede { target, target_seq, by, withdrawn: _ } => {
             (SUPERSEDE, None, json(&SupersedeBody { target: *target, target_seq: *target_seq, by: *by })?)
         }
-        EntryKind::Retract { target, target_seq, cause } => {
+        EntryKind::Retract { target, target_seq, cause, withdrawn: _ } => {
             (RETRACT, None, json(&RetractBody { target: *target, target_seq: *target_seq, cause: *cause })?)
         }
         EntryKind::Subscribe { topic, user } => (SUBSCRIBE, None, member(topic, user)?),
@@ -328,7 +328,7 @@ fn decode(kind: i64, body: &[u8]) -> Option<Content> {
         NOTIFICATION => EntryKind::Notification(Arc::new(serde_json::from_slice(body).ok()?)),
         RETRACT => {
             let RetractBody { target, target_seq, cause } = serde_json::from_slice(body).ok()?;
-            EntryKind::Retract { target, target_seq, cause }
+            EntryKind::Retract { target, target_seq, cause, withdrawn: None }
         }
         UPDATE => {
             let UpdateBody { target, target_seq } = serde_json::from_slice(body).ok()?;
@@ -336,7 +336,7 @@ fn decode(kind: i64, body: &[u8]) -> Option<Content> {
         }
         SUPERSEDE => {
             let SupersedeBody { target, target_seq, by } = serde_json::from_slice(body).ok()?;
-            EntryKind::Supersede { target, target_seq, by }
+            EntryKind::Supersede { target, target_seq, by, withdrawn: None }
         }
         SUBSCRIBE | UNSUBSCRIBE => {
             let MemberBody { topic, user } = serde_json::from_slice(body).ok()?;

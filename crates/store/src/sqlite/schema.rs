@@ -16,6 +16,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0001_log", sql: include_str!("migrations/0001_log.sql") },
     Migration { name: "0002_documents", sql: include_str!("migrations/0002_documents.sql") },
     Migration { name: "0003_lifecycle", sql: include_str!("migrations/0003_lifecycle.sql") },
+    Migration { name: "0004_replay", sql: include_str!("migrations/0004_replay.sql") },
 ];
 
 /// Brings the database to the newest schema.

@@ -3,7 +3,7 @@
 //!
 //! Until they have left, the entry stands in `unsettled`, and whoever counts leaves its receipts out.
 
-use campanile_model::Seq;
+use campanile_model::{Rev, Seq};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure::Outcome;
@@ -46,17 +46,23 @@ fn of_entry(conn: &Connection, ws: i64, seq: Seq, limit: usize) -> Outcome<usize
         return remove(conn, ws, seq, seq, limit);
     }
     let receipts = receipts(conn, ws, seq, seq, limit)?;
-    for (user, _, receipt) in &receipts {
-        kept::keep(conn, ws, *user, seq, *receipt)?;
+    for (user, _, receipt, rev) in &receipts {
+        kept::keep(conn, ws, *user, seq, *receipt, *rev)?;
         user::forget(conn, *user, seq, receipt.read)?;
     }
     Ok(receipts.len())
 }
 
 /// Settles one receipt of an entry that is gone or superseded.
-pub(super) fn one(conn: &Connection, ws: i64, user: i64, seq: Seq, receipt: Kept) -> Outcome<()> {
+pub(super) fn one(
+    conn: &Connection,
+    ws: i64,
+    user: i64,
+    seq: Seq,
+    (receipt, rev): (Kept, Rev),
+) -> Outcome<()> {
     if kept::successor(conn, ws, seq)?.is_some() {
-        kept::keep(conn, ws, user, seq, receipt)?;
+        kept::keep(conn, ws, user, seq, receipt, rev)?;
     }
     user::forget(conn, user, seq, receipt.read)
 }
@@ -65,22 +71,28 @@ pub(super) fn one(conn: &Connection, ws: i64, user: i64, seq: Seq, receipt: Kept
 /// many went.
 pub(super) fn remove(conn: &Connection, ws: i64, from: Seq, to: Seq, limit: usize) -> Outcome<usize> {
     let receipts = receipts(conn, ws, from, to, limit)?;
-    for (user, seq, receipt) in &receipts {
+    for (user, seq, receipt, _) in &receipts {
         user::forget(conn, *user, *seq, receipt.read)?;
     }
     let left = limit - receipts.len();
     Ok(receipts.len() + if left > 0 { kept::remove(conn, ws, from, to, left)? } else { 0 })
 }
 
-fn receipts(conn: &Connection, ws: i64, from: Seq, to: Seq, limit: usize) -> Outcome<Vec<(i64, Seq, Kept)>> {
+fn receipts(
+    conn: &Connection,
+    ws: i64,
+    from: Seq,
+    to: Seq,
+    limit: usize,
+) -> Outcome<Vec<(i64, Seq, Kept, Rev)>> {
     let mut query = conn.prepare_cached(
-        "SELECT user, seq, read, archived FROM receipt INDEXED BY receipt_by_entry \
+        "SELECT user, seq, read, archived, rev FROM receipt INDEXED BY receipt_by_entry \
          WHERE ws = ?1 AND seq >= ?2 AND seq <= ?3 LIMIT ?4",
     )?;
     let bounds = params![ws, to_sql(from.0), to_sql(to.0), limit as i64];
     let rows = query.query_map(bounds, |row| {
         let kept = Kept { read: row.get(2)?, archived: row.get(3)? };
-        Ok((row.get(0)?, Seq(from_sql(row.get(1)?)), kept))
+        Ok((row.get(0)?, Seq(from_sql(row.get(1)?)), kept, Rev(from_sql(row.get(4)?))))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use async_trait::async_trait;
-use campanile_model::{Entry, NotificationId, Seq, Slug, Timestamp, Topic, UserId};
+use campanile_model::{Entry, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::{broadcast, oneshot};
 
@@ -18,14 +18,16 @@ use super::failure::store_error;
 use super::handles::Handles;
 use super::job::{Job, Reply};
 use super::readers::Readers;
+use super::sight::Window;
 use super::status::{State, Status};
 use super::witness::Witness;
 use super::workspace::{self, Workspace};
 use super::writer::Writer;
-use super::{append, check, connect, documents, lineage, list, read, schema};
+use super::{append, changes, check, connect, documents, lineage, list, read, receipts, schema};
 use crate::{
     Appended, Commit, Document, DocumentKind, DocumentQuery, Documents, DuePlace, Head, Idempotency, Item,
-    Mark, Marked, Retention, Snapshot, Store, StoreError, VisibleQuery, Write, validate,
+    Mark, MarkKey, Marked, ReadState, Retention, Snapshot, Store, StoreError, VisibleChange, VisibleQuery,
+    Write, validate,
 };
 
 /// A [`Store`] in one SQLite database file.
@@ -217,6 +219,23 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn changes(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Seq,
+        up_to: Seq,
+        limit: usize,
+    ) -> Result<Vec<VisibleChange>, StoreError> {
+        let (workspace, user) = (workspace.clone(), user.clone());
+        self.readers
+            .run(move |conn| match Workspace::load(conn, &workspace)? {
+                Some(ws) => changes::changes(conn, &ws, &user, Window { after, up_to }, limit),
+                None => Ok(Vec::new()),
+            })
+            .await
+    }
+
     async fn visible(
         &self,
         workspace: &Slug,
@@ -247,10 +266,23 @@ impl Store for SqliteStore {
         workspace: &Slug,
         user: &UserId,
         mark: Mark,
-        _now: Timestamp,
+        key: Option<&MarkKey>,
+        now: Timestamp,
     ) -> Result<Marked, StoreError> {
+        validate::mark_key(key)?;
+        let (workspace, user, key) = (workspace.clone(), user.clone(), key.cloned());
+        self.write(|reply| Job::Mark { workspace, user, mark, key, now, reply }).await
+    }
+
+    async fn receipts(
+        &self,
+        workspace: &Slug,
+        user: &UserId,
+        after: Rev,
+        limit: usize,
+    ) -> Result<ReadState, StoreError> {
         let (workspace, user) = (workspace.clone(), user.clone());
-        self.write(|reply| Job::Mark { workspace, user, mark, reply }).await
+        self.readers.run(move |conn| receipts::receipts(conn, &workspace, &user, after, limit)).await
     }
 
     async fn subscribers(

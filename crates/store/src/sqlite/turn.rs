@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use campanile_model::{Seq, Slug, Timestamp};
+use campanile_model::{Epoch, Seq, Slug, Timestamp};
 use rusqlite::Connection;
 
 use super::failure::{Failure, Outcome, defect};
 use super::job::{Answer, Job};
-use super::{append, documents, mark, prune, settle};
-use crate::{Commit, Epochs, StoreError};
+use super::{append, documents, mark, mark_key, prune, settle};
+use crate::{Commit, Epochs, Marking, StoreError};
 
-/// Outcomes of requests that are forgotten in one turn, once their time has passed.
+/// Outcomes of requests that are forgotten in one turn, once their time has passed; keys of marks as many.
 const PURGED: usize = 64;
 /// Rows that one call of prune or purge removes at most, whatever it asks for.
 const PRUNED: usize = 1000;
@@ -35,7 +35,7 @@ pub(super) struct Turn<'a> {
 pub(super) struct Filled {
     pub(super) counter: i64,
     pub(super) answers: Vec<Answer>,
-    /// One for each workspace that got entries, in the order of their first.
+    /// One for each workspace that got entries or marks, in the order of their first.
     pub(super) commits: Vec<Arc<Commit>>,
     /// Whether receipts of retracted or superseded entries are left to settle.
     pub(super) unsettled: bool,
@@ -93,11 +93,18 @@ impl<'a> Turn<'a> {
                 self.answers.push(Answer::Append(reply, result));
                 error
             }
-            Job::Mark { workspace, user, mark, reply } => {
+            Job::Mark { workspace, user, mark, key, now, reply } => {
+                if key.is_some() {
+                    self.latest = self.latest.max(Some(now));
+                }
                 let outcome = self.guarded(|turn| {
-                    let marked = mark::mark(turn.conn, &workspace, &user, &mark)?;
-                    turn.counter += i64::from(marked.changed);
-                    turn.uncounted |= marked.changed;
+                    let done = mark::mark(turn.conn, &workspace, &user, &mark, key.as_ref(), now)?;
+                    let mark::Done { marked, epoch, counts } = done;
+                    turn.counter += i64::from(counts);
+                    turn.uncounted |= counts;
+                    if let (true, Some(epoch)) = (marked.changed, epoch) {
+                        turn.commit_of(&workspace, epoch).marks.push(Marking { user, rev: marked.rev });
+                    }
                     Ok(marked)
                 });
                 let (result, error) = split(outcome);
@@ -151,9 +158,11 @@ impl<'a> Turn<'a> {
         }
         if let Some(now) = self.latest {
             append::purge(self.conn, now, PURGED)?;
+            mark_key::purge(self.conn, now, PURGED)?;
         }
         // A retraction or supersession in this very turn may have begun something, so ask the table.
-        if unsettled || !self.commits.is_empty() { settle::go_on(self.conn, slice) } else { Ok(false) }
+        let has_entries = self.commits.iter().any(|commit| !commit.entries.is_empty());
+        if unsettled || has_entries { settle::go_on(self.conn, slice) } else { Ok(false) }
     }
 
     pub(super) fn filled(self, unsettled: bool) -> Filled {
@@ -180,16 +189,20 @@ impl<'a> Turn<'a> {
         self.counter = done.counter;
         self.uncounted |= !done.appended.versions.is_empty();
         if !done.entries.is_empty() {
-            match self.commits.iter_mut().find(|commit| commit.workspace == *slug) {
-                Some(commit) => commit.entries.extend(done.entries),
-                None => self.commits.push(Commit {
-                    workspace: slug.clone(),
-                    epoch: done.appended.epoch,
-                    entries: done.entries,
-                }),
-            }
+            self.commit_of(slug, done.appended.epoch).entries.extend(done.entries);
         }
         done.appended
+    }
+
+    /// What is told of the workspace once the turn is durable.
+    fn commit_of(&mut self, slug: &Slug, epoch: Epoch) -> &mut Commit {
+        let known = self.commits.iter().position(|commit| commit.workspace == *slug);
+        let place = known.unwrap_or_else(|| {
+            let (entries, marks) = (Vec::new(), Vec::new());
+            self.commits.push(Commit { workspace: slug.clone(), epoch, entries, marks });
+            self.commits.len() - 1
+        });
+        &mut self.commits[place]
     }
 
     /// Runs an operation that must refuse before it writes: one that did not would leave half of itself in

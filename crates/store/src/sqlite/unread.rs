@@ -6,7 +6,7 @@
 //! index seeks, plus at most two buckets' steps, and one for each bucket with dead entries of that source
 //! above the user's watermark.
 
-use campanile_model::Seq;
+use campanile_model::{Rev, Seq};
 use rusqlite::{Connection, params};
 
 use super::dead;
@@ -45,21 +45,26 @@ pub(super) fn settled(conn: &Connection, ws: &Workspace, mut state: UserState) -
     if state.id == 0 {
         return Ok(state);
     }
-    for (seq, receipt) in unsettled_receipts(conn, ws, state.id)? {
+    for (seq, (receipt, _)) in unsettled_receipts(conn, ws, state.id)? {
         state.count(seq, receipt.read, -1);
     }
     Ok(state)
 }
 
-/// The user's receipts of entries that are gone or superseded.
-pub(super) fn unsettled_receipts(conn: &Connection, ws: &Workspace, user: i64) -> Outcome<Vec<(Seq, Kept)>> {
+/// The user's receipts of entries that are gone or superseded, with the revisions that changed them.
+pub(super) fn unsettled_receipts(
+    conn: &Connection,
+    ws: &Workspace,
+    user: i64,
+) -> Outcome<Vec<(Seq, (Kept, Rev))>> {
     let mut query = conn.prepare_cached(
-        "SELECT seq, read, archived FROM receipt WHERE user = ?1 AND seq < ?3 \
-         UNION ALL SELECT r.seq, r.read, r.archived FROM unsettled u CROSS JOIN receipt r \
+        "SELECT seq, read, archived, rev FROM receipt WHERE user = ?1 AND seq < ?3 \
+         UNION ALL SELECT r.seq, r.read, r.archived, r.rev FROM unsettled u CROSS JOIN receipt r \
          WHERE u.ws = ?2 AND u.seq >= ?3 AND r.user = ?1 AND r.seq = u.seq",
     )?;
     let rows = query.query_map(params![user, ws.id, to_sql(ws.first.0)], |row| {
-        Ok((Seq(from_sql(row.get(0)?)), Kept { read: row.get(1)?, archived: row.get(2)? }))
+        let kept = Kept { read: row.get(1)?, archived: row.get(2)? };
+        Ok((Seq(from_sql(row.get(0)?)), (kept, Rev(from_sql(row.get(3)?)))))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

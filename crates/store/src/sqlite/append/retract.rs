@@ -18,6 +18,7 @@ pub(super) fn retract(log: &mut Appending<'_>, target: &Stored, cause: Cause) ->
     }
     row::bury(log.conn, &target.place, &Tombstone { retracted: notification.id, named })?;
     settle::begin(log.conn, ws, seq)?;
-    log.push(EntryKind::Retract { target: notification.id, target_seq: seq, cause })?;
+    let withdrawn = Some(notification.clone());
+    log.push(EntryKind::Retract { target: notification.id, target_seq: seq, cause, withdrawn })?;
     Ok(())
 }

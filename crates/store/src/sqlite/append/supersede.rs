@@ -68,7 +68,8 @@ fn sound<T>(outcome: Outcome<T>) -> Outcome<Option<T>> {
 fn supersede(log: &mut Appending<'_>, target: &Stored, by: Option<NotificationId>) -> Outcome<()> {
     let Some(notification) = target.live().cloned() else { return Ok(()) };
     let (conn, ws, target_seq) = (log.conn, log.workspace.id, target.place.seq);
-    let seq = log.push(EntryKind::Supersede { target: notification.id, target_seq, by })?;
+    let (target_id, withdrawn) = (notification.id, Some(notification.clone()));
+    let seq = log.push(EntryKind::Supersede { target: target_id, target_seq, by, withdrawn })?;
     dead::mark_named(conn, ws, target_seq, &notification, 0, dead::SUPERSEDED)?;
     dead::count(conn, ws, target.place.source, target_seq, 1)?;
     row::rewrite(conn, &target.place, &notification, Some(seq))?;
