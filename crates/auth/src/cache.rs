@@ -35,6 +35,8 @@ impl CacheKey {
 /// set leaving first. No step is longer than one set, and no growth is ever paid at once.
 pub(crate) struct Cache {
     sets: Box<[Mutex<Set>]>,
+    /// Where nobody looks.
+    aside: Mutex<Set>,
 }
 
 /// At most `WAYS` tokens, the one used last in front.
@@ -49,7 +51,8 @@ struct Remembered {
 impl Cache {
     /// Room for `entries` tokens, rounded up to whole sets; none for 0.
     pub(crate) fn new(entries: usize) -> Self {
-        Self { sets: (0..entries.div_ceil(WAYS)).map(|_| Mutex::default()).collect() }
+        let sets = (0..entries.div_ceil(WAYS)).map(|_| Mutex::default()).collect();
+        Self { sets, aside: Mutex::default() }
     }
 
     /// What the token states, if it is remembered from the keys of `generation`.
@@ -62,24 +65,40 @@ impl Cache {
 
     /// Remembers a token that is genuine by the keys of `generation`.
     pub(crate) fn put(&self, key: CacheKey, statement: Statement, generation: u64) {
-        let Some(mut set) = self.set(&key) else { return };
-        set.retain(|(k, _)| *k != key); // two threads may have verified it at once
-        set.truncate(WAYS - 1);
-        set.insert(0, (key, Remembered { statement, generation }));
+        if let Some(set) = self.set(&key) {
+            insert(set, key, statement, generation);
+        }
+    }
+
+    /// Takes as long as [`put`](Self::put), pushes nobody out, and is remembered by nobody: for a token that is none.
+    pub(crate) fn put_aside(&self, key: CacheKey, statement: Statement, generation: u64) {
+        if !self.sets.is_empty() {
+            insert(lock(&self.aside), key, statement, generation);
+        }
     }
 
     fn set(&self, key: &CacheKey) -> Option<MutexGuard<'_, Set>> {
         if self.sets.is_empty() {
             return None;
         }
-        // Nothing that runs under the lock can panic half-way through a change.
-        Some(self.sets[key.place(self.sets.len())].lock().unwrap_or_else(PoisonError::into_inner))
+        Some(lock(&self.sets[key.place(self.sets.len())]))
     }
 
     #[cfg(test)]
     fn len(&self) -> usize {
         self.sets.iter().map(|set| set.lock().unwrap().len()).sum()
     }
+}
+
+fn insert(mut set: MutexGuard<'_, Set>, key: CacheKey, statement: Statement, generation: u64) {
+    set.retain(|(k, _)| *k != key); // two threads may have verified it at once
+    set.truncate(WAYS - 1);
+    set.insert(0, (key, Remembered { statement, generation }));
+}
+
+fn lock(set: &Mutex<Set>) -> MutexGuard<'_, Set> {
+    // Nothing that runs under the lock can panic half-way through a change.
+    set.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -132,6 +151,17 @@ mod tests {
         cache.put(key(0), statement(), 2);
         assert!(cache.get(&key(0), 2).is_some());
         assert_eq!(cache.len(), 1, "in the place of the former");
+    }
+
+    #[test]
+    fn what_is_put_aside_is_not_remembered_and_pushes_nobody_out() {
+        let cache = Cache::new(WAYS); // one set
+        cache.put(key(0), statement(), 0);
+        for n in 1..100 {
+            cache.put_aside(key(n), statement(), 0);
+        }
+        assert!(cache.get(&key(0), 0).is_some() && cache.get(&key(99), 0).is_none());
+        assert_eq!((cache.len(), cache.aside.lock().unwrap().len()), (1, WAYS));
     }
 
     #[test]

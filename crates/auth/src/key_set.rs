@@ -72,23 +72,25 @@ impl KeySet {
         self.issuers.iter().find(|issuer| issuer.issuer() == Some(iss)).map(|issuer| &**issuer)
     }
 
-    /// Who made the token's signature: the issuer that its `iss` names, or the keys that sign for any.
+    /// Whose a token is, and whether they made its signature: the issuer that its `iss` names, or the keys that sign for
+    /// any. Where nobody did, it is whoever's rules it would be judged by.
     ///
     /// `iss` is read before the signature holds, as `kid` is, and like it only compared. Where the answer is a
     /// refusal, it is that of whoever came further.
-    pub(crate) fn signer(&self, header: &Header, token: &Token<'_>) -> Result<&Issuer, Refusal> {
+    pub(crate) fn signer(&self, header: &Header, token: &Token<'_>) -> (&Issuer, Result<(), Refusal>) {
         let named = if self.issuers.is_empty() { None } else { self.named_by(token) };
-        let first = match named.map(|issuer| issuer.check(header, token).map(|()| issuer)) {
-            Some(Ok(issuer)) => return Ok(issuer),
-            Some(Err(refusal)) => refusal,
+        let first = match named.map(|issuer| (issuer, issuer.check(header, token))) {
+            Some((issuer, Ok(()))) => return (issuer, Ok(())),
+            Some((_, Err(refusal))) => refusal,
             None => Refusal::UnknownIssuer,
         };
+        let rules = named.unwrap_or(&self.anyone);
         if self.anyone.keys() == 0 {
-            return Err(first);
+            return (rules, Err(first));
         }
         match self.anyone.check(header, token) {
-            Ok(()) => Ok(&self.anyone),
-            Err(second) => Err(if progress(second) > progress(first) { second } else { first }),
+            Ok(()) => (&self.anyone, Ok(())),
+            Err(second) => (rules, Err(if progress(second) > progress(first) { second } else { first })),
         }
     }
 

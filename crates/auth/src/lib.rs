@@ -8,7 +8,7 @@
 //! 1. form: size, alphabet, three segments, a strict JSON header ([`Refusal::Malformed`]);
 //! 2. issuer, key and algorithm ([`Refusal::UnknownIssuer`], [`Refusal::UnknownKey`], [`Refusal::WrongAlgorithm`]):
 //!    `iss` says by whose rules and keys the token is judged, and is only compared;
-//! 3. signature ([`Refusal::BadSignature`]): nothing else in the payload is read before it holds;
+//! 3. signature ([`Refusal::BadSignature`]): nothing else in the payload is believed, or told, before it holds;
 //! 4. what the issuer's tokens must be: their kind and whom they are for ([`Refusal::WrongType`],
 //!    [`Refusal::WrongAudience`]); keys without an issuer ask neither;
 //! 5. the shape of every claim we use, in time or not ([`Refusal::NoExpiry`], [`Refusal::NoUser`], …);
@@ -67,4 +67,4 @@ pub use refusal::Refusal;
 pub use revoked::{Mark, Revocation, Revoked};
 pub use sign::{Grant, sign};
 pub use signing_key::{BadSeed, SEED_BYTES, SigningKey};
-pub use verifier::Verifier;
+pub use verifier::{Judged, Verifier};

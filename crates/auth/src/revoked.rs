@@ -41,6 +41,8 @@ pub struct Revoked {
 struct Lists {
     tokens: HashSet<u64>,
     users: HashMap<UserId, Vec<Issued>>,
+    /// Issuers whose keys were taken back, with the second up to which their tokens are not believed, inclusive.
+    issuers: HashMap<u32, u32>,
 }
 
 /// Tokens of one user.
@@ -85,10 +87,22 @@ impl Revoked {
                 }
             }
         }
-        let is_any = !(lists.tokens.is_empty() && lists.users.is_empty());
         let mut kept = self.lists.write().unwrap_or_else(PoisonError::into_inner);
+        lists.issuers = std::mem::take(&mut kept.issuers);
+        let is_any = !(lists.tokens.is_empty() && lists.users.is_empty() && lists.issuers.is_empty());
         *kept = lists;
         self.is_any.store(is_any, Ordering::SeqCst);
+    }
+
+    /// Tokens of `issuer` that were issued in the second of `up_to` or before are not believed any more: its keys of
+    /// then were taken back. That lasts for the life of the process, whatever is [put in force](Self::replace): after
+    /// it nobody has the keys or the connections.
+    pub fn take_back(&self, issuer: &str, up_to: Timestamp) {
+        let (issuer, up_to) = (self.short_hash(issuer), seconds(up_to));
+        let mut kept = self.lists.write().unwrap_or_else(PoisonError::into_inner);
+        let last = kept.issuers.entry(issuer).or_default();
+        *last = up_to.max(*last);
+        self.is_any.store(true, Ordering::SeqCst);
     }
 
     /// Whether the token that `identity` was read from is revoked.
@@ -112,6 +126,9 @@ impl Revoked {
         }
         let lists = self.lists();
         if mark.token != 0 && lists.tokens.contains(&mark.token) {
+            return true;
+        }
+        if lists.issuers.get(&mark.issuer).is_some_and(|up_to| mark.issued_at <= *up_to) {
             return true;
         }
         let is_meant = |issued: &Issued| {
@@ -199,6 +216,17 @@ mod tests {
         assert!(is(Some("i"), 8_000) && !is(Some("j"), 8_000) && !is(None, 8_000));
         revoked.replace([of(Some("i"), 9_000), of(None, 5_000)]);
         assert!(is(Some("i"), 8_000) && is(Some("j"), 4_000) && !is(Some("j"), 8_000));
+    }
+
+    #[test]
+    fn of_an_issuer_whose_keys_were_taken_back() {
+        let revoked = Revoked::new();
+        let is = |issuer, iat| revoked.is_revoked(&identity("alice", None, issuer, iat));
+        revoked.take_back("i", Timestamp::from_millis(5_500));
+        revoked.take_back("i", Timestamp::from_millis(4_500));
+        revoked.replace([]);
+        assert!(is(Some("i"), Some(5_999)) && is(Some("i"), None));
+        assert!(!is(Some("i"), Some(6_000)) && !is(Some("j"), Some(5_000)) && !is(None, Some(5_000)));
     }
 
     #[test]

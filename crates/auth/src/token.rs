@@ -51,7 +51,7 @@ impl<'a> Token<'a> {
         members.get("iss").and_then(string).map(Cow::into_owned)
     }
 
-    /// The payload's bytes. But for `iss`, not to be read before the signature holds.
+    /// The payload's bytes. But for `iss`, nothing in them counts before the signature holds.
     pub(crate) fn payload(&self) -> Result<Vec<u8>, Refusal> {
         decode(self.payload)
     }

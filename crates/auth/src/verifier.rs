@@ -1,5 +1,6 @@
 //! Form, key, signature, claims, time: the whole judgement, and the memory of it.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -7,7 +8,8 @@ use campanile_model::Timestamp;
 
 use crate::cache::{Cache, CacheKey};
 use crate::claims::Statement;
-use crate::token::Token;
+use crate::issuer::Rules;
+use crate::token::{Header, Token};
 use crate::{Config, Identity, KeySet, Refusal, Revoked};
 
 /// Judges tokens. Shared by all threads.
@@ -25,6 +27,15 @@ struct Trust {
     generation: u64,
 }
 
+/// A token that was found genuine and in time.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// Whom it names.
+    pub identity: Arc<Identity>,
+    /// That was known already. Whoever refuses it for another reason [examines](Verifier::examine) it.
+    pub remembered: bool,
+}
+
 impl Verifier {
     /// A verifier with `keys`, read from the same `config`: [`KeySet::new`] has checked its ranges.
     pub fn new(keys: KeySet, config: &Config) -> Self {
@@ -40,11 +51,19 @@ impl Verifier {
     /// Who `token` names at `now`.
     ///
     /// The cache changes what this costs, never what it answers: a token's signature and shape do not change
-    /// with time, and whatever does is judged anew on every call.
+    /// with time, and whatever does is judged anew on every call. A refusal costs the same with it and without.
     ///
     /// # Errors
     /// See [`Refusal`]; the crate's documentation says which comes first.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Identity>, Refusal> {
+        self.judge(token, now).map(|judged| judged.identity)
+    }
+
+    /// The same, for whoever may refuse a genuine token all the same.
+    ///
+    /// # Errors
+    /// As of [`verify`](Self::verify).
+    pub fn judge(&self, token: &str, now: Timestamp) -> Result<Judged, Refusal> {
         if token.len() > self.max_token_bytes {
             return Err(Refusal::Malformed);
         }
@@ -55,13 +74,30 @@ impl Verifier {
         let trust = self.trust.load();
         let key = CacheKey::new(token);
         if let Some(statement) = self.cache.get(&key, trust.generation) {
-            return self.admit(statement, now);
+            let admitted = self.admit(statement, now);
+            if admitted.is_err() {
+                self.examine(token);
+            }
+            return admitted.map(|identity| Judged { identity, remembered: true });
         }
-        let statement = read(&trust.keys, token)?;
+        let (statement, is_made) = read(&trust.keys, token)?;
+        if let Err(refusal) = is_made {
+            // On the way of a good one, so that the time does not tell that it is none.
+            let _unbelieved = black_box(self.admit(statement.clone(), now));
+            self.cache.put_aside(key, statement, trust.generation);
+            return Err(refusal);
+        }
         let identity = self.admit(statement.clone(), now)?;
         // Failures are not remembered: they would push out those who come back.
         self.cache.put(key, statement, trust.generation);
-        Ok(identity)
+        Ok(Judged { identity, remembered: false })
+    }
+
+    /// Does what a token costs that is not remembered, and nothing else: so that whoever refuses one that is does not
+    /// tell by the time it takes that it is genuine.
+    pub fn examine(&self, token: &str) {
+        // Its answer is known.
+        let _read = black_box(read(&self.trust.load().keys, token));
     }
 
     /// Believes `keys` from now on, and nobody else: whoever asks after this has returned is judged by them alone,
@@ -121,11 +157,20 @@ impl Verifier {
     }
 }
 
-/// What a token states, if it is genuine: the part that does not depend on when it is asked.
-fn read(keys: &KeySet, token: &str) -> Result<Statement, Refusal> {
+/// What a token states, the part that does not depend on when it is asked, and whether it is genuine: nothing of what
+/// it states counts if it is not. It is read all the same, for the time it takes.
+fn read(keys: &KeySet, token: &str) -> Result<(Statement, Result<(), Refusal>), Refusal> {
     let token = Token::parse(token)?;
     let header = token.header()?;
-    let rules = keys.signer(&header, &token)?.rules();
+    let (issuer, is_made) = keys.signer(&header, &token);
+    match (state(issuer.rules(), &header, &token), is_made) {
+        (Ok(statement), is_made) => Ok((statement, is_made)),
+        // Of a token that is not genuine nothing else is told.
+        (Err(_), Err(refusal)) | (Err(refusal), Ok(())) => Err(refusal),
+    }
+}
+
+fn state(rules: &Rules, header: &Header, token: &Token<'_>) -> Result<Statement, Refusal> {
     if !rules.takes_type(header.typ.as_deref()) {
         return Err(Refusal::WrongType);
     }

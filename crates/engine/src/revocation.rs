@@ -217,8 +217,9 @@ pub(crate) fn note_deleted(engine: &Engine, revocation: Revocation, now: Timesta
     make_known(engine, now);
 }
 
-/// Tells whoever judges tokens what is in force at `now`, all of it.
-fn make_known(engine: &Engine, now: Timestamp) {
+/// Tells whoever judges tokens what is in force at `now`, all of it. Live connections are judged anew, by that and by
+/// whatever else was taken back.
+pub fn make_known(engine: &Engine, now: Timestamp) {
     let mut kept = engine.revocations.lock();
     kept.forget(now);
     // Under the lock, so that what is told last is what is kept.

@@ -88,6 +88,9 @@ pub struct ServiceAccount {
     pub rotated: Timestamp,
     /// Until when the secret before it is good too.
     pub former_until: Option<Timestamp>,
+    /// When the last one of its name was deleted: a token that was issued in that second or before is that one's, and
+    /// refused.
+    pub namesake_deleted: Option<Timestamp>,
 }
 
 /// What is kept of a secret.
@@ -338,6 +341,7 @@ fn account(
         by: kept.by,
         rotated: kept.rotated,
         former_until: kept.former.map(|(_, until)| until).filter(|until| *until > now),
+        namesake_deleted: kept.deleted,
     })
 }
 

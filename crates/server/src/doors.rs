@@ -81,9 +81,10 @@ impl Listeners {
             "open descriptors are raised as far as the system allows"
         );
         let handshake_timeout = config.connection.handshake_timeout;
+        let max_handshakes = config.server.tls.max_handshakes;
         let mut stops = vec![];
         for (name, listener, tls, serves) in self.doors {
-            let door_config = DoorConfig { max_connections, handshake_timeout, tls, serves };
+            let door_config = DoorConfig { max_connections, handshake_timeout, tls, max_handshakes, serves };
             let Reception { handshakes, plain, gauge, clock } = reception;
             let (handshakes, plain) = (Arc::clone(handshakes), plain.clone());
             let (door, stop) =

@@ -12,7 +12,8 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use campanile_auth::{
-    Algorithm, Grant, Issuer, IssuerConfig, IssuerKeys, SEED_BYTES, SigningKey, Verifier, Words, Workspaces,
+    Algorithm, ConfigError, Grant, Issuer, IssuerConfig, IssuerKeys, SEED_BYTES, SigningKey, Verifier, Words,
+    Workspaces,
 };
 use campanile_engine::service_account::{LONGEST_TOKEN_MS, ServiceAccount};
 use campanile_model::Timestamp;
@@ -37,6 +38,8 @@ pub struct SigningKeys {
     issuer: Issuer,
     verifier: Arc<Verifier>,
     keys: Mutex<Vec<Kept>>,
+    /// What tokens say at the earliest of when they were issued.
+    since: Mutex<Timestamp>,
     /// Held while they are changed.
     turn: Mutex<()>,
 }
@@ -108,20 +111,11 @@ impl SigningKeys {
         if verifier.keys().issuer(&tokens.issuer).is_some() {
             anyhow::bail!("tokens.issuer is the name of another issuer of auth.issuers: it must be our own");
         }
-        let stock = match path.exists() {
-            true => {
-                let text = keys::read_secret(&path, keys::Others::Nothing)?;
-                // The parser's words may quote what it read.
-                let unreadable = || format!("{} is damaged", path.display());
-                serde_json::from_str::<Stock>(&text).ok().with_context(unreadable)?.keys
-            }
-            false => Vec::new(),
-        };
-        let kept = stock.into_iter().map(Kept::read).collect::<Option<Vec<_>>>();
-        let kept = kept.with_context(|| format!("{} is damaged", path.display()))?;
-        let own = IssuerConfig::new("service accounts", &tokens.issuer, &[], &[Algorithm::EdDSA]);
-        let issuer = Issuer::new(&own, &IssuerKeys::Awaited)?;
-        let opened = Self { path, tokens, issuer, verifier, keys: Mutex::default(), turn: Mutex::default() };
+        let kept = read(&path)?;
+        let issuer = own_issuer(&tokens)?;
+        let since = Mutex::new(Timestamp::from_millis(0));
+        let (keys, turn) = Default::default();
+        let opened = Self { path, tokens, issuer, verifier, keys, since, turn };
         if kept.is_empty() {
             opened.adopt(vec![Kept::new(now)?]).context("the first signing key can't be kept")?;
         } else {
@@ -139,6 +133,10 @@ impl SigningKeys {
     pub fn issue(&self, account: &ServiceAccount, scopes: Words, now: Timestamp) -> io::Result<Issued> {
         let key = self.lock().first().map(|kept| Arc::clone(&kept.key));
         let key = key.ok_or_else(|| io::Error::other("there is no signing key"))?;
+        // After the key: whichever it is, it signs for no second whose tokens were taken back before it came, and for
+        // none in which the account was another one.
+        let now = account.namesake_deleted.map_or(now, |deleted| now.max(second_after(deleted)));
+        let now = now.max(self.since());
         let life_secs = self.tokens.life.as_secs();
         let grant = Grant {
             workspaces: Workspaces::Named([account.workspace.as_str()].into_iter().collect()),
@@ -152,11 +150,14 @@ impl SigningKeys {
 
     /// The public keys, as they are published.
     pub fn jwks(&self) -> serde_json::Value {
-        json!({ "keys": self.lock().iter().map(|kept| kept.key.public_jwk()).collect::<Vec<_>>() })
+        public(&self.lock())
     }
 
     /// Has another key sign from now on. Former ones verify until their tokens have expired; `forget`: not at all, so
-    /// that every token given so far is refused.
+    /// that every token given so far is refused. What was opened with one is to be judged anew then.
+    ///
+    /// Tokens say in whole seconds when they were issued. So those that are given in the second of a `forget` say the
+    /// next one, to be told from those that are taken back.
     ///
     /// # Errors
     /// See [`RotateError`]; nothing has changed then.
@@ -171,7 +172,14 @@ impl SigningKeys {
             kept.stored.until.get_or_insert(until);
         }
         former.insert(0, Kept::new(now)?);
-        self.adopt(former)?;
+        if forget {
+            let up_to = now.max(self.since());
+            *self.since.lock().unwrap_or_else(PoisonError::into_inner) = second_after(up_to);
+            self.adopt(former)?;
+            self.verifier.revoked().take_back(&self.tokens.issuer, up_to);
+        } else {
+            self.adopt(former)?;
+        }
         let rotated = self.shown();
         tracing::info!(key = rotated.key_id, former = rotated.former.len(), "another key signs tokens");
         Ok(rotated)
@@ -195,7 +203,7 @@ impl SigningKeys {
 
     /// Those that have not ended.
     fn verifying(&self, now: Timestamp) -> Vec<Kept> {
-        self.lock().iter().filter(|kept| kept.stored.until.is_none_or(|until| until > now)).cloned().collect()
+        self.lock().iter().filter(|kept| kept.verifies(now)).cloned().collect()
     }
 
     /// Writes them down first, then believes them, then signs with the first.
@@ -208,8 +216,7 @@ impl SigningKeys {
     }
 
     fn believe(&self, keys: &[Kept]) {
-        let jwks = json!({ "keys": keys.iter().map(|kept| kept.key.public_jwk()).collect::<Vec<_>>() });
-        match self.issuer.with_jwks(&jwks.to_string()) {
+        match self.issuer.with_jwks(&public(keys).to_string()) {
             Ok(issuer) => self.verifier.revise(|keys| keys.with(issuer.clone())),
             Err(error) => tracing::error!(%error, "the server's own keys can't be used"),
         }
@@ -226,9 +233,53 @@ impl SigningKeys {
         Rotated { key_id, created, former }
     }
 
+    fn since(&self) -> Timestamp {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The server that `tokens` configures as an issuer, with the keys of its data directory that verify at `now`; with
+/// none where it never ran. For whoever only judges tokens: nothing is made or changed.
+///
+/// # Errors
+/// A file that can't be read, is open to others, or is damaged.
+pub fn believed(data: &Path, tokens: &Tokens, now: Timestamp) -> anyhow::Result<Issuer> {
+    let mut kept = read(&data.join(FILE))?;
+    kept.retain(|kept| kept.verifies(now));
+    Ok(own_issuer(tokens)?.with_jwks(&public(&kept).to_string())?)
+}
+
+/// Our own, without keys.
+///
+/// # Errors
+/// An `iss` that can't be one.
+pub fn own_issuer(tokens: &Tokens) -> Result<Issuer, ConfigError> {
+    let own = IssuerConfig::new("service accounts", &tokens.issuer, &[], &[Algorithm::EdDSA]);
+    Issuer::new(&own, &IssuerKeys::Awaited)
+}
+
+/// The keys in a file; none where there is no file.
+fn read(path: &Path) -> anyhow::Result<Vec<Kept>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    // The parser's words may quote what it read.
+    let damaged = || format!("{} is damaged", path.display());
+    let text = keys::read_secret(path, keys::Others::Nothing)?;
+    let stock = serde_json::from_str::<Stock>(&text).ok().with_context(damaged)?;
+    stock.keys.into_iter().map(Kept::read).collect::<Option<Vec<_>>>().with_context(damaged)
+}
+
+fn public(keys: &[Kept]) -> serde_json::Value {
+    json!({ "keys": keys.iter().map(|kept| kept.key.public_jwk()).collect::<Vec<_>>() })
+}
+
+fn second_after(at: Timestamp) -> Timestamp {
+    Timestamp::from_millis((at.as_secs() + 1) * 1_000)
 }
 
 /// Shows ids only.
@@ -245,6 +296,10 @@ impl Kept {
             .ok_or_else(|| io::Error::other("no usable seed"))
     }
 
+    fn verifies(&self, now: Timestamp) -> bool {
+        self.stored.until.is_none_or(|until| until > now)
+    }
+
     fn read(stored: Stored) -> Option<Self> {
         let seed = URL_SAFE_NO_PAD.decode(&stored.seed).ok()?.try_into().ok()?;
         Some(Self { key: Arc::new(SigningKey::from_seed(&seed).ok()?), stored })
@@ -256,6 +311,7 @@ mod tests {
     use std::time::Duration;
 
     use campanile_auth::{Config, KeyConfig, KeySet};
+    use campanile_model::{Slug, UserId};
 
     use super::*;
 
@@ -268,6 +324,23 @@ mod tests {
 
     fn open(data: &Path, now: Timestamp) -> SigningKeys {
         SigningKeys::open(data, Tokens::default(), verifier(), now).unwrap()
+    }
+
+    fn account() -> ServiceAccount {
+        let user = UserId::new("service:acme.bot").unwrap();
+        ServiceAccount {
+            name: "bot".into(),
+            client_id: "acme.bot".into(),
+            workspace: Slug::new("acme").unwrap(),
+            scopes: vec![],
+            description: None,
+            created: at(0),
+            by: user.clone(),
+            user,
+            rotated: at(0),
+            former_until: None,
+            namesake_deleted: None,
+        }
     }
 
     fn at(hours: u64) -> Timestamp {
@@ -305,6 +378,38 @@ mod tests {
         assert_eq!((count(&keys), count(&open(dir.path(), at(26)))), (1, 1));
         keys.rotate(true, at(27)).unwrap();
         assert_eq!(count(&keys), 1, "forgotten at once");
+    }
+
+    #[test]
+    fn what_is_forgotten_is_taken_back_and_nothing_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = open(dir.path(), at(0));
+        let now = Timestamp::from_millis(at(1).as_millis() + 300);
+        let account = account();
+        let issue = |now| keys.issue(&account, Words::default(), now).unwrap().token;
+        let is_good = |token: &str, now| keys.verifier.verify(token, now).is_ok();
+        let (first, others) = (issue(now), keys.verifier.verify(&issue(now), now).unwrap());
+        keys.rotate(true, now).unwrap();
+        assert!(!is_good(&first, now) && keys.verifier.is_good(&others, now).is_err());
+        // In the same second, twice.
+        let second = issue(now);
+        assert!(is_good(&second, now));
+        let opened = keys.verifier.verify(&second, now).unwrap();
+        keys.rotate(true, now).unwrap();
+        assert!(keys.verifier.is_good(&opened, now).is_err(), "given between the two");
+        let third = issue(now);
+        assert!(is_good(&third, now));
+        assert!(is_good(&issue(at(2)), at(2)));
+    }
+
+    #[test]
+    fn believed_without_a_server() {
+        let dir = tempfile::tempdir().unwrap();
+        let count = |now| believed(dir.path(), &Tokens::default(), now).unwrap().keys();
+        assert_eq!(count(at(0)), 0);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "none is made");
+        open(dir.path(), at(0)).rotate(false, at(1)).unwrap();
+        assert_eq!((count(at(1)), count(at(26))), (2, 1));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use campanile_testkit::{Client, TestServer};
 use serde_json::{Value, json};
 
-use crate::backend::{call, done, each, inbox, refused, token};
+use crate::backend::{call, done, each, inbox, inbox_of, refused, token};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_grant_is_told_once() {
@@ -81,6 +81,88 @@ async fn a_withdrawal_ends_the_sockets_and_hides_everything() {
     let mut alice = server.workspace("alice").await;
     server.notify("acme", "alice", "after").await;
     assert_eq!(alice.json().await["message"], "after");
+}
+
+/// Publishes to alice in every way there is; the ids.
+async fn to_alice(server: &TestServer, workspace: &str, message: &str) -> Vec<String> {
+    let mut ids = vec![];
+    for to in [json!({"user": "alice"}), json!({"workspace": true}), json!({"topic": "t"})] {
+        let told = server.publish(workspace, json!({"to": to, "title": "T", "message": message})).await;
+        ids.push(told["id"].as_str().unwrap().to_owned());
+    }
+    ids
+}
+
+/// Whatever a user can ask shows what stood there before and what comes after, and nothing in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_meanwhile_stays_unseen_on_every_way() {
+    let server = TestServer::start().await;
+    let mut before = vec![];
+    for workspace in ["acme", "default"] {
+        let path = format!("/v1/workspaces/{workspace}/topics/t/subscribers");
+        done(server.post(&path, &token(&server), r#"{"users": ["alice"]}"#).await);
+        before.push(to_alice(&server, workspace, "before").await);
+    }
+    let access = async |method: &str| {
+        for workspace in ["acme", "default"] {
+            let path = format!("/v1/workspaces/{workspace}/access/alice");
+            done(server.send(method, &path, &token(&server), "").await);
+        }
+    };
+    access("DELETE").await;
+    let mut meanwhile = vec![];
+    for workspace in ["acme", "default"] {
+        meanwhile.push(to_alice(&server, workspace, "meanwhile").await);
+    }
+    access("PUT").await;
+
+    let alice = server.token("alice").with("workspaces", json!(["acme", "default"])).sign();
+    let told = ["access_granted", "access_withdrawn"];
+    for (n, workspace) in ["acme", "default"].iter().enumerate() {
+        let page = inbox_of(&server, workspace, "alice").await;
+        let seen: Vec<_> = [&told[..], &["info"; 3]].concat();
+        assert_eq!((each(&page, "type"), &page["unread"], &page["unseen"]), (seen, &json!(5), &json!(5)));
+        assert!(!page.to_string().contains("meanwhile"), "{page}");
+        for id in &meanwhile[n] {
+            for what in ["read", "unread", "archive"] {
+                let path = format!("/v1/workspaces/{workspace}/inbox/{id}/{what}");
+                refused(server.post(&path, &alice, "").await, 404, "not_found");
+            }
+        }
+    }
+    // The documents' REST calls.
+    let list = done(server.get("/api/notification/list", &alice).await);
+    assert_eq!(list["notifications"].as_array().unwrap().len(), 5);
+    assert!(!list.to_string().contains("meanwhile"), "{list}");
+    let path = format!("/api/notification/mark-read/{}", meanwhile[1][0]);
+    assert_eq!(server.post(&path, &alice, "").await.status, 404);
+    // Replays, by place and of what is unread, and live delivery behind them.
+    let on = async |path: String| Client::connect(server.address, &path).await;
+    let replayed = async |client: &mut Client, count: usize| {
+        let mut frames = vec![];
+        for _ in 0..count {
+            frames.push(client.json().await);
+        }
+        assert!(!frames.iter().any(|frame| frame["message"] == "meanwhile"), "{frames:?}");
+    };
+    let path = server.workspace_path("alice");
+    for (query, count) in [("&replay=unread".to_owned(), 5), (format!("&since={}", before[0][1]), 4)] {
+        let mut client = on(format!("{path}{query}")).await;
+        replayed(&mut client, count).await;
+        server.notify("acme", "alice", "live").await;
+        assert_eq!(client.json().await["message"], "live");
+        client.leave().await;
+        done(server.post("/v1/workspaces/acme/inbox/read-all", &alice, "{}").await);
+    }
+    // What they never saw is no place to go on from.
+    let mut client = on(format!("{path}&since={}", meanwhile[0][0])).await;
+    assert_eq!(client.json().await["metadata"]["event"], "resync");
+    client.leave().await;
+    let mut client = server.product("alice").await;
+    replayed(&mut client, 5).await;
+    client.send(&json!({"action": "mark_read", "id": meanwhile[1][1]}).to_string()).await;
+    assert_eq!(client.json().await["code"], "not_found");
+    assert_eq!(inbox_of(&server, "acme", "alice").await["unread"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use campanile_server::routes::{document, is_served};
+use campanile_server::socket::Serves;
 use campanile_testkit::{Answer, Authority, Signed, TestServer, WAIT, connect_tls, request, upgrade_on};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -55,6 +57,43 @@ async fn machines_and_users_have_addresses_of_their_own() {
     assert_eq!(upgrade_on(&mut stream, &server.workspace_path("bob")).await.status, 421);
     assert_eq!(get(api, "/api/ws/notification").await, 421);
     assert_eq!(server.running().gauge.sockets(), 1);
+}
+
+/// What users ask with their own tokens, or anybody without one. Whatever else the API has is for machines.
+const FOR_USERS: [&str; 16] = [
+    "/.well-known/jwks.json",
+    "/api/notification/list",
+    "/api/notification/mark-read/{id}",
+    "/healthz",
+    "/readyz",
+    "/v1/connect",
+    "/v1/tickets",
+    "/v1/workspaces/{workspace}/inbox",
+    "/v1/workspaces/{workspace}/inbox/read-all",
+    "/v1/workspaces/{workspace}/inbox/seen",
+    "/v1/workspaces/{workspace}/inbox/{id}/archive",
+    "/v1/workspaces/{workspace}/inbox/{id}/read",
+    "/v1/workspaces/{workspace}/inbox/{id}/unread",
+    "/v1/workspaces/{workspace}/stream",
+    "/openapi.json",
+    "/docs/problems.md",
+];
+
+/// Every route there is, so that a new one is nobody's by accident.
+#[test]
+fn every_route_has_an_address() {
+    let document: Value = serde_json::from_str(&document()).unwrap();
+    let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
+    assert!(paths.len() > 50);
+    for path in paths {
+        // Names may be the words that decide.
+        for name in ["acme", "inbox", "stream", "tickets"] {
+            let named = path.replace("{workspace}", name).replace("{id}", name).replace("{name}", name);
+            let is_for_users = FOR_USERS.contains(&path.as_str());
+            assert_eq!(is_served(Serves::Users, &named), is_for_users, "{named}");
+            assert!(is_served(Serves::All, &named) && is_served(Serves::Api, &named), "{named}");
+        }
+    }
 }
 
 /// Publishes within TLS; an error where the server does not want this client.

@@ -2,10 +2,14 @@
 
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use campanile_testkit::{Answer, Client, SECRET, Token, request};
 use serde_json::{Value, json};
 
 use crate::backend::done;
+use crate::issuers::provider::{Provider, Signer};
+use crate::issuers::{ISS, issuer};
 use crate::process::Process;
 use crate::program::Program;
 
@@ -19,6 +23,13 @@ impl Secrets {
         assert!(text.len() >= 8, "{what} is too short to be looked for");
         self.0.push((what, text.clone()));
         text
+    }
+
+    /// As it stands in an address whose every byte is percent-encoded, in the manner of each kind of client.
+    fn encoded(&mut self, what: &'static str, text: &str) -> String {
+        let lower: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        self.keep(what, lower.clone());
+        self.keep(what, lower.to_ascii_uppercase())
     }
 
     /// A token; its payload alone would do for nobody, but its signature is what makes it one.
@@ -50,11 +61,41 @@ async fn ask_token(process: &Process, form: &str) -> Answer {
     request(process.address, "POST", "/oidc/token", &headers, form.as_bytes()).await
 }
 
+/// The addresses of two key sets: one with a secret key among the public ones, and one that leads elsewhere. Each has
+/// a secret in its query, as some providers want.
+async fn publishers(secrets: &mut Secrets, signer: &Signer) -> (String, String) {
+    let (good, bad) = (Provider::silent().await, Provider::silent().await);
+    let shared = secrets.keep("a key in a set", "c2hhcmVkLWtleS1pbi1hLXNldC0wMTIzNDU2Nzg5");
+    let private = secrets.keep("a private key in a set", "cHJpdmF0ZS1rZXktaW4tYS1zZXQtMDEyMzQ1Njc4OQ");
+    let mut leaked = Signer::new("leaked").jwk();
+    leaked["d"] = json!(private);
+    let set = json!({ "keys": [signer.jwk(), {"kty": "oct", "kid": "s", "k": shared}, leaked] }).to_string();
+    good.say("200 OK", "", set.as_bytes());
+    let query = secrets.keep("a query", "elsewhere-code-0123456789");
+    bad.say("302 Found", &format!("Location: http://127.0.0.1:1/?code={query}\r\n"), set.as_bytes());
+    let codes = ["first-code-0123456789", "second-code-0123456789"].map(|code| secrets.keep("a query", code));
+    let address = |provider: Provider, code: &str| format!("{}?code={code}", provider.url);
+    (address(good, &codes[0]), address(bad, &codes[1]))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_log_line_holds_one() {
-    let program = Program::new().set("CAMPANILE_SECRET", SECRET).set("CAMPANILE_LOG__LEVEL", "debug");
     let mut secrets = Secrets::default();
     secrets.keep("the HS256 key", SECRET);
+    let signer = Signer::new("a");
+    let (good, bad) = publishers(&mut secrets, &signer).await;
+    let program = Program::new()
+        .set("CAMPANILE_SECRET", SECRET)
+        .set("CAMPANILE_LOG__LEVEL", "trace")
+        .set("CAMPANILE_CONFIG", "campanile.toml");
+    let shared = secrets.keep("an issuer's secret", "a-secret-shared-with-an-issuer-0123456789");
+    let partner = issuer("partner", "https://partner.example/", &format!("secret = \"{shared}\""));
+    let config = [
+        issuer("id", ISS, &format!("jwks_url = \"{good}\"")),
+        issuer("gone", "https://gone.example/", &format!("jwks_url = \"{bad}\"")),
+        partner.replace("ES256", "HS256"),
+    ];
+    program.write("campanile.toml", &config.concat());
     let process = tokio::task::block_in_place(|| Process::start(&program));
     let began = Instant::now();
     let seconds = campanile_server::clock::Clock::system().now().as_secs();
@@ -65,6 +106,11 @@ async fn no_log_line_holds_one() {
     let operator = made("ops").with("workspaces", json!(["*"])).with("scope", "operator").sign();
     let operator = secrets.token("a token", &operator);
     let alice = secrets.token("a token", &made("alice").with("jti", "alices-token").sign());
+    let claims = |iss: &str| json!({ "iss": iss, "aud": "campanile", "sub": "carol", "workspaces": ["acme"], "exp": seconds + 3600 });
+    let carol = secrets.token("an issuer's token", &signer.sign(&claims(ISS)));
+    let unknown = Signer::new("nobody's");
+    let refused = [ISS, "https://gone.example/", "https://partner.example/"]
+        .map(|iss| secrets.token("a forged token", &unknown.sign(&claims(iss))));
 
     // Sockets, good and refused, by token and by ticket.
     let on =
@@ -81,6 +127,11 @@ async fn no_log_line_holds_one() {
         format!("ticket={ticket}&token={alice}&workspaceSlug=acme"),
         format!("token={alice}&workspaceSlug=other"),
         format!("token={alice}"),
+        format!("token={}&workspaceSlug=other", secrets.encoded("an encoded token", &alice)),
+        format!("%74oken={}x&workspaceSlug=acme", secrets.encoded("an encoded token", &alice)),
+        format!("ticket={}&workspaceSlug=acme", secrets.encoded("an encoded ticket", &ticket)),
+        format!("token={}&workspaceSlug=acme", refused[0]),
+        format!("token={}&workspaceSlug=acme", refused[1]),
     ] {
         let code = on(at(format!("/?{query}"))).await.close().await.0;
         assert!(code == 4001 || code == 4002);
@@ -90,12 +141,43 @@ async fn no_log_line_holds_one() {
         assert!(request(process.address, "GET", &path, &[], b"").await.status >= 400);
     }
 
+    let encoded = secrets.encoded("an encoded token", &carol);
+    on(at(format!("/?token={encoded}&workspaceSlug=acme"))).await.leave().await;
+
+    // Headers of every kind, good and bad.
+    assert_eq!(ask(&process, "GET", "/v1/workspaces/acme/inbox", &carol, &Value::Null).await.status, 200);
+    for token in &refused {
+        assert_eq!(ask(&process, "GET", "/v1/workspaces/acme/inbox", token, &Value::Null).await.status, 401);
+    }
+    for value in
+        [format!("bearer {carol}x"), format!("Token {carol}"), format!("Basic {carol}"), carol.clone()]
+    {
+        for headers in
+            [&[("Authorization", value.as_str())][..], &[("Authorization", &value), ("Cookie", &value)]]
+        {
+            for path in ["/v1/workspaces/acme/inbox", "/api/notification/list", "/oidc/token", "/nowhere"] {
+                assert!(request(process.address, "GET", path, headers, b"").await.status >= 400);
+            }
+        }
+    }
+
     // A service account's whole life.
     let draft = json!({"name": "bot", "scopes": ["notifications:write"]});
     let account = ask(&process, "POST", "/v1/workspaces/acme/service-accounts", &admin, &draft).await;
     let first = secrets.keep("a secret", done(account)["clientSecret"].as_str().unwrap());
     let form =
         |secret: &str| format!("grant_type=client_credentials&client_id=acme.bot&client_secret={secret}");
+    let basic = secrets.keep("credentials", STANDARD.encode(format!("acme.bot:{first}")));
+    for basic in [format!("Basic {basic}"), format!("basic {basic}="), format!("Bearer {basic}")] {
+        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        let headers = [("Authorization", basic.as_str()), form];
+        let body = b"grant_type=client_credentials&scope=notifications%3Awrite";
+        let answer = request(process.address, "POST", "/oidc/token", &headers, body).await;
+        match answer.status {
+            200 => drop(secrets.token("a token", answer.json()["access_token"].as_str().unwrap())),
+            status => assert!(status >= 400),
+        }
+    }
     let given = ask_token(&process, &form(&first)).await.json();
     let token = secrets.token("a machine's token", given["access_token"].as_str().unwrap());
     for wrong in [form(&format!("{first}x")), form(&first) + "&scope=admin", form(&first) + "&grant_type=x"] {
@@ -141,7 +223,15 @@ async fn no_log_line_holds_one() {
     let events = ask(&process, "GET", "/v1/workspaces/acme/events", &admin, &Value::Null).await;
     secrets.are_not_in(&String::from_utf8_lossy(&events.body), "an event");
     let log = tokio::task::block_in_place(|| process.written());
-    assert!(log.lines().count() > 20 && log.contains("\"DEBUG\""), "a log in detail: {log}");
+    assert!(log.lines().count() > 20 && log.contains("\"TRACE\""), "a log in detail: {log}");
+    for said in [
+        "an issuer's keys are in use",
+        "an issuer's keys can't be fetched",
+        "bad_signature",
+        "wrong_algorithm",
+    ] {
+        assert!(log.contains(said), "{said}");
+    }
     secrets.are_not_in(&log, "the log");
     assert!(began.elapsed().as_secs() < 60);
 }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use campanile_testkit::{Answer, Client, TestServer, request};
+use campanile_testkit::{Answer, Client, Options, SECRET, TestServer, request};
 use serde_json::{Value, json};
 
 use crate::backend::{call, done, refused};
+use crate::program::Program;
 use crate::revocations::operator;
+use crate::tls::Secured;
 
 /// A service account of `acme`, with its secret.
 pub async fn create(server: &TestServer, name: &str, scopes: &[&str]) -> Value {
@@ -33,6 +35,21 @@ pub async fn token_of(server: &TestServer, account: &Value) -> String {
     let (id, secret) = (account["clientId"].as_str().unwrap(), account["clientSecret"].as_str().unwrap());
     let answer = ask_as(server, id, secret, "grant_type=client_credentials").await;
     assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    answer.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+/// The same, where the server speaks TLS.
+pub async fn token_within(tls: &Secured, account: &Value) -> String {
+    let field = |name: &str| account[name].as_str().unwrap().to_owned();
+    let (id, secret) = (field("clientId"), field("clientSecret"));
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let request = format!(
+        "POST /oidc/token HTTP/1.1\r\nHost: n\r\nConnection: close\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        form.len()
+    );
+    let answer = tls.answer(request.as_bytes()).await;
+    assert_eq!(answer.status, 200, "{}", answer.head);
     answer.json()["access_token"].as_str().unwrap().to_owned()
 }
 
@@ -186,8 +203,7 @@ async fn deleting_one_ends_its_tokens_and_sockets() {
     server.restart().await;
     refused(server.post(NOTIFICATIONS, &token, &note()).await, 401, "token_invalid");
 
-    // One of the same name is another one; what the first had stays dead.
-    server.pass(Duration::from_secs(1)).await;
+    // One of the same name is another one, in the same second too; what the first had stays dead.
     let again = create(&server, "bot", &["notifications:write"]).await;
     done(server.post(NOTIFICATIONS, &token_of(&server, &again).await, &note()).await);
     refused(server.post(NOTIFICATIONS, &token, &note()).await, 401, "token_invalid");
@@ -268,11 +284,65 @@ async fn the_signing_key_is_rotated() {
     for token in [&token, &new] {
         done(server.post(NOTIFICATIONS, token, &note()).await);
     }
+    let socket = async |token: &str| {
+        Client::connect(server.address, &format!("/?token={token}&workspaceSlug=acme")).await
+    };
+    let other = create(&server, "other", &["notifications:write"]).await;
+    let others = token_of(&server, &other).await;
+    let (mut first, mut second, mut alice) =
+        (socket(&token).await, socket(&others).await, server.workspace("alice").await);
+    let ticket = done(server.post("/v1/tickets", &new, "").await)["ticket"].as_str().unwrap().to_owned();
     let forgotten =
         done(server.post("/v1/keys/rotate", &operator(&server), r#"{"forgetFormer":true}"#).await);
     assert_eq!(keys(&server).await, [forgotten["keyId"].clone()]);
     for token in [&token, &new] {
         refused(server.post(NOTIFICATIONS, token, &note()).await, 401, "token_invalid");
     }
-    done(server.post(NOTIFICATIONS, &token_of(&server, &account).await, &note()).await);
+    // Their sockets are closed, nobody else's; in the same second new ones are opened.
+    assert_eq!((first.close().await.0, second.close().await.0), (4001, 4001));
+    let late = format!("/?ticket={ticket}&workspaceSlug=acme");
+    assert_eq!(Client::connect(server.address, &late).await.close().await.0, 4001);
+    let newest = token_of(&server, &account).await;
+    let mut own = socket(&newest).await;
+    done(server.post(NOTIFICATIONS, &newest, &note()).await);
+    assert_eq!(alice.json().await["message"], "from a machine");
+    server.notify("acme", "service:acme.bot", "to a machine").await;
+    assert_eq!(own.json().await["message"], "to a machine");
+    // A key that is only replaced ends nothing.
+    done(server.post("/v1/keys/rotate", &operator(&server), "{}").await);
+    server.notify("acme", "service:acme.bot", "again").await;
+    assert_eq!(own.json().await["message"], "again");
+}
+
+/// A token is judged on the server's machine by the keys in its data directory, without the server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_verifies_tokens_of_machines() {
+    let program = Program::new().set("CAMPANILE_SECRET", SECRET);
+    let data = program.path("campanile-data");
+    let mut server = TestServer::with(Options { data: Some(data.clone()), ..Options::default() }).await;
+    let account = create(&server, "bot", &["notifications:write"]).await;
+    let token = token_of(&server, &account).await;
+    done(server.post("/v1/keys/rotate", &operator(&server), "{}").await);
+    let verify = |token: &str| {
+        let ran = program.run_with(token, ["token", "verify", "--workspace", "acme"]);
+        (ran.status, ran.stdout + &ran.stderr)
+    };
+    let (status, said) = verify(&token);
+    assert!(status == Some(0) && said.contains("workspace  accepted"), "{said}");
+    assert!(said.contains("service:acme.bot") && said.contains("issuer     campanile"), "{said}");
+    done(server.post("/v1/keys/rotate", &operator(&server), r#"{"forgetFormer":true}"#).await);
+    let (status, said) = verify(&token);
+    assert!(status == Some(1) && said.contains("workspace  close 4001"), "{said}");
+    server.stop().await;
+    std::fs::write(data.join("signing-keys.json"), "{\"keys\":[{\"seed\":\"AAAA\"").unwrap();
+    let (status, said) = verify(&token);
+    assert!(status == Some(1) && said.contains("signing-keys.json is damaged"), "{said}");
+    assert!(!said.contains("AAAA") && !said.contains(&token), "{said}");
+    // Others are judged as before, and where the server never ran nothing is made.
+    let alice = server.token("alice").sign();
+    assert_eq!(verify(&alice).0, Some(0));
+    std::fs::remove_file(data.join("signing-keys.json")).unwrap();
+    let (status, said) = verify(&token);
+    assert!(status == Some(1) && said.contains("workspace  close 4001"), "{said}");
+    assert!(!data.join("signing-keys.json").exists());
 }

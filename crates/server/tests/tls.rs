@@ -1,6 +1,8 @@
 //! Check 95, and what else holds where the server speaks TLS itself.
 
 mod certificates;
+mod handshakes;
+mod rotation;
 
 use std::time::Duration;
 
@@ -285,14 +287,18 @@ async fn the_end_of_the_server_is_a_clean_one() {
 }
 
 pub async fn publish(tls: &Secured, token: &str, body: &str) -> Answer {
-    let request = format!(
-        "POST /v1/workspaces/acme/notifications HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\
-         Authorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let answer = tls.answer(request.as_bytes()).await;
+    let answer = post(tls, "/v1/workspaces/acme/notifications", token, body).await;
     assert_eq!(answer.status, 201, "{}", answer.head);
     answer
+}
+
+pub async fn post(tls: &Secured, path: &str, token: &str, body: &str) -> Answer {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: n\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    tls.answer(request.as_bytes()).await
 }
 
 async fn read_tls_head(stream: &mut TlsStream<TcpStream>) -> u16 {

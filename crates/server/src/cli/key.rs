@@ -26,7 +26,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Rotate {
-    /// Refuse every token that was given so far, because a key was stolen
+    /// Refuse every token that was given so far, because a key was stolen, and close its sockets
     #[arg(long)]
     forget_former: bool,
     #[command(flatten)]

@@ -13,8 +13,9 @@ use super::setup::Setup;
 use super::verdict::Verdict;
 use super::{Failure, output};
 use crate::clock::Clock;
-use crate::config::{Config, Environment};
+use crate::config::{Config, ConfigError, Environment};
 use crate::key_sources::fetch::Fetcher;
+use crate::signing_keys;
 
 /// Bytes read before giving up: no token is as long.
 const MAX_INPUT_BYTES: u64 = 1024 * 1024;
@@ -22,8 +23,9 @@ const MAX_INPUT_BYTES: u64 = 1024 * 1024;
 /// Say what each surface would answer to a token, and why
 ///
 /// The token itself is never printed. Exit status 0: accepted by a surface (with --workspace: by the one that
-/// is asked for it); 1: refused. Whether the workspace exists is not looked at. Where the token's issuer publishes its
-/// keys at a `jwks_url`, they are fetched.
+/// is asked for it); 1: refused. Whether the workspace exists is not looked at, nor whether the token was revoked. Where
+/// the token's issuer publishes its keys at a `jwks_url`, they are fetched; those of service accounts are read from the
+/// data directory.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// File with the token; standard input if absent
@@ -45,8 +47,12 @@ impl Verify {
         let config = self.setup.load(environment)?;
         let token = read_token(self.file.as_deref())?;
         let verifier = Verifier::new(config.key_set()?, &config.auth()?);
-        fetch_keys(&config, &verifier, &token)?;
         let now = Clock::system().now();
+        if verifier.keys().issuer(&config.tokens.issuer).is_none() {
+            let own = signing_keys::own_issuer(&config.tokens).map_err(ConfigError::from)?;
+            verifier.replace(verifier.keys().with(own));
+        }
+        find_keys(&config, &verifier, &token, now)?;
         let judged = verifier.verify(&token, now);
         let judged = judged.as_deref().map_err(|refusal| *refusal);
 
@@ -75,9 +81,17 @@ impl Verify {
     }
 }
 
-/// Fetches the keys of the issuer that `token` names, as the server does, if they are published at an address.
-fn fetch_keys(config: &Config, verifier: &Verifier, token: &str) -> Result<(), Failure> {
+/// Finds the keys of the issuer that `token` names: where that is the server itself, in its data directory; where they are
+/// published at an address, there, as the server does.
+fn find_keys(config: &Config, verifier: &Verifier, token: &str, now: Timestamp) -> Result<(), Failure> {
     let Some(iss) = verifier.lacks_key_of(token) else { return Ok(()) };
+    if *iss == *config.tokens.issuer {
+        let own = signing_keys::believed(&config.server.data, &config.tokens, now);
+        let cannot = "cannot read the keys of service accounts";
+        let own = own.map_err(|error| Failure::caused(cannot, error.as_ref()))?;
+        verifier.replace(verifier.keys().with(own));
+        return Ok(());
+    }
     let Some(issuer) = config.auth.issuers.iter().find(|issuer| issuer.issuer == *iss) else { return Ok(()) };
     let Some(url) = &issuer.jwks_url else { return Ok(()) };
     let cannot = |error: &dyn std::error::Error| {

@@ -83,7 +83,7 @@ impl Server {
 
     /// The certificate of the main address, if TLS is spoken. Clients need none.
     pub fn certificate(&self) -> Option<Files> {
-        let Tls { cert_file, key_file } = self.tls.clone();
+        let Tls { cert_file, key_file, .. } = self.tls.clone();
         self.tls.is_on().then_some(Files { cert: cert_file, key: key_file, client_ca: None })
     }
 

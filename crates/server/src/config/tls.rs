@@ -6,15 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 use super::keys::{Others, read_secret};
+use super::range::within;
 
 /// The certificate that clients are shown. Both files, or neither: then there is no TLS.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// PEM: the certificate, then what stands between it and its authority. Default: none.
     pub cert_file: PathBuf,
     /// PEM: its private key. Default: none.
     pub key_file: PathBuf,
+    /// Handshakes under way at each address, 1 to 65,536. Above, the one that has lasted longest is cut off if that is
+    /// more than a second, and else the newcomer. Default: 1,024, which may hold 70 MB (decision 14).
+    pub max_handshakes: usize,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { cert_file: PathBuf::new(), key_file: PathBuf::new(), max_handshakes: 1_024 }
+    }
 }
 
 impl Tls {
@@ -24,6 +34,7 @@ impl Tls {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within("server.tls.max_handshakes", self.max_handshakes, 1..=65_536)?;
         if self.is_on() != self.key_file.as_os_str().is_empty() {
             return Ok(());
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use campanile_engine::revocation;
 use campanile_model::Timestamp;
 use campanile_store::StoreError;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,8 @@ pub struct Jwks {
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RotateKeysBody {
-    /// Refuse every token that was given so far, because a key was stolen. Default: they are good until they expire.
+    /// Refuse every token that was given so far, because a key was stolen, and close the sockets that were opened with one.
+    /// Default: they are good until they expire.
     #[serde(default)]
     #[schema(required = false)]
     forget_former: bool,
@@ -96,6 +98,9 @@ pub async fn rotate(
             Problem::new(&problem::STORAGE_UNAVAILABLE).retry_after(5)
         }
     })?;
+    if forget_former {
+        revocation::make_known(&api.engine, now);
+    }
     let former = rotated.former.into_iter().map(|(key_id, until)| FormerKey { key_id, until }).collect();
     Ok(Json(KeysRotated { key_id: rotated.key_id, created_at: rotated.created, former }))
 }

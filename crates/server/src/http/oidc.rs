@@ -133,10 +133,12 @@ async fn answer(api: &Api, peer: Option<IpAddr>, request: Request) -> Result<Tok
         Some(_) => return Err(refuse("unsupported_grant_type", "only client_credentials is known here")),
         None => return Err(refuse("invalid_request", "grant_type is missing")),
     }
+    // Before the account is looked at: should it be deleted meanwhile, this token is one of those that are refused.
+    let now = api.clock.now();
     let account = authenticated(api, peer, &id, &secret).await?;
     let scopes = granted(&account, form.scope.as_deref())?;
     let scope = scopes.iter().collect::<Vec<_>>().join(" ");
-    let issued = api.keys.issue(&account, scopes, api.clock.now()).map_err(|error| {
+    let issued = api.keys.issue(&account, scopes, now).map_err(|error| {
         tracing::error!(%error, "no token can be made");
         Problem::new(&problem::INTERNAL)
     })?;

@@ -222,3 +222,135 @@ impl Conn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::time::{Duration, Instant};
+
+    use campanile_auth::{Identity, Revoked, Words, Workspaces};
+    use campanile_model::{Timestamp, UserId};
+    use campanile_session::{Due, Timing};
+    use campanile_testkit::Authority;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConnection, StreamOwned};
+
+    use super::*;
+    use crate::socket::gauge::Gauge;
+    use crate::tls::{Files, Tls};
+
+    /// How long a test waits for what must come.
+    const WAIT: Duration = Duration::from_secs(20);
+
+    /// A connection within TLS whose handshake is done, and its client, which reads when it is asked to.
+    fn secured(gauge: &Gauge) -> (Conn, StreamOwned<ClientConnection, std::net::TcpStream>) {
+        let (authority, dir) = (Authority::new(), tempfile::tempdir().unwrap());
+        authority.server().write(dir.path());
+        let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+        let tls = Tls::new(Files { cert, key, client_ca: None }).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.set_read_timeout(Some(WAIT)).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        server.set_nonblocking(true).unwrap();
+        // So little that one frame fills it.
+        socket2::SockRef::from(&server).set_send_buffer_size(4_096).unwrap();
+        let mut stream = Stream::new(mio::net::TcpStream::from_std(server), Some(tls.session().unwrap()));
+        let config = authority.trusting(None).into();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut client = StreamOwned::new(ClientConnection::new(config, name).unwrap(), client);
+        let shaking = std::thread::spawn(move || {
+            client.conn.complete_io(&mut client.sock).unwrap();
+            client
+        });
+        until(|| {
+            let _nothing = stream.read(&mut [0; 64]);
+            !stream.is_handshaking()
+        });
+        let mut client = shaking.join().unwrap();
+        // Tickets to resume by, which leave with whatever is written first.
+        until(|| !stream.send_waiting().unwrap().waits);
+        client.conn.set_buffer_limit(None);
+        (conn(stream, gauge), client)
+    }
+
+    fn conn(stream: Stream, gauge: &Gauge) -> Conn {
+        let identity = Identity {
+            user: UserId::new("alice").unwrap(),
+            workspaces: Workspaces::Unstated,
+            scopes: Words::default(),
+            issuer: None,
+            issued_at: None,
+            expires_at: Timestamp::from_millis(i64::MAX / 2),
+            token_id: None,
+        };
+        Conn {
+            session: Session::new(campanile_wire::SURFACES[0], identity.expires_at, Tick(0), 0),
+            stream,
+            decoder: Decoder::new(),
+            quota: Quota::default(),
+            seat: None,
+            order: 1,
+            mark: Revoked::new().mark(&identity),
+            generation: 1,
+            wheel_at: Tick(0),
+            outbox: None,
+            rare: None,
+            counted: gauge.enter(),
+        }
+    }
+
+    fn until(mut is: impl FnMut() -> bool) {
+        let deadline = Instant::now() + WAIT;
+        while !is() {
+            assert!(Instant::now() < deadline, "it takes too long");
+            std::thread::yield_now();
+        }
+    }
+
+    /// The kernel is full, and TLS has taken the whole frame: nothing is left to queue, and all the same it waits.
+    #[test]
+    fn what_waits_within_tls_is_stood_for_by_an_empty_outbox() {
+        let gauge = Gauge::default();
+        let (mut conn, mut client) = secured(&gauge);
+        let frame = |n: u8| Bytes::from(vec![n; 8_000]);
+        let mut written = 0_u8;
+        // Until a frame was taken as a whole and did not leave as a whole. One that TLS takes a part of is
+        // another case: its rest is in the outbox.
+        while conn.outbox.is_none() {
+            let outcome = conn.write(&frame(written), usize::MAX, Tick(5));
+            written += 1;
+            let waits = conn.stream.waits();
+            assert_eq!(outcome, if waits { Written::Waiting } else { Written::All });
+            assert!(written < 250, "the kernel takes everything");
+        }
+        assert!(conn.stream.waits());
+        assert!(conn.outbox.as_ref().unwrap().is_empty(), "one record holds a whole frame");
+        assert_eq!((conn.backlog(), gauge.backlogs()), (0, 1));
+        // Whoever does not read is found out, as if an outbox were full.
+        let timing =
+            Timing { keepalive: None, idle: None, stall: 100, message: 300, linger: 50, farewell: 300 };
+        let mut at = |tick| conn.session.handle_tick(Tick(tick), Timestamp::from_millis(0), &timing);
+        assert_eq!((at(104), at(105)), (Due::Nothing, Due::Close(&campanile_wire::close::TOO_SLOW)));
+        // What comes next waits behind it, and its last words behind that.
+        assert_eq!(conn.write(&frame(written), usize::MAX, Tick(6)), Written::Waiting);
+        written += 1;
+        assert_eq!(conn.backlog(), 8_000);
+        conn.half_close(Tick(6));
+        let reading = std::thread::spawn(move || {
+            let mut all = vec![];
+            client.read_to_end(&mut all).unwrap();
+            all
+        });
+        until(|| match conn.flush(Tick(7)) {
+            Written::All => true,
+            Written::Waiting => false,
+            other => panic!("{other:?}"),
+        });
+        assert!(conn.outbox.is_none() && !conn.stream.waits());
+        assert_eq!(gauge.backlogs(), 0);
+        until(|| conn.stream.half_close().unwrap());
+        let expected: Vec<u8> = (0..written).flat_map(|n| frame(n).to_vec()).collect();
+        assert!(reading.join().unwrap() == expected, "every frame, in order, and the end");
+    }
+}

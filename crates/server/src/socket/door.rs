@@ -25,8 +25,9 @@ use super::frames;
 use super::gauge::{Entered, Gauge};
 use super::handshake::{Decision, Handshakes, Keys};
 use super::refuse;
+use super::securing::{Handshaking, Turn};
 use super::stream::Stream;
-use super::visitor::{Stage, Visitor};
+use super::visitor::{Opened, Stage, Visitor};
 use crate::clock::Clock;
 use crate::http::problem;
 use crate::tls::Tls;
@@ -68,6 +69,8 @@ pub struct DoorConfig {
     pub handshake_timeout: Duration,
     /// What connections are secured with; `None`: they are in the clear.
     pub tls: Option<Arc<Tls>>,
+    /// TLS handshakes under way at once; above, the one that has lasted longest is cut off, or the newcomer.
+    pub max_handshakes: usize,
     /// What is to be had here.
     pub serves: Serves,
 }
@@ -102,6 +105,7 @@ pub struct Door {
     /// After a failure the listener says nothing new about those who wait already.
     accept_again: Option<Duration>,
     handshakes: Arc<Handshakes>,
+    securing: Handshaking,
     config: DoorConfig,
     plain: mpsc::Sender<Plain>,
     gauge: Gauge,
@@ -157,6 +161,7 @@ impl Door {
             closing: VecDeque::new(),
             accept_again: None,
             handshakes,
+            securing: Handshaking::new(config.max_handshakes),
             config,
             plain,
             gauge,
@@ -244,6 +249,7 @@ impl Door {
             read: vec![],
             closing: false,
             counted: (!full).then_some(counted),
+            securing: None,
         });
         if full {
             return self.refuse_for_room(index);
@@ -264,8 +270,10 @@ impl Door {
     fn handle_visitor(&mut self, index: usize) {
         let tls = self.config.tls.as_deref();
         match self.visitors.get_mut(index).map(|visitor| visitor.open(tls)) {
-            Some(Ok(true)) => {}
-            Some(Ok(false)) => return self.refuse(index, &problem::TLS_REQUIRED, &[], None),
+            Some(Ok(Opened::Already)) => {}
+            Some(Ok(Opened::Begun)) if self.begin_tls(index) => {}
+            Some(Ok(Opened::Begun)) => return self.remove(index),
+            Some(Ok(Opened::InTheClear)) => return self.refuse(index, &problem::TLS_REQUIRED, &[], None),
             Some(Err(error)) => return self.give_up(index, &error),
             None => return,
         }
@@ -275,7 +283,11 @@ impl Door {
         let mut scratch = [0; MAX_HEAD];
         for _ in 0..READS {
             let Some(visitor) = self.visitors.get_mut(index) else { return };
-            match visitor.stream.read(&mut scratch) {
+            let read = visitor.stream.read(&mut scratch);
+            if !visitor.stream.is_handshaking() {
+                visitor.securing = None;
+            }
+            match read {
                 Ok(0) => return self.remove(index),
                 // Its close, or whatever it had under way: it has had our answer.
                 Ok(_) if visitor.closing => {}
@@ -291,6 +303,36 @@ impl Door {
         }
         // A head fits in fewer reads, and after a refusal there is nothing left to say.
         self.remove(index);
+    }
+
+    /// Counts the TLS handshake of a visitor, in place of one that takes too long where there are too many. `false`: it
+    /// has to go. Neither is told: what they would understand costs a handshake.
+    fn begin_tls(&mut self, index: usize) -> bool {
+        let (now, limit) = (self.clock.monotonic(), self.config.max_handshakes);
+        loop {
+            let Some(visitor) = self.visitors.get(index) else { return false };
+            let (peer, order) = (visitor.peer, visitor.order);
+            let visitors = &self.visitors;
+            let is_at_it = |index, order| {
+                let found: Option<&Visitor> = visitors.get(index);
+                found.is_some_and(|found| found.order == order && found.securing.is_some())
+            };
+            match self.securing.begin((index, order), now, is_at_it) {
+                Turn::Begins(securing) => {
+                    self.visitors[index].securing = Some(securing);
+                    return true;
+                }
+                Turn::InPlaceOf(slow) => {
+                    let slow_peer = self.visitors[slow].peer;
+                    tracing::warn!(limit, peer = %slow_peer, "a TLS handshake was cut off for another: it took too long");
+                    self.remove(slow);
+                }
+                Turn::Refused => {
+                    tracing::warn!(limit, %peer, "a TLS handshake was cut off: too many are under way");
+                    return false;
+                }
+            }
+        }
     }
 
     /// Ends a visit that can't go on, unless it only has to wait. What broke a rule is told; that somebody left, or

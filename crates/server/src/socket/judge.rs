@@ -1,5 +1,6 @@
 //! Whether a handshake is let in, and how it is turned away if not.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use campanile_auth::{Identity, Mark, Refusal, Verifier, Workspaces};
@@ -76,8 +77,13 @@ impl Judge {
             let code = &problem::TOKEN_INVALID;
             Err(TurnedAway { close: refusals.token_invalid, code, cause, for_token: true })
         };
+        let mut remembered = None;
         let identity = match ask.credential() {
-            Credential::Token(token) => self.verifier.verify(&token, now),
+            Credential::Token(token) => {
+                let judged = self.verifier.judge(&token, now);
+                remembered = judged.as_ref().is_ok_and(|judged| judged.remembered).then_some(token);
+                judged.map(|judged| judged.identity)
+            }
             Credential::Ticket(ticket) => match self.tickets.take(&ticket, now) {
                 Some(identity) => self.verifier.is_good(&identity, now).map(|()| identity),
                 None => return invalid("ticket_invalid"),
@@ -90,13 +96,21 @@ impl Judge {
         };
         let identity = match identity {
             Ok(identity) => identity,
-            Err(refusal) if refusal.is_expired() => {
+            Err(refusal) => {
+                // As much is looked at as for a good token that opens nothing: the time does not tell them apart.
+                let _unbelieved = black_box(self.workspace(ask, &Workspaces::Unstated)).is_ok();
+                if !refusal.is_expired() {
+                    return invalid(refusal.cause());
+                }
                 let (close, code) = (refusals.token_expired, &problem::TOKEN_EXPIRED);
                 return Err(TurnedAway { close, code, cause: refusal.cause(), for_token: true });
             }
-            Err(refusal) => return invalid(refusal.cause()),
         };
-        let workspace = self.workspace(ask, &identity.workspaces)?;
+        let workspace = self.workspace(ask, &identity.workspaces).inspect_err(|_| {
+            if let Some(token) = &remembered {
+                self.verifier.examine(token);
+            }
+        })?;
         let (expires_at, mark) = self.life(&identity);
         let user = identity.user.clone();
         Ok(Admitted { workspace, user, expires_at, mark, replay: ask.replay() })

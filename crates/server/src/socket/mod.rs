@@ -28,6 +28,7 @@ mod receive;
 mod refuse;
 mod requests;
 mod revoke;
+mod securing;
 mod shard;
 mod sockets;
 mod stream;

@@ -7,6 +7,7 @@ use mio::net::TcpStream;
 
 use super::gauge::Entered;
 use super::proxy_header::{MAX_HEADER, ProxyHeader};
+use super::securing::Securing;
 use super::stream::Stream;
 use crate::tls::Tls;
 
@@ -26,6 +27,19 @@ pub struct Visitor {
     /// Its close was sent; only its own end is waited for.
     pub(super) closing: bool,
     pub(super) counted: Option<Entered>,
+    /// Counts its TLS handshake while that is under way.
+    pub(super) securing: Option<Securing>,
+}
+
+/// What came of reading up to the first request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    /// TLS begins now.
+    Begun,
+    /// It goes on with what it is at.
+    Already,
+    /// It speaks in the clear where TLS is spoken.
+    InTheClear,
 }
 
 /// What is to be read next.
@@ -47,28 +61,28 @@ impl Stage {
 }
 
 impl Visitor {
-    /// Reads what comes before the first request. `false`: it speaks in the clear where TLS is spoken.
+    /// Reads what comes before the first request.
     ///
     /// # Errors
     /// [`ErrorKind::WouldBlock`] until that is there, [`ErrorKind::InvalidData`] for a proxy's header that is none.
-    pub fn open(&mut self, tls: Option<&Tls>) -> io::Result<bool> {
+    pub fn open(&mut self, tls: Option<&Tls>) -> io::Result<Opened> {
         if self.stage == Stage::ProxyHeader {
             if let Some(client) = read_proxy_header(self.stream.socket())? {
                 (self.peer, self.client) = (client, client);
             }
             self.stage = Stage::first(tls.is_some());
         }
-        let Some(tls) = tls.filter(|_| self.stage == Stage::Hello) else { return Ok(true) };
+        let Some(tls) = tls.filter(|_| self.stage == Stage::Hello) else { return Ok(Opened::Already) };
         let mut byte = [0];
         if self.stream.socket().peek(&mut byte)? == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
         self.stage = Stage::Head;
         if byte[0] != TLS_HANDSHAKE {
-            return Ok(false);
+            return Ok(Opened::InTheClear);
         }
         self.stream.secure(tls.session().map_err(io::Error::other)?);
-        Ok(true)
+        Ok(Opened::Begun)
     }
 }
 

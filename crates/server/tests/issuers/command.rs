@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use campanile_testkit::Authority;
 use serde_json::json;
 
 use super::provider::{Provider, Signer, set};
@@ -56,6 +57,44 @@ async fn token_verify_fetches_the_keys_of_its_issuer() {
     let token = signer.sign(&claims(ISS));
     let ran = tokio::task::spawn_blocking(move || verify(&config, &token)).await.unwrap();
     ran.failed("cannot fetch the keys of the issuer id: the answer's status is 503", "");
+}
+
+/// Keys come over https from whoever shows a certificate that this machine believes, and from nobody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_fetched_over_https() {
+    let (signer, authority) = (Signer::new("a"), Authority::new());
+    let provider = Provider::secured(&[&signer], &authority.server()).await;
+    let misused = Provider::secured(&[&signer], &authority.client()).await;
+    let config = |provider: &Provider| issuer("id", ISS, &format!("jwks_url = \"{}\"", provider.url));
+    let claims =
+        json!({ "iss": ISS, "aud": "campanile", "sub": "alice", "workspaces": ["acme"], "exp": now() + 60 });
+    let token = signer.sign(&claims);
+    let verify = |config: String, authority: &Authority| {
+        let program = Program::new().set("SSL_CERT_FILE", "ca.pem");
+        program.write("ca.pem", authority.pem());
+        program.write("campanile.toml", &config);
+        let words = ["token", "verify", "--workspace", "acme", "--config", "campanile.toml"];
+        tokio::task::block_in_place(|| program.run_with(&token, words))
+    };
+    let ran = verify(config(&provider), &authority);
+    ran.succeeded();
+    assert!(ran.stdout.contains("workspace  accepted"), "{}", ran.stdout);
+    assert_eq!(provider.hits(), 1);
+    let cannot = "cannot fetch the keys of the issuer id: there was no answer: invalid peer certificate";
+    verify(config(&provider), &Authority::new()).failed(cannot, "");
+    verify(config(&misused), &authority).failed(cannot, "");
+    assert_eq!((provider.hits(), misused.hits()), (1, 0), "nothing is asked of a stranger");
+
+    let program = Program::new().set("CAMPANILE_CONFIG", "campanile.toml").set("SSL_CERT_FILE", "ca.pem");
+    program.write("ca.pem", authority.pem());
+    program.write("campanile.toml", &config(&provider));
+    let server = tokio::task::block_in_place(|| Process::start(&program));
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str())];
+    let answer =
+        campanile_testkit::request(server.address, "GET", "/v1/workspaces/acme/inbox", &headers, b"").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(provider.hits(), 2);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod command;
 mod files;
 mod guide;
-mod provider;
+pub mod provider;
 mod sources;
 mod stream;
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use provider::{Provider, Signer};
 
 /// The `iss` of these tests' provider.
-const ISS: &str = "https://id.example/";
+pub const ISS: &str = "https://id.example/";
 
 /// A server that believes `ISS` by the keys that `provider` publishes.
 async fn believing(provider: &Provider) -> TestServer {
@@ -23,7 +23,7 @@ async fn believing(provider: &Provider) -> TestServer {
 }
 
 /// One issuer, in TOML.
-fn issuer(name: &str, iss: &str, source: &str) -> String {
+pub fn issuer(name: &str, iss: &str, source: &str) -> String {
     format!(
         "[[auth.issuers]]\nname = \"{name}\"\nissuer = \"{iss}\"\naudience = [\"campanile\"]\n\
          algorithms = [\"ES256\"]\n{source}\n"

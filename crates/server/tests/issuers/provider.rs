@@ -7,12 +7,18 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use campanile_testkit::Signed;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 /// A key of its own, and tokens by it.
 pub struct Signer {
@@ -88,14 +94,45 @@ impl Provider {
 
     /// One that lets whoever asks wait until it is told what to answer.
     pub async fn silent() -> Self {
+        Self::serving(None).await
+    }
+
+    /// One that publishes these keys within TLS, with a certificate.
+    pub async fn secured(signers: &[&Signer], certificate: &Signed) -> Self {
+        let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der()], key)
+            .unwrap();
+        let provider = Self::serving(Some(TlsAcceptor::from(Arc::new(config)))).await;
+        provider.publish(signers);
+        provider
+    }
+
+    async fn serving(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}/jwks.json", listener.local_addr().unwrap());
         let (mode, told) = watch::channel(None);
         let (hits, last) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::default()));
         let (counted, heard) = (Arc::clone(&hits), Arc::clone(&last));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream, told.clone(), Arc::clone(&counted), Arc::clone(&heard)));
+                let (told, counted, heard) = (told.clone(), Arc::clone(&counted), Arc::clone(&heard));
+                let tls = tls.clone();
+                tokio::spawn(async move {
+                    match tls {
+                        None => answer(stream, told, counted, heard).await,
+                        // Whoever does not believe the certificate asks nothing.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                answer(stream, told, counted, heard).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self { url, mode, hits, last }
@@ -136,7 +173,7 @@ pub fn set(signers: &[&Signer]) -> String {
 }
 
 async fn answer(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     mut told: watch::Receiver<Option<Mode>>,
     hits: Arc<AtomicUsize>,
     last: Arc<Mutex<String>>,
@@ -155,6 +192,7 @@ async fn answer(
     match mode {
         Ok(Some(Mode::Answer(bytes))) => {
             let _written = stream.write_all(&bytes).await;
+            let _ended = stream.shutdown().await;
         }
         Ok(Some(Mode::Stall(bytes))) => {
             let _written = stream.write_all(&bytes).await;

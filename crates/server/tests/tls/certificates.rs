@@ -8,13 +8,13 @@ use super::*;
 use crate::program::Program;
 
 /// What a new connection is shown.
-async fn shown(tls: &Secured, authority: &Authority) -> CertificateDer<'static> {
+pub async fn shown(tls: &Secured, authority: &Authority) -> CertificateDer<'static> {
     let stream = connect_tls(tls.server.address, authority.trusting(None)).await.expect("a TLS handshake");
     stream.get_ref().1.peer_certificates().unwrap()[0].clone()
 }
 
 /// Replaces both files as a renewal does: one after the other, each at once.
-fn install(tls: &Secured, signed: &campanile_testkit::Signed) {
+pub fn install(tls: &Secured, signed: &campanile_testkit::Signed) {
     for (name, text) in [("cert.pem", &signed.cert), ("key.pem", &signed.key)] {
         let beside = tls.files.path().join("new");
         std::fs::write(&beside, text).unwrap();
