@@ -1,0 +1,5 @@
+// What `@campanile/client` exports.
+
+export type { Channel, Environment, Locks, Page, Socket } from "./environment.js";
+export { CampanileError } from "./error.js";
+export type * from "./types.js";
