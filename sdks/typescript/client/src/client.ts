@@ -14,11 +14,11 @@ import { filterKey, type Told } from "./store.js";
 import { Native } from "./surface/native.js";
 import { identity } from "./token.js";
 import type { Change, Client, Events, Filter, List, Options, Snapshot, State, TokenReason } from "./types.js";
+import { checkedBase } from "./url.js";
 import { within } from "./within.js";
 
 /** How long a token is waited for. */
 const TOKEN_PATIENCE = 30_000;
-const LOOPBACK = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** A client of one user in one workspace. See `Client` for what its methods promise. */
 export class Campanile implements Client {
@@ -53,15 +53,7 @@ export class Campanile implements Client {
     this.#environment = { ...platform(), ...Object.fromEntries(given) };
     if (options.WebSocket) this.#environment.WebSocket = options.WebSocket;
     if (options.storage !== undefined) this.#environment.storage = options.storage ?? undefined;
-    const url = new URL(options.url.replace(/^ws/, "http"));
-    if (!/^https?:$/.test(url.protocol))
-      throw new CampanileError("bad_url", "url begins with https:// or wss://");
-    if (url.protocol === "http:" && !options.allowInsecure && !LOOPBACK.test(url.hostname))
-      throw new CampanileError(
-        "insecure_url",
-        "tokens would travel in the clear: use https://, or set allowInsecure",
-      );
-    this.#base = (url.origin + url.pathname).replace(/\/+$/, "");
+    this.#base = checkedBase(options.url, options.allowInsecure);
     this.#machine = { ...IDLE, ready: this.#ready };
   }
 
