@@ -124,7 +124,10 @@ test("a refusal is told as what it is, at once, and holds no token", () =>
       status: 422,
     };
     (await requests.next("request")).answer(422, problem);
-    const error = await answer.then(assert.fail, (refused) => refused);
+    const error = await answer.then(
+      () => assert.fail("it was refused"),
+      (/** @type {unknown} */ refused) => refused,
+    );
     assert(error instanceof CampanileError);
     assert.equal(error.code, "invalid_request");
     assert.equal(error.message, "title is blank");

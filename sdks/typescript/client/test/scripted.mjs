@@ -115,7 +115,7 @@ export class ScriptedServer {
       headers,
       body,
       answer,
-      cut: () => request.destroy(),
+      cut: () => request.socket.destroy(),
     });
   }
 }
