@@ -74,7 +74,7 @@ export class Campanile implements Client {
         page.hidden() ? "hidden" : "visible",
       ] as const)
         this.#step({ type: event });
-    this.#step({ type: "start" });
+    this.#step({ type: "start", ready: this.#ready });
   }
 
   disconnect(): void {
@@ -305,17 +305,10 @@ export class Campanile implements Client {
       );
     } catch (error) {
       if (!current()) return;
-      this.#emit(
-        "error",
-        error instanceof CampanileError
-          ? error
-          : new CampanileError("failed", "connecting failed", { cause: error }),
-      );
-      this.#step({
-        type: "lost",
-        reason: { kind: "token", code: 0, reason: "no token" },
-        comeBack: why === "expired" ? "with_new_token" : "yes",
-      });
+      const { code = "failed" } = error as CampanileError;
+      this.#emit("error", error as CampanileError);
+      const comeBack = why === "expired" ? "with_new_token" : "yes";
+      this.#step({ type: "lost", reason: { kind: "token", code: 0, reason: code }, comeBack });
     }
   }
 
