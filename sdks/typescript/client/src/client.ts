@@ -127,7 +127,9 @@ export class Campanile implements Client {
 
   getSnapshot(): Snapshot {
     if (!this.#snapshot) {
-      const { user, position } = this.#visible?.store ?? { user: null, position: null };
+      const { store } = this.#visible ?? {};
+      const position = store?.position ?? null;
+      const user = store?.now.user ?? null;
       const { unread, unseen } = this.#now;
       this.#snapshot = { ...this.#line, ...this.list(), user, unread, unseen, position };
     }
@@ -283,7 +285,7 @@ export class Campanile implements Client {
         : (await import("./surface/documented.js"))[surface === "product" ? "Product" : "Workspace"];
       if (!current()) return;
       const { store } = session;
-      if (resume && !store.now.placed) store.resume(resume);
+      if (resume && !store.now.placed) Object.assign(store.now, resume, { placed: true });
       const { epoch, seq, rev, placed } = store.now;
       const since = placed && (epoch !== null || seq === 0) ? { epoch, seq, rev } : undefined;
       const changeable = typeof this.#options.token === "function";
