@@ -655,3 +655,22 @@ story("a name that is not ASCII and an opaque token are names and tokens too", a
   await rig.paged();
   await shows(opaque, { user: "alice", state: "live", ids: ["n7"] });
 });
+
+story("an opaque token may be anybody's: nothing is shown until the server says whose", async (rig) => {
+  const { client } = await rig.live({ token: "opaque" });
+  client.update({ token: "another" });
+  assert.deepEqual([client.getSnapshot().items, client.getSnapshot().user], [[], null]);
+  await rig.dialled({ user: "bob" });
+  await rig.paged([item(8, { id: "bobs" })]);
+  await shows(client, { state: "live", ids: ["bobs"], user: "bob" });
+});
+
+story("a user who is named comes back after a token was taken away", async (rig) => {
+  const { client } = await rig.live({ user: "alice" });
+  client.update({ token: null });
+  assert.deepEqual([client.state, client.getSnapshot().items], ["idle", []]);
+  client.update({ token: rig.token() });
+  await rig.dialled();
+  await rig.paged();
+  await shows(client, { state: "live", ids: ["n7"] });
+});
