@@ -580,7 +580,7 @@ story("a page is not the last word on what changed while it was read", async (ri
     items: [state],
   });
   socket.send(notification(13));
-  await shows(client, { ids: [], unread: 2 });
+  await shows(client, { ids: ["n13"], unread: 2 });
   request.answer(200, page([item(9), item(8), item(7)], { head: 10, unread: 3 }));
   await shows(client, { ids: ["n13", "n8", "n7"], readIds: ["n7"], unread: 2 });
   assert.equal(client.getSnapshot().items[1].title, "Another title");
