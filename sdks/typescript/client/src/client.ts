@@ -92,6 +92,7 @@ export class Campanile implements Client {
   update(change: Change): void {
     const options = this.#options;
     const { token: was } = options;
+    if (this.#machine.state === "closed") return;
     const moved =
       (change.workspace !== undefined && change.workspace !== options.workspace) ||
       (change.user !== undefined && change.user !== options.user);
