@@ -343,7 +343,8 @@ export class Campanile implements Client {
       tell: (told: Told) => this.#listeners.tell(...told),
       wished: (wish: Wish) => this.#wished(wish),
     };
-    const key = who === undefined ? undefined : JSON.stringify([this.#base, surface, place, who]);
+    // Its first part is the form of what is kept, and told to other tabs.
+    const key = who === undefined ? undefined : JSON.stringify([1, this.#base, surface, place, who]);
     return new Session(owner, place, who, key);
   }
 
