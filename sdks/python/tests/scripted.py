@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import urllib.parse
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+# The library's log of this end is not the client's.
+_SILENT = logging.Logger("scripted")
+_SILENT.disabled = True
 LIMIT = 10
 """Seconds to wait for what must come. Generous: it only ends tests that fail."""
 
@@ -183,7 +187,7 @@ class ScriptedServer:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        protocol = ServerProtocol(subprotocols=self._subprotocols, max_size=None)
+        protocol = ServerProtocol(subprotocols=self._subprotocols, max_size=None, logger=_SILENT)
         protocol.receive_data(head)
         (request,) = protocol.events_received()
         assert isinstance(request, Request)

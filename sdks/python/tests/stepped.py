@@ -24,6 +24,7 @@ class SteppedClock(Clock):
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._count = 0
         self._quiet = quiet
+        self._asleep = asyncio.Event()
 
     def now(self) -> float:
         """Seconds since the start."""
@@ -41,7 +42,14 @@ class SteppedClock(Clock):
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._count += 1
         heapq.heappush(self._sleepers, (self._now + seconds, self._count, future))
+        self._asleep.set()
         await future
+
+    async def asleep(self) -> None:
+        """Returns once somebody sleeps."""
+        while not any(not future.done() for _, _, future in self._sleepers):
+            self._asleep.clear()
+            await asyncio.wait_for(self._asleep.wait(), 10)
 
     async def step(self, seconds: float) -> None:
         """Lets so much time pass; who sleeps is woken at its own time, one after the other."""

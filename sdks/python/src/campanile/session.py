@@ -191,7 +191,7 @@ class Session:
     def _resume(self, claims: Claims) -> tuple[Position | None, str | None]:
         if claims.user:
             self._adopt(claims.user)
-        position = self.store.position if self.surface.numbered else None
+        position = self.store.resume_from if self.surface.numbered else None
         self._asked_resume = position is not None
         return position, None if self.surface.numbered else self.store.last_id
 

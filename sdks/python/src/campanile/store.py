@@ -89,6 +89,13 @@ class Store:
             return None
         return Position(self.epoch, self.seq, self.rev)
 
+    @property
+    def resume_from(self) -> Position | None:
+        """Where the next connection goes on: from the start, where nothing was ever stored when this one began."""
+        if self._positioned and self.epoch is None:
+            return Position("", 0, self.rev)
+        return self.position
+
     def resume(self, position: Position) -> None:
         """Goes on from a position that was saved."""
         self.epoch, self.seq, self.rev = position.epoch, position.seq, position.rev
@@ -239,13 +246,18 @@ class Store:
         return held
 
     def _greet(self, hello: Hello) -> None:
+        if hello.epoch != self.epoch and self.epoch is not None:
+            self._items.clear()
+            self._order.clear()
         if hello.resumed:
             self._mark_up_to(self.read_up_to, hello.read_up_to, self.seen_up_to, hello.seen_up_to)
         else:
             self.loaded = False
             self._needed = hello.seq
             self.rev = hello.rev
-        self.epoch, self.seq = hello.epoch, hello.seq
+        self.epoch = hello.epoch
+        # What came while the log had no name yet comes again: see `resume_from`.
+        self.seq = max(self.seq, hello.seq) if hello.resumed else hello.seq
         self.read_up_to, self.seen_up_to = hello.read_up_to, hello.seen_up_to
         self._positioned = True
         self._tell(hello.head, hello.unread, hello.unseen)

@@ -35,7 +35,7 @@ class Native:
         """See `Surface`. The token is in a header, so in no address and no log of a proxy."""
         resume: dict[str, str | int | None] = {}
         if position:
-            resume = {"epoch": position.epoch, "since": position.seq, "rev": position.rev}
+            resume = {"epoch": position.epoch or None, "since": position.seq, "rev": position.rev}
         path = query("/v1/connect", {"workspace": workspace, **resume})
         return Address(path, {"Authorization": f"Bearer {token}"}, "campanile.v1")
 
