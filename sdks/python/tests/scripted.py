@@ -58,7 +58,9 @@ class Socket:
         self.flush()
 
     def close(self, code: int, reason: str = "") -> None:
-        """Says goodbye."""
+        """Says goodbye, unless the client did so first."""
+        if self._protocol.state.name != "OPEN":
+            return
         self._protocol.send_close(code, reason)
         self.flush()
 

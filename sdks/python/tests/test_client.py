@@ -373,6 +373,7 @@ async def test_workspace_surface_opens_the_next_socket_before_the_old_one_ends()
             "workspace",
             clock=clock,
             random=lambda: 0.5,
+            ask_missed=True,
         )
         async with client:
             feed = client.notifications()

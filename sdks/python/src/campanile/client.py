@@ -59,6 +59,7 @@ class Campanile:
         resume: Position | None = None,
         storage: Storage | None = None,
         auto_mark_read: bool = False,
+        ask_missed: bool = False,
         max_items: int = ITEMS,
         page_size: int = PAGE,
         allow_insecure: bool = False,
@@ -91,6 +92,7 @@ class Campanile:
             resume=resume,
             storage=storage,
             auto_mark_read=auto_mark_read,
+            ask_missed=ask_missed,
             max_items=max_items,
             page_size=page_size,
             allow_insecure=allow_insecure,
@@ -299,7 +301,8 @@ class Campanile:
     async def load_more(self, *, unread: bool | None = None, archived: bool | None = None) -> tuple[Notification, ...]:
         """Loads the next older page, and returns it. Without filters, it joins the snapshot's items.
 
-        Each combination of filters goes on from its own last page. `Problem`, `Unreachable` or `TokenFailed`."""
+        Each combination of filters goes on from its own last page. The product surface has one list, and no filters;
+        the workspace surface has none: `Unsupported`. `Problem`, `Unreachable` or `TokenFailed`."""
         self._check()
         return await self._session.load_more(unread, archived)
 

@@ -9,7 +9,7 @@ from typing import Any
 from .actions import Action
 from .backoff import Backoff
 from .clock import Clock, ended
-from .errors import BadFrame, CampanileError, Problem, TokenFailed, Unreachable
+from .errors import BadFrame, CampanileError, Problem, TokenFailed, Unreachable, Unsupported
 from .inbox import Inbox
 from .line import Line, Plan
 from .notification import Notification, Position, Resync, Retraction, Update
@@ -45,6 +45,7 @@ class Session:
         resume: Position | None,
         storage: Storage | None,
         auto_mark_read: bool,
+        ask_missed: bool,
         max_items: int,
         page_size: int,
         allow_insecure: bool,
@@ -66,6 +67,7 @@ class Session:
         self._handle_live = handle_live
         self._handle_change = handle_change
         self._auto_mark_read = auto_mark_read
+        self._ask_missed = ask_missed
         self._max_items = max_items
         self._page_size = page_size
         self._line: Line | None = None
@@ -154,8 +156,10 @@ class Session:
     async def load_more(self, unread: bool | None, archived: bool | None) -> tuple[Notification, ...]:
         """See `Campanile.load_more`."""
         plain = unread is None and archived is None
+        if self.surface.name == "product":
+            return await self._load_list()
         if not self.surface.numbered:
-            return ()
+            raise Unsupported("inbox", self.surface.name)
         async with self._page_lock:
             before = self.store.older if plain else self._older.get((unread, archived))
             if before is None and (plain or (unread, archived) in self._older):
@@ -188,12 +192,21 @@ class Session:
             self._handle_change()
             return page.items
 
+    async def _load_list(self) -> tuple[Notification, ...]:
+        store = self.store
+        async with self._page_lock:
+            items = await self._inbox.product_list(await self._token())
+        if store is self.store:
+            store.apply_list(items)
+            self._handle_change()
+        return tuple(items)
+
     def _resume(self, claims: Claims) -> tuple[Position | None, str | None]:
         if claims.user:
             self._adopt(claims.user)
         position = self.store.resume_from if self.surface.numbered else None
         self._asked_resume = position is not None
-        return position, None if self.surface.numbered else self.store.last_id
+        return position, self.store.last_id if self._ask_missed else None
 
     def _adopt(self, user: str) -> None:
         """Whose it is, by the token or by the server. Another user's things are gone before anything is shown."""
@@ -254,10 +267,8 @@ class Session:
         if isinstance(event, Hello):
             # What can't be resumed is followed by a resync, which says from where to read.
             due = event.resumed or not self._asked_resume
-        elif isinstance(event, LeftOut):
-            due = self.surface.numbered
         else:
-            due = isinstance(event, Alive)
+            due = isinstance(event, LeftOut) and self.surface.numbered
         if due and not self.store.loaded and (self._loader is None or self._loader.done()):
             self._loader = asyncio.ensure_future(self._load())
 
@@ -284,13 +295,8 @@ class Session:
             await self._clock.sleep(backoff.delay(self._random()) if after is None else after)
 
     async def _load_page(self, store: Store) -> None:
-        token = await self._token()
-        if not self.surface.numbered:
-            store.apply_list(await self._inbox.product_list(token))
-            return
-        page = await self._inbox.page(
-            token, self.workspace or "", self._page_size, min_seq=store.seq if store.seq else None
-        )
+        due = store.needed or None
+        page = await self._inbox.page(await self._token(), self.workspace or "", self._page_size, min_seq=due)
         if store is self.store:
             store.apply_page(page, anew=True)
 

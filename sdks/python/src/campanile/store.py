@@ -69,7 +69,8 @@ class Store:
         self._tail: list[tuple[Event, int, int]] | None = None
         self._positioned = False
         self._overflown = False
-        self._needed = 0
+        self.needed = 0
+        """Up to where the inbox must go when it is read."""
         self.epoch: str | None = None
         self.seq = 0
         self.head = 0
@@ -121,7 +122,8 @@ class Store:
         if isinstance(event, Arrived):
             return self._arrive(event.item)
         if isinstance(event, (Updated, Retracted)):
-            if event.seq <= self.seq:
+            # The same place is no repetition: an entry and what it supersedes share theirs.
+            if event.seq < self.seq:
                 return []
             self.seq = event.seq
             return self._update(event) if isinstance(event, Updated) else self._retract(event)
@@ -157,7 +159,7 @@ class Store:
             kept = [i for i in self._items.values() if i.seq is None or i.seq > page.head]
             self._items = {item.id: item for item in kept}
             self._order = {item.id: self._order[item.id] for item in kept}
-            self.loaded = page.head >= self._needed and page.epoch == self.epoch and not self._overflown
+            self.loaded = page.head >= self.needed and page.epoch == self.epoch and not self._overflown
             self.older = page.older
         for item in page.items:
             if item.id not in self._items:
@@ -253,7 +255,7 @@ class Store:
             self._mark_up_to(self.read_up_to, hello.read_up_to, self.seen_up_to, hello.seen_up_to)
         else:
             self.loaded = False
-            self._needed = hello.seq
+            self.needed = hello.seq
             self.rev = hello.rev
         self.epoch = hello.epoch
         # What came while the log had no name yet comes again: see `resume_from`.
@@ -269,7 +271,7 @@ class Store:
                 self._items.clear()
                 self._order.clear()
             self.epoch, self.seq = event.epoch, event.seq
-            self._needed = event.seq
+            self.needed = event.seq
         return [Resync(event.reason, event.seq)]
 
     def _tell(self, head: int, unread: int, unseen: int) -> None:

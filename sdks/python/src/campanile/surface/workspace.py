@@ -11,7 +11,7 @@ from .event import Arrived, Event, LeftOut, Pong
 
 
 class Workspace:
-    """See `Surface`. `since` is Campanile's own; other servers do not know it, and lose what was missed."""
+    """See `Surface`. `since` is Campanile's own: it is there where `ask_missed` is set."""
 
     name: SurfaceName = "workspace"
     numbered = False
