@@ -12,10 +12,15 @@ class Position:
     """A place in a workspace's log: everything up to `seq` was received. Save it, and give it as `resume`."""
 
     epoch: str
-    """The lineage of the log. A place counts in one only."""
+    """The lineage of the log, a place counts in one only; empty at the very beginning."""
     seq: int
     rev: int | None = None
     """The revision of the user's read state that goes with it."""
+
+    @classmethod
+    def start(cls) -> "Position":
+        """The beginning: as `resume`, everything that is kept comes, 1,000 entries at most."""
+        return cls("", 0)
 
     def to_json(self) -> dict[str, Any]:
         """As an object for `json.dumps`."""

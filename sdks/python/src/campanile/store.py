@@ -99,7 +99,7 @@ class Store:
 
     def resume(self, position: Position) -> None:
         """Goes on from a position that was saved."""
-        self.epoch, self.seq, self.rev = position.epoch, position.seq, position.rev
+        self.epoch, self.seq, self.rev = position.epoch or None, position.seq, position.rev
         self._positioned = True
 
     def get(self, name: str) -> Notification | None:
