@@ -1,0 +1,58 @@
+// What a server tells, whatever the surface. The documented surfaces' frames are put into this form.
+
+import type { Notification } from "./types.js";
+
+/** An inbox entry as frames and pages carry it. */
+export type Item = Notification;
+
+export interface Counts {
+  head: number;
+  unread: number;
+  unseen: number;
+}
+
+export interface Hello extends Counts {
+  type: "hello";
+  /** Null where the surface does not say. */
+  user: string | null;
+  epoch: string | null;
+  seq: number;
+  rev: number;
+  readUpTo: number;
+  seenUpTo: number;
+  resumed: boolean;
+  heartbeatMs?: number;
+  expiresAt?: string;
+}
+
+export interface Receipts extends Counts {
+  type: "receipts";
+  rev: number;
+  readUpTo: number;
+  seenUpTo: number;
+  items: { id: string; seen: boolean; read: boolean; archived: boolean }[];
+}
+
+export type Frame =
+  | Hello
+  | { type: "notification"; seq: number | null; item: Item }
+  /** The sign of life, and a notification, of a surface without places and counts. */
+  | { type: "greeting"; user: string | null }
+  | { type: "arrival"; item: Omit<Item, "seq"> }
+  | { type: "update"; seq: number; item: Item }
+  | { type: "retract"; seq: number; id: string; cause: "retracted" | "expired" | "superseded"; by?: string }
+  | Receipts
+  | ({ type: "heartbeat"; epoch: string | null; seq: number; rev: number } & Counts)
+  | { type: "resync"; epoch: string | null; seq: number; reason: string }
+  | { type: "drain"; retryAfterMs: number }
+  | { type: "ok"; ref?: string; rev?: number; unread?: number; expiresAt?: string }
+  | { type: "error"; code: string; message?: string; ref?: string; id?: string }
+  | { type: "pong" };
+
+/** A page of the inbox. */
+export interface InboxPage extends Counts {
+  items: Item[];
+  older: number | null;
+  epoch: string | null;
+  rev: number;
+}
