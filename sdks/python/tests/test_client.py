@@ -400,3 +400,58 @@ async def test_workspace_surface_opens_the_next_socket_before_the_old_one_ends()
             assert [(await anext(feed)).id for _ in range(2)] == ["a", "b"]
             client.read("b")
             assert await new.next() == '{"action": "mark_read", "id": "b"}'
+
+
+async def test_what_the_former_user_did_waits_for_her(server: ScriptedServer) -> None:
+    """In the storage, under her name; it is sent when she is back, and not before."""
+    storage = MemoryStorage()
+    async with _client(server, token=token("alice", 4e9), storage=storage) as client:
+        socket = await _greeted(server, client, item(10, "a"))
+        socket.cut()
+        await _until(client, lambda s: s.state is State.WAITING)
+        client.read("a")
+        client.update(token=token("bob", 4e9))
+        other = await _greeted(server, client, user="bob")
+        await server.quiet()
+        assert other.frames.empty()
+        client.update(token=token("alice", 4e9))
+        again = await _greeted(server, client, item(10, "a"))
+        assert '"read"' in await again.next()
+        assert client.snapshot.unread == 0
+
+
+async def test_handlers_come_and_go(server: ScriptedServer) -> None:
+    """Also by decorator; an unknown event is no typing error that goes unnoticed."""
+    async with _client(server) as client:
+        seen: list[str] = []
+
+        @client.on("notification")
+        async def decorated(told: Notification) -> None:
+            seen.append(f"decorated {told.id}")
+
+        stop = client.on("notification", lambda told: seen.append(told.id))
+        socket = await _greeted(server, client)
+        socket.send(notification(11, "a"))
+        await _until(client, lambda s: s.unread == 1)
+        await server.quiet()
+        stop()
+        stop()
+        socket.send(notification(12, "b"))
+        await _until(client, lambda s: s.unread == 2)
+        await server.quiet()
+        assert sorted(seen) == ["a", "decorated a", "decorated b"]
+        with pytest.raises(ValueError, match="events are"):
+            client.on("notifications", print)  # type: ignore[call-overload]
+
+
+async def test_leaving_ends_iterators_and_coming_back_goes_on(server: ScriptedServer) -> None:
+    """Nothing is forgotten by `disconnect`."""
+    client = _client(server)
+    async with client:
+        await _greeted(server, client, item(10, "a"))
+        feed = client.notifications()
+    assert [entry async for entry in feed] == []
+    assert (client.state, len(client.snapshot.items)) == (State.IDLE, 1)
+    async with client:
+        socket = await server.dialled()
+        assert socket.query["since"] == "10"

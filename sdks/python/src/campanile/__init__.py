@@ -27,6 +27,7 @@ from .publisher import Published, Publisher, SyncPublisher
 from .snapshot import Snapshot
 from .state import End, State
 from .storage import FileStorage, MemoryStorage, Storage
+from .surface.event import Mark, Receipts
 
 __all__ = [
     "CLOSE_CODES",
@@ -44,6 +45,7 @@ __all__ = [
     "HandlerFailed",
     "InsecureUrl",
     "Lagging",
+    "Mark",
     "MemoryStorage",
     "Notification",
     "Outcome",
@@ -51,6 +53,7 @@ __all__ = [
     "Problem",
     "Published",
     "Publisher",
+    "Receipts",
     "Resync",
     "Retraction",
     "Snapshot",

@@ -1,7 +1,6 @@
 """The client: options, lifecycle, events, actions."""
 
 import asyncio
-import logging
 import random as machine_random
 import ssl
 import uuid
@@ -12,7 +11,7 @@ from typing import Any, Literal, TypeVar, overload
 from .actions import Action, Kind
 from .backoff import Backoff
 from .clock import Clock, SystemClock, ended, within
-from .delivery import Feed, Handler
+from .delivery import Delivery, Feed
 from .errors import CampanileError, ClientClosed, Unsupported
 from .inbox import PAGE
 from .notification import Notification, Position, Resync, Retraction, Update
@@ -38,7 +37,6 @@ EVENTS: tuple[EventName, ...] = (
     "change",
     "error",
 )
-_log = logging.getLogger("campanile")
 _KEEP: Any = object()
 
 
@@ -72,8 +70,7 @@ class Campanile:
         self._machine = Machine(backoff or Backoff())
         self._clock: Clock = clock or SystemClock()
         self._random = random
-        self._handlers: dict[str, list[Handler]] = {name: [] for name in EVENTS}
-        self._feeds: list[Feed] = []
+        self._delivery = Delivery(EVENTS)
         self._waiters: list[tuple[Callable[[Snapshot], bool], asyncio.Future[Snapshot]]] = []
         self._snapshot: Snapshot | None = None
         self._told = False
@@ -99,7 +96,7 @@ class Campanile:
             tls=tls,
             clock=self._clock,
             random=random,
-            emit=self._emit,
+            emit=self._delivery.emit,
             handle_live=self._handle_live,
             handle_change=self._changed,
         )
@@ -236,9 +233,7 @@ class Campanile:
 
         1,000 may wait. One more drops them, and the iterator raises `Lagging`; iterate again to go on."""
         self._check()
-        feed = Feed(self._feeds.remove)
-        self._feeds.append(feed)
-        return feed
+        return self._delivery.feed()
 
     @overload
     def on(self, event: Literal["notification"], handler: Callable[[Notification], Any]) -> Callable[[], None]: ...
@@ -262,16 +257,14 @@ class Campanile:
 
         Each handler has its own pace, and its own queue of 1,000. What it raises is told as `error`, and stops
         nothing. One that is not async must not block."""
-        if event not in EVENTS:
-            raise ValueError(f"events are {', '.join(EVENTS)}")
-        if handler is None:
+        if handler is not None:
+            return self._delivery.add(event, handler)
 
-            def decorate(function: H) -> H:
-                self._add(event, function)
-                return function
+        def decorate(function: H) -> H:
+            self._delivery.add(event, function)
+            return function
 
-            return decorate
-        return self._add(event, handler)
+        return decorate
 
     # Actions
 
@@ -326,32 +319,6 @@ class Campanile:
         place, epoch = (position.seq, position.epoch) if position else (None, None)
         return Action(kind, str(uuid.uuid4()), name, place, epoch)
 
-    def _add(self, event: str, call: Callable[..., Any]) -> Callable[[], None]:
-        handler = Handler(event, call, self._log_only if event == "error" else self._report)
-        self._handlers[event].append(handler)
-
-        def stop() -> None:
-            if handler in self._handlers[event]:
-                self._handlers[event].remove(handler)
-            handler.stop()
-
-        return stop
-
-    def _emit(self, event: EventName, payload: Any) -> None:
-        if event == "error" and not self._handlers["error"]:
-            self._log_only(payload)
-        for handler in tuple(self._handlers[event]):
-            handler.put(payload)
-        if event == "notification":
-            for feed in tuple(self._feeds):
-                feed.put(payload)
-
-    def _report(self, error: CampanileError) -> None:
-        self._emit("error", error)
-
-    def _log_only(self, error: CampanileError) -> None:
-        _log.warning("%s", error)
-
     def _changed(self) -> None:
         """Something that the snapshot shows is different. It is told once, when the loop gets to it."""
         self._snapshot = None
@@ -359,14 +326,14 @@ class Campanile:
         shown = (machine.state, machine.reason, machine.retry_at)
         if shown != self._shown:
             self._shown = shown
-            self._emit("state", self.snapshot)
+            self._delivery.emit("state", self.snapshot)
         if not self._told:
             self._told = True
             asyncio.get_running_loop().call_soon(self._tell)
 
     def _tell(self) -> None:
         self._told = False
-        if not self._waiters and not self._handlers["change"]:
+        if not self._waiters and not self._delivery.wants("change"):
             return
         snapshot = self.snapshot
         for predicate, future in tuple(self._waiters):
@@ -375,7 +342,7 @@ class Campanile:
                     future.set_result(snapshot)
             except Exception as error:
                 future.set_exception(error)
-        self._emit("change", snapshot)
+        self._delivery.emit("change", snapshot)
 
     def _handle_live(self) -> None:
         self._machine.handle_live(self._clock.now())
@@ -401,11 +368,7 @@ class Campanile:
         driver, self._driver = self._driver, None
         if driver and driver is not asyncio.current_task():
             await ended(driver)
-        for feed in tuple(self._feeds):
-            feed.end()
-        self._feeds.clear()
-        calls = [handler.stop() for handlers in self._handlers.values() for handler in handlers]
-        await ended(*(call for call in calls if call))
+        await self._delivery.stop()
         await self._session.pending.flush()
 
     async def _run(self) -> None:

@@ -74,8 +74,9 @@ class Connection:
             return End("timeout")
         except InvalidStatus as refusal:
             return _refused(refusal)
-        except (OSError, EOFError, WebSocketException, ValueError, asyncio.IncompleteReadError):
-            return End("network")
+        except (OSError, EOFError, WebSocketException, ValueError) as error:
+            # Its kind alone: the library's words can hold the address.
+            return End("network", reason=type(error).__name__)
         tasks = [asyncio.ensure_future(work) for work in (self._read(socket), self._write(socket))]
         tasks.append(asyncio.ensure_future(self._watch(socket)))
         farewell = FAREWELL

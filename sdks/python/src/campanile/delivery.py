@@ -2,13 +2,16 @@
 
 import asyncio
 import inspect
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from .clock import ended
 from .errors import CampanileError, HandlerFailed, Lagging
 from .notification import Notification
 
+_log = logging.getLogger("campanile")
 QUEUE = 1000
 """Events that may wait for one handler or iterator. More are dropped all at once, and it is told."""
 
@@ -104,6 +107,67 @@ class Feed(AsyncIterator[Notification]):
 
     async def aclose(self) -> None:
         """Takes no more."""
-        self.end()
-        self._queue.clear()
-        self._close(self)
+        if not self._ended:
+            self.end()
+            self._queue.clear()
+            self._close(self)
+
+
+class Delivery:
+    """All handlers and iterators of a client."""
+
+    def __init__(self, events: tuple[str, ...]) -> None:
+        self._handlers: dict[str, list[Handler]] = {name: [] for name in events}
+        self._feeds: list[Feed] = []
+
+    def add(self, event: str, call: Callable[[Any], Any]) -> Callable[[], None]:
+        """Has a function called on an event; returns what stops that. `ValueError` for an unknown event."""
+        if event not in self._handlers:
+            raise ValueError(f"events are {', '.join(self._handlers)}")
+        handlers = self._handlers[event]
+        # A handler of errors that fails is told to nobody but the log: there is no end to it otherwise.
+        handler = Handler(event, call, _log_only if event == "error" else self.report)
+        handlers.append(handler)
+
+        def stop() -> None:
+            if handler in handlers:
+                handlers.remove(handler)
+            handler.stop()
+
+        return stop
+
+    def feed(self) -> Feed:
+        """Another iterator."""
+        feed = Feed(self._feeds.remove)
+        self._feeds.append(feed)
+        return feed
+
+    def wants(self, event: str) -> bool:
+        """Whether anybody would be told."""
+        return bool(self._handlers[event])
+
+    def emit(self, event: str, payload: Any) -> None:
+        """Tells everybody, soon."""
+        if event == "error" and not self.wants(event):
+            _log_only(payload)
+        for handler in tuple(self._handlers[event]):
+            handler.put(payload)
+        if event == "notification":
+            for feed in tuple(self._feeds):
+                feed.put(payload)
+
+    def report(self, error: CampanileError) -> None:
+        """Tells of an error; without a handler, the log."""
+        self.emit("error", error)
+
+    async def stop(self) -> None:
+        """Ends iterators, and calls that are under way. Handlers stay, for what comes later."""
+        for feed in self._feeds:
+            feed.end()
+        self._feeds.clear()
+        calls = [handler.stop() for handlers in self._handlers.values() for handler in handlers]
+        await ended(*(call for call in calls if call))
+
+
+def _log_only(error: CampanileError) -> None:
+    _log.warning("%s", error)

@@ -112,6 +112,7 @@ class Line:
                 self._tasks.pop(current)
                 self._current, self._next = self._next, None
                 self.token = self._next_token
+                self.live = False
 
     def _dial(self, token: str) -> Connection:
         plan = self._plan

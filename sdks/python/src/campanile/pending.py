@@ -34,6 +34,7 @@ class Pending:
         self._opened = False
         self._saving: asyncio.Task[None] | None = None
         self._saved = "[]"
+        self._unsaved: dict[str, str] = {}
         self._refs = 0
         self.actions = Actions()
 
@@ -113,17 +114,14 @@ class Pending:
 
     def forget(self) -> None:
         """Another user or workspace: what waits is kept where there is a store, and is no longer this queue's."""
-        self.actions.clear()
-        for key in list(self._futures):
-            self._futures.pop(key).cancel()
-        self._name = None
-        self._opened = False
-        self._saved = "[]"
+        self._save()
+        self._abandon()
 
     async def erase(self) -> None:
         """Forgets, in the store too."""
         name = self._name
-        self.forget()
+        self._abandon()
+        self._unsaved.clear()
         await self.flush()
         if name is not None and self._storage is not None:
             try:
@@ -135,6 +133,14 @@ class Pending:
         """Returns once everything is stored."""
         while self._saving and not self._saving.done():
             await asyncio.wait((self._saving,))
+
+    def _abandon(self) -> None:
+        self.actions.clear()
+        for key in list(self._futures):
+            self._futures.pop(key).cancel()
+        self._name = None
+        self._opened = False
+        self._saved = "[]"
 
     def _ref(self, action: Action) -> str:  # noqa: ARG002
         self._refs += 1
@@ -155,22 +161,22 @@ class Pending:
     def _save(self) -> None:
         if self._storage is None or self._name is None or not self._opened:
             return
+        text = json.dumps([action.to_json() for action in self.actions])
+        if text == self._saved:
+            return
+        self._saved = text
+        # Of one name only the newest counts: changes during a write share the next one.
+        self._unsaved[self._name] = text
         if self._saving is None or self._saving.done():
-            self._saving = asyncio.ensure_future(self._write())
+            self._saving = asyncio.ensure_future(self._write(self._storage))
 
-    async def _write(self) -> None:
-        """Writes until what is stored is what waits: changes meanwhile share a write."""
-        while self._storage is not None and self._name is not None and self._opened:
-            name, text = self._name, json.dumps([action.to_json() for action in self.actions])
-            if text == self._saved:
-                return
+    async def _write(self, storage: Storage) -> None:
+        while self._unsaved:
+            name, text = self._unsaved.popitem()
             try:
-                await self._storage.save(name, text)
+                await storage.save(name, text)
             except Exception as error:
                 self._failed(error)
-                return
-            if self._name == name:
-                self._saved = text
 
     def _failed(self, error: Exception) -> None:
         failed = StorageFailed()

@@ -49,9 +49,10 @@ class Rest:
         """`url`: `https://…`, or `http://` to this machine. `InsecureUrl` or `ValueError` for another."""
         self.base = base_of(url, allow_insecure)
         # No redirects: an Authorization header must not follow one to somewhere else.
-        self._opener = urllib.request.build_opener(
-            _NoRedirects, urllib.request.HTTPSHandler(context=tls or ssl.create_default_context())
-        )
+        handlers: list[Any] = [_NoRedirects]
+        if self.base.startswith("https"):
+            handlers.append(urllib.request.HTTPSHandler(context=tls or ssl.create_default_context()))
+        self._opener = urllib.request.build_opener(*handlers)
 
     def call(
         self,

@@ -19,7 +19,7 @@ from .state import End, TokenReason
 from .storage import Storage
 from .store import Store, View
 from .surface import SurfaceName, surface_of
-from .surface.event import Alive, Arrived, Done, Event, Hello, LeftOut, Pong, Receipts, Refused
+from .surface.event import Alive, Arrived, Done, Event, Heartbeat, Hello, LeftOut, Pong, Receipts, Refused
 from .token import Claims, TokenSource, ask
 
 _TOLD = {
@@ -60,7 +60,7 @@ class Session:
         self.surface = surface_of(surface)
         self._rest = Rest(url, allow_insecure, tls)
         self._inbox = Inbox(self._rest)
-        self._tls = tls if tls or self._rest.base.startswith("https") else None
+        self._tls = tls if self._rest.base.startswith("https") else None
         self._clock = clock
         self._random = random
         self._emit = emit
@@ -268,7 +268,7 @@ class Session:
             # What can't be resumed is followed by a resync, which says from where to read.
             due = event.resumed or not self._asked_resume
         else:
-            due = isinstance(event, LeftOut) and self.surface.numbered
+            due = self.surface.numbered and isinstance(event, (LeftOut, Heartbeat))
         if due and not self.store.loaded and (self._loader is None or self._loader.done()):
             self._loader = asyncio.ensure_future(self._load())
 
@@ -282,7 +282,8 @@ class Session:
                 store.begin_page()
                 try:
                     await self._load_page(store)
-                    continue
+                    # If that was not enough, such as a page of a former log, then again, but not at once.
+                    after = None
                 except (Problem, Unreachable, BadFrame, TokenFailed) as error:
                     self._report(error)
                     if isinstance(error, Problem) and error.status in (400, 401, 403, 404, 405, 422):
@@ -292,7 +293,8 @@ class Session:
                     store.cancel_page()
                     self.loading = False
                     self._handle_change()
-            await self._clock.sleep(backoff.delay(self._random()) if after is None else after)
+            if not store.loaded:
+                await self._clock.sleep(backoff.delay(self._random()) if after is None else after)
 
     async def _load_page(self, store: Store) -> None:
         due = store.needed or None

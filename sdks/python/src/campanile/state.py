@@ -40,7 +40,7 @@ class End:
     code: int | None = None
     """The close code, or the HTTP status."""
     reason: str = ""
-    """The server's words, or the code of its problem."""
+    """The server's words, the code of its problem, or the kind of what the network did."""
     come_back: ComeBack = "yes"
     retry_after: float | None = None
     """Seconds, where the server says when."""
