@@ -13,8 +13,10 @@ from tokens import token
 
 from campanile import (
     ActionRefused,
+    BadFrame,
     Campanile,
     ClientClosed,
+    Defect,
     HandlerFailed,
     InsecureUrl,
     Lagging,
@@ -455,3 +457,79 @@ async def test_leaving_ends_iterators_and_coming_back_goes_on(server: ScriptedSe
     async with client:
         socket = await server.dialled()
         assert socket.query["since"] == "10"
+
+
+async def test_a_redirect_is_not_followed(server: ScriptedServer) -> None:
+    """A token is for one server."""
+    async with ScriptedServer() as elsewhere:
+        location = elsewhere.url.replace("http", "ws") + "/v1/connect"
+        server.refusal = (302, {"location": location}, b"")
+        async with _client(server) as client:
+            waiting = await _until(client, lambda s: s.state is State.WAITING)
+            assert waiting.reason
+            assert (waiting.reason.kind, waiting.reason.code) == ("http", 302)
+            assert elsewhere.sockets == []
+
+
+HOSTILE = [
+    "",
+    "null",
+    "[]",
+    "{",
+    "7",
+    '"PING"',
+    "[" * 50_000,
+    '{"type":' + '{"a":' * 50_000,
+    '{"type":["hello"]}',
+    '{"type":"hello","user":"alice","seq":1e999}',
+    '{"type":"hello","user":"alice","seq":11,"heartbeatMs":"soon"}',
+    '{"type":"notification"}',
+    '{"type":"notification","seq":{},"item":{"id":"x"}}',
+    '{"type":"notification","seq":11,"item":{"id":7}}',
+    '{"type":"notification","seq":11,"item":[]}',
+    '{"type":"update","seq":11}',
+    '{"type":"update","seq":11,"item":{"id":"nobody"}}',
+    '{"type":"retract","seq":"eleven","id":"a"}',
+    '{"type":"receipts","rev":1,"head":11,"unread":1,"items":[7]}',
+    '{"type":"receipts"}',
+    '{"type":"heartbeat","seq":null}',
+    '{"type":"resync","reason":"overflow"}',
+    '{"type":"drain","retryAfterMs":"soon"}',
+    '{"type":"ok"}',
+    '{"type":"ok","ref":"99","changed":"maybe"}',
+    '{"type":"error","ref":{}}',
+    '{"type":"pong"}',
+    '{"type":"from the future","seq":12}',
+]
+
+
+async def test_whatever_a_server_sends_the_reading_goes_on(server: ScriptedServer) -> None:
+    """Frames that can't be understood are told and left out; none of them is repeated in an error."""
+    async with _client(server) as client:
+        errors: list[Exception] = []
+        client.on("error", errors.append)
+        socket = await _greeted(server, client, item(10, "a"))
+        for text in HOSTILE:
+            socket.send(text)
+        socket.send(notification(20, "b"))
+        await _until(client, lambda s: len(s.items) == 2)
+        await server.quiet()
+        assert client.state is State.LIVE
+        assert len(server.sockets) == 1
+        assert {type(error) for error in errors} == {BadFrame}
+
+
+async def test_a_defect_is_told_and_survived(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client connects anew rather than hang without a word."""
+    async with _client(server) as client:
+        errors: list[Exception] = []
+        client.on("error", errors.append)
+        socket = await _greeted(server, client)
+        with monkeypatch.context() as patch:
+            patch.setattr(client._session.store, "apply", lambda _: 1 / 0)
+            socket.send(notification(11, "a"))
+            await _until(client, lambda s: s.state is State.WAITING)
+        client.retry()
+        await server.dialled()
+        assert [type(error) for error in errors] == [Defect]
+        assert isinstance(errors[0].__cause__, ZeroDivisionError)

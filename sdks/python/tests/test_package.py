@@ -38,6 +38,7 @@ def test_archives_hold_what_they_must(built: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "campanile/py.typed" in names
     assert "campanile/surface/native.py" in names
+    assert {Path(name).name for name in names if "/licenses/" in name} == {"LICENSE-MIT", "LICENSE-APACHE"}
     assert not [name for name in names if name.startswith("tests") or "__pycache__" in name]
     metadata = zipfile.ZipFile(wheel).read(next(name for name in names if name.endswith("METADATA"))).decode()
     assert "Requires-Dist: websockets>=13\n" in metadata

@@ -12,13 +12,13 @@ from .actions import Action, Kind
 from .backoff import Backoff
 from .clock import Clock, SystemClock, ended, within
 from .delivery import Delivery, Feed
-from .errors import CampanileError, ClientClosed, Unsupported
+from .errors import CampanileError, ClientClosed, Defect, Unsupported
 from .inbox import PAGE
 from .notification import Notification, Position, Resync, Retraction, Update
 from .pending import Outcome
 from .session import Session
 from .snapshot import Snapshot
-from .state import Machine, State
+from .state import End, Machine, State
 from .storage import Storage
 from .store import ITEMS
 from .surface import SurfaceName
@@ -406,7 +406,12 @@ class Campanile:
                 await ended(stay)
         if self._turn != turn:
             return
-        end = stay.result()
+        error = stay.exception()
+        if error:
+            defect = Defect()
+            defect.__cause__ = error
+            self._delivery.report(defect)
+        end = End("network", reason="Defect") if error else stay.result()
         if end is None:
             self._machine.handle_missing()
         else:

@@ -78,6 +78,13 @@ class TokenFailed(CampanileError):
         self.reason = reason
 
 
+class Defect(CampanileError):
+    """A defect of this package, please report it with its `__cause__`. The client connects anew."""
+
+    def __init__(self) -> None:
+        super().__init__("a defect of the client: it connects anew")
+
+
 class BadFrame(CampanileError):
     """The server sent a frame that this surface does not have; it was left out."""
 

@@ -183,7 +183,9 @@ class Store:
         """Takes in the product surface's list, newest first. It holds the true read state."""
         for item in reversed(list(items)):
             self._remember(item.id)
-            self._keep(item)
+            held = self._items.get(item.id)
+            # The list knows less of an entry than the socket, but whether it was read.
+            self._keep(held.marked(read=item.read) if held else item)
         self.loaded = True
         self._trim(moves=False)
 
