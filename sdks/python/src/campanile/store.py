@@ -69,6 +69,8 @@ class Store:
         self._tail: list[tuple[Event, int, int]] | None = None
         self._positioned = False
         self._overflown = False
+        self._doubtful: set[str] = set()
+        """Held by a page that was ahead of the stream when it broke: gone, unless the replay has them."""
         self.needed = 0
         """Up to where the inbox must go when it is read."""
         self.epoch: str | None = None
@@ -131,11 +133,15 @@ class Store:
             self.rev = max(event.rev, self.rev or 0)
             self._mark(event, self.read_up_to, self.seen_up_to)
             self.read_up_to, self.seen_up_to = event.read_up_to, event.seen_up_to
-            self._tell(event.head, event.unread, event.unseen)
+            # Of what is not held but came, such as an archived entry that is back, the marks alone tell.
+            unheld = [mark for mark in event.items if mark.id not in self._items and event.head < mark.seq <= self.seq]
+            unread, unseen = (sum(not m.read for m in unheld), sum(not m.seen for m in unheld))
+            self._tell(event.head, event.unread + unread, event.unseen + unseen)
             return [event]
         if isinstance(event, Heartbeat):
             self.epoch = event.epoch
             self.seq = max(self.seq, event.seq)
+            self._drop_doubtful()
             self.rev = max(event.rev, self.rev or 0)
             self._tell(event.head, event.unread, event.unseen)
         elif isinstance(event, Hello):
@@ -162,17 +168,17 @@ class Store:
             self.loaded = page.head >= self.needed and page.epoch == self.epoch and not self._overflown
             self.older = page.older
         for item in page.items:
+            self._doubtful.discard(item.id)
             if item.id not in self._items:
                 self._keep(item)
         if self.rev is None:
             self.rev = page.rev
-        if page.head >= self.head:
+        if page.head >= self.head and page.rev >= self.rev:
             self._tell(page.head, page.unread, page.unseen)
         tail, self._tail = self._tail or [], None
         for event, read_up_to, seen_up_to in tail:
             if isinstance(event, Receipts) and event.rev > page.rev:
                 self._mark(event, read_up_to, seen_up_to)
-                self._tell(event.head, event.unread, event.unseen)
             elif isinstance(event, Updated) and event.seq > page.head:
                 self._update(event)
             elif isinstance(event, Retracted) and event.seq > page.head:
@@ -223,9 +229,11 @@ class Store:
                 self.unread += not item.read
                 self.unseen += not item.seen
             item = replace(item, position=self.position)
-        if item.id not in self._items:
-            self._keep(item)
-            self._trim(moves=True)
+        # One that a page brought before is said anew: the page may be older than the replay. What changed since this
+        # was written follows it.
+        self._doubtful.discard(item.id)
+        self._keep(item)
+        self._trim(moves=True)
         return [item]
 
     def _update(self, event: Updated) -> list[Change]:
@@ -255,7 +263,9 @@ class Store:
             self._order.clear()
         if hello.resumed:
             self._mark_up_to(self.read_up_to, hello.read_up_to, self.seen_up_to, hello.seen_up_to)
+            self._doubtful = {i.id for i in self._items.values() if i.seq is not None and i.seq > hello.seq}
         else:
+            self._doubtful.clear()
             self.loaded = False
             self.needed = hello.seq
             self.rev = hello.rev
@@ -265,6 +275,12 @@ class Store:
         self.read_up_to, self.seen_up_to = hello.read_up_to, hello.seen_up_to
         self._positioned = True
         self._tell(hello.head, hello.unread, hello.unseen)
+
+    def _drop_doubtful(self) -> None:
+        """Everything was replayed."""
+        for name in self._doubtful & self._items.keys():
+            del self._items[name], self._order[name]
+        self._doubtful.clear()
 
     def _leave_out(self, event: LeftOut) -> list[Change]:
         self.loaded = False

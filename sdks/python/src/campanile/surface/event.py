@@ -66,6 +66,7 @@ class Mark:
     """The read state of one entry."""
 
     id: str
+    seq: int
     seen: bool
     read: bool
     archived: bool

@@ -97,7 +97,13 @@ def _retracted(frame: Mapping[str, Any]) -> Event:
 
 def _receipts(frame: Mapping[str, Any]) -> Event:
     marks = (
-        Mark(str(item["id"]), item.get("seen") is True, item.get("read") is True, item.get("archived") is True)
+        Mark(
+            str(item["id"]),
+            int(item.get("seq", 0)),
+            item.get("seen") is True,
+            item.get("read") is True,
+            item.get("archived") is True,
+        )
         for item in frame.get("items", ())
     )
     return Receipts(
