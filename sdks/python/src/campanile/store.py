@@ -141,7 +141,7 @@ class Store:
         if isinstance(event, Heartbeat):
             self.epoch = event.epoch
             self.seq = max(self.seq, event.seq)
-            self._drop_doubtful()
+            self._drop_doubtful(event.seq)
             self.rev = max(event.rev, self.rev or 0)
             self._tell(event.head, event.unread, event.unseen)
         elif isinstance(event, Hello):
@@ -263,6 +263,8 @@ class Store:
             self._order.clear()
         if hello.resumed:
             self._mark_up_to(self.read_up_to, hello.read_up_to, self.seen_up_to, hello.seen_up_to)
+            # A replay that broke had got this far: what it left out is gone.
+            self._drop_doubtful(hello.seq)
             self._doubtful = {i.id for i in self._items.values() if i.seq is not None and i.seq > hello.seq}
         else:
             self._doubtful.clear()
@@ -276,11 +278,12 @@ class Store:
         self._positioned = True
         self._tell(hello.head, hello.unread, hello.unseen)
 
-    def _drop_doubtful(self) -> None:
-        """Everything was replayed."""
+    def _drop_doubtful(self, up_to: int) -> None:
+        """Everything up to this place was replayed."""
         for name in self._doubtful & self._items.keys():
-            del self._items[name], self._order[name]
-        self._doubtful.clear()
+            if (self._items[name].seq or 0) <= up_to:
+                del self._items[name], self._order[name]
+        self._doubtful &= self._items.keys()
 
     def _leave_out(self, event: LeftOut) -> list[Change]:
         self.loaded = False
@@ -344,7 +347,8 @@ class Store:
             # Everything is meant, also what is not held here.
             return (0 if action.kind == "read_all" else unread), 0
         if action.id is None and action.up_to is not None and action.up_to >= self.head:
-            later = [item for item in after.values() if item.seq is not None and item.seq > action.up_to]
+            counted = max(self.head, self.seq)
+            later = [item for item in after.values() if item.seq is not None and action.up_to < item.seq <= counted]
             unseen = sum(not item.seen for item in later)
             return (sum(not i.read for i in later) if action.kind == "read_all" else unread), unseen
         for name, item in after.items():
