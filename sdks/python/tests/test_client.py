@@ -533,3 +533,35 @@ async def test_a_defect_is_told_and_survived(server: ScriptedServer, monkeypatch
         await server.dialled()
         assert [type(error) for error in errors] == [Defect]
         assert isinstance(errors[0].__cause__, ZeroDivisionError)
+
+
+async def test_a_token_that_does_not_say_whose_it_is_shows_nothing(server: ScriptedServer) -> None:
+    """Until the server says."""
+    async with _client(server) as client:
+        await _greeted(server, client, item(10, "a"))
+        client.update(token="opaque")
+        assert (client.snapshot.items, client.snapshot.user) == ((), None)
+        await _greeted(server, client, item(10, "a"))
+        assert client.snapshot.user == "alice"
+
+
+async def test_what_was_asked_for_is_kept_beyond_the_bound(server: ScriptedServer) -> None:
+    """Pages join the items, however many; what arrives later pushes the oldest out."""
+    async with _client(server, max_items=3, page_size=2) as client:
+        socket = await server.dialled()
+        socket.send(hello(10, unread=6, unseen=6))
+        (await server.asked()).reply(200, page(10, [item(10, "f"), item(9, "e")], older=9, unread=6, unseen=6))
+        await _until(client, lambda s: len(s.items) == 2)
+        for older in ([item(8, "d"), item(7, "c")], [item(6, "b"), item(5, "a")]):
+            more = asyncio.ensure_future(client.load_more())
+            last = older[-1]["seq"]
+            asked = await server.asked()
+            assert asked.query["before"] == str(older[0]["seq"] + 1)
+            asked.reply(200, page(10, older, older=last if last > 5 else None, unread=6, unseen=6))
+            assert len(await more) == 2
+        assert [entry.id for entry in client.snapshot.items] == list("fedcba")
+        assert not client.snapshot.has_more
+        socket.send(notification(11, "g"))
+        await _until(client, lambda s: s.unread == 7)
+        assert [entry.id for entry in client.snapshot.items] == list("gfedcb")
+        assert client.snapshot.has_more

@@ -71,7 +71,7 @@ class StorageFailed(CampanileError):
 
 
 class TokenFailed(CampanileError):
-    """The token callback raised, took longer than 10 s, or returned no text; `__cause__` has what it raised."""
+    """The token callback raised, took longer than 30 s, or returned no text; `__cause__` has what it raised."""
 
     def __init__(self, reason: str, problem: str) -> None:
         super().__init__(f"the token callback, asked for {reason!r}, {problem}")

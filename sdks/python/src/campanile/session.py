@@ -93,7 +93,9 @@ class Session:
     def update(self, source: TokenSource | None, workspace: str | None) -> bool:
         """Takes another token or workspace; true if the connection that is there goes on with it."""
         another = Claims.of(source).user if isinstance(source, str) else None
-        if workspace != self.workspace or (another and self.user and another != self.user):
+        # A token that does not say whose it is may be anybody's: nothing is shown until the server says.
+        foreign = isinstance(source, str) and source != self.source and another != self.user
+        if workspace != self.workspace or (foreign and self.user):
             self._start_anew()
             self.source, self.workspace, self.user = source, workspace, another
             return False

@@ -19,7 +19,7 @@ class Snapshot:
     """Whose notifications these are; `None` until that is known."""
     workspace: str | None
     items: tuple[Notification, ...]
-    """Newest first, without archived ones; at most 1,000."""
+    """Newest first, without archived ones; at most 1,000, and those that were asked for."""
     unread: int
     """How many are unread, on the server, with what was done here since."""
     unseen: int

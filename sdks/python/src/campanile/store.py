@@ -61,7 +61,7 @@ class Store:
     def __init__(self, numbered: bool, limit: int = ITEMS) -> None:
         """`numbered`: entries have places, and counts are the server's. Else they are counted here."""
         self._numbered = numbered
-        self._limit = limit
+        self._limit = self._least = limit
         self._items: dict[str, Notification] = {}
         self._order: dict[str, tuple[float, int]] = {}
         self._arrivals = 0
@@ -167,10 +167,14 @@ class Store:
             self._order = {item.id: self._order[item.id] for item in kept}
             self.loaded = page.head >= self.needed and page.epoch == self.epoch and not self._overflown
             self.older = page.older
+            self._limit = self._least
         for item in page.items:
             self._doubtful.discard(item.id)
             if item.id not in self._items:
                 self._keep(item)
+        if not anew:
+            # What was asked for is kept, however much.
+            self._limit = max(self._limit, len(self._items))
         if self.rev is None:
             self.rev = page.rev
         if page.head >= self.head and page.rev >= self.rev:

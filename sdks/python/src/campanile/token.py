@@ -12,8 +12,10 @@ from .clock import Clock, within
 from .errors import TokenFailed
 from .state import TokenReason
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds within which a callback must answer."""
+SOONEST = 5.0
+"""Seconds between two exchanges, at least."""
 EARLY = 30.0
 """Seconds before its end at which a token is exchanged, at least; a tenth of its life where that is more."""
 
@@ -64,10 +66,10 @@ async def ask(source: TokenSource, reason: TokenReason, clock: Clock) -> str | N
 def refresh_at(now: float, issued_at: float | None, expires_at: float, random: float) -> float:
     """When to exchange a token, in the terms of `now`: max(30 s, 10 % of its life) before its end, ±10 %.
 
-    One that lives shorter than that is exchanged at half of what is left."""
+    One that lives shorter than that is exchanged at half of what is left; none within 5 s."""
     life = expires_at - (now if issued_at is None else issued_at)
     early = max(EARLY, life / 10) * (0.9 + 0.2 * random)
-    return max(expires_at - early, now + max(0.0, expires_at - now) / 2)
+    return max(expires_at - early, now + (expires_at - now) / 2, now + SOONEST)
 
 
 async def _awaited(answer: Awaitable[str | None]) -> str | None:
