@@ -4,6 +4,8 @@ import asyncio
 import random
 from typing import Literal
 
+from campanile.clock import ended
+
 Fate = Literal["cut", "half", "open", "refuse", "good"]
 
 
@@ -47,16 +49,20 @@ class Proxy:
                 return
             incoming, outgoing = await asyncio.open_connection(self._host, self._port)
             outgoing.write(head)
-            # A greeting has some 300 bytes: some break before it, some within, some long after.
-            budget = self._random.choice((150, 400, 600, 1500, 4000)) + self._random.randrange(300)
+            # A greeting has some 300 bytes: some break before it, some within, some long after. Those that outlive all
+            # that is said end by time.
+            budget = self._random.choice((150, 400, 600, 1500, 4000, 30_000)) + self._random.randrange(300)
+            life = None if fate == "good" or self.calm else self._random.uniform(0.1, 1.0)
             up = asyncio.ensure_future(self._pass(reader, outgoing, fate, budget // 4))
             down = asyncio.ensure_future(self._pass(incoming, writer, fate, budget))
             try:
-                await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((up, down), timeout=life, return_when=asyncio.FIRST_COMPLETED)
+                if fate == "open":
+                    await ended(up, down)
+                    # Neither end learns of it; the one that watches for silence leaves.
+                    await reader.read(-1)
             finally:
-                for half in (up, down):
-                    half.cancel()
-                await asyncio.gather(up, down, return_exceptions=True)
+                await ended(up, down)
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -89,9 +95,6 @@ class Proxy:
             if fate == "half":
                 target.write(data[: max(1, len(data) // 2)])
                 await target.drain()
-            elif fate == "open":
-                # Neither end learns of it.
-                await asyncio.Event().wait()
             return
         if target.can_write_eof():
             target.write_eof()

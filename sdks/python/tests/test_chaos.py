@@ -93,7 +93,7 @@ class Chaos:
             if items:
                 chosen = self.random.choice(items[:50])
                 await self._touch(chosen.id)
-            await asyncio.sleep(self.random.random() * 0.05)
+            await asyncio.sleep(self.random.random() * 0.1)
 
     async def _touch(self, name: str) -> None:
         what = self.random.choice(("read", "unread", "archive", "all", "elsewhere", "elsewhere"))
@@ -120,7 +120,7 @@ async def test_nothing_is_lost_and_nothing_comes_twice() -> None:
         chaos = Chaos(server, proxy)
         async with chaos.client as client:
             await _until(client, lambda s: s.state is State.LIVE)
-            await asyncio.wait_for(chaos.stir(), max(120, RECONNECTS))
+            await asyncio.wait_for(chaos.stir(), max(180, 2 * RECONNECTS))
             proxy.calm = True
             chaos.clock.calm()
             last = chaos.published[-1] or 0
