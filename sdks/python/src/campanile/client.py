@@ -312,7 +312,10 @@ class Campanile:
             return session.act(self._action("read", name))
         # The documented surfaces mark one at a time.
         futures = [session.act(self._action("read", i.id)) for i in self.snapshot.items if not i.read]
-        return asyncio.ensure_future(_all(futures))
+        together = asyncio.ensure_future(_all(futures))
+        # Each refusal is told as an error, whether or not anybody waits.
+        together.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return together
 
     def _action(self, kind: Kind, name: str | None) -> Action:
         position = self._session.store.position if name is None else None

@@ -53,6 +53,7 @@ class Line:
         self._next: Connection | None = None
         self._next_token: str | None = None
         self._tasks: dict[Connection, asyncio.Task[End]] = {}
+        self._leaving: set[asyncio.Task[End]] = set()
         self._turned = asyncio.Event()
         self._refresh_due: float | None = None
         self._moved = asyncio.Event()
@@ -77,7 +78,7 @@ class Line:
         try:
             return await self._follow()
         finally:
-            await ended(refreshing, *self._tasks.values())
+            await ended(refreshing, *self._tasks.values(), *self._leaving)
 
     def try_send(self, text: str) -> bool:
         """Sends a text on the connection that counts; false if it can't be taken now."""
@@ -151,6 +152,9 @@ class Line:
         self.token = self._next_token
         task = self._tasks.pop(former, None) if former else None
         if task:
+            # It says goodbye in its own time.
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
             task.cancel()
         self._turned.set()
 
