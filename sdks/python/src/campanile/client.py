@@ -1,0 +1,431 @@
+"""The client: options, lifecycle, events, actions."""
+
+import asyncio
+import random as machine_random
+import ssl
+import uuid
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Literal, TypeVar, overload
+
+from .actions import Action, Kind
+from .backoff import Backoff
+from .clock import Clock, SystemClock, ended, within
+from .delivery import Delivery, Feed
+from .errors import CampanileError, ClientClosed, Defect, Unsupported
+from .inbox import PAGE
+from .notification import Notification, Position, Resync, Retraction, Update
+from .pending import Outcome
+from .session import Session
+from .snapshot import Snapshot
+from .state import End, Machine, State
+from .storage import Storage
+from .store import ITEMS
+from .surface import SurfaceName
+from .surface.event import Receipts
+from .token import TokenSource
+
+H = TypeVar("H", bound=Callable[..., Any])
+EventName = Literal["notification", "update", "retract", "receipts", "resync", "state", "change", "error"]
+EVENTS: tuple[EventName, ...] = (
+    "notification",
+    "update",
+    "retract",
+    "receipts",
+    "resync",
+    "state",
+    "change",
+    "error",
+)
+_KEEP: Any = object()
+
+
+class Campanile:
+    """One user's notifications in one workspace: connected, resumed and kept up to date until it is told to stop.
+
+    Used on one event loop. `async with` connects it, and disconnects it at the end; nothing is forgotten by that.
+    `close()` is for logging out."""
+
+    def __init__(
+        self,
+        url: str,
+        workspace: str | None = None,
+        token: TokenSource | None = None,
+        surface: SurfaceName = "native",
+        *,
+        user: str | None = None,
+        resume: Position | None = None,
+        storage: Storage | None = None,
+        auto_mark_read: bool = False,
+        ask_missed: bool = False,
+        max_items: int = ITEMS,
+        page_size: int = PAGE,
+        allow_insecure: bool = False,
+        tls: ssl.SSLContext | None = None,
+        backoff: Backoff | None = None,
+        clock: Clock | None = None,
+        random: Callable[[], float] = machine_random.random,
+    ) -> None:
+        """All options are in the README. `InsecureUrl` or `ValueError` for an address that won't do."""
+        self._machine = Machine(backoff or Backoff())
+        self._clock: Clock = clock or SystemClock()
+        self._random = random
+        self._delivery = Delivery(EVENTS)
+        self._waiters: list[tuple[Callable[[Snapshot], bool], asyncio.Future[Snapshot]]] = []
+        self._snapshot: Snapshot | None = None
+        self._told = False
+        self._shown: tuple[object, ...] = ()
+        self._driver: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._started = False
+        self._turn = 0
+        """Rises with whatever ends the connection that is there."""
+        self._session = Session(
+            url=url,
+            workspace=workspace,
+            source=token,
+            surface=surface,
+            user=user,
+            resume=resume,
+            storage=storage,
+            auto_mark_read=auto_mark_read,
+            ask_missed=ask_missed,
+            max_items=max_items,
+            page_size=page_size,
+            allow_insecure=allow_insecure,
+            tls=tls,
+            clock=self._clock,
+            random=random,
+            emit=self._delivery.emit,
+            handle_live=self._handle_live,
+            handle_change=self._changed,
+        )
+
+    async def __aenter__(self) -> "Campanile":
+        self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.disconnect()
+
+    def __aiter__(self) -> AsyncIterator[Notification]:
+        """Notifications as they come, each once, in order. See `notifications`."""
+        return self.notifications()
+
+    # Lifecycle
+
+    def connect(self) -> None:
+        """Starts, or starts again after `disconnect`. It then connects by itself for ever, unless it is refused."""
+        self._check()
+        if self._started:
+            return
+        self._started = True
+        self._machine.handle_options(self._ready())
+        if self._driver is None or self._driver.done():
+            self._driver = asyncio.ensure_future(self._run())
+        self._turned()
+
+    async def disconnect(self) -> None:
+        """Stops, and ends iterators. Nothing is forgotten: `connect` goes on from here."""
+        if self._machine.state is State.CLOSED:
+            return
+        self._started = False
+        self._machine.handle_options(False)
+        await self._stop()
+
+    async def close(self) -> None:
+        """Stops for good, and erases whatever was kept of this user: items, waiting actions. For logging out."""
+        if self._machine.state is State.CLOSED:
+            return
+        self._started = False
+        self._machine.handle_close()
+        await self._stop()
+        await self._session.erase()
+        self._changed()
+
+    def retry(self) -> None:
+        """Comes back now, if it waits, is suspended or was refused."""
+        self._check()
+        if self._machine.state not in (State.CONNECTING, State.LIVE):
+            self._machine.handle_retry()
+            self._turned()
+
+    def suspend(self) -> None:
+        """There is no network: stops trying until `wake` or `retry`."""
+        self._check()
+        self._machine.handle_suspend()
+        self._turned()
+
+    def wake(self) -> None:
+        """There may be a network again: comes back within a second, if it waits or is suspended."""
+        self._check()
+        self._machine.handle_wake(self._clock.now(), self._random())
+        self._turned(cuts=False)
+
+    def update(self, *, token: TokenSource | None = _KEEP, workspace: str | None = _KEEP) -> None:
+        """Exchanges the token, the workspace, or both; `None` takes it away.
+
+        Another token of the same user is taken over by the connection that is there. Another user or workspace starts
+        anew, and nothing of the former is shown any more."""
+        self._check()
+        stays = self._session.update(
+            token if token is not _KEEP else self._session.source,
+            workspace if workspace is not _KEEP else self._session.workspace,
+        )
+        if stays and self._machine.state is State.LIVE:
+            return
+        self._machine.handle_options(self._started and self._ready())
+        self._turned()
+
+    # What it shows
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """All that is to be shown. The same object until something changes."""
+        if self._snapshot is None:
+            machine, session = self._machine, self._session
+            view = session.view()
+            at = machine.retry_at
+            self._snapshot = Snapshot(
+                state=machine.state,
+                reason=machine.reason if machine.state in (State.WAITING, State.REFUSED) else None,
+                retry_at=None if at is None else at - self._clock.now() + self._clock.utc(),
+                user=session.user,
+                workspace=session.workspace,
+                items=view.items,
+                unread=view.unread,
+                unseen=view.unseen,
+                has_more=session.store.older is not None,
+                loading=session.loading,
+                position=session.store.position,
+                waiting_actions=len(session.pending.actions),
+            )
+        return self._snapshot
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        return self._machine.state
+
+    @property
+    def position(self) -> Position | None:
+        """Up to where everything was received. To go on after what a handler is done with, use a notification's own."""
+        return self._session.store.position
+
+    async def until(self, predicate: Callable[[Snapshot], bool], timeout: float | None = None) -> Snapshot:
+        """The first snapshot of which this is true. `TimeoutError` after so many seconds, where they are given."""
+        if predicate(self.snapshot):
+            return self.snapshot
+        future: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+        entry = (predicate, future)
+        self._waiters.append(entry)
+        try:
+            return await (future if timeout is None else within(self._clock, timeout, _awaited(future)))
+        finally:
+            self._waiters = [other for other in self._waiters if other is not entry]
+
+    # Events
+
+    def notifications(self) -> Feed:
+        """Notifications from now on, each once, in order. Ends with `disconnect` or `close`.
+
+        1,000 may wait. One more drops them, and the iterator raises `Lagging`; iterate again to go on."""
+        self._check()
+        return self._delivery.feed()
+
+    @overload
+    def on(self, event: Literal["notification"], handler: Callable[[Notification], Any]) -> Callable[[], None]: ...
+    @overload
+    def on(self, event: Literal["update"], handler: Callable[[Update], Any]) -> Callable[[], None]: ...
+    @overload
+    def on(self, event: Literal["retract"], handler: Callable[[Retraction], Any]) -> Callable[[], None]: ...
+    @overload
+    def on(self, event: Literal["receipts"], handler: Callable[[Receipts], Any]) -> Callable[[], None]: ...
+    @overload
+    def on(self, event: Literal["resync"], handler: Callable[[Resync], Any]) -> Callable[[], None]: ...
+    @overload
+    def on(self, event: Literal["state", "change"], handler: Callable[[Snapshot], Any]) -> Callable[[], None]: ...
+    @overload
+    def on(self, event: Literal["error"], handler: Callable[[CampanileError], Any]) -> Callable[[], None]: ...
+    @overload
+    def on(self, event: EventName) -> Callable[[H], H]: ...
+
+    def on(self, event: EventName, handler: Callable[..., Any] | None = None) -> Any:
+        """Calls a function, async or not, on an event; returns what stops that. Without a function: a decorator.
+
+        Each handler has its own pace, and its own queue of 1,000. What it raises is told as `error`, and stops
+        nothing. One that is not async must not block."""
+        if handler is not None:
+            return self._delivery.add(event, handler)
+
+        def decorate(function: H) -> H:
+            self._delivery.add(event, function)
+            return function
+
+        return decorate
+
+    # Actions
+
+    def read(self, id: str) -> "asyncio.Future[Outcome]":
+        """Marks one entry read, and so seen. It shows at once; await what is returned to know that it is durable.
+
+        While there is no connection, it waits. The future raises `ActionRefused` if the server says that it can't be
+        done; then what was shown is undone. `ActionsFull` if 1,000 actions wait."""
+        return self._act("read", id)
+
+    def unread(self, id: str) -> "asyncio.Future[Outcome]":
+        """Counts it as unread again, and no longer as archived. Otherwise as `read`."""
+        return self._act("unread", id)
+
+    def archive(self, id: str) -> "asyncio.Future[Outcome]":
+        """Puts it away: it is then read, seen, and out of the list. Otherwise as `read`."""
+        return self._act("archive", id)
+
+    def read_all(self) -> "asyncio.Future[Outcome]":
+        """Everything that was received by now is read. Otherwise as `read`."""
+        return self._act("read_all")
+
+    def seen(self) -> "asyncio.Future[Outcome]":
+        """Everything that was received by now was shown. Otherwise as `read`."""
+        return self._act("seen")
+
+    async def load_more(self, *, unread: bool | None = None, archived: bool | None = None) -> tuple[Notification, ...]:
+        """Loads the next older page, and returns it. Without filters, it joins the snapshot's items.
+
+        Each combination of filters goes on from its own last page. The product surface has one list, and no filters;
+        the workspace surface has none: `Unsupported`. `Problem`, `Unreachable` or `TokenFailed`."""
+        self._check()
+        return await self._session.load_more(unread, archived)
+
+    # The rest is private
+
+    def _act(self, kind: Kind, name: str | None = None) -> "asyncio.Future[Outcome]":
+        self._check()
+        session = self._session
+        if session.surface.numbered:
+            return session.act(self._action(kind, name))
+        if kind not in ("read", "read_all"):
+            raise Unsupported(kind, session.surface.name)
+        if kind == "read":
+            return session.act(self._action("read", name))
+        # The documented surfaces mark one at a time.
+        futures = [session.act(self._action("read", i.id)) for i in self.snapshot.items if not i.read]
+        together = asyncio.ensure_future(_all(futures))
+        # Each refusal is told as an error, whether or not anybody waits.
+        together.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return together
+
+    def _action(self, kind: Kind, name: str | None) -> Action:
+        position = self._session.store.position if name is None else None
+        place, epoch = (position.seq, position.epoch) if position else (None, None)
+        return Action(kind, str(uuid.uuid4()), name, place, epoch)
+
+    def _changed(self) -> None:
+        """Something that the snapshot shows is different. It is told once, when the loop gets to it."""
+        self._snapshot = None
+        machine = self._machine
+        shown = (machine.state, machine.reason, machine.retry_at)
+        if shown != self._shown:
+            self._shown = shown
+            self._delivery.emit("state", self.snapshot)
+        if not self._told:
+            self._told = True
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        self._told = False
+        if not self._waiters and not self._delivery.wants("change"):
+            return
+        snapshot = self.snapshot
+        for predicate, future in tuple(self._waiters):
+            try:
+                if not future.done() and predicate(snapshot):
+                    future.set_result(snapshot)
+            except Exception as error:
+                future.set_exception(error)
+        self._delivery.emit("change", snapshot)
+
+    def _handle_live(self) -> None:
+        self._machine.handle_live(self._clock.now())
+        self._changed()
+
+    def _ready(self) -> bool:
+        session = self._session
+        return bool(session.source) and (bool(session.workspace) or session.surface.name == "product")
+
+    def _turned(self, cuts: bool = True) -> None:
+        if cuts:
+            self._turn += 1
+            self._session.cut()
+        self._wake.set()
+        self._changed()
+
+    def _check(self) -> None:
+        if self._machine.state is State.CLOSED:
+            raise ClientClosed
+
+    async def _stop(self) -> None:
+        self._turned()
+        driver, self._driver = self._driver, None
+        if driver and driver is not asyncio.current_task():
+            await ended(driver)
+        await self._delivery.stop()
+        await self._session.pending.flush()
+
+    async def _run(self) -> None:
+        machine, clock = self._machine, self._clock
+        while True:
+            machine.handle_time(clock.now())
+            self._wake.clear()
+            if machine.state in (State.CONNECTING, State.LIVE):
+                await self._stay()
+            elif machine.state is State.WAITING and machine.retry_at is not None:
+                waits = [
+                    asyncio.ensure_future(self._wake.wait()),
+                    asyncio.ensure_future(clock.sleep(machine.retry_at - clock.now())),
+                ]
+                try:
+                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    await ended(*waits)
+            else:
+                await self._wake.wait()
+
+    async def _stay(self) -> None:
+        """One stay on the server, ended by it or by a turn."""
+        turn = self._turn
+        self._changed()
+        stay = asyncio.ensure_future(self._session.stay(self._machine.ask))
+        try:
+            while not stay.done() and self._turn == turn:
+                woken = asyncio.ensure_future(self._wake.wait())
+                await asyncio.wait((stay, woken), return_when=asyncio.FIRST_COMPLETED)
+                await ended(woken)
+                self._wake.clear()
+        finally:
+            if not stay.done():
+                await ended(stay)
+        if self._turn != turn:
+            return
+        error = stay.exception()
+        if error:
+            defect = Defect()
+            defect.__cause__ = error
+            self._delivery.report(defect)
+        end = End("network", reason="Defect") if error else stay.result()
+        if end is None:
+            self._machine.handle_missing()
+        else:
+            self._machine.handle_end(end, self._clock.now(), self._random())
+        self._changed()
+
+
+async def _awaited(future: "asyncio.Future[Snapshot]") -> Snapshot:
+    return await future
+
+
+async def _all(futures: "list[asyncio.Future[Outcome]]") -> Outcome:
+    outcomes = await asyncio.gather(*futures)
+    return Outcome(any(outcome.changed for outcome in outcomes))

@@ -1,0 +1,173 @@
+"""From the client to handlers and iterators: each has a bounded queue and its own pace, and stops nobody."""
+
+import asyncio
+import inspect
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from .clock import ended
+from .errors import CampanileError, HandlerFailed, Lagging
+from .notification import Notification
+
+_log = logging.getLogger("campanile")
+QUEUE = 1000
+"""Events that may wait for one handler or iterator. More are dropped all at once, and it is told."""
+
+
+class Handler:
+    """One handler of one event. A task calls it, one event after the other."""
+
+    def __init__(
+        self,
+        event: str,
+        call: Callable[[Any], Any],
+        report: Callable[[CampanileError], None],
+        limit: int = QUEUE,
+    ) -> None:
+        self._event = event
+        self._call = call
+        self._report = report
+        # Of states only the newest says anything.
+        self._queue: deque[Any] = deque(maxlen=1 if event == "change" else None)
+        self._limit = limit
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, payload: Any) -> None:
+        """Has the handler called with this, soon."""
+        if len(self._queue) >= self._limit:
+            dropped = len(self._queue)
+            self._queue.clear()
+            self._report(Lagging(dropped))
+        self._queue.append(payload)
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._run())
+
+    def stop(self) -> "asyncio.Task[None] | None":
+        """Calls it no more; returns the call that is under way, cancelled."""
+        self._queue.clear()
+        if self._task and self._task is not asyncio.current_task():
+            self._task.cancel()
+            return self._task
+        return None
+
+    async def _run(self) -> None:
+        while self._queue:
+            payload = self._queue.popleft()
+            try:
+                answer = self._call(payload)
+                if inspect.isawaitable(answer):
+                    await answer
+            except Exception as error:
+                failed = HandlerFailed(self._event)
+                failed.__cause__ = error
+                self._report(failed)
+            await asyncio.sleep(0)
+
+
+class Feed(AsyncIterator[Notification]):
+    """An iterator over notifications as they come. `Lagging` is raised once if it is too slow; then it goes on."""
+
+    def __init__(self, close: Callable[["Feed"], None], limit: int = QUEUE) -> None:
+        self._queue: deque[Notification] = deque()
+        self._limit = limit
+        self._close = close
+        self._dropped = 0
+        self._ended = False
+        self._changed = asyncio.Event()
+
+    def put(self, notification: Notification) -> None:
+        """Adds one."""
+        if len(self._queue) >= self._limit:
+            self._dropped += len(self._queue)
+            self._queue.clear()
+        self._queue.append(notification)
+        self._changed.set()
+
+    def end(self) -> None:
+        """Ends the iteration once what waits is taken."""
+        self._ended = True
+        self._changed.set()
+
+    def __aiter__(self) -> "Feed":
+        return self
+
+    async def __anext__(self) -> Notification:
+        while True:
+            if self._dropped:
+                dropped, self._dropped = self._dropped, 0
+                raise Lagging(dropped)
+            if self._queue:
+                return self._queue.popleft()
+            if self._ended:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def aclose(self) -> None:
+        """Takes no more."""
+        if not self._ended:
+            self.end()
+            self._queue.clear()
+            self._close(self)
+
+
+class Delivery:
+    """All handlers and iterators of a client."""
+
+    def __init__(self, events: tuple[str, ...]) -> None:
+        self._handlers: dict[str, list[Handler]] = {name: [] for name in events}
+        self._feeds: list[Feed] = []
+
+    def add(self, event: str, call: Callable[[Any], Any]) -> Callable[[], None]:
+        """Has a function called on an event; returns what stops that. `ValueError` for an unknown event."""
+        if event not in self._handlers:
+            raise ValueError(f"events are {', '.join(self._handlers)}")
+        handlers = self._handlers[event]
+        # A handler of errors that fails is told to nobody but the log: there is no end to it otherwise.
+        handler = Handler(event, call, _log_only if event == "error" else self.report)
+        handlers.append(handler)
+
+        def stop() -> None:
+            if handler in handlers:
+                handlers.remove(handler)
+            handler.stop()
+
+        return stop
+
+    def feed(self) -> Feed:
+        """Another iterator."""
+        feed = Feed(self._feeds.remove)
+        self._feeds.append(feed)
+        return feed
+
+    def wants(self, event: str) -> bool:
+        """Whether anybody would be told."""
+        return bool(self._handlers[event])
+
+    def emit(self, event: str, payload: Any) -> None:
+        """Tells everybody, soon."""
+        if event == "error" and not self.wants(event):
+            _log_only(payload)
+        for handler in tuple(self._handlers[event]):
+            handler.put(payload)
+        if event == "notification":
+            for feed in tuple(self._feeds):
+                feed.put(payload)
+
+    def report(self, error: CampanileError) -> None:
+        """Tells of an error; without a handler, the log."""
+        self.emit("error", error)
+
+    async def stop(self) -> None:
+        """Ends iterators, and calls that are under way. Handlers stay, for what comes later."""
+        for feed in self._feeds:
+            feed.end()
+        self._feeds.clear()
+        calls = [handler.stop() for handlers in self._handlers.values() for handler in handlers]
+        await ended(*(call for call in calls if call))
+
+
+def _log_only(error: CampanileError) -> None:
+    _log.warning("%s", error)

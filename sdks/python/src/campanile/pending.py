@@ -1,0 +1,192 @@
+"""Actions on their way: queued, kept across restarts, sent, answered."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .actions import Action, Actions
+from .errors import ActionRefused, CampanileError, StorageFailed
+from .storage import Storage
+from .surface import Surface
+from .surface.event import Done, Refused
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An action is done, durably."""
+
+    changed: bool
+    """False if it was so already, or the action was made needless by a later one."""
+
+
+class Pending:
+    """The queue of one user in one workspace, with whoever waits for each action."""
+
+    def __init__(
+        self, surface: Surface, storage: Storage | None, handle_error: Callable[[CampanileError], None]
+    ) -> None:
+        self._surface = surface
+        self._storage = storage
+        self._handle_error = handle_error
+        self._futures: dict[str, asyncio.Future[Outcome]] = {}
+        self._name: str | None = None
+        self._opened = False
+        self._saving: asyncio.Task[None] | None = None
+        self._saved = "[]"
+        self._unsaved: dict[str, str] = {}
+        self._refs = 0
+        self.actions = Actions()
+
+    async def open(self, name: str) -> None:
+        """Takes up what is kept under this name; it goes before what was done since."""
+        if self._storage is None:
+            self._opened = True
+            return
+        self._name = name
+        try:
+            kept = _parsed(await self._storage.load(name))
+        except Exception as error:
+            self._failed(error)
+            kept = []
+        if self._name != name:
+            return
+        since = list(self.actions)
+        self.actions.clear()
+        for action in (*kept, *since):
+            for needless in self.actions.add(action):
+                self._settle(needless.key, Outcome(False))
+        self._saved = ""
+        self._opened = True
+        self._save()
+
+    def add(self, action: Action) -> "asyncio.Future[Outcome]":
+        """Takes an action. `ActionsFull` if too many wait."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        # Whoever does not wait for it hears of a refusal by the error event.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        needless = self.actions.add(action)
+        self._futures[action.key] = future
+        for other in needless:
+            self._settle(other.key, Outcome(False))
+        self._save()
+        return future
+
+    def pump(self, epoch: str | None, send: Callable[[str], bool]) -> list[Action]:
+        """Sends what may be sent. Returns those that are done by that, as they are not answered."""
+        done: list[Action] = []
+        if not self._opened:
+            return done
+        while True:
+            action = self.actions.poll_send(self._ref)
+            if action is None:
+                break
+            if action.epoch is not None and action.epoch != epoch:
+                # A place in another log means nothing here.
+                self.actions.drop(action)
+                self._refuse(action, "epoch")
+                continue
+            text = self._surface.command(action, str(self._refs))
+            if text is None:
+                self.actions.drop(action)
+                self._refuse(action, "unsupported")
+            elif not send(text):
+                self.actions.handle_disconnected()
+                break
+            elif not self._surface.answered(action):
+                self.actions.drop(action)
+                self._settle(action.key, Outcome(True))
+                done.append(action)
+        self._save()
+        return done
+
+    def handle_answer(self, answer: Done | Refused) -> Action | None:
+        """The server's word on a command: returns the action if it is done. A refused one is undone by being gone."""
+        action = self.actions.settle(answer.ref)
+        if action is None:
+            return None
+        self._save()
+        if isinstance(answer, Refused):
+            self._refuse(action, answer.code)
+            return None
+        self._settle(action.key, Outcome(answer.changed))
+        return action
+
+    def forget(self) -> None:
+        """Another user or workspace: what waits is kept where there is a store, and is no longer this queue's."""
+        self._save()
+        self._abandon()
+
+    async def erase(self) -> None:
+        """Forgets, in the store too."""
+        name = self._name
+        self._abandon()
+        self._unsaved.clear()
+        await self.flush()
+        if name is not None and self._storage is not None:
+            try:
+                await self._storage.erase(name)
+            except Exception as error:
+                self._failed(error)
+
+    async def flush(self) -> None:
+        """Returns once everything is stored."""
+        while self._saving and not self._saving.done():
+            await asyncio.wait((self._saving,))
+
+    def _abandon(self) -> None:
+        self.actions.clear()
+        for key in list(self._futures):
+            self._futures.pop(key).cancel()
+        self._name = None
+        self._opened = False
+        self._saved = "[]"
+
+    def _ref(self, action: Action) -> str:  # noqa: ARG002
+        self._refs += 1
+        return str(self._refs)
+
+    def _settle(self, key: str, outcome: Outcome) -> None:
+        future = self._futures.pop(key, None)
+        if future and not future.done():
+            future.set_result(outcome)
+
+    def _refuse(self, action: Action, code: str) -> None:
+        refusal = ActionRefused(action.kind, code)
+        future = self._futures.pop(action.key, None)
+        if future and not future.done():
+            future.set_exception(refusal)
+        self._handle_error(refusal)
+
+    def _save(self) -> None:
+        if self._storage is None or self._name is None or not self._opened:
+            return
+        text = json.dumps([action.to_json() for action in self.actions])
+        if text == self._saved:
+            return
+        self._saved = text
+        # Of one name only the newest counts: changes during a write share the next one.
+        self._unsaved[self._name] = text
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.ensure_future(self._write(self._storage))
+
+    async def _write(self, storage: Storage) -> None:
+        while self._unsaved:
+            name, text = self._unsaved.popitem()
+            try:
+                await storage.save(name, text)
+            except Exception as error:
+                self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        failed = StorageFailed()
+        failed.__cause__ = error
+        self._handle_error(failed)
+
+
+def _parsed(text: str | None) -> list[Action]:
+    """What was stored; of a file that somebody else wrote, nothing."""
+    try:
+        return [Action.from_json(value) for value in json.loads(text or "[]")]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []

@@ -1,0 +1,212 @@
+"""Publishing: batches, repeated safely until the server has answered."""
+
+import asyncio
+import inspect
+import json
+import random as machine_random
+import ssl
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+from urllib.parse import quote
+
+from .backoff import Backoff
+from .clock import Clock, SystemClock
+from .errors import BadFrame, Problem, TokenFailed, Unreachable
+from .rest import Answer, Rest
+
+BATCH = 1000
+"""Notifications of one request."""
+GIVE_UP = 120.0
+"""Seconds after which a publish that gets no answer is given up."""
+AGAIN = (408, 429, 500, 502, 503, 504)
+"""Statuses that say nothing about the request itself."""
+
+PublisherToken = str | Callable[[], str | Awaitable[str]]
+"""A token with the scope `notifications:write`, or what returns one; asked before each request."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """One notification that is on stable storage, or waits for its time there."""
+
+    id: str
+    seq: int | None
+    """Its place; `None` for one that is not durable, or is sent later."""
+    timestamp: str
+    send_at: str | None = None
+    replayed: bool = False
+    """This is the answer to an earlier request of the same key: nothing was published twice."""
+
+
+class _Attempts:
+    """One publish, over as many attempts as it takes. Pure: answers in, what to do next out."""
+
+    def __init__(
+        self,
+        workspace: str,
+        what: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        key: str | None,
+        give_up: float,
+        now: float,
+    ) -> None:
+        self.many = not isinstance(what, Mapping)
+        if self.many and not 1 <= len(what) <= BATCH:
+            raise ValueError(f"a batch has 1 to {BATCH} notifications, not {len(what)}")
+        self.path = f"/v1/workspaces/{quote(workspace, safe='')}/notifications"
+        # The bytes are kept: under the same key, the same request is meant to the letter.
+        self.body = json.dumps(what if not self.many else list(what), allow_nan=False).encode()
+        self.headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        self._ends = now + give_up
+        self._backoff = Backoff()
+        self._expired = False
+
+    def judge(self, outcome: Answer | Unreachable, now: float, random: float) -> float | list[Published]:
+        """What was published, or seconds until the next attempt. Raises what no attempt can cure."""
+        if isinstance(outcome, Unreachable):
+            return self._wait(outcome, None, now, random)
+        if outcome.status == 201:
+            return self._published(outcome)
+        try:
+            outcome.checked()
+        except Problem as problem:
+            if problem.status in AGAIN:
+                return self._wait(problem, problem.retry_after, now, random)
+            if problem.code == "token_expired" and not self._expired:
+                # It ended on its way; whoever gives tokens has a newer one by now.
+                self._expired = True
+                return 0.0
+            raise
+        raise BadFrame("publish")
+
+    def _wait(self, error: Problem | Unreachable, after: float | None, now: float, random: float) -> float:
+        delay = self._backoff.delay(random) if after is None else after
+        if now + delay > self._ends:
+            raise error
+        return delay
+
+    def _published(self, answer: Answer) -> list[Published]:
+        replayed = answer.headers.get("idempotent-replayed") == "true"
+        entries = answer.body if self.many else [answer.body]
+        try:
+            return [
+                Published(str(e["id"]), e["seq"], str(e.get("timestamp", "")), e.get("sendAt"), replayed)
+                for e in entries
+            ]
+        except (KeyError, TypeError, AttributeError):
+            raise BadFrame("publish") from None
+
+
+class Publisher:
+    """Publishes from asyncio. May be used by many tasks at once."""
+
+    def __init__(
+        self,
+        url: str,
+        workspace: str,
+        token: PublisherToken,
+        *,
+        give_up: float = GIVE_UP,
+        allow_insecure: bool = False,
+        tls: ssl.SSLContext | None = None,
+        clock: Clock | None = None,
+        random: Callable[[], float] = machine_random.random,
+    ) -> None:
+        """`give_up` in seconds. `InsecureUrl` or `ValueError` for an address that won't do."""
+        self._rest = Rest(url, allow_insecure, tls)
+        self._workspace = workspace
+        self._token = token
+        self._give_up = give_up
+        self._clock: Clock = clock or SystemClock()
+        self._random = random
+
+    @overload
+    async def publish(self, what: Mapping[str, Any], *, key: str | None = None) -> Published: ...
+    @overload
+    async def publish(self, what: Sequence[Mapping[str, Any]], *, key: str | None = None) -> list[Published]: ...
+
+    async def publish(
+        self, what: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, key: str | None = None
+    ) -> Published | list[Published]:
+        """Publishes one notification, or 1 to 1,000 of them, all or nothing. Returns once they are on stable storage.
+
+        Repeated until it is answered, under one `Idempotency-Key`: `key`, or a random one. Give a key of your own if
+        the publish must be the same after a restart; it holds for 24 hours. `Problem` if it is refused, or still
+        answered so after `give_up`; `Unreachable` if there is no answer until then; `TokenFailed`."""
+        attempts = _Attempts(self._workspace, what, key, self._give_up, self._clock.now())
+        while True:
+            outcome: Answer | Unreachable
+            try:
+                outcome = await asyncio.to_thread(
+                    self._rest.call, "POST", attempts.path, await self._ask(), attempts.body, attempts.headers
+                )
+            except Unreachable as error:
+                outcome = error
+            verdict = attempts.judge(outcome, self._clock.now(), self._random())
+            if isinstance(verdict, list):
+                return verdict if attempts.many else verdict[0]
+            await self._clock.sleep(verdict)
+
+    async def _ask(self) -> str:
+        if isinstance(self._token, str):
+            return self._token
+        try:
+            token = self._token()
+            return await token if inspect.isawaitable(token) else token
+        except Exception as error:
+            raise TokenFailed("publish", "raised") from error
+
+
+class SyncPublisher:
+    """Publishes from plain code, one request after the other. May be used by many threads at once."""
+
+    def __init__(
+        self,
+        url: str,
+        workspace: str,
+        token: str | Callable[[], str],
+        *,
+        give_up: float = GIVE_UP,
+        allow_insecure: bool = False,
+        tls: ssl.SSLContext | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = machine_random.random,
+    ) -> None:
+        """As `Publisher`."""
+        self._rest = Rest(url, allow_insecure, tls)
+        self._workspace = workspace
+        self._token = token
+        self._give_up = give_up
+        self._sleep = sleep
+        self._random = random
+
+    @overload
+    def publish(self, what: Mapping[str, Any], *, key: str | None = None) -> Published: ...
+    @overload
+    def publish(self, what: Sequence[Mapping[str, Any]], *, key: str | None = None) -> list[Published]: ...
+
+    def publish(
+        self, what: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, key: str | None = None
+    ) -> Published | list[Published]:
+        """As `Publisher.publish`, and blocks meanwhile."""
+        attempts = _Attempts(self._workspace, what, key, self._give_up, time.monotonic())
+        while True:
+            outcome: Answer | Unreachable
+            try:
+                outcome = self._rest.call("POST", attempts.path, self._ask(), attempts.body, attempts.headers)
+            except Unreachable as error:
+                outcome = error
+            verdict = attempts.judge(outcome, time.monotonic(), self._random())
+            if isinstance(verdict, list):
+                return verdict if attempts.many else verdict[0]
+            self._sleep(verdict)
+
+    def _ask(self) -> str:
+        if isinstance(self._token, str):
+            return self._token
+        try:
+            return self._token()
+        except Exception as error:
+            raise TokenFailed("publish", "raised") from error

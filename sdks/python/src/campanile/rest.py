@@ -1,0 +1,135 @@
+"""HTTP, by the standard library. Blocking: a client on asyncio calls it in a thread."""
+
+import email.utils
+import json
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import InsecureUrl, Problem, Unreachable
+
+PATIENCE = 35.0
+"""Seconds for an answer: the server's own bound is 30."""
+LONGEST = 16 * 1024 * 1024
+"""Bytes of an answer; a longer one is cut, and then no JSON."""
+AGENT = "campanile-python/0.1.0"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, whatever the status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    """JSON, or `None` where it is none."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds of `Retry-After`, given as such or as a date."""
+        return retry_after(self.headers.get("retry-after"))
+
+    def checked(self) -> Any:
+        """The body of a success; `Problem` of anything else."""
+        if 200 <= self.status < 300:
+            return self.body
+        members = self.body if isinstance(self.body, dict) else {}
+        raise Problem(self.status, members, self.retry_after)
+
+
+class Rest:
+    """The API below one address."""
+
+    def __init__(self, url: str, allow_insecure: bool = False, tls: ssl.SSLContext | None = None) -> None:
+        """`url`: `https://…`, or `http://` to this machine. `InsecureUrl` or `ValueError` for another."""
+        self.base = base_of(url, allow_insecure)
+        # No redirects: an Authorization header must not follow one to somewhere else.
+        handlers: list[Any] = [_NoRedirects]
+        if self.base.startswith("https"):
+            handlers.append(urllib.request.HTTPSHandler(context=tls or ssl.create_default_context()))
+        self._opener = urllib.request.build_opener(*handlers)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Asks and waits. `Unreachable` where no answer comes."""
+        request = urllib.request.Request(self.base + path, data=body, method=method)
+        request.add_header("Authorization", f"Bearer {token}")
+        request.add_header("User-Agent", AGENT)
+        if body is not None:
+            request.add_header("Content-Type", "application/json")
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        try:
+            with self._opener.open(request, timeout=PATIENCE) as answer:
+                return _answer(answer.status, answer.headers, answer.read(LONGEST))
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return _answer(refusal.code, refusal.headers, refusal.read(LONGEST))
+        except (OSError, ValueError, EOFError) as error:
+            raise Unreachable(f"{method} {path.partition('?')[0]}") from error
+        except Exception as error:
+            # http.client has errors of its own for answers that are no HTTP.
+            raise Unreachable(f"{method} {path.partition('?')[0]}") from error
+
+
+def base_of(url: str, allow_insecure: bool) -> str:
+    """The address for HTTP, without a slash at its end. `ws` and `wss` are taken for `http` and `https`."""
+    parts = urllib.parse.urlsplit(url)
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    if scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("url is https://host, or http://localhost")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("url has no user, query or fragment")
+    host = parts.hostname
+    loopback = host in ("localhost", "::1") or host.endswith(".localhost") or _is_127(host)
+    if scheme == "http" and not loopback and not allow_insecure:
+        raise InsecureUrl
+    return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def socket_of(base: str) -> str:
+    """The same address for a WebSocket."""
+    return "ws" + base.removeprefix("http")
+
+
+def retry_after(text: str | None) -> float | None:
+    """Seconds of a `Retry-After`; `None` where there is none that can be read."""
+    if text is None:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _answer(status: int, headers: Any, body: bytes) -> Answer:
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        parsed = None
+    return Answer(status, {name.lower(): value for name, value in headers.items()}, parsed)
+
+
+def _is_127(host: str) -> bool:
+    parts = host.split(".")
+    return len(parts) == 4 and parts[0] == "127" and all(part.isdigit() for part in parts)

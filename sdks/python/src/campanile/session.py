@@ -1,0 +1,337 @@
+"""One user in one workspace: brings the connection, the store and the waiting actions together."""
+
+import asyncio
+import dataclasses
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from .actions import Action
+from .backoff import Backoff
+from .clock import Clock, ended
+from .errors import BadFrame, CampanileError, Problem, TokenFailed, Unreachable, Unsupported
+from .inbox import Inbox
+from .line import Line, Plan
+from .notification import Notification, Position, Resync, Retraction, Update
+from .pending import Outcome, Pending
+from .rest import Rest, socket_of
+from .state import End, TokenReason
+from .storage import Storage
+from .store import Store, View
+from .surface import SurfaceName, surface_of
+from .surface.event import Alive, Arrived, Done, Event, Heartbeat, Hello, LeftOut, Pong, Receipts, Refused
+from .token import Claims, TokenSource, ask
+
+_TOLD = {
+    Notification: "notification",
+    Update: "update",
+    Retraction: "retract",
+    Receipts: "receipts",
+    Resync: "resync",
+}
+
+
+class Session:
+    """What a client holds, whatever its state. `Campanile` decides when there is a connection."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        workspace: str | None,
+        source: TokenSource | None,
+        surface: SurfaceName,
+        user: str | None,
+        resume: Position | None,
+        storage: Storage | None,
+        auto_mark_read: bool,
+        ask_missed: bool,
+        max_items: int,
+        page_size: int,
+        allow_insecure: bool,
+        tls: ssl.SSLContext | None,
+        clock: Clock,
+        random: Callable[[], float],
+        emit: Callable[[Any, Any], None],
+        handle_live: Callable[[], None],
+        handle_change: Callable[[], None],
+    ) -> None:
+        """The options of `Campanile`, and whom to tell."""
+        self.surface = surface_of(surface)
+        self._rest = Rest(url, allow_insecure, tls)
+        self._inbox = Inbox(self._rest)
+        self._tls = tls if self._rest.base.startswith("https") else None
+        self._clock = clock
+        self._random = random
+        self._emit = emit
+        self._handle_live = handle_live
+        self._handle_change = handle_change
+        self._auto_mark_read = auto_mark_read
+        self._ask_missed = ask_missed
+        self._max_items = max_items
+        self._page_size = page_size
+        self._line: Line | None = None
+        self._asked_resume = False
+        self._loader: asyncio.Task[None] | None = None
+        self._opener: asyncio.Task[None] | None = None
+        self._page_lock = asyncio.Lock()
+        self._older: dict[tuple[bool | None, bool | None], int | None] = {}
+        self.source = source
+        self.workspace = workspace
+        self.user = user
+        self.loading = False
+        self.pending = Pending(self.surface, storage, self._report)
+        self._storage = storage
+        self.store = Store(self.surface.numbered, max_items)
+        if resume:
+            self.store.resume(resume)
+
+    def view(self) -> View:
+        """What to show."""
+        return self.store.view(self.pending.actions)
+
+    def update(self, source: TokenSource | None, workspace: str | None) -> bool:
+        """Takes another token or workspace; true if the connection that is there goes on with it."""
+        another = Claims.of(source).user if isinstance(source, str) else None
+        # A token that does not say whose it is may be anybody's: nothing is shown until the server says.
+        foreign = isinstance(source, str) and source != self.source and another != self.user
+        if workspace != self.workspace or (foreign and self.user):
+            self._start_anew()
+            self.source, self.workspace, self.user = source, workspace, another
+            return False
+        exchanged = source is not self.source and source != self.source
+        self.source = source
+        if source is None or self._line is None:
+            return False
+        if exchanged:
+            self._line.exchange(source)
+        return True
+
+    def cut(self) -> None:
+        """The connection that is there no longer counts."""
+        self._line = None
+
+    async def erase(self) -> None:
+        """Forgets the user, in the storage too."""
+        await self.pending.erase()
+        self._start_anew()
+        self.user = None
+
+    async def stay(self, reason: TokenReason) -> End | None:
+        """From asking for a token to the end of the connection; `None` where nobody is logged in."""
+        assert self.source is not None
+        plan = Plan(
+            socket_of(self._rest.base),
+            self.workspace or "",
+            self.surface,
+            self.source,
+            self._clock,
+            self._random,
+            self._tls,
+        )
+
+        def handle(event: Event) -> None:
+            if self._line is line:
+                self._on_event(event)
+
+        line = Line(plan, handle, self._report, self._resume)
+        self._line = line
+        try:
+            end = await line.run(reason)
+        finally:
+            if self._line is line:
+                self._line = None
+            self.pending.actions.handle_disconnected()
+            await self._stop_loading()
+        if end and end.come_back == "with_new_token" and isinstance(self.source, str):
+            # There is no other to be had by asking.
+            return dataclasses.replace(end, come_back="no")
+        return end
+
+    def act(self, action: Action) -> "asyncio.Future[Outcome]":
+        """Takes an action: shown at once, sent soon."""
+        future = self.pending.add(action)
+        self._pump()
+        self._handle_change()
+        return future
+
+    async def load_more(self, unread: bool | None, archived: bool | None) -> tuple[Notification, ...]:
+        """See `Campanile.load_more`."""
+        plain = unread is None and archived is None
+        if self.surface.name == "product":
+            return await self._load_list()
+        if not self.surface.numbered:
+            raise Unsupported("inbox", self.surface.name)
+        async with self._page_lock:
+            before = self.store.older if plain else self._older.get((unread, archived))
+            if before is None and (plain or (unread, archived) in self._older):
+                return ()
+            store, self.loading = self.store, True
+            self._handle_change()
+            store.begin_page()
+            try:
+                page = await self._inbox.page(
+                    await self._token(),
+                    self.workspace or "",
+                    self._page_size,
+                    before,
+                    unread=unread,
+                    archived=archived,
+                )
+            except BaseException:
+                store.cancel_page()
+                raise
+            finally:
+                self.loading = False
+                self._handle_change()
+            if store is not self.store:
+                return ()
+            store.apply_page(page, anew=False)
+            if plain:
+                store.older = page.older
+            else:
+                self._older[(unread, archived)] = page.older
+            self._handle_change()
+            return page.items
+
+    async def _load_list(self) -> tuple[Notification, ...]:
+        store = self.store
+        async with self._page_lock:
+            items = await self._inbox.product_list(await self._token())
+        if store is self.store:
+            store.apply_list(items)
+            self._handle_change()
+        return tuple(items)
+
+    def _resume(self, claims: Claims) -> tuple[Position | None, str | None]:
+        if claims.user:
+            self._adopt(claims.user)
+        position = self.store.resume_from if self.surface.numbered else None
+        self._asked_resume = position is not None
+        return position, self.store.last_id if self._ask_missed else None
+
+    def _adopt(self, user: str) -> None:
+        """Whose it is, by the token or by the server. Another user's things are gone before anything is shown."""
+        if self.user is not None and user != self.user:
+            self._start_anew()
+        self.user = user
+        if self._opener is None:
+            self._opener = asyncio.ensure_future(self._open(f"{self._rest.base}/{self.workspace}/{user}"))
+
+    async def _open(self, name: str) -> None:
+        await self.pending.open(name)
+        self._pump()
+        self._handle_change()
+
+    def _start_anew(self) -> None:
+        self.store = Store(self.surface.numbered, self._max_items)
+        self.pending.forget()
+        self._older.clear()
+        if self._opener:
+            self._opener.cancel()
+            self._opener = None
+        if self._loader:
+            self._loader.cancel()
+            self._loader = None
+        self._handle_change()
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, (Hello, Alive, Pong, Arrived)) or (
+            isinstance(event, LeftOut) and not self.surface.numbered
+        ):
+            self._greet(event)
+        if isinstance(event, (Done, Refused)):
+            done = self.pending.handle_answer(event)
+            if done:
+                self.store.confirm(done)
+            self._pump()
+            self._handle_change()
+            return
+        for change in self.store.apply(event):
+            self._emit(_TOLD[type(change)], change)
+            if isinstance(change, Notification) and self._auto_mark_read and not change.read:
+                self._mark_by_itself(change)
+        if not isinstance(event, Pong):
+            self._handle_change()
+        self._see_to_inbox(event)
+
+    def _greet(self, event: Event) -> None:
+        user = event.user if isinstance(event, (Hello, Alive)) else None
+        if user:
+            self._adopt(user)
+        elif self._opener is None and self.user:
+            self._adopt(self.user)
+        self._handle_live()
+        # Behind the frame itself: what the server says first counts first.
+        asyncio.get_running_loop().call_soon(self._pump)
+
+    def _see_to_inbox(self, event: Event) -> None:
+        if isinstance(event, Hello):
+            # What can't be resumed is followed by a resync, which says from where to read.
+            due = event.resumed or not self._asked_resume
+        else:
+            due = self.surface.numbered and isinstance(event, (LeftOut, Heartbeat))
+        if due and not self.store.loaded and (self._loader is None or self._loader.done()):
+            self._loader = asyncio.ensure_future(self._load())
+
+    async def _load(self) -> None:
+        """Reads the inbox until it is there, or can't be read at all."""
+        store, backoff = self.store, Backoff()
+        while not store.loaded and store is self.store:
+            async with self._page_lock:
+                self.loading = True
+                self._handle_change()
+                store.begin_page()
+                try:
+                    await self._load_page(store)
+                    # If that was not enough, such as a page of a former log, then again, but not at once.
+                    after = None
+                except (Problem, Unreachable, BadFrame, TokenFailed) as error:
+                    self._report(error)
+                    if isinstance(error, Problem) and error.status in (400, 401, 403, 404, 405, 422):
+                        return
+                    after = error.retry_after if isinstance(error, Problem) else None
+                finally:
+                    store.cancel_page()
+                    self.loading = False
+                    self._handle_change()
+            if not store.loaded:
+                await self._clock.sleep(backoff.delay(self._random()) if after is None else after)
+
+    async def _load_page(self, store: Store) -> None:
+        due = store.needed or None
+        page = await self._inbox.page(await self._token(), self.workspace or "", self._page_size, min_seq=due)
+        if store is self.store:
+            store.apply_page(page, anew=True)
+
+    async def _token(self) -> str:
+        if self._line and self._line.token:
+            return self._line.token
+        token = await ask(self.source, "reconnect", self._clock) if self.source else None
+        if not token:
+            raise TokenFailed("reconnect", "gave none")
+        return token
+
+    def _mark_by_itself(self, notification: Notification) -> None:
+        held = self.store.get(notification.id)
+        if held and not held.read:
+            try:
+                self.pending.add(Action("read", f"auto-{notification.id}", notification.id))
+            except CampanileError as error:
+                self._report(error)
+            self._pump()
+
+    def _pump(self) -> None:
+        line = self._line
+        if line is None or not line.live:
+            return
+        for action in self.pending.pump(self.store.epoch, line.try_send):
+            self.store.confirm(action)
+
+    def _report(self, error: CampanileError) -> None:
+        self._emit("error", error)
+
+    async def _stop_loading(self) -> None:
+        loader, self._loader = self._loader, None
+        if loader:
+            await ended(loader)

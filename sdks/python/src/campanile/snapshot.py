@@ -1,0 +1,33 @@
+"""What a client shows at one moment."""
+
+from dataclasses import dataclass
+
+from .notification import Notification, Position
+from .state import End, State
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All of it. The same object until something changes."""
+
+    state: State
+    reason: End | None
+    """Why it waits or was refused; `None` in other states."""
+    retry_at: float | None
+    """When it comes back, in seconds since 1970; `None` unless it waits."""
+    user: str | None
+    """Whose notifications these are; `None` until that is known."""
+    workspace: str | None
+    items: tuple[Notification, ...]
+    """Newest first, without archived ones; at most 1,000, and those that were asked for."""
+    unread: int
+    """How many are unread, on the server, with what was done here since."""
+    unseen: int
+    has_more: bool
+    """Whether `load_more` may find older ones."""
+    loading: bool
+    """Whether a page is under way."""
+    position: Position | None
+    """Up to where everything was received; `None` on the documented surfaces."""
+    waiting_actions: int
+    """How many actions the server has not confirmed yet."""

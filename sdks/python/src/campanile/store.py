@@ -1,0 +1,392 @@
+"""What a user holds: items, counts, places, read state. Pure: frames and pages in, changes out."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .actions import Action
+from .notification import Notification, Position, Resync, Retraction, Update, instant
+from .surface.event import Arrived, Event, Heartbeat, Hello, LeftOut, Mark, Receipts, Retracted, Updated
+
+ITEMS = 1000
+"""Items in memory, the newest."""
+IDS = 10_000
+"""Ids remembered where entries have no places, to drop those that come again."""
+TAIL = 1000
+"""Frames remembered while a page of the inbox is on its way."""
+
+Change = Notification | Update | Retraction | Resync | Receipts
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the inbox."""
+
+    items: tuple[Notification, ...]
+    older: int | None
+    head: int
+    epoch: str | None
+    rev: int
+    unread: int
+    unseen: int
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> "Page":
+        """Of the answer of the inbox. `KeyError`, `TypeError` or `ValueError` for anything else."""
+        older = answer.get("older")
+        return cls(
+            tuple(Notification.of(item, int(item["seq"])) for item in answer["items"]),
+            None if older is None else int(older),
+            int(answer["head"]),
+            answer.get("epoch"),
+            int(answer.get("rev", 0)),
+            int(answer["unread"]),
+            int(answer.get("unseen", 0)),
+        )
+
+
+@dataclass(frozen=True)
+class View:
+    """Items, newest first, and counts, as the user's unconfirmed actions leave them."""
+
+    items: tuple[Notification, ...]
+    unread: int
+    unseen: int
+
+
+class Store:
+    """One user's state in one workspace."""
+
+    def __init__(self, numbered: bool, limit: int = ITEMS) -> None:
+        """`numbered`: entries have places, and counts are the server's. Else they are counted here."""
+        self._numbered = numbered
+        self._limit = self._least = limit
+        self._items: dict[str, Notification] = {}
+        self._order: dict[str, tuple[float, int]] = {}
+        self._arrivals = 0
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._tail: list[tuple[Event, int, int]] | None = None
+        self._positioned = False
+        self._overflown = False
+        self._doubtful: set[str] = set()
+        """Held by a page that was ahead of the stream when it broke: gone, unless the replay has them."""
+        self.needed = 0
+        """Up to where the inbox must go when it is read."""
+        self.epoch: str | None = None
+        self.seq = 0
+        self.head = 0
+        self.rev: int | None = None
+        self.unread = 0
+        self.unseen = 0
+        self.read_up_to = 0
+        self.seen_up_to = 0
+        self.older: int | None = None
+        self.loaded = False
+        """Whether the inbox was read since the last gap."""
+
+    @property
+    def position(self) -> Position | None:
+        """Up to where everything was received; `None` before the first word of the server, or without a log."""
+        if not self._positioned or self.epoch is None:
+            return None
+        return Position(self.epoch, self.seq, self.rev)
+
+    @property
+    def resume_from(self) -> Position | None:
+        """Where the next connection goes on: from the start, where nothing was ever stored when this one began."""
+        if self._positioned and self.epoch is None:
+            return Position("", 0, self.rev)
+        return self.position
+
+    def resume(self, position: Position) -> None:
+        """Goes on from a position that was saved."""
+        self.epoch, self.seq, self.rev = position.epoch or None, position.seq, position.rev
+        self._positioned = True
+
+    def get(self, name: str) -> Notification | None:
+        """The item of this id, without what is unconfirmed."""
+        return self._items.get(name)
+
+    @property
+    def last_id(self) -> str | None:
+        """The newest entry that arrived, where entries have no places."""
+        return next(reversed(self._known), None)
+
+    def apply(self, event: Event) -> list[Change]:
+        """Takes in what happened, and says what to tell."""
+        if self._tail is not None and isinstance(event, (Updated, Retracted, Receipts)):
+            if len(self._tail) < TAIL:
+                self._tail.append((event, self.read_up_to, self.seen_up_to))
+            else:
+                # Too much happened meanwhile to put it right: another page is needed.
+                self._overflown = True
+        if isinstance(event, Arrived):
+            return self._arrive(event.item)
+        if isinstance(event, (Updated, Retracted)):
+            # The same place is no repetition: an entry and what it supersedes share theirs.
+            if event.seq < self.seq:
+                return []
+            self.seq = event.seq
+            return self._update(event) if isinstance(event, Updated) else self._retract(event)
+        if isinstance(event, Receipts):
+            self.rev = max(event.rev, self.rev or 0)
+            self._mark(event, self.read_up_to, self.seen_up_to)
+            self.read_up_to, self.seen_up_to = event.read_up_to, event.seen_up_to
+            # Of what is not held but came, such as an archived entry that is back, the marks alone tell.
+            unheld = [mark for mark in event.items if mark.id not in self._items and event.head < mark.seq <= self.seq]
+            unread, unseen = (sum(not m.read for m in unheld), sum(not m.seen for m in unheld))
+            self._tell(event.head, event.unread + unread, event.unseen + unseen)
+            return [event]
+        if isinstance(event, Heartbeat):
+            self.epoch = event.epoch
+            self.seq = max(self.seq, event.seq)
+            self._drop_doubtful(event.seq)
+            self.rev = max(event.rev, self.rev or 0)
+            self._tell(event.head, event.unread, event.unseen)
+        elif isinstance(event, Hello):
+            self._greet(event)
+        elif isinstance(event, LeftOut):
+            return self._leave_out(event)
+        return []
+
+    def begin_page(self) -> None:
+        """A page is asked for: what happens until it is here is remembered, since the page may not know it."""
+        self._tail = []
+        self._overflown = False
+
+    def cancel_page(self) -> None:
+        """It won't come."""
+        self._tail = None
+
+    def apply_page(self, page: Page, anew: bool) -> None:
+        """Takes in a page. `anew`: it takes the place of what was held, but for what came after it."""
+        if anew:
+            kept = [i for i in self._items.values() if i.seq is None or i.seq > page.head]
+            self._items = {item.id: item for item in kept}
+            self._order = {item.id: self._order[item.id] for item in kept}
+            self.loaded = page.head >= self.needed and page.epoch == self.epoch and not self._overflown
+            self.older = page.older
+            self._limit = self._least
+        for item in page.items:
+            self._doubtful.discard(item.id)
+            if item.id not in self._items:
+                self._keep(item)
+        if not anew:
+            # What was asked for is kept, however much.
+            self._limit = max(self._limit, len(self._items))
+        if self.rev is None:
+            self.rev = page.rev
+        if page.head >= self.head and page.rev >= self.rev:
+            self._tell(page.head, page.unread, page.unseen)
+        tail, self._tail = self._tail or [], None
+        for event, read_up_to, seen_up_to in tail:
+            if isinstance(event, Receipts) and event.rev > page.rev:
+                self._mark(event, read_up_to, seen_up_to)
+            elif isinstance(event, Updated) and event.seq > page.head:
+                self._update(event)
+            elif isinstance(event, Retracted) and event.seq > page.head:
+                self._drop(event)
+        self._trim(moves=False)
+
+    def apply_list(self, items: Iterable[Notification]) -> None:
+        """Takes in the product surface's list, newest first. It holds the true read state."""
+        for item in reversed(list(items)):
+            self._remember(item.id)
+            held = self._items.get(item.id)
+            # The list knows less of an entry than the socket, but whether it was read.
+            self._keep(held.marked(read=item.read) if held else item)
+        self.loaded = True
+        self._trim(moves=False)
+
+    def confirm(self, action: Action) -> None:
+        """The action is done: what it shows is now so. Counts are put right by the server's next word."""
+        view = self.view((action,), everything=True)
+        self._items.update((item.id, item) for item in view.items)
+        self.unread, self.unseen = view.unread, view.unseen
+
+    def view(self, actions: Iterable[Action] = (), everything: bool = False) -> View:
+        """What to show, with these actions done. `everything`: archived ones too."""
+        items = dict(self._items)
+        unread, unseen = self.unread, self.unseen
+        for action in actions:
+            before = items
+            items = self._done(action, items)
+            unread, unseen = self._recount(action, before, items, unread, unseen)
+        if not self._numbered:
+            unread = sum(not item.read for item in items.values())
+            unseen = sum(not item.seen for item in items.values())
+        shown = [item for item in items.values() if everything or not item.archived]
+        shown.sort(key=lambda item: self._order[item.id], reverse=True)
+        return View(tuple(shown), max(0, unread), max(0, unseen))
+
+    def _arrive(self, item: Notification) -> list[Change]:
+        if item.seq is None:
+            if item.id in self._known or item.id in self._items:
+                return []
+            self._remember(item.id)
+        else:
+            if item.seq <= self.seq:
+                return []
+            self.seq = item.seq
+            if item.seq > self.head:
+                self.unread += not item.read
+                self.unseen += not item.seen
+            item = replace(item, position=self.position)
+        # One that a page brought before is said anew: the page may be older than the replay. What changed since this
+        # was written follows it.
+        self._doubtful.discard(item.id)
+        self._keep(item)
+        self._trim(moves=True)
+        return [item]
+
+    def _update(self, event: Updated) -> list[Change]:
+        held = self._items.get(event.id)
+        if held:
+            self._items[event.id] = held.changed(event.members)
+        return [Update(held.changed(event.members) if held else Notification.of(event.members), event.seq)]
+
+    def _retract(self, event: Retracted) -> list[Change]:
+        gone = self._drop(event)
+        # Known and not counted by the server yet; of others it tells with its next heartbeat.
+        if gone and event.seq > self.head:
+            self.unread -= not gone.read
+            self.unseen -= not gone.seen
+        return [Retraction(event.id, event.cause, event.by, event.seq)]
+
+    def _drop(self, event: Retracted) -> Notification | None:
+        held = self._items.get(event.id)
+        if not held or (event.cause == "superseded" and held.read):
+            return None
+        del self._items[event.id], self._order[event.id]
+        return held
+
+    def _greet(self, hello: Hello) -> None:
+        if hello.epoch != self.epoch and self.epoch is not None:
+            self._items.clear()
+            self._order.clear()
+        if hello.resumed:
+            self._mark_up_to(self.read_up_to, hello.read_up_to, self.seen_up_to, hello.seen_up_to)
+            # A replay that broke had got this far: what it left out is gone.
+            self._drop_doubtful(hello.seq)
+            self._doubtful = {i.id for i in self._items.values() if i.seq is not None and i.seq > hello.seq}
+        else:
+            self._doubtful.clear()
+            self.loaded = False
+            self.needed = hello.seq
+            self.rev = hello.rev
+        self.epoch = hello.epoch
+        # What came while the log had no name yet comes again: see `resume_from`.
+        self.seq = max(self.seq, hello.seq) if hello.resumed else hello.seq
+        self.read_up_to, self.seen_up_to = hello.read_up_to, hello.seen_up_to
+        self._positioned = True
+        self._tell(hello.head, hello.unread, hello.unseen)
+
+    def _drop_doubtful(self, up_to: int) -> None:
+        """Everything up to this place was replayed."""
+        for name in self._doubtful & self._items.keys():
+            if (self._items[name].seq or 0) <= up_to:
+                del self._items[name], self._order[name]
+        self._doubtful &= self._items.keys()
+
+    def _leave_out(self, event: LeftOut) -> list[Change]:
+        self.loaded = False
+        if self._numbered:
+            if event.epoch != self.epoch:
+                self._items.clear()
+                self._order.clear()
+            self.epoch, self.seq = event.epoch, event.seq
+            self.needed = event.seq
+        return [Resync(event.reason, event.seq)]
+
+    def _tell(self, head: int, unread: int, unseen: int) -> None:
+        """Counts as of `head`; what is held beyond it comes on top."""
+        beyond = [i for i in self._items.values() if i.seq is not None and head < i.seq <= self.seq]
+        self.head = head
+        self.unread = unread + sum(not item.read for item in beyond)
+        self.unseen = unseen + sum(not item.seen for item in beyond)
+
+    def _mark(self, receipts: Receipts, read_up_to: int, seen_up_to: int) -> None:
+        self._mark_up_to(read_up_to, receipts.read_up_to, seen_up_to, receipts.seen_up_to)
+        for mark in receipts.items:
+            self._mark_one(mark)
+
+    def _mark_up_to(self, read_from: int, read_to: int, seen_from: int, seen_to: int) -> None:
+        if read_to <= read_from and seen_to <= seen_from:
+            return
+        for item in list(self._items.values()):
+            if item.seq is None:
+                continue
+            if read_from < item.seq <= read_to:
+                self._items[item.id] = item.marked(read=True, seen=True)
+            elif seen_from < item.seq <= seen_to:
+                self._items[item.id] = item.marked(seen=True)
+
+    def _mark_one(self, mark: Mark) -> None:
+        held = self._items.get(mark.id)
+        if held:
+            self._items[mark.id] = held.marked(seen=mark.seen, read=mark.read, archived=mark.archived)
+
+    def _done(self, action: Action, items: dict[str, Notification]) -> dict[str, Notification]:
+        changed = dict(items)
+        if action.id is not None:
+            held = items.get(action.id)
+            if held:
+                changed[action.id] = held.after(action.kind)
+            return changed
+        for item in items.values():
+            if item.seq is None or action.up_to is None or item.seq <= action.up_to:
+                changed[item.id] = item.marked(seen=True, read=item.read or action.kind == "read_all")
+        return changed
+
+    def _recount(
+        self,
+        action: Action,
+        before: dict[str, Notification],
+        after: dict[str, Notification],
+        unread: int,
+        unseen: int,
+    ) -> tuple[int, int]:
+        if action.id is None and (action.up_to is None or action.up_to >= self.seq):
+            # Everything is meant, also what is not held here.
+            return (0 if action.kind == "read_all" else unread), 0
+        if action.id is None and action.up_to is not None and action.up_to >= self.head:
+            counted = max(self.head, self.seq)
+            later = [item for item in after.values() if item.seq is not None and action.up_to < item.seq <= counted]
+            unseen = sum(not item.seen for item in later)
+            return (sum(not i.read for i in later) if action.kind == "read_all" else unread), unseen
+        for name, item in after.items():
+            if item.seq is None:
+                continue
+            unread += before[name].read - item.read
+            unseen += before[name].seen - item.seen
+        return unread, unseen
+
+    def _keep(self, item: Notification) -> None:
+        self._arrivals += 1
+        self._items[item.id] = item
+        if item.id in self._order:
+            return
+        if item.seq is not None:
+            self._order[item.id] = (item.seq, 0)
+        elif self._numbered:
+            # In no log: it stands behind what was newest when it came.
+            self._order[item.id] = (self.seq, self._arrivals)
+        else:
+            self._order[item.id] = (instant(item.timestamp) or 0, self._arrivals)
+
+    def _remember(self, name: str) -> None:
+        self._known[name] = None
+        while len(self._known) > IDS:
+            self._known.popitem(last=False)
+
+    def _trim(self, moves: bool) -> None:
+        """Lets go of the oldest beyond the limit. `moves`: they can be loaded again, from where they stood."""
+        excess = len(self._items) - self._limit
+        if excess <= 0:
+            return
+        for name in sorted(self._items, key=self._order.__getitem__)[:excess]:
+            del self._items[name], self._order[name]
+        places = [item.seq for item in self._items.values() if item.seq is not None]
+        if moves and places:
+            self.older = min(places)

@@ -1,0 +1,212 @@
+"""A server's memory in a few lines, for random histories: what a client must come to hold, whatever happens between."""
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from frames import hello, item, notification, receipts
+
+Frame = dict[str, Any]
+
+
+@dataclass
+class Entry:
+    """One notification, and what the user did with it."""
+
+    seq: int
+    title: str
+    seen: bool = False
+    read: bool = False
+    archived: bool = False
+    put_away: bool = False
+    """Whether it was ever archived: the list that a client has may then lack it, though it is back in the server's."""
+    updated: int = 0
+    """The place of its last change."""
+    gone: int = 0
+    """The place of its retraction."""
+    rev: int = 0
+    """The revision of its last change by the user."""
+
+    @property
+    def name(self) -> str:
+        """Its id."""
+        return f"n{self.seq}"
+
+    def shown(self) -> Frame:
+        """As the inbox has it."""
+        return item(self.seq, self.name, title=self.title, seen=self.seen, read=self.read, archived=self.archived)
+
+
+@dataclass
+class Model:
+    """One user's log in one workspace, and the socket that is open."""
+
+    chance: random.Random
+    entries: dict[str, Entry] = field(default_factory=dict)
+    head: int = 0
+    rev: int = 0
+    read_up_to: int = 0
+    seen_up_to: int = 0
+    told: list[int] = field(default_factory=list)
+    """Places of all notifications that were ever published."""
+    queue: list[Frame] = field(default_factory=list)
+    """What the client has not read yet."""
+    connected: bool = False
+
+    def publish(self) -> None:
+        """A new entry, behind some of others."""
+        self.head += self.chance.randrange(1, 4)
+        entry = Entry(self.head, f"title {self.head}")
+        self.entries[entry.name] = entry
+        self.told.append(entry.seq)
+        self._say(notification(entry.seq, entry.name, title=entry.title))
+
+    def update(self) -> None:
+        """An entry says something else."""
+        if entry := self._any():
+            self.head += 1
+            entry.title, entry.updated = f"anew {self.head}", self.head
+            self._say(_update(entry))
+
+    def retract(self) -> None:
+        """An entry is gone. Counts are told right after, as no client can follow them."""
+        if entry := self._any():
+            self.head += 1
+            entry.gone = self.head
+            self._say(_retract(entry))
+            self._say(self.heartbeat())
+
+    def act(self, kind: str, name: str | None = None, up_to: int | None = None) -> bool:
+        """What the user does, on whichever device. Returns whether it changed anything."""
+        changed = [entry for entry in self._meant(name, up_to) if _apply(entry, kind)]
+        moved = False
+        if name is None:
+            place = self.head if up_to is None else up_to
+            moved = place > (self.read_up_to if kind == "read_all" else self.seen_up_to)
+            if kind == "read_all":
+                self.read_up_to = max(self.read_up_to, place)
+            self.seen_up_to = max(self.seen_up_to, place)
+        if not changed and not moved:
+            return False
+        self.rev += 1
+        for entry in changed:
+            entry.rev = self.rev
+        self._say(self._receipts(self.rev - 1, late=True))
+        return True
+
+    def connect(self, since: int | None, rev: int | None) -> None:
+        """A new socket: the greeting, what was missed, and the counts."""
+        self.connected, self.queue = True, []
+        self._say(
+            hello(
+                self.head if since is None else since,
+                head=self.head,
+                rev=self.rev,
+                readUpTo=self.read_up_to,
+                seenUpTo=self.seen_up_to,
+                resumed=since is not None,
+                **self._counts(self.head),
+            )
+        )
+        if since is None:
+            return
+        missed: list[tuple[int, Frame]] = []
+        for entry in self.entries.values():
+            if entry.gone:
+                if entry.seq <= since < entry.gone:
+                    missed.append((entry.gone, _retract(entry)))
+                continue
+            if entry.seq > since:
+                missed.append((entry.seq, {"type": "notification", "seq": entry.seq, "item": entry.shown()}))
+            elif entry.updated > since:
+                missed.append((entry.updated, _update(entry)))
+        for _, frame in sorted(missed, key=lambda pair: pair[0]):
+            self._say(frame)
+        if rev is None or rev < self.rev:
+            self._say(self._receipts(rev or 0))
+        self._say(self.heartbeat())
+
+    def disconnect(self) -> None:
+        """The socket breaks; what was on its way is lost."""
+        self.connected, self.queue = False, []
+
+    def heartbeat(self) -> Frame:
+        """The counts of now."""
+        counts = self._counts(self.head)
+        return {"type": "heartbeat", "epoch": "e1", "seq": self.head, "head": self.head, "rev": self.rev, **counts}
+
+    def page(self, limit: int, before: int | None = None) -> Frame:
+        """A page of the inbox of now."""
+        listed = [e for e in self.visible() if not e.archived and (before is None or e.seq < before)]
+        held = listed[:limit]
+        return {
+            "items": [entry.shown() for entry in held],
+            "older": held[-1].seq if len(listed) > limit else None,
+            "head": self.head,
+            "epoch": "e1",
+            "rev": self.rev,
+            **self._counts(self.head),
+        }
+
+    def visible(self) -> list[Entry]:
+        """What was not taken back, newest first."""
+        return [entry for entry in reversed(self.entries.values()) if not entry.gone]
+
+    def counts(self) -> tuple[int, int]:
+        """Unread and unseen, of now."""
+        counts = self._counts(self.head)
+        return counts["unread"], counts["unseen"]
+
+    def _counts(self, head: int) -> dict[str, int]:
+        within = [entry for entry in self.visible() if entry.seq <= head]
+        return {"unread": sum(not e.read for e in within), "unseen": sum(not e.seen for e in within)}
+
+    def _receipts(self, since: int, late: bool = False) -> Frame:
+        # A live count may be of a while ago: what came since is counted by the client.
+        head = self.head - self.chance.randrange(3) if late else self.head
+        items = [
+            {"id": e.name, "seq": e.seq, "seen": e.seen, "read": e.read, "archived": e.archived}
+            for e in self.visible()
+            if e.rev > since
+        ]
+        places = {"readUpTo": self.read_up_to, "seenUpTo": self.seen_up_to}
+        return {**receipts(self.rev, head, 0, *items, **places), **self._counts(head)}
+
+    def _meant(self, name: str | None, up_to: int | None) -> list[Entry]:
+        if name is not None:
+            entry = self.entries.get(name)
+            return [entry] if entry and not entry.gone else []
+        return [entry for entry in self.visible() if up_to is None or entry.seq <= up_to]
+
+    def _any(self) -> Entry | None:
+        visible = self.visible()
+        return self.chance.choice(visible[:20]) if visible else None
+
+    def _say(self, frame: Frame) -> None:
+        if self.connected:
+            self.queue.append(frame)
+
+
+def _apply(entry: Entry, kind: str) -> bool:
+    before = (entry.seen, entry.read, entry.archived)
+    if kind in ("read", "read_all", "archive"):
+        entry.read = entry.seen = True
+    if kind == "seen":
+        entry.seen = True
+    if kind == "archive":
+        entry.archived = entry.put_away = True
+    if kind == "unread":
+        entry.read = entry.archived = False
+    return before != (entry.seen, entry.read, entry.archived)
+
+
+def _update(entry: Entry) -> Frame:
+    return {
+        "type": "update",
+        "seq": entry.updated,
+        "item": {"id": entry.name, "seq": entry.seq, "title": entry.title, "type": "info"},
+    }
+
+
+def _retract(entry: Entry) -> Frame:
+    return {"type": "retract", "seq": entry.gone, "id": entry.name, "itemSeq": entry.seq, "cause": "retracted"}

@@ -1,0 +1,221 @@
+"""Publishers: batches, keys that are kept, and when to come again."""
+
+import asyncio
+import json
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted import Asked, ScriptedServer
+from stepped import SteppedClock
+
+from campanile import Problem, Published, Publisher, SyncPublisher, TokenFailed, Unreachable
+from campanile.rest import retry_after
+
+README = Path(__file__).parents[1] / "README.md"
+NOTE = {"to": {"user": "alice"}, "title": "Hello"}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ScriptedServer]:
+    """A server that answers what a test has it answer."""
+    async with ScriptedServer() as running:
+        yield running
+
+
+def _published(asked: Asked, first: int = 1, headers: dict[str, str] | None = None) -> None:
+    body = json.loads(asked.body)
+    count = len(body) if isinstance(body, list) else 1
+    entries = [{"id": f"n{n}", "seq": n, "timestamp": "2026-01-01T00:00:00.000Z"} for n in range(first, first + count)]
+    asked.reply(201, entries if isinstance(body, list) else entries[0], headers)
+
+
+async def test_one_and_many(server: ScriptedServer) -> None:
+    """An answer in the form of what was asked."""
+    publisher = Publisher(server.url, "demo", "t")
+    one = asyncio.ensure_future(publisher.publish(NOTE))
+    asked = await server.asked()
+    assert (asked.method, asked.path) == ("POST", "/v1/workspaces/demo/notifications")
+    assert (asked.headers["authorization"], asked.headers["content-type"]) == ("Bearer t", "application/json")
+    assert json.loads(asked.body) == NOTE
+    _published(asked)
+    assert await one == Published("n1", 1, "2026-01-01T00:00:00.000Z")
+    many = asyncio.ensure_future(publisher.publish([NOTE, NOTE]))
+    _published(await server.asked(), first=2)
+    assert [entry.id for entry in await many] == ["n2", "n3"]
+
+
+@pytest.mark.parametrize("count", [0, 1001])
+async def test_a_batch_has_bounds(server: ScriptedServer, count: int) -> None:
+    """Said before anything is sent."""
+    with pytest.raises(ValueError, match="1 to 1000"):
+        await Publisher(server.url, "demo", "t").publish([NOTE] * count)
+    assert server.requests.empty()
+
+
+async def test_repeated_until_it_is_answered_under_one_key(server: ScriptedServer) -> None:
+    """Byte for byte, when the server says; a replayed answer says so."""
+    clock = SteppedClock()
+    publisher = Publisher(server.url, "demo", "t", clock=clock, random=lambda: 0.0)
+    publishing = asyncio.ensure_future(publisher.publish(NOTE))
+    first = await server.asked()
+    first.reply(503, {"code": "storage_unavailable"}, {"retry-after": "5"})
+    second = await _after(server, clock, 5)
+    second.reply(429, {"code": "too_many_requests"})
+    third = await _after(server, clock, 0.5)
+    _published(third, headers={"idempotent-replayed": "true"})
+    assert (await publishing).replayed
+    assert first.body == second.body == third.body
+    keys = {asked.headers["idempotency-key"] for asked in (first, second, third)}
+    assert len(keys) == 1
+    another = asyncio.ensure_future(publisher.publish(NOTE))
+    asked = await server.asked()
+    assert asked.headers["idempotency-key"] not in keys
+    _published(asked)
+    await another
+
+
+async def test_a_key_of_ones_own(server: ScriptedServer) -> None:
+    """For a publish that must be the same after a restart."""
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t").publish(NOTE, key="order-1"))
+    asked = await server.asked()
+    assert asked.headers["idempotency-key"] == "order-1"
+    _published(asked)
+    await publishing
+
+
+async def test_a_refusal_is_final_and_typed(server: ScriptedServer) -> None:
+    """It names the entry at fault."""
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "a-token").publish([NOTE, {}]))
+    problem = {"code": "invalid_request", "detail": "title is required", "index": 1, "field": "title"}
+    (await server.asked()).reply(422, problem)
+    with pytest.raises(Problem) as refused:
+        await publishing
+    assert (refused.value.status, refused.value.code) == (422, "invalid_request")
+    assert (refused.value.index, refused.value.field) == (1, "title")
+    assert "a-token" not in repr(refused.value)
+    assert server.requests.empty()
+
+
+async def test_given_up_after_a_while(server: ScriptedServer) -> None:
+    """With the last answer."""
+    clock = SteppedClock()
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t", clock=clock, give_up=10).publish(NOTE))
+    (await server.asked()).reply(503, {"code": "overloaded"}, {"retry-after": "11"})
+    with pytest.raises(Problem) as refused:
+        await publishing
+    assert refused.value.retry_after == 11
+
+
+async def test_no_server_at_all() -> None:
+    """Is told without the token."""
+    with pytest.raises(Unreachable) as away:
+        await Publisher("http://127.0.0.1:1", "demo", "a-token", give_up=0).publish(NOTE)
+    assert "a-token" not in repr(away.value)
+    assert isinstance(away.value.__cause__, OSError)
+
+
+async def test_a_token_that_expired_on_its_way_is_exchanged_once(server: ScriptedServer) -> None:
+    """The callback is asked before each request."""
+    tokens = iter(["old", "new", "newer"])
+
+    async def token() -> str:
+        return next(tokens)
+
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", token).publish(NOTE))
+    (await server.asked()).reply(401, {"code": "token_expired"})
+    asked = await server.asked()
+    assert asked.headers["authorization"] == "Bearer new"
+    asked.reply(401, {"code": "token_expired"})
+    with pytest.raises(Problem):
+        await publishing
+
+
+async def test_a_callback_that_raises_is_told() -> None:
+    """As its own kind of error."""
+
+    def token() -> str:
+        raise OSError("no login server")
+
+    with pytest.raises(TokenFailed):
+        await Publisher("http://127.0.0.1:1", "demo", token).publish(NOTE)
+
+
+async def test_redirects_are_not_followed(server: ScriptedServer) -> None:
+    """A token is for one server."""
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t").publish(NOTE))
+    (await server.asked()).reply(307, None, {"location": "/elsewhere"})
+    with pytest.raises(Problem) as refused:
+        await publishing
+    assert refused.value.status == 307
+    assert server.requests.empty()
+
+
+async def test_from_plain_code(server: ScriptedServer) -> None:
+    """The same, blocking."""
+    slept: list[float] = []
+    publisher = SyncPublisher(server.url, "demo", lambda: "t", sleep=slept.append)
+    publishing = asyncio.ensure_future(asyncio.to_thread(publisher.publish, [NOTE]))
+    (await server.asked()).reply(503, {"code": "overloaded"}, {"retry-after": "3"})
+    _published(await server.asked())
+    assert [entry.seq for entry in await publishing] == [1]
+    assert slept == [3.0]
+
+
+async def test_the_outbox_of_the_readme_publishes_each_order_once(server: ScriptedServer) -> None:
+    """Also where the process ended between the publish and its note of it."""
+    scope: dict[str, Any] = {}
+    exec(compile(_block("def place_order"), str(README), "exec"), scope)
+    database = sqlite3.connect(":memory:", check_same_thread=False)
+    scope["prepare"](database)
+    scope["place_order"](database, "alice", 1)
+    with pytest.raises(sqlite3.IntegrityError):
+        scope["place_order"](database, "bob", 1)
+    scope["place_order"](database, "bob", 2)
+    publisher = SyncPublisher(server.url, "demo", "t")
+    sent: dict[str, bytes] = {}
+    served = threading.Event()
+
+    async def serve() -> None:
+        while not served.is_set():
+            asked = await server.requests.get()
+            key = asked.headers["idempotency-key"]
+            assert sent.setdefault(key, asked.body) == asked.body
+            _published(asked)
+
+    serving = asyncio.ensure_future(serve())
+    await asyncio.to_thread(scope["drain"], database, publisher)
+    assert [json.loads(body)["to"]["user"] for body in sent.values()] == ["alice", "bob"]
+    # As if the process had ended before it could note the second one.
+    database.execute("UPDATE outbox SET sent = 0 WHERE id = 2")
+    await asyncio.to_thread(scope["drain"], database, publisher)
+    assert len(sent) == 2
+    assert database.execute("SELECT count(*) FROM outbox WHERE sent = 0").fetchone() == (0,)
+    serving.cancel()
+
+
+def test_retry_after_in_both_forms() -> None:
+    """Seconds or a date; nothing of anything else."""
+    assert retry_after("7") == 7
+    assert retry_after("Thu, 01 Jan 1970 00:00:00 GMT") == 0
+    assert retry_after("soon") is None
+    assert retry_after(None) is None
+
+
+async def _after(server: ScriptedServer, clock: SteppedClock, seconds: float) -> Asked:
+    """The request that comes once so much time has passed, and not before."""
+    asking = asyncio.ensure_future(server.asked())
+    await clock.asleep()
+    await clock.step(seconds - 0.001)
+    assert not asking.done()
+    await clock.step(0.001)
+    return await asking
+
+
+def _block(start: str) -> str:
+    """The README's block of Python with these words."""
+    blocks: list[str] = [part.split("```")[0] for part in README.read_text("utf-8").split("```python\n")[1:]]
+    return next(block for block in blocks if start in block)

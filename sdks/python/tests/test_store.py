@@ -1,0 +1,211 @@
+"""The store: frames and pages in, items and counts out."""
+
+from typing import Any
+
+from frames import hello, item, notification, page, receipts
+
+from campanile.actions import Action
+from campanile.notification import Notification
+from campanile.store import Page, Store
+from campanile.surface.native import Native
+
+NATIVE = Native()
+
+
+def _apply(store: Store, *frames: dict[str, Any]) -> list[Any]:
+    changes: list[Any] = []
+    for frame in frames:
+        event = NATIVE.read(frame)
+        assert event, frame
+        changes += store.apply(event)
+    return changes
+
+
+def _loaded(*items: dict[str, Any], seq: int = 10) -> Store:
+    store = Store(numbered=True)
+    unread = sum(not entry["read"] for entry in items)
+    _apply(store, hello(seq, unread=unread, unseen=unread))
+    store.apply_page(Page.of(page(seq, list(items))), anew=True)
+    return store
+
+
+def _ids(store: Store, *actions: Action) -> list[str]:
+    return [shown.id for shown in store.view(actions).items]
+
+
+def test_every_entry_once_in_order() -> None:
+    """A repeated place is no second entry."""
+    store = _loaded(item(10, "a"))
+    told = _apply(store, notification(12, "b"), notification(12, "b"), notification(11, "x"), notification(15, "c"))
+    assert [change.id for change in told] == ["b", "c"]
+    assert _ids(store) == ["c", "b", "a"]
+    assert store.view().unread == 3
+    assert store.position
+    assert (store.position.epoch, store.position.seq) == ("e1", 15)
+
+
+def test_a_notification_carries_the_place_behind_it() -> None:
+    """From which a program that has dealt with it goes on."""
+    (told,) = _apply(_loaded(), notification(12, "b"))
+    assert told.position.seq == 12
+
+
+def test_entries_up_to_the_head_are_counted_already() -> None:
+    """As in a replay."""
+    store = _loaded(item(10, "a"))
+    _apply(store, hello(10, head=13, unread=3, unseen=3, resumed=True), notification(12, "b"), notification(13, "c"))
+    assert store.view().unread == 3
+    _apply(store, notification(14, "d"), notification(15, "e", read=True, seen=True))
+    assert (store.view().unread, store.view().unseen) == (4, 4)
+
+
+def test_an_entry_of_the_page_that_comes_again_is_one_item_and_is_told_once() -> None:
+    """The page was ahead of the stream."""
+    store = Store(numbered=True)
+    _apply(store, hello(10))
+    store.apply_page(Page.of(page(12, [item(12, "b"), item(10, "a")])), anew=True)
+    assert [change.id for change in _apply(store, notification(12, "b"))] == ["b"]
+    assert _ids(store) == ["b", "a"]
+    assert store.view().unread == 2
+
+
+def test_what_happens_while_a_page_is_on_its_way_is_not_undone_by_it() -> None:
+    """New entries, changes, retractions and receipts that the page does not know."""
+    store = Store(numbered=True)
+    _apply(store, hello(10, unread=3, unseen=3))
+    store.begin_page()
+    _apply(
+        store,
+        notification(11, "d"),
+        {"type": "update", "seq": 12, "item": {"id": "a", "seq": 8, "title": "anew", "type": "info"}},
+        {"type": "retract", "seq": 13, "id": "b", "itemSeq": 9, "cause": "retracted"},
+        receipts(1, 13, 2, {"id": "c", "seq": 10, "seen": True, "read": True, "archived": False}),
+    )
+    store.apply_page(Page.of(page(10, [item(10, "c"), item(9, "b"), item(8, "a")])), anew=True)
+    shown = {entry.id: entry for entry in store.view().items}
+    assert list(shown) == ["d", "c", "a"]
+    assert shown["a"].title == "anew"
+    assert shown["c"].read
+    assert store.view().unread == 2
+
+
+def test_receipts_apply_up_to_a_place_then_items() -> None:
+    """In this order, as often as they come."""
+    store = _loaded(item(10, "c"), item(9, "b"), item(8, "a"))
+    frame = receipts(
+        2, 10, 1, {"id": "b", "seq": 9, "seen": True, "read": False, "archived": False}, readUpTo=10, seenUpTo=10
+    )
+    for _ in range(2):
+        _apply(store, frame)
+        assert [(entry.id, entry.read) for entry in store.view().items] == [("c", True), ("b", False), ("a", True)]
+        assert store.view().unread == 1
+    assert store.rev == 2
+
+
+def test_a_resume_reads_what_was_read_elsewhere() -> None:
+    """By the places of the greeting, and then by receipts."""
+    store = _loaded(item(10, "b"), item(9, "a"))
+    _apply(store, hello(10, rev=5, resumed=True, readUpTo=9, seenUpTo=10, unread=1))
+    assert [(entry.read, entry.seen) for entry in store.view().items] == [(False, True), (True, True)]
+    assert store.rev == 0, "receipts up to 5 are still to come"
+
+
+def test_a_heartbeat_heals_counts() -> None:
+    """Those held beyond its head come on top."""
+    store = _loaded(item(10, "a"))
+    _apply(store, notification(11, "b"))
+    _apply(store, {"type": "heartbeat", "epoch": "e1", "seq": 11, "head": 10, "rev": 0, "unread": 7, "unseen": 5})
+    assert (store.view().unread, store.view().unseen) == (8, 6)
+
+
+def test_superseded_stays_for_whom_it_was_read() -> None:
+    """And is gone for others."""
+    store = _loaded(item(10, "b"), item(9, "a", read=True, seen=True))
+    gone = [
+        {"type": "retract", "seq": seq, "id": name, "itemSeq": seq, "cause": "superseded", "by": "z"}
+        for seq, name in ((11, "a"), (12, "b"))
+    ]
+    told = _apply(store, *gone)
+    assert [change.by for change in told] == ["z", "z"]
+    assert _ids(store) == ["a"]
+    assert store.view().unread == 0
+
+
+def test_an_update_keeps_the_read_state() -> None:
+    """It says the text anew, nothing else."""
+    store = _loaded(item(10, "a", read=True, seen=True))
+    _apply(store, {"type": "update", "seq": 11, "item": {"id": "a", "seq": 10, "title": "anew", "type": "info"}})
+    (entry,) = store.view().items
+    assert (entry.title, entry.read, entry.seq) == ("anew", True, 10)
+
+
+def test_one_in_no_log_is_shown_once_and_not_counted() -> None:
+    """Its place is behind what was newest."""
+    store = _loaded(item(10, "a"))
+    told = _apply(store, notification(None, "r"), notification(None, "r"), notification(11, "b"))
+    assert [change.id for change in told] == ["r", "b"]
+    assert _ids(store) == ["b", "r", "a"]
+    assert store.view().unread == 2
+
+
+def test_another_lineage_leaves_nothing() -> None:
+    """Places of the former mean nothing."""
+    store = _loaded(item(10, "a"))
+    _apply(store, hello(3, epoch="e2"), {"type": "resync", "epoch": "e2", "seq": 3, "reason": "epoch"})
+    assert not store.loaded
+    store.apply_page(Page.of(page(3, [item(3, "n")], epoch="e2")), anew=True)
+    assert (store.loaded, _ids(store)) == (True, ["n"])
+
+
+def test_a_page_from_before_the_gap_is_not_enough() -> None:
+    """It may lack what was left out."""
+    store = _loaded(item(10, "a"))
+    store.begin_page()
+    _apply(store, {"type": "resync", "epoch": "e1", "seq": 20, "reason": "overflow"})
+    store.apply_page(Page.of(page(15, [item(10, "a")])), anew=True)
+    assert not store.loaded
+
+
+def test_actions_show_at_once() -> None:
+    """Without changing what the server said."""
+    store = _loaded(item(10, "c"), item(9, "b"), item(8, "a"))
+    assert store.view([Action("read", "k", "b")]).unread == 2
+    assert store.view([Action("read", "k", "nobody")]).unread == 3
+    assert _ids(store, Action("archive", "k", "c")) == ["b", "a"]
+    everything = [Action("read_all", "k", up_to=10, epoch="e1"), Action("unread", "l", "a")]
+    assert [(entry.id, entry.read) for entry in store.view(everything).items] == [
+        ("c", True),
+        ("b", True),
+        ("a", False),
+    ]
+    assert store.view(everything).unread == 1
+    assert store.view([Action("seen", "k", up_to=10)]).unseen == 0
+    assert store.view().unread == 3
+
+
+def test_read_all_does_not_read_what_comes_later() -> None:
+    """It means what was there."""
+    store = _loaded(item(10, "a"))
+    _apply(store, notification(11, "b"))
+    assert store.view([Action("read_all", "k", up_to=10, epoch="e1")]).unread == 1
+
+
+def test_memory_is_bounded_to_the_newest() -> None:
+    """Older ones can be loaded again, from where they stood."""
+    store = Store(numbered=True, limit=5)
+    _apply(store, hello(0), *(notification(seq, f"n{seq}") for seq in range(1, 9)))
+    assert _ids(store) == ["n8", "n7", "n6", "n5", "n4"]
+    assert store.older == 4
+    assert store.view().unread == 8
+
+
+def test_documented_surfaces_drop_repeated_ids_and_count_by_themselves() -> None:
+    """Also of those that are no longer in memory."""
+    from campanile.surface.event import Arrived
+
+    store = Store(numbered=False, limit=2)
+    names = ["a", "b", "c", "a", "b"]
+    told = [change for name in names for change in store.apply(Arrived(Notification.of({"id": name})))]
+    assert [getattr(change, "id", None) for change in told] == ["a", "b", "c"]
+    assert store.last_id == "c"
+    assert store.view([Action("read", "k", "c")]).unread == 1
