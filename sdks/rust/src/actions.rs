@@ -97,7 +97,12 @@ impl Queue {
         if let Action::Read { id } = &action {
             // Archived implies read: a later "read" says nothing new.
             let archive = Action::Archive { id: id.clone() };
-            if self.entries.iter().rev().find(|entry| entry.action.id() == Some(id)).map(|entry| &entry.action)
+            if self
+                .entries
+                .iter()
+                .rev()
+                .find(|entry| entry.action.id() == Some(id))
+                .map(|entry| &entry.action)
                 == Some(&archive)
             {
                 return Ok(());
@@ -145,7 +150,8 @@ impl Queue {
     /// the revision at which it was done.
     pub fn poll_told(&mut self, rev: u64) -> Vec<(Action, u64)> {
         let done = |entry: &Entry| Some((entry.action.clone(), entry.done_at?));
-        let told: Vec<_> = self.entries.iter().filter_map(done).filter(|(_, done_at)| *done_at <= rev).collect();
+        let told: Vec<_> =
+            self.entries.iter().filter_map(done).filter(|(_, done_at)| *done_at <= rev).collect();
         if !told.is_empty() {
             self.entries.retain(|entry| entry.done_at.is_none_or(|done_at| done_at > rev));
         }
@@ -183,7 +189,6 @@ impl Queue {
     pub fn len(&self) -> usize {
         self.entries.iter().filter(|entry| entry.done_at.is_none()).count()
     }
-
 }
 
 /// Whether `later` leaves nothing of `earlier`.
@@ -222,7 +227,14 @@ mod tests {
 
     #[test]
     fn the_last_word_on_an_item_counts() {
-        let queue = queue(&[read("a"), read("b"), unread("a"), read("a"), Action::Archive { id: "b".into() }, read("b")]);
+        let queue = queue(&[
+            read("a"),
+            read("b"),
+            unread("a"),
+            read("a"),
+            Action::Archive { id: "b".into() },
+            read("b"),
+        ]);
         let left: Vec<&Action> = queue.actions().collect();
         assert_eq!(left, [&read("a"), &Action::Archive { id: "b".into() }]);
     }

@@ -63,7 +63,13 @@ impl Address {
     }
 
     /// The address of a socket. On the documented surfaces it holds the token: show it to nobody.
-    pub fn socket(&self, surface: Surface, workspace: &str, token: &str, position: Option<&Position>) -> String {
+    pub fn socket(
+        &self,
+        surface: Surface,
+        workspace: &str,
+        token: &str,
+        position: Option<&Position>,
+    ) -> String {
         let (mut url, query) = match surface {
             Surface::Native => (self.api(&["v1", "connect"]), native::query(workspace, position)),
             Surface::Workspace => (self.0.clone(), workspace::query(token, workspace)),
@@ -92,12 +98,26 @@ mod tests {
 
     #[test]
     fn no_token_travels_in_the_clear_to_another_machine() {
-        for text in ["http://localhost:8700", "ws://127.0.0.1", "http://[::1]:1", "https://example.com", "wss://example.com/x"] {
+        for text in [
+            "http://localhost:8700",
+            "ws://127.0.0.1",
+            "http://[::1]:1",
+            "https://example.com",
+            "wss://example.com/x",
+        ] {
             assert!(Address::parse(text, false).is_ok(), "{text}");
         }
-        assert!(matches!(Address::parse("ws://example.com", false), Err(Error::Insecure { host }) if host == "example.com"));
+        assert!(
+            matches!(Address::parse("ws://example.com", false), Err(Error::Insecure { host }) if host == "example.com")
+        );
         assert!(Address::parse("ws://example.com", true).is_ok());
-        for text in ["", "example.com", "ftp://example.com", "https://u:p@example.com", "https://example.com/?token=x"] {
+        for text in [
+            "",
+            "example.com",
+            "ftp://example.com",
+            "https://u:p@example.com",
+            "https://example.com/?token=x",
+        ] {
             assert!(matches!(Address::parse(text, true), Err(Error::Address(_))), "{text}");
         }
     }
@@ -110,13 +130,19 @@ mod tests {
             address.socket(Surface::Native, "demo", "T", Some(&position)),
             "wss://example.com/v1/connect?workspace=demo&epoch=e&since=7&rev=2"
         );
-        assert_eq!(address.socket(Surface::Workspace, "demo", "a b", None), "wss://example.com/?token=a%20b&workspaceSlug=demo");
+        assert_eq!(
+            address.socket(Surface::Workspace, "demo", "a b", None),
+            "wss://example.com/?token=a%20b&workspaceSlug=demo"
+        );
         assert_eq!(
             address.socket(Surface::Product, "", "T", None),
             "wss://example.com/api/ws/notification?access_token=T"
         );
         let below = Address::parse("http://localhost:1/push", false).unwrap();
-        assert_eq!(below.socket(Surface::Native, "w", "T", None), "ws://localhost:1/push/v1/connect?workspace=w");
+        assert_eq!(
+            below.socket(Surface::Native, "w", "T", None),
+            "ws://localhost:1/push/v1/connect?workspace=w"
+        );
         assert_eq!(below.api(&["v1", "a/b"]).as_str(), "http://localhost:1/push/v1/a%2Fb");
     }
 }

@@ -9,7 +9,7 @@ use crate::driver::{Act, Command, Config, Driver};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::events::{EVENT_LIMIT, Event, Events};
-use crate::inbox::Filter;
+use crate::inbox::{Entries, Filter};
 use crate::snapshot::Snapshot;
 use crate::state::State;
 use crate::storage::Storage;
@@ -226,20 +226,38 @@ impl Client {
         self.act(Act::Seen).await
     }
 
-    /// Loads 25 older entries. False: there are none.
+    /// Loads 25 older entries into the snapshot, as soon as there is a connection. False: there are none.
     ///
     /// # Errors
     /// The server can't be reached or refuses; [`Error::NoInbox`] on the documented surfaces.
     pub async fn load_more(&self) -> Result<bool, Error> {
-        self.load_more_of(Filter::default()).await
+        self.ask(Command::LoadMore).await?
     }
 
-    /// Loads 25 older entries of those that a filter names; another filter than the last time begins with the newest.
+    /// Reads up to 25 entries of those that a filter names, older than the place `before` or the newest. The snapshot
+    /// stays as it is.
     ///
     /// # Errors
-    /// As [`Client::load_more`].
-    pub async fn load_more_of(&self, filter: Filter) -> Result<bool, Error> {
-        self.ask(|reply| Command::LoadMore(filter, reply)).await?
+    /// The server can't be reached or refuses; [`Error::Missing`] before the first connection; [`Error::NoInbox`] on
+    /// the documented surfaces.
+    pub async fn entries(&self, filter: Filter, before: Option<u64>) -> Result<Entries, Error> {
+        self.ask(|reply| Command::Entries(filter, before, reply)).await?
+    }
+
+    /// Connects, unless it is connected or closed. A client connects by itself when it starts.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn connect(&self) -> Result<(), Error> {
+        self.tell(Command::Connect).await
+    }
+
+    /// Rests, until [`Client::connect`] or another token or workspace. Everything stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn disconnect(&self) -> Result<(), Error> {
+        self.tell(Command::Disconnect).await
     }
 
     /// Connects now: out of waiting, suspended and refused.
@@ -301,7 +319,8 @@ impl Client {
 
     /// True once it is live; false if it was refused or closed before.
     pub async fn until_live(&self) -> bool {
-        let settled = |snapshot: &Snapshot| matches!(snapshot.state, State::Live | State::Refused | State::Closed);
+        let settled =
+            |snapshot: &Snapshot| matches!(snapshot.state, State::Live | State::Refused | State::Closed);
         self.until(settled).await.is_ok_and(|snapshot| snapshot.state == State::Live)
     }
 

@@ -73,15 +73,20 @@ impl Connection {
                 .map_err(|_| fault("the token can't be used in a header"))?;
             bearer.set_sensitive(true);
             request.headers_mut().insert("Authorization", bearer);
-            request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(native::PROTOCOL));
+            request
+                .headers_mut()
+                .insert("Sec-WebSocket-Protocol", HeaderValue::from_static(native::PROTOCOL));
         }
-        let config =
-            WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MESSAGE_LIMIT))
+            .max_frame_size(Some(MESSAGE_LIMIT));
         match tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await {
             Ok((socket, _)) => Ok(Self { socket }),
             Err(SocketError::Http(answer)) => Err(DialFault {
                 text: format!("answered {} in place of an upgrade", answer.status().as_u16()),
-                retry_after_ms: retry_after_ms(answer.headers().get("retry-after").map(|value| value.as_bytes())),
+                retry_after_ms: retry_after_ms(
+                    answer.headers().get("retry-after").map(|value| value.as_bytes()),
+                ),
             }),
             Err(error) => Err(fault(describe(&error))),
         }
@@ -95,8 +100,8 @@ impl Connection {
         match self.socket.next().await {
             Some(Ok(Message::Text(text))) => Signal::Text(text.as_str().to_owned()),
             Some(Ok(Message::Close(frame))) => {
-                let (code, text) =
-                    frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
+                let (code, text) = frame
+                    .map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
                 Signal::Closed { code, text }
             }
             Some(Ok(_)) => Signal::Alive,

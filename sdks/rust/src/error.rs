@@ -97,7 +97,8 @@ impl Problem {
     /// Reads the problem of an answer.
     pub(crate) async fn read(answer: reqwest::Response) -> Self {
         let status = answer.status().as_u16();
-        let retry_after_ms = retry_after_ms(answer.headers().get("retry-after").map(|value| value.as_bytes()));
+        let retry_after_ms =
+            retry_after_ms(answer.headers().get("retry-after").map(|value| value.as_bytes()));
         let body = answer.bytes().await.unwrap_or_default();
         let problem: Self = serde_json::from_slice(&body).unwrap_or_default();
         Self { status, retry_after_ms, ..problem }

@@ -18,6 +18,15 @@ pub struct Filter {
     pub archived: Option<bool>,
 }
 
+/// Some entries of the inbox.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Entries {
+    /// Newest first, at most 25.
+    pub items: Vec<Item>,
+    /// The `before` of the next older ones; `None`: there are none.
+    pub older: Option<u64>,
+}
+
 /// One page, newest first, with the counts of the whole.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 pub(crate) struct Page {
@@ -39,7 +48,12 @@ pub(crate) struct Request {
 }
 
 /// Fetches a page of the inbox of this address.
-pub(crate) async fn fetch(http: &reqwest::Client, url: Url, token: &str, request: Request) -> Result<Page, Error> {
+pub(crate) async fn fetch(
+    http: &reqwest::Client,
+    url: Url,
+    token: &str,
+    request: Request,
+) -> Result<Page, Error> {
     let mut url = url;
     {
         let mut query = url.query_pairs_mut();

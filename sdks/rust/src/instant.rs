@@ -40,7 +40,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_instant() {
-        for text in ["", "Z", "2026-01-01", "2026-01-01T00:00:00+01:00", "2026-13-01T00:00:00Z", "x-y-zT1:2:3Z"] {
+        for text in
+            ["", "Z", "2026-01-01", "2026-01-01T00:00:00+01:00", "2026-13-01T00:00:00Z", "x-y-zT1:2:3Z"]
+        {
             assert_eq!(parse(text), None, "{text}");
         }
     }

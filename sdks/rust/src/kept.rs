@@ -45,7 +45,8 @@ pub(crate) fn name(owner: &str) -> String {
 impl Kept {
     /// What is to be kept of this owner. `items`: whether they and the position are worth it.
     pub fn of(owner: &str, store: &Store, queue: &Queue, items: bool) -> Self {
-        let kept = Self { version: VERSION, owner: owner.to_owned(), queue: queue.clone(), ..Self::default() };
+        let kept =
+            Self { version: VERSION, owner: owner.to_owned(), queue: queue.clone(), ..Self::default() };
         // A store that must be read again is not worth to be resumed.
         if !items || store.position.is_none() || store.is_incomplete() {
             return kept;
@@ -98,7 +99,13 @@ mod tests {
     #[test]
     fn what_was_kept_comes_back_to_its_owner_only() {
         let mut store = Store::default();
-        store.apply(&Frame::Hello(Hello { epoch: Some("e".into()), seq: 4, head: 4, unread: 2, ..Hello::default() }));
+        store.apply(&Frame::Hello(Hello {
+            epoch: Some("e".into()),
+            seq: 4,
+            head: 4,
+            unread: 2,
+            ..Hello::default()
+        }));
         store.expect_page();
         store.merge(&Page { unread: 2, head: 4, ..Page::default() }, true);
         let item = Item { seq: Some(5), id: "a".into(), title: "T".into(), ..Item::default() };

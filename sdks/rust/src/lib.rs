@@ -34,7 +34,7 @@ pub use client::{Builder, Client};
 pub use environment::{Clock, Environment, Pending};
 pub use error::{Cause, Error, Problem};
 pub use events::{EVENT_LIMIT, Event, Events};
-pub use inbox::{Filter, PAGE};
+pub use inbox::{Entries, Filter, PAGE};
 pub use item::Item;
 pub use snapshot::Snapshot;
 pub use state::{Reason, State, TokenReason};

@@ -17,7 +17,7 @@ pub struct Snapshot {
     pub retry_at: Option<u64>,
     /// Whose inbox it is, once that is known.
     pub user: Option<String>,
-    /// What is in memory, newest first, with what the user did already done.
+    /// The default list as far as it is in memory, newest first, with what the user did already done.
     pub items: Arc<Vec<Arc<Item>>>,
     /// How many entries of the whole inbox are unread. On the documented surfaces: of those in memory.
     pub unread: u64,

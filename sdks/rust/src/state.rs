@@ -102,8 +102,8 @@ impl Machine {
         }
     }
 
-    /// Token or workspace is missing: there is nothing to connect with.
-    pub fn starve(&mut self) {
+    /// Rests until `connect`: it was told to, or token or workspace is missing.
+    pub fn stop(&mut self) {
         if self.state != State::Closed {
             self.settle(State::Idle);
         }

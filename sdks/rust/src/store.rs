@@ -170,12 +170,11 @@ impl Store {
                 None => self.insert(item.seq, item.clone()),
             }
         }
-        if fresh {
-            self.older = page.older;
-        }
+        self.older = page.older;
         let newer = page.head >= self.head && page.rev >= self.told_rev;
         if newer {
-            (self.head, self.unread, self.unseen, self.told_rev) = (page.head, page.unread, page.unseen, page.rev);
+            (self.head, self.unread, self.unseen, self.told_rev) =
+                (page.head, page.unread, page.unseen, page.rev);
         }
         let position = self.position.get_or_insert_default();
         if position.epoch.is_none() {
@@ -289,13 +288,13 @@ impl Store {
         let resumes = hello.resumed && self.position.is_some();
         if resumes && !self.loaded {
             // It goes on from a place alone: what the inbox holds is still to be read.
-            self.reload = Some(0);
+            self.reload = Some(hello.head);
         } else if !resumes {
             let asked = self.position.is_some();
             self.position = Some(Position { epoch: hello.epoch.clone(), seq: hello.seq, rev: hello.rev });
             (self.read_up_to, self.seen_up_to) = (hello.read_up_to, hello.seen_up_to);
             // Who asked to resume is told by a resync what to read.
-            self.reload = (!asked).then_some(0);
+            self.reload = (!asked).then_some(hello.seq);
         }
         self.told_rev = hello.rev;
         (self.head, self.unread, self.unseen) = (hello.head, hello.unread, hello.unseen);

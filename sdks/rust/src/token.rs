@@ -77,7 +77,8 @@ pub(crate) struct Token {
 impl Token {
     pub fn new(text: &str) -> Self {
         let claims = claims(text).unwrap_or_default();
-        let user = claims.get("userId").or_else(|| claims.get("sub")).and_then(Value::as_str).map(str::to_owned);
+        let user =
+            claims.get("userId").or_else(|| claims.get("sub")).and_then(Value::as_str).map(str::to_owned);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let expires_at = claims.get("exp").and_then(Value::as_f64).map(|seconds| (seconds * 1000.0) as u64);
         Self { text: text.into(), user, expires_at }
@@ -122,7 +123,9 @@ mod tests {
     #[test]
     fn a_token_tells_its_user_and_its_end() {
         // {"alg":"none"} . {"userId":"zoé","sub":"other","exp":1767225600.5}
-        let token = Token::new("eyJhbGciOiJub25lIn0.eyJ1c2VySWQiOiJ6b8OpIiwic3ViIjoib3RoZXIiLCJleHAiOjE3NjcyMjU2MDAuNX0.");
+        let token = Token::new(
+            "eyJhbGciOiJub25lIn0.eyJ1c2VySWQiOiJ6b8OpIiwic3ViIjoib3RoZXIiLCJleHAiOjE3NjcyMjU2MDAuNX0.",
+        );
         assert_eq!(token.user.as_deref(), Some("zoé"));
         assert_eq!(token.expires_at, Some(1_767_225_600_500));
     }

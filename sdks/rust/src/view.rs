@@ -10,7 +10,7 @@ use crate::store::Store;
 /// Items and counts as they are shown.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
-    /// Newest first.
+    /// The default list, newest first.
     pub items: Vec<Arc<Item>>,
     pub unread: u64,
     pub unseen: u64,
@@ -35,6 +35,8 @@ impl View {
                 view.take(action, &places);
             }
         }
+        // Archived ones are not in the default list.
+        view.items.retain(|item| !item.archived);
         view
     }
 
@@ -63,7 +65,8 @@ impl View {
             }
         }
         let above = |flag: fn(&Item) -> bool| {
-            self.items.iter().filter(|item| item.seq.is_some_and(|seq| seq > up_to) && !flag(item)).count() as u64
+            self.items.iter().filter(|item| item.seq.is_some_and(|seq| seq > up_to) && !flag(item)).count()
+                as u64
         };
         self.unseen = self.unseen.min(above(|item| item.seen));
         if read {
@@ -117,6 +120,7 @@ mod tests {
         assert_eq!(show(&[read.clone(), read.clone()]), (vec![false, true, false], 7, 6));
         assert_eq!(show(&[read, Action::Unread { id: "n2".into() }]), (vec![false, false, false], 8, 6));
         assert_eq!(show(&[Action::Archive { id: "unknown".into() }]), (vec![false, false, false], 8, 7));
+        assert_eq!(show(&[Action::Archive { id: "n3".into() }]), (vec![false, false], 7, 6));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use super::link::Link;
 use super::{Driver, Outcome};
 use crate::connection::{Connection, DialFault, Target};
 use crate::error::{Cause, Error};
-use crate::inbox::Request;
 use crate::kept;
 use crate::surface::{Hello, Surface, native};
 use crate::token::Token;
@@ -24,7 +23,7 @@ pub(super) struct Attempt {
 impl Driver {
     pub(super) fn start_attempt(&mut self) {
         let Some(tokens) = self.tokens.clone().filter(|_| self.is_ready()) else {
-            self.machine.starve();
+            self.machine.stop();
             return;
         };
         let number = self.number();
@@ -190,7 +189,7 @@ impl Driver {
         self.machine.handle_failure(now, text, Some(0), 0.0);
     }
 
-    /// The address of the inbox, and the newest page of it as of a place.
+    /// The address of the inbox.
     pub(super) fn inbox(&self) -> reqwest::Url {
         let workspace = self.workspace.as_deref().unwrap_or_default();
         self.config.address.api(&["v1", "workspaces", workspace, "inbox"])
@@ -200,9 +199,5 @@ impl Driver {
     pub(super) fn owner(&self) -> Option<String> {
         let workspace = self.workspace.as_deref().unwrap_or("");
         Some(kept::owner(self.config.address.origin(), workspace, self.user.as_deref()?))
-    }
-
-    pub(super) fn newest(&self) -> Request {
-        Request { min_seq: self.store.reload, ..Request::default() }
     }
 }

@@ -1,10 +1,10 @@
 //! The connection in use: whether it lives, and what comes of it.
 
 use super::Driver;
+use crate::close_codes::ComeBack;
 use crate::connection::{Connection, Signal};
 use crate::state::come_back;
 use crate::surface::{Pulse, Surface};
-use crate::close_codes::ComeBack;
 
 /// A connection, and what is known about its life.
 pub(super) struct Link {
@@ -87,12 +87,10 @@ impl Driver {
     }
 
     pub(super) fn handle_signal(&mut self, signal: Signal) {
-        let now = self.now();
-        if let Some(link) = &mut self.link {
-            link.hear(now);
-        }
         match signal {
             Signal::Text(text) => {
+                let now = self.now();
+                self.link.iter_mut().for_each(|link| link.hear(now));
                 if self.config.surface == Surface::Workspace {
                     self.greet_silently();
                 }

@@ -25,7 +25,7 @@ use crate::connection::{Connection, DialFault, Signal};
 use crate::environment::Environment;
 use crate::error::{Cause, Error};
 use crate::events::Event;
-use crate::inbox::{Filter, Page};
+use crate::inbox::{Entries, Filter, Page};
 use crate::snapshot::Snapshot;
 use crate::state::{Machine, State};
 use crate::storage::Storage;
@@ -64,7 +64,10 @@ pub(crate) enum Act {
 #[derive(Debug)]
 pub(crate) enum Command {
     Act(Act, oneshot::Sender<Result<(), Error>>),
-    LoadMore(Filter, oneshot::Sender<Result<bool, Error>>),
+    LoadMore(oneshot::Sender<Result<bool, Error>>),
+    Entries(Filter, Option<u64>, oneshot::Sender<Result<Entries, Error>>),
+    Connect,
+    Disconnect,
     Retry,
     Offline,
     Online,
@@ -283,7 +286,14 @@ impl Driver {
             Command::Act(act, reply) => {
                 let _ = reply.send(self.act(act));
             }
-            Command::LoadMore(filter, reply) => self.load_more(filter, reply),
+            Command::LoadMore(reply) => self.load_more(reply),
+            Command::Entries(filter, before, reply) => self.entries(filter, before, reply),
+            Command::Connect if self.is_ready() => self.machine.connect(),
+            Command::Connect => {}
+            Command::Disconnect => {
+                self.disconnect();
+                self.machine.stop();
+            }
             Command::Retry => {
                 self.expired = None;
                 if self.is_ready() {
@@ -378,7 +388,9 @@ impl Driver {
             Action::ReadAll { up_to } => self.store.mark_up_to(0, *up_to, true),
             Action::Seen { up_to } if self.is_native() => self.store.mark_up_to(0, *up_to, false),
             Action::Seen { .. } => self.store.mark_all_seen(),
-            Action::Read { id } | Action::Unread { id } | Action::Archive { id } => self.store.perform(id, action),
+            Action::Read { id } | Action::Unread { id } | Action::Archive { id } => {
+                self.store.perform(id, action)
+            }
         }
     }
 

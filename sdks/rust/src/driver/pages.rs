@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::{Driver, Outcome};
 use crate::backoff::Backoff;
 use crate::error::Error;
-use crate::inbox::{self, Filter, Page, Request};
+use crate::inbox::{self, Entries, Filter, Page, Request};
 
 /// Who asked for older entries.
 type Asker = oneshot::Sender<Result<bool, Error>>;
@@ -14,9 +14,7 @@ type Asker = oneshot::Sender<Result<bool, Error>>;
 #[derive(Default)]
 pub(super) struct Pages {
     under_way: Option<UnderWay>,
-    waiting: Vec<(Filter, Asker)>,
-    /// The filter of the last call but the default one, and where it goes on. `Some(None)`: there is nothing older.
-    filtered: Option<(Filter, Option<u64>)>,
+    waiting: Vec<Asker>,
     backoff: Backoff,
     /// When the newest page is asked for again.
     pub retry_at: Option<u64>,
@@ -24,7 +22,6 @@ pub(super) struct Pages {
 
 struct UnderWay {
     number: u64,
-    request: Request,
     asker: Option<Asker>,
 }
 
@@ -35,7 +32,7 @@ impl Pages {
 
     /// Another user's: nobody waits for them any more.
     pub fn forget(&mut self) {
-        for (_, asker) in self.waiting.drain(..) {
+        for asker in self.waiting.drain(..) {
             let _ = asker.send(Ok(false));
         }
         *self = Self::default();
@@ -43,12 +40,35 @@ impl Pages {
 }
 
 impl Driver {
-    pub(super) fn load_more(&mut self, filter: Filter, asker: Asker) {
+    pub(super) fn load_more(&mut self, asker: Asker) {
         if self.is_native() {
-            self.pages.waiting.push((filter, asker));
+            self.pages.waiting.push(asker);
         } else {
             let _ = asker.send(Err(Error::NoInbox));
         }
+    }
+
+    /// Reads entries for the caller alone.
+    pub(super) fn entries(
+        &mut self,
+        filter: Filter,
+        before: Option<u64>,
+        reply: oneshot::Sender<Result<Entries, Error>>,
+    ) {
+        let refusal = match &self.token {
+            _ if !self.is_native() => Error::NoInbox,
+            None => Error::Missing("a token"),
+            Some(token) => {
+                let (http, url, token) = (self.config.http.clone(), self.inbox(), token.text.clone());
+                let request = Request { filter, before, min_seq: None };
+                tokio::spawn(async move {
+                    let page = inbox::fetch(&http, url, &token, request).await;
+                    let _ = reply.send(page.map(|page| Entries { items: page.items, older: page.older }));
+                });
+                return;
+            }
+        };
+        let _ = reply.send(Err(refusal));
     }
 
     /// Asks for a page, if one is wanted and can be had.
@@ -60,15 +80,16 @@ impl Driver {
             let now = self.now();
             if self.pages.retry_at.is_none_or(|at| at <= now) {
                 self.pages.retry_at = None;
-                let request = self.newest();
-                self.request(request, None);
+                self.request(Request { min_seq: self.store.reload, ..Request::default() }, None);
             }
             return;
         }
         while !self.pages.waiting.is_empty() && !self.pages.is_loading() {
-            let (filter, asker) = self.pages.waiting.remove(0);
-            match self.cursor(filter) {
-                Some(before) => self.request(Request { filter, before, min_seq: None }, Some(asker)),
+            let asker = self.pages.waiting.remove(0);
+            match self.store.older {
+                Some(_) => {
+                    self.request(Request { before: self.store.older, ..Request::default() }, Some(asker))
+                }
                 None => {
                     let _ = asker.send(Ok(false));
                 }
@@ -76,22 +97,11 @@ impl Driver {
         }
     }
 
-    /// Where the next page of a filter begins; `None`: there is none.
-    fn cursor(&mut self, filter: Filter) -> Option<Option<u64>> {
-        if filter == Filter::default() {
-            return self.store.older.map(Some);
-        }
-        match self.pages.filtered {
-            Some((last, older)) if last == filter => older.map(Some),
-            _ => Some(None),
-        }
-    }
-
     fn request(&mut self, request: Request, asker: Option<Asker>) {
         let Some(token) = self.token.clone() else { return };
         let number = self.number();
         self.store.expect_page();
-        self.pages.under_way = Some(UnderWay { number, request, asker });
+        self.pages.under_way = Some(UnderWay { number, asker });
         let (http, url) = (self.config.http.clone(), self.inbox());
         self.tasks.spawn(async move {
             Outcome::Page(number, inbox::fetch(&http, url, &token.text, request).await)
@@ -100,8 +110,7 @@ impl Driver {
     }
 
     pub(super) fn handle_page(&mut self, number: u64, result: Result<Page, Error>) {
-        let Some(UnderWay { request, asker, .. }) = self.pages.under_way.take_if(|page| page.number == number)
-        else {
+        let Some(UnderWay { asker, .. }) = self.pages.under_way.take_if(|page| page.number == number) else {
             return;
         };
         self.dirty = true;
@@ -113,12 +122,6 @@ impl Driver {
             }
             (Ok(page), Some(asker)) => {
                 self.store.merge(&page, false);
-                let default = request.filter == Filter::default();
-                if default {
-                    self.store.older = page.older;
-                } else {
-                    self.pages.filtered = Some((request.filter, page.older));
-                }
                 let _ = asker.send(Ok(!page.items.is_empty()));
             }
             (Err(error), Some(asker)) => {
@@ -142,10 +145,10 @@ impl Driver {
 
     /// The page on its way is not wanted any more; whoever asked for it asks again.
     pub(super) fn drop_page(&mut self) {
-        if let Some(UnderWay { request, asker, .. }) = self.pages.under_way.take() {
+        if let Some(UnderWay { asker, .. }) = self.pages.under_way.take() {
             self.store.give_up_page();
             if let Some(asker) = asker {
-                self.pages.waiting.insert(0, (request.filter, asker));
+                self.pages.waiting.insert(0, asker);
             }
         }
         self.pages.retry_at = None;

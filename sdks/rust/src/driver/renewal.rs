@@ -66,7 +66,8 @@ impl Driver {
         let Some(tokens) = self.tokens.clone() else { return };
         self.refresh_at = None;
         let number = self.number();
-        self.renewal = Some(Renewal { number, deadline: self.now() + TOKEN_LIMIT_MS, token: None, link: None });
+        self.renewal =
+            Some(Renewal { number, deadline: self.now() + TOKEN_LIMIT_MS, token: None, link: None });
         self.tasks.spawn(async move { Outcome::Token(number, tokens.token(TokenReason::Refresh).await) });
     }
 

@@ -20,9 +20,7 @@ pub(crate) fn decode(text: &str) -> Option<Frame> {
             Some(Frame::Hello(Hello { user: text("userId").unwrap_or_default(), ..Hello::default() }))
         }
         "pong" => Some(Frame::Pong {}),
-        "marked_read" => {
-            Some(Frame::Ok(Done { reference: text("id"), changed: true, ..Done::default() }))
-        }
+        "marked_read" => Some(Frame::Ok(Done { reference: text("id"), changed: true, ..Done::default() })),
         "error" if text("code").is_some() => Some(Frame::Error {
             code: text("code").unwrap_or_default(),
             message: text("message").unwrap_or_default(),
@@ -54,7 +52,8 @@ mod tests {
 
     #[test]
     fn a_notification_of_type_error_is_one() {
-        let text = r#"{"id":"a","message":"Milk is over","type":"error","productName":"Milk","timestamp":"t"}"#;
+        let text =
+            r#"{"id":"a","message":"Milk is over","type":"error","productName":"Milk","timestamp":"t"}"#;
         let Some(Frame::Notification { item, .. }) = decode(text) else { panic!("not understood") };
         assert_eq!((item.kind.as_str(), item.product_name.as_deref()), ("error", Some("Milk")));
         let error = decode(r#"{"type":"error","code":"not_found","id":"a"}"#);
