@@ -29,6 +29,8 @@ mod driver;
 mod events;
 mod snapshot;
 
+mod publisher;
+
 pub use actions::{Action, QUEUE_LIMIT};
 pub use client::{Builder, Client};
 pub use environment::{Clock, Environment, Pending};
@@ -36,6 +38,7 @@ pub use error::{Cause, Error, Problem};
 pub use events::{EVENT_LIMIT, Event, Events};
 pub use inbox::{Entries, Filter, PAGE};
 pub use item::Item;
+pub use publisher::{BATCH_LIMIT, Notification, Published, Publisher, PublisherBuilder, To};
 pub use snapshot::Snapshot;
 pub use state::{Reason, State, TokenReason};
 pub use storage::{FileStorage, MemoryStorage, Storage};

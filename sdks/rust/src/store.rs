@@ -198,9 +198,8 @@ impl Store {
                 if count && seq.is_some_and(|seq| seq > self.head) {
                     self.count(item);
                 }
-                // What lies below the page would leave a hole between.
-                let reached = page.older.is_none_or(|older| seq.is_none_or(|seq| seq >= older));
-                if reached && !self.spots.contains_key(&item.id) {
+                // Up to its head the page has what there is: what it does not have is gone by then, or further below.
+                if seq.is_none_or(|seq| seq > page.head) && !self.spots.contains_key(&item.id) {
                     self.insert(*seq, (**item).clone());
                 }
             }
@@ -361,22 +360,34 @@ impl Store {
         for receipt in &receipts.items {
             self.mark(&receipt.id, receipt.seen, receipt.read, receipt.archived);
         }
-        self.tell(receipts.head, receipts.rev, receipts.unread, receipts.unseen);
+        if receipts.rev > self.told_rev || receipts.head > self.head {
+            self.tell(receipts.head, receipts.rev, receipts.unread, receipts.unseen);
+        }
     }
 
     fn beat(&mut self, heartbeat: &Heartbeat) {
         let position = self.position.get_or_insert_default();
-        position.seq = position.seq.max(heartbeat.seq);
+        if heartbeat.seq < position.seq {
+            return;
+        }
+        position.seq = heartbeat.seq;
         if position.epoch.is_none() {
             position.epoch.clone_from(&heartbeat.epoch);
         }
         self.tell(heartbeat.head, heartbeat.rev, heartbeat.unread, heartbeat.unseen);
     }
 
-    /// The server told counts. It tells them in order: an older word is a repetition.
+    /// The server told counts as of a place. It tells them in order: an older word is a repetition.
     fn tell(&mut self, head: u64, rev: u64, unread: u64, unseen: u64) {
-        if head >= self.head && rev >= self.told_rev {
-            (self.head, self.told_rev, self.unread, self.unseen) = (head, rev, unread, unseen);
+        if head < self.head || rev < self.told_rev {
+            return;
+        }
+        (self.head, self.told_rev, self.unread, self.unseen) = (head, rev, unread, unseen);
+        // What came from above that place is not in them.
+        let above = self.items.range(Spot(head + 1, 0)..).filter(|(_, item)| item.seq.is_some());
+        for (_, item) in above {
+            self.unread += u64::from(!item.read);
+            self.unseen += u64::from(!item.seen);
         }
     }
 

@@ -55,6 +55,24 @@ impl SteppedClock {
                 .unwrap();
         }
     }
+
+    /// Waits until somebody sleeps.
+    pub(crate) async fn sleeping(&self) {
+        let mut count = self.slept.subscribe();
+        let asleep = count.wait_for(|_| !self.inner.lock().unwrap().sleepers.is_empty());
+        tokio::time::timeout(Duration::from_secs(30), asleep).await.expect("nobody sleeps").unwrap();
+    }
+
+    /// Lets time pass, and wakes whoever is due.
+    pub(crate) fn advance(&self, millis: u64) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.now += millis;
+        let due_by = (inner.now + 1, 0);
+        let later = inner.sleepers.split_off(&due_by);
+        let due = std::mem::replace(&mut inner.sleepers, later);
+        drop(inner);
+        due.into_values().flatten().for_each(Waker::wake);
+    }
 }
 
 impl Clock for SteppedClock {
