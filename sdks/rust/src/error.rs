@@ -35,7 +35,7 @@ pub enum Error {
     Network(#[source] reqwest::Error),
     /// The server answered with a problem.
     #[error("the server refused: {} ({}): {}", .0.code, .0.status, .0.detail)]
-    Problem(Problem),
+    Problem(Box<Problem>),
     /// The server answered something that this version does not understand.
     #[error("the server's answer was not understood")]
     Answer(#[source] serde_json::Error),

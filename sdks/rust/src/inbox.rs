@@ -76,7 +76,7 @@ pub(crate) async fn fetch(
     let asked = http.get(url).bearer_auth(token).send().await;
     let answer = asked.map_err(|cause| Error::Network(cause.without_url()))?;
     if !answer.status().is_success() {
-        return Err(Error::Problem(Problem::read(answer).await));
+        return Err(Error::Problem(Box::new(Problem::read(answer).await)));
     }
     let body = answer.bytes().await.map_err(|cause| Error::Network(cause.without_url()))?;
     serde_json::from_slice(&body).map_err(Error::Answer)

@@ -1,5 +1,7 @@
 //! Tests of the client from outside: one binary.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod chaos;
 mod clock;
 mod conformance;
