@@ -43,8 +43,8 @@ export class Clock {
     this.#now = end;
   }
 
-  /** How many timers are set. */
-  get waiting() {
-    return this.#timers.size;
+  /** Milliseconds until the next timer is due; infinite where none is set. */
+  get soonest() {
+    return Math.min(...[...this.#timers.values()].map(({ at }) => at)) - this.#now;
   }
 }

@@ -114,8 +114,16 @@ class Player {
   /** Nothing may be left over. */
   judge() {
     const { dials, requests } = this.server;
-    assert.deepEqual(dials.left.map(({ query }) => query), [], "dials left over");
-    assert.deepEqual(requests.left.map(({ path, query }) => ({ path, query })), [], "requests left over");
+    assert.deepEqual(
+      dials.left.map(({ query }) => query),
+      [],
+      "dials left over",
+    );
+    assert.deepEqual(
+      requests.left.map(({ path, query }) => ({ path, query })),
+      [],
+      "requests left over",
+    );
     for (const { texts } of this.#sockets) assert.deepEqual(texts.left, [], "frames left over");
   }
 
@@ -160,7 +168,8 @@ class Player {
       return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, this.#filled(one)]));
     if (typeof value !== "string" || !value.startsWith("$")) return value;
     const name = value.slice(1);
-    if (name.startsWith("time")) return new Date(this.#clock.now() + Number(name.slice(4) || 0)).toISOString();
+    if (name.startsWith("time"))
+      return new Date(this.#clock.now() + Number(name.slice(4) || 0)).toISOString();
     if (!this.#bound.has(name)) this.#bound.set(name, this.script.values?.[name] ?? name);
     return this.#bound.get(name);
   }

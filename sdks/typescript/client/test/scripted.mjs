@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
 import { Queue, within } from "./waiting.mjs";
 
-/** @typedef {{method: string, path: string, query: Record<string, string>, headers: import("node:http").IncomingHttpHeaders, body: string, answer: (status: number, body: unknown, headers?: Record<string, string>) => void}} Request */
+/** @typedef {{method: string, path: string, query: Record<string, string>, headers: import("node:http").IncomingHttpHeaders, body: string, answer: (status: number, body: unknown, headers?: Record<string, string>) => void, cut: () => void}} Request */
 
 /** One socket of a client. */
 export class Dialled {
@@ -108,7 +108,15 @@ export class ScriptedServer {
       answer(201, { ticket: `ticket-${this.tokens.length}`, expiresAt: "2026-01-01T00:01:00.000Z" });
       return;
     }
-    this.requests.push({ method, path, query: Object.fromEntries(searchParams), headers, body, answer });
+    this.requests.push({
+      method,
+      path,
+      query: Object.fromEntries(searchParams),
+      headers,
+      body,
+      answer,
+      cut: () => request.socket.destroy(),
+    });
   }
 }
 
