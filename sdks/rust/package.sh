@@ -27,5 +27,5 @@ TOML
 # The first program of the README, as a reader would paste it.
 awk '/^```no_run$/ {inside = 1; next} /^```$/ && inside {exit} inside' \
     "$project/campanile-client-$version/README.md" > "$project/src/main.rs"
-CARGO_TARGET_DIR=$target cargo check --quiet --manifest-path "$project/Cargo.toml"
+CARGO_TARGET_DIR=$target/package/empty-project cargo check --quiet --manifest-path "$project/Cargo.toml"
 echo "campanile-client $version: packaged, and used by an empty project"

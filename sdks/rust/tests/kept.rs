@@ -152,3 +152,20 @@ async fn a_slow_reader_of_events_is_told_and_stops_nobody() {
     }
     assert!(lagged);
 }
+
+#[tokio::test]
+async fn a_token_that_does_not_say_whose_it_is_shows_nothing_until_the_server_does() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let client = bench.client("alice");
+    let dial = bench.greet("alice").await;
+    client.until(|shown| shown.items.len() == 1).await.unwrap();
+    dial.fault("cut").await;
+    client.until(|shown| shown.state == State::Waiting).await.unwrap();
+    client.update_token("opaque").await.unwrap();
+    let dial = bench.dial().await;
+    assert_eq!(dial.query.get("since"), None, "another's place is told to nobody");
+    let shown = client.snapshot();
+    assert!(shown.items.is_empty() && shown.user.is_none());
+    assert!(dial.send(hello("bob", false).to_string()).await);
+    client.until(|shown| shown.user.as_deref() == Some("bob")).await.unwrap();
+}

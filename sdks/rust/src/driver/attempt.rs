@@ -54,7 +54,7 @@ impl Driver {
             return;
         }
         let user = self.user_of(&token);
-        if user.is_some() && self.user.is_some() && user != self.user {
+        if self.user.is_some() && user != self.user && (user.is_some() || self.unproven) {
             self.begin_with(token, user);
             return;
         }
@@ -168,6 +168,7 @@ impl Driver {
         let Some(attempt) = self.attempt.take() else { return };
         self.token = attempt.token;
         self.expired = None;
+        self.unproven = false;
         if let Some(link) = &mut self.link {
             link.live = true;
         }

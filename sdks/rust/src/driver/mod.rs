@@ -95,6 +95,8 @@ pub(crate) struct Driver {
     user: Option<String>,
     /// The user of the server's greeting, where the token names another (or none).
     alias: Option<(Option<String>, String)>,
+    /// The tokens come from elsewhere since the last connection: they may be another user's.
+    unproven: bool,
     token: Option<Token>,
     /// The token of which the server said that it has expired.
     expired: Option<Token>,
@@ -129,6 +131,7 @@ impl Driver {
             queue: Queue::default(),
             user: None,
             alias: None,
+            unproven: false,
             token: None,
             expired: None,
             attempt: None,
@@ -319,6 +322,10 @@ impl Driver {
         let moves = workspace.is_some() && workspace != self.workspace;
         self.workspace = workspace.or(self.workspace.take());
         let renewed = token.is_some();
+        if renewed {
+            self.unproven = true;
+            self.alias = None;
+        }
         self.tokens = token.or(self.tokens.take());
         self.expired = None;
         if moves {

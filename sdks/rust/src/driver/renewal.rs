@@ -14,6 +14,8 @@ use crate::token::Token;
 const TOKEN_LIMIT_MS: u64 = 30_000;
 /// A token is replaced at least this long before it expires.
 const LEAD_MS: u64 = 30_000;
+/// But not sooner than this after the last one, however short its life is.
+const SOONEST_MS: u64 = 5_000;
 
 /// A renewal under way.
 pub(super) struct Renewal {
@@ -50,7 +52,8 @@ impl Driver {
         let fixed = self.tokens.as_ref().is_none_or(crate::token::TokenSource::is_fixed);
         let end = expires_at.and_then(instant::parse).or(claimed).filter(|_| !fixed);
         let (now, random) = (self.now(), self.random());
-        self.refresh_at = end.map(|end| end.saturating_sub(lead_ms(end.saturating_sub(now), random)));
+        let planned = end.map(|end| end.saturating_sub(lead_ms(end.saturating_sub(now), random)));
+        self.refresh_at = planned.map(|at| at.max(now + SOONEST_MS));
     }
 
     pub(super) fn tick_renewal(&mut self, now: u64) {
@@ -81,7 +84,7 @@ impl Driver {
             }
         };
         let user = self.user_of(&token);
-        if user.is_some() && user != self.user {
+        if user != self.user && (user.is_some() || self.unproven) {
             self.change_user();
             return;
         }
