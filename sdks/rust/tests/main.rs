@@ -5,6 +5,7 @@
 mod chaos;
 mod clock;
 mod conformance;
+mod encrypted;
 mod kept;
 mod publisher;
 mod scripted;

@@ -2,16 +2,22 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
+
+/// Bytes to and from a client.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 
 /// How many of anything wait for the test.
 const LIMIT: usize = 4_096;
@@ -58,13 +64,33 @@ enum Order {
 
 impl Scripted {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// One that speaks TLS.
+    pub(crate) async fn start_tls(tls: rustls::ServerConfig) -> Self {
+        Self::start_with(Some(TlsAcceptor::from(Arc::new(tls)))).await
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (dialled, dials) = mpsc::channel(LIMIT);
         let (requested, requests) = mpsc::channel(LIMIT);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, dialled.clone(), requested.clone()));
+                let (tls, dialled, requested) = (tls.clone(), dialled.clone(), requested.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, dialled, requested).await,
+                        // Who does not trust this server ends the handshake.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, dialled, requested).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self { address, dials, requests }
@@ -107,7 +133,7 @@ impl Request {
     }
 }
 
-async fn serve(mut stream: TcpStream, dialled: mpsc::Sender<Dial>, requested: mpsc::Sender<Request>) {
+async fn serve<S: Stream>(mut stream: S, dialled: mpsc::Sender<Dial>, requested: mpsc::Sender<Request>) {
     loop {
         let Some((head, mut rest)) = head(&mut stream).await else { return };
         let mut lines = head.split("\r\n");
@@ -160,8 +186,8 @@ async fn serve(mut stream: TcpStream, dialled: mpsc::Sender<Dial>, requested: mp
 }
 
 /// Plays one socket until it ends.
-async fn play(
-    mut socket: WebSocketStream<TcpStream>,
+async fn play<S: Stream>(
+    mut socket: WebSocketStream<S>,
     framed: mpsc::Sender<String>,
     mut orders: mpsc::Receiver<Order>,
     said: oneshot::Sender<()>,
@@ -219,7 +245,7 @@ async fn play(
     }
 }
 
-async fn head(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+async fn head<S: Stream>(stream: &mut S) -> Option<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
