@@ -20,6 +20,7 @@ mod product_messages;
 mod product_rest;
 mod product_tokens;
 pub mod raw;
+mod sdk_scripts;
 mod secrets;
 mod shared_frames;
 mod shared_handshake;

@@ -1,0 +1,340 @@
+//! The public client: options, lifecycle, what a user does.
+
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::address::Address;
+use crate::driver::{Act, Command, Config, Driver};
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::events::{EVENT_LIMIT, Event, Events};
+use crate::inbox::{Entries, Filter};
+use crate::snapshot::Snapshot;
+use crate::state::State;
+use crate::storage::Storage;
+use crate::store::Position;
+use crate::surface::Surface;
+use crate::tls;
+use crate::token::TokenSource;
+
+/// How many calls wait for the client's task. A caller beyond it waits too.
+const COMMAND_LIMIT: usize = 256;
+
+/// Options of a client.
+#[must_use]
+pub struct Builder {
+    url: String,
+    surface: Surface,
+    workspace: Option<String>,
+    token: Option<TokenSource>,
+    position: Option<Position>,
+    storage: Option<Arc<dyn Storage>>,
+    environment: Environment,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    allow_insecure: bool,
+    mark_read: bool,
+}
+
+impl Builder {
+    /// The workspace's slug. Default: none, and the client is idle. The product surface needs none.
+    pub fn workspace(mut self, workspace: impl Into<String>) -> Self {
+        self.workspace = Some(workspace.into());
+        self
+    }
+
+    /// Where tokens come from. Default: none, and the client is idle.
+    pub fn token(mut self, token: impl Into<TokenSource>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// The wire protocol. Default: [`Surface::Native`].
+    pub fn surface(mut self, surface: Surface) -> Self {
+        self.surface = surface;
+        self
+    }
+
+    /// Goes on from this place: everything after it comes as events. It wins over what is kept. Default: none.
+    pub fn resume_from(mut self, position: Position) -> Self {
+        self.position = Some(position);
+        self
+    }
+
+    /// Keeps position, items and waiting actions here, across restarts. Default: nowhere.
+    pub fn storage(mut self, storage: impl Storage) -> Self {
+        self.storage = Some(Arc::new(storage));
+        self
+    }
+
+    /// Keeps them in a storage that others use too.
+    pub fn shared_storage(mut self, storage: Arc<dyn Storage>) -> Self {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// Marks every notification as read as soon as it came as an event. Default: no.
+    pub fn mark_read_automatically(mut self, mark_read: bool) -> Self {
+        self.mark_read = mark_read;
+        self
+    }
+
+    /// Allows `http://` and `ws://` to other machines: tokens travel in the clear. Default: no.
+    pub fn allow_insecure(mut self, allow: bool) -> Self {
+        self.allow_insecure = allow;
+        self
+    }
+
+    /// TLS by this configuration. Default: whom the operating system trusts.
+    pub fn tls(mut self, tls: Arc<rustls::ClientConfig>) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Takes time and randomness from here. Default: from the system.
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// Starts the client, which connects as soon as token and workspace are there. Events begin with the first.
+    ///
+    /// # Errors
+    /// The address can't be used, or would carry tokens in the clear; TLS can't be set up.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn connect(self) -> Result<(Client, Events), Error> {
+        let address = Address::parse(&self.url, self.allow_insecure)?;
+        let tls = match self.tls {
+            _ if !address.is_encrypted() => None,
+            Some(tls) => Some(tls),
+            None => Some(tls::platform()?),
+        };
+        let http = tls::http(tls.as_ref())?;
+        let (commands, taken) = mpsc::channel(COMMAND_LIMIT);
+        let (events, first) = broadcast::channel(EVENT_LIMIT);
+        let (shown, snapshots) = watch::channel(Arc::new(Snapshot::default()));
+        let client = Client { commands, snapshots, events: events.downgrade() };
+        let config = Config {
+            address,
+            surface: self.surface,
+            environment: self.environment,
+            storage: self.storage,
+            tls,
+            http,
+            mark_read: self.mark_read,
+        };
+        let driver = Driver::new(config, self.workspace, self.token, self.position, events, shown);
+        tokio::spawn(driver.run(taken));
+        Ok((client, Events::new(first)))
+    }
+}
+
+/// A client of one user's notifications in one workspace. Clones are the same client.
+///
+/// When the last clone is dropped, the connection ends and what is kept stays. [`Client::close`] erases it.
+#[derive(Debug, Clone)]
+pub struct Client {
+    commands: mpsc::Sender<Command>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    events: broadcast::WeakSender<Event>,
+}
+
+impl Client {
+    /// A client of the server at this address, such as `https://example.com`.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder {
+            url: url.into(),
+            surface: Surface::Native,
+            workspace: None,
+            token: None,
+            position: None,
+            storage: None,
+            environment: Environment::default(),
+            tls: None,
+            allow_insecure: false,
+            mark_read: false,
+        }
+    }
+
+    /// What it shows now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.borrow().clone()
+    }
+
+    /// What it shows, and every change of that. Changes that come close together may be one.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// Waits until it shows something.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]: it ended before.
+    pub async fn until(&self, shows: impl Fn(&Snapshot) -> bool) -> Result<Arc<Snapshot>, Error> {
+        let mut snapshots = self.snapshots();
+        let shown = snapshots.wait_for(|snapshot| shows(snapshot)).await.map_err(|_| Error::Closed)?;
+        Ok(shown.clone())
+    }
+
+    /// Events from now on.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]: there will be none.
+    pub fn events(&self) -> Result<Events, Error> {
+        Ok(Events::new(self.events.upgrade().ok_or(Error::Closed)?.subscribe()))
+    }
+
+    /// Marks an entry as read, at once. [`Event::Error`] tells if the server can't, and that is undone.
+    ///
+    /// # Errors
+    /// [`Error::QueueFull`]: 1,000 actions wait already. [`Error::Closed`]. So for all actions below.
+    pub async fn read(&self, id: impl Into<String>) -> Result<(), Error> {
+        self.act(Act::Read(id.into())).await
+    }
+
+    /// Counts an entry as unread again.
+    ///
+    /// # Errors
+    /// As [`Client::read`].
+    pub async fn unread(&self, id: impl Into<String>) -> Result<(), Error> {
+        self.act(Act::Unread(id.into())).await
+    }
+
+    /// Puts an entry away: it is read, and out of the default list.
+    ///
+    /// # Errors
+    /// As [`Client::read`].
+    pub async fn archive(&self, id: impl Into<String>) -> Result<(), Error> {
+        self.act(Act::Archive(id.into())).await
+    }
+
+    /// Marks everything as read that this client was told of.
+    ///
+    /// # Errors
+    /// As [`Client::read`].
+    pub async fn read_all(&self) -> Result<(), Error> {
+        self.act(Act::ReadAll).await
+    }
+
+    /// Says that everything was shown that this client was told of.
+    ///
+    /// # Errors
+    /// As [`Client::read`].
+    pub async fn seen(&self) -> Result<(), Error> {
+        self.act(Act::Seen).await
+    }
+
+    /// Loads 25 older entries into the snapshot, as soon as there is a connection. False: there are none.
+    ///
+    /// # Errors
+    /// The server can't be reached or refuses; [`Error::NoInbox`] on the documented surfaces.
+    pub async fn load_more(&self) -> Result<bool, Error> {
+        self.ask(Command::LoadMore).await?
+    }
+
+    /// Reads up to 25 entries of those that a filter names, older than the place `before` or the newest. The snapshot
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// The server can't be reached or refuses; [`Error::Missing`] before the first connection; [`Error::NoInbox`] on
+    /// the documented surfaces.
+    pub async fn entries(&self, filter: Filter, before: Option<u64>) -> Result<Entries, Error> {
+        self.ask(|reply| Command::Entries(filter, before, reply)).await?
+    }
+
+    /// Connects, unless it is connected or closed. A client connects by itself when it starts.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn connect(&self) -> Result<(), Error> {
+        self.tell(Command::Connect).await
+    }
+
+    /// Rests, until [`Client::connect`] or another token or workspace. Everything stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn disconnect(&self) -> Result<(), Error> {
+        self.tell(Command::Disconnect).await
+    }
+
+    /// Connects now: out of waiting, suspended and refused.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]. So for all calls below.
+    pub async fn retry(&self) -> Result<(), Error> {
+        self.tell(Command::Retry).await
+    }
+
+    /// Says that there is no network: the client rests.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn offline(&self) -> Result<(), Error> {
+        self.tell(Command::Offline).await
+    }
+
+    /// Says that there is a network again: the client comes back within a second.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn online(&self) -> Result<(), Error> {
+        self.tell(Command::Online).await
+    }
+
+    /// Uses other tokens from now on. On the native surface a live connection takes the new one over. Those of another
+    /// user start anew: nothing of the former user is shown.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn update_token(&self, token: impl Into<TokenSource>) -> Result<(), Error> {
+        self.tell(Command::Update { token: Some(token.into()), workspace: None }).await
+    }
+
+    /// Goes to another workspace: nothing of the former is shown.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn update_workspace(&self, workspace: impl Into<String>) -> Result<(), Error> {
+        self.tell(Command::Update { token: None, workspace: Some(workspace.into()) }).await
+    }
+
+    /// Ends for good, and erases what is kept of this user: for logging out.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: something may still be there. [`Error::Closed`]: it was closed before.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.ask(Command::Close).await?
+    }
+
+    /// Ends, and keeps what is kept. The answer is where another client can go on; `None` on the documented surfaces.
+    ///
+    /// # Errors
+    /// [`Error::Storage`]: it could not be kept. [`Error::Closed`]: it was closed before.
+    pub async fn leave(&self) -> Result<Option<Position>, Error> {
+        self.ask(Command::Leave).await?
+    }
+
+    /// True once it is live; false if it was refused or closed before.
+    pub async fn until_live(&self) -> bool {
+        let settled =
+            |snapshot: &Snapshot| matches!(snapshot.state, State::Live | State::Refused | State::Closed);
+        self.until(settled).await.is_ok_and(|snapshot| snapshot.state == State::Live)
+    }
+
+    async fn act(&self, act: Act) -> Result<(), Error> {
+        self.ask(|reply| Command::Act(act, reply)).await?
+    }
+
+    async fn tell(&self, command: Command) -> Result<(), Error> {
+        self.commands.send(command).await.map_err(|_| Error::Closed)
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(command(reply)).await?;
+        answer.await.map_err(|_| Error::Closed)
+    }
+}

@@ -1,0 +1,204 @@
+//! One attempt to connect: a token, what was kept of its user, a socket, a sign of life.
+
+use super::link::Link;
+use super::{Driver, Outcome};
+use crate::connection::{Connection, DialFault, Target};
+use crate::error::{Cause, Error};
+use crate::kept;
+use crate::surface::{Hello, Surface, native};
+use crate::token::Token;
+
+/// How long a token callback may take.
+const TOKEN_LIMIT_MS: u64 = 30_000;
+/// How long dialling may take, up to the sign of life.
+pub(super) const DIAL_LIMIT_MS: u64 = 10_000;
+
+/// An attempt under way.
+pub(super) struct Attempt {
+    pub number: u64,
+    pub deadline: u64,
+    pub token: Option<Token>,
+}
+
+impl Driver {
+    pub(super) fn start_attempt(&mut self) {
+        let Some(tokens) = self.tokens.clone().filter(|_| self.is_ready()) else {
+            self.machine.stop();
+            return;
+        };
+        let number = self.number();
+        let reason = self.machine.token_reason();
+        self.attempt = Some(Attempt { number, deadline: self.now() + TOKEN_LIMIT_MS, token: None });
+        self.tasks.spawn(async move { Outcome::Token(number, tokens.token(reason).await) });
+    }
+
+    pub(super) fn handle_token(&mut self, result: Result<Token, Cause>) {
+        let token = match result {
+            Ok(token) => token,
+            Err(cause) => {
+                self.report(Error::Token(cause));
+                self.fall("no token could be had", None);
+                return;
+            }
+        };
+        if self.expired.as_ref() == Some(&token) {
+            // Coming back with it would end in the same way.
+            self.disconnect();
+            if self.tokens.as_ref().is_some_and(crate::token::TokenSource::is_fixed) {
+                let reason = self.machine.reason().cloned();
+                let (code, text) = reason.map_or((4003, String::new()), |reason| (reason.code, reason.text));
+                self.machine.refuse(code, &text);
+            } else {
+                self.fall_connecting("the token is still the one that has expired");
+            }
+            return;
+        }
+        let user = self.user_of(&token);
+        if self.user.is_some() && user != self.user && (user.is_some() || self.unproven) {
+            self.begin_with(token, user);
+            return;
+        }
+        self.user = user.or(self.user.take());
+        if let Some(attempt) = &mut self.attempt {
+            attempt.token = Some(token);
+        }
+        if self.load_kept() {
+            return;
+        }
+        self.dial();
+    }
+
+    /// The user of a token, as the server calls it.
+    pub(super) fn user_of(&self, token: &Token) -> Option<String> {
+        match &self.alias {
+            Some((claimed, user)) if *claimed == token.user => Some(user.clone()),
+            _ => token.user.clone(),
+        }
+    }
+
+    /// The token is another user's: everything begins anew, with this attempt.
+    fn begin_with(&mut self, token: Token, user: Option<String>) {
+        let attempt = self.attempt.take();
+        self.start_anew();
+        self.user = user;
+        self.attempt = attempt.map(|attempt| Attempt { token: Some(token), ..attempt });
+        if !self.load_kept() {
+            self.dial();
+        }
+    }
+
+    /// Opens the socket of the attempt.
+    pub(super) fn dial(&mut self) {
+        let deadline = self.now() + DIAL_LIMIT_MS;
+        let Some(attempt) = &mut self.attempt else { return };
+        attempt.deadline = deadline;
+        let (number, Some(token)) = (attempt.number, attempt.token.clone()) else { return };
+        let target = self.target(&token);
+        self.tasks.spawn(async move { Outcome::Dialled(number, Connection::dial(target).await) });
+    }
+
+    pub(super) fn target(&self, token: &Token) -> Target {
+        Target {
+            address: self.config.address.clone(),
+            surface: self.config.surface,
+            workspace: self.workspace.clone().unwrap_or_default(),
+            token: token.text.clone(),
+            position: self.store.position.clone().filter(|_| self.is_native()),
+            tls: self.config.tls.clone(),
+        }
+    }
+
+    pub(super) async fn handle_dialled(&mut self, result: Result<Connection, DialFault>) {
+        match result {
+            Ok(connection) => {
+                let pulse = self.config.surface.pulse(native::HEARTBEAT_MS);
+                let mut link = Link::new(connection, pulse, self.now());
+                let asked = match self.config.surface {
+                    // There is no greeting: whoever speaks WebSocket answers this, once it has let the client in.
+                    Surface::Workspace => link.connection.ping().await,
+                    _ => Ok(()),
+                };
+                self.link = Some(link);
+                if let Err(text) = asked {
+                    self.fall(&text, None);
+                }
+            }
+            Err(fault) => self.fall(&fault.text, fault.retry_after_ms),
+        }
+    }
+
+    /// The workspace surface does not greet: any sign of life counts.
+    pub(super) fn greet_silently(&mut self) {
+        if self.attempt.is_some() {
+            self.go_live(None);
+        }
+    }
+
+    /// The server greeted.
+    pub(super) fn greet(&mut self, hello: &Hello) {
+        let Some(attempt) = &self.attempt else { return };
+        if !hello.user.is_empty() {
+            let claimed = attempt.token.as_ref().and_then(|token| token.user.clone());
+            let known = self.user.replace(hello.user.clone());
+            if claimed.as_deref() != Some(&hello.user) {
+                self.alias = Some((claimed, hello.user.clone()));
+            }
+            if known.is_some_and(|known| known != hello.user) {
+                // What was shown and asked for is another user's.
+                self.start_anew();
+                self.user = Some(hello.user.clone());
+                self.fall_connecting_at_once("the token is another user's");
+                return;
+            }
+        }
+        if self.is_native() {
+            let epoch = self.store.position.as_ref().map(|position| position.epoch.clone());
+            self.store.greet(hello);
+            if epoch.is_some_and(|epoch| epoch.is_some() && epoch != hello.epoch) {
+                self.queue.forget_places();
+            }
+        }
+        if let Some(link) = &mut self.link {
+            link.pulse = self.config.surface.pulse(hello.heartbeat_ms.unwrap_or(native::HEARTBEAT_MS));
+        }
+        self.go_live(hello.expires_at.as_deref());
+    }
+
+    fn go_live(&mut self, expires_at: Option<&str>) {
+        let Some(attempt) = self.attempt.take() else { return };
+        self.token = attempt.token;
+        self.expired = None;
+        self.unproven = false;
+        if let Some(link) = &mut self.link {
+            link.live = true;
+        }
+        let now = self.now();
+        self.machine.handle_live(now);
+        self.schedule_refresh(expires_at);
+        // Where the token does not tell its user, what is kept is known by now only.
+        self.load_kept();
+        self.dirty = true;
+    }
+
+    fn fall_connecting(&mut self, text: &str) {
+        let (now, random) = (self.now(), self.random());
+        self.machine.handle_failure(now, text, None, random);
+    }
+
+    fn fall_connecting_at_once(&mut self, text: &str) {
+        let now = self.now();
+        self.machine.handle_failure(now, text, Some(0), 0.0);
+    }
+
+    /// The address of the inbox.
+    pub(super) fn inbox(&self) -> reqwest::Url {
+        let workspace = self.workspace.as_deref().unwrap_or_default();
+        self.config.address.api(&["v1", "workspaces", workspace, "inbox"])
+    }
+
+    /// Whose things are kept here; `None` while that is not known.
+    pub(super) fn owner(&self) -> Option<String> {
+        let workspace = self.workspace.as_deref().unwrap_or("");
+        Some(kept::owner(self.config.address.origin(), workspace, self.user.as_deref()?))
+    }
+}

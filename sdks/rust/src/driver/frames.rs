@@ -1,0 +1,128 @@
+//! What frames do, and actions on their way out.
+
+use super::{Act, Driver};
+use crate::actions::Action;
+use crate::error::Error;
+use crate::events::Event;
+use crate::store::Change;
+use crate::surface::{Done, Frame, Surface};
+
+impl Driver {
+    pub(super) fn handle_frame(&mut self, frame: Frame) {
+        self.dirty = true;
+        match frame {
+            Frame::Hello(hello) => self.greet(&hello),
+            Frame::Drain { retry_after_ms } => {
+                let now = self.now();
+                self.machine.handle_drain(now, retry_after_ms);
+            }
+            Frame::Pong {} => self.link.iter_mut().for_each(super::Link::hear_answer),
+            Frame::Ok(done) => self.handle_done(&done),
+            Frame::Error { code, reference, .. } => self.handle_error(code, reference.as_deref()),
+            // Nothing counts before the greeting.
+            _ if self.attempt.is_some() => {}
+            frame => {
+                if matches!(frame, Frame::Resync { .. }) {
+                    self.drop_page();
+                }
+                if let Frame::Resync { epoch, .. } = &frame
+                    && self.store.position.as_ref().is_some_and(|position| position.epoch != *epoch)
+                {
+                    self.queue.forget_places();
+                }
+                let change = self.store.apply(&frame);
+                self.settle_told();
+                self.tell(change);
+                self.keep_soon();
+            }
+        }
+    }
+
+    /// What is done and in the counts by now leaves the queue.
+    pub(super) fn settle_told(&mut self) {
+        let applied = self.store.position.as_ref().map_or(0, |position| position.rev);
+        for (action, done_at) in self.queue.poll_told(self.store.told_rev) {
+            if done_at > applied {
+                self.fold(&action);
+            }
+        }
+    }
+
+    fn tell(&mut self, change: Option<Change>) {
+        match change {
+            None => {}
+            Some(Change::Notification(item)) => {
+                let position = self.store.position.clone().filter(|_| self.is_native());
+                let (id, read) = (item.id.clone(), item.read);
+                self.emit(Event::Notification { item, position });
+                if self.config.mark_read
+                    && !read
+                    && let Err(error) = self.act(Act::Read(id))
+                {
+                    self.report(error);
+                }
+            }
+            Some(Change::Update(item)) => self.emit(Event::Update(item)),
+            Some(Change::Retract { id, cause }) => self.emit(Event::Retract { id, cause }),
+            Some(Change::Receipts) => self.emit(Event::Receipts),
+            Some(Change::Resync { reason }) => self.emit(Event::Resync { reason }),
+        }
+    }
+
+    fn handle_done(&mut self, done: &Done) {
+        if self.handle_refreshed(done) {
+            return;
+        }
+        let Some(reference) = &done.reference else { return };
+        if self.config.surface == Surface::Product {
+            if let Some(key) = self.queue.key_in_flight(reference) {
+                self.queue.handle_done(&key, None);
+            }
+            self.fold(&Action::Read { id: reference.clone() });
+        } else {
+            self.queue.handle_done(reference, done.rev);
+            self.settle_told();
+        }
+        self.keep_now();
+    }
+
+    fn handle_error(&mut self, code: String, reference: Option<&str>) {
+        if self.handle_refresh_refused(&code, reference) {
+            return;
+        }
+        let key = match (self.config.surface, reference) {
+            (Surface::Product, Some(id)) => self.queue.key_in_flight(id),
+            (_, reference) => reference.map(str::to_owned),
+        };
+        let undone = key.and_then(|key| self.queue.handle_refused(&key));
+        let action = undone.as_ref().map_or("a frame", Action::name);
+        self.report(Error::Refused { action, code });
+        self.keep_now();
+    }
+
+    /// Sends what waits.
+    pub(super) async fn send_actions(&mut self) {
+        let mut unanswered = false;
+        while self.is_live()
+            && let Some(link) = self.link.as_mut().filter(|link| link.live)
+            && let Some(entry) = self.queue.poll_send()
+        {
+            let Some((frame, answered)) = self.config.surface.encode(&entry.action, &entry.key) else {
+                self.queue.handle_done(&entry.key, None);
+                continue;
+            };
+            if let Err(text) = link.connection.send(frame).await {
+                self.fall(&text, None);
+                return;
+            }
+            if !answered {
+                self.queue.handle_done(&entry.key, None);
+                unanswered = true;
+            }
+            self.dirty = true;
+        }
+        if unanswered {
+            self.keep_now();
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! The task behind a client: it owns everything, and does one thing after the other.
+
+mod attempt;
+mod frames;
+mod keeping;
+mod link;
+mod pages;
+mod renewal;
+
+use std::io;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use self::attempt::Attempt;
+use self::keeping::Keeper;
+use self::link::Link;
+use self::pages::Pages;
+use self::renewal::Renewal;
+use crate::actions::{Action, QUEUE_LIMIT, Queue};
+use crate::address::Address;
+use crate::connection::{Connection, DialFault, Signal};
+use crate::environment::Environment;
+use crate::error::{Cause, Error};
+use crate::events::Event;
+use crate::inbox::{Entries, Filter, Page};
+use crate::snapshot::Snapshot;
+use crate::state::{Machine, State};
+use crate::storage::Storage;
+use crate::store::{Position, Store};
+use crate::surface::Surface;
+use crate::token::{Token, TokenSource};
+use crate::view::View;
+
+/// How many frames are taken in at most before the snapshot is shown anew.
+const BATCH: usize = 256;
+/// An instant that never comes.
+const NEVER: u64 = u64::MAX;
+
+/// What does not change while a client lives.
+pub(crate) struct Config {
+    pub address: Address,
+    pub surface: Surface,
+    pub environment: Environment,
+    pub storage: Option<Arc<dyn Storage>>,
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+    pub http: reqwest::Client,
+    pub mark_read: bool,
+}
+
+/// What a user does. Places are added here.
+#[derive(Debug)]
+pub(crate) enum Act {
+    Read(String),
+    Unread(String),
+    Archive(String),
+    ReadAll,
+    Seen,
+}
+
+/// A call of the client.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Act(Act, oneshot::Sender<Result<(), Error>>),
+    LoadMore(oneshot::Sender<Result<bool, Error>>),
+    Entries(Filter, Option<u64>, oneshot::Sender<Result<Entries, Error>>),
+    Connect,
+    Disconnect,
+    Retry,
+    Offline,
+    Online,
+    Update { token: Option<TokenSource>, workspace: Option<String> },
+    Close(oneshot::Sender<Result<(), Error>>),
+    Leave(oneshot::Sender<Result<Option<Position>, Error>>),
+}
+
+/// What came of work beside the loop. The number tells whether it is still wanted.
+enum Outcome {
+    Token(u64, Result<Token, Cause>),
+    Dialled(u64, Result<Connection, DialFault>),
+    Page(u64, Result<Page, Error>),
+    Loaded(String, io::Result<Option<String>>),
+    Saved(io::Result<()>),
+}
+
+pub(crate) struct Driver {
+    config: Config,
+    workspace: Option<String>,
+    tokens: Option<TokenSource>,
+    machine: Machine,
+    store: Store,
+    queue: Queue,
+    user: Option<String>,
+    /// The user of the server's greeting, where the token names another (or none).
+    alias: Option<(Option<String>, String)>,
+    /// The tokens come from elsewhere since the last connection: they may be another user's.
+    unproven: bool,
+    token: Option<Token>,
+    /// The token of which the server said that it has expired.
+    expired: Option<Token>,
+    attempt: Option<Attempt>,
+    link: Option<Link>,
+    renewal: Option<Renewal>,
+    refresh_at: Option<u64>,
+    pages: Pages,
+    keeper: Keeper,
+    tasks: JoinSet<Outcome>,
+    numbers: u64,
+    events: broadcast::Sender<Event>,
+    shown: watch::Sender<Arc<Snapshot>>,
+    dirty: bool,
+}
+
+impl Driver {
+    pub fn new(
+        config: Config,
+        workspace: Option<String>,
+        tokens: Option<TokenSource>,
+        resume_from: Option<Position>,
+        events: broadcast::Sender<Event>,
+        shown: watch::Sender<Arc<Snapshot>>,
+    ) -> Self {
+        Self {
+            config,
+            workspace,
+            tokens,
+            machine: Machine::default(),
+            store: Store::at(resume_from),
+            queue: Queue::default(),
+            user: None,
+            alias: None,
+            unproven: false,
+            token: None,
+            expired: None,
+            attempt: None,
+            link: None,
+            renewal: None,
+            refresh_at: None,
+            pages: Pages::default(),
+            keeper: Keeper::default(),
+            tasks: JoinSet::new(),
+            numbers: 0,
+            events,
+            shown,
+            dirty: true,
+        }
+    }
+
+    /// Runs until the client is closed, left or dropped.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        if self.is_ready() {
+            self.machine.connect();
+        }
+        loop {
+            self.drive();
+            self.show();
+            let wake = self.config.environment.clock.sleep_until(self.deadline());
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Close(reply)) => {
+                        let _ = reply.send(self.close().await);
+                        return;
+                    }
+                    Some(Command::Leave(reply)) => {
+                        let _ = reply.send(self.leave().await);
+                        return;
+                    }
+                    Some(command) => self.handle_command(command),
+                    None => {
+                        let _ = self.leave().await;
+                        return;
+                    }
+                },
+                Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => match ended {
+                    Ok(outcome) => self.handle_outcome(outcome).await,
+                    Err(panic) => tracing::error!(%panic, "a task of the client ended badly"),
+                },
+                signal = link::next(self.link.as_mut()) => self.handle_signals(signal),
+                signal = renewal::next(self.renewal.as_mut()) => self.handle_renewal_signal(signal),
+                () = wake => {}
+            }
+            self.tick().await;
+            self.send_actions().await;
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.config.environment.clock.now()
+    }
+
+    fn random(&self) -> f64 {
+        (self.config.environment.random)()
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn is_native(&self) -> bool {
+        self.config.surface == Surface::Native
+    }
+
+    fn is_live(&self) -> bool {
+        self.machine.state() == State::Live
+    }
+
+    /// Token and workspace are there.
+    fn is_ready(&self) -> bool {
+        self.tokens.is_some() && (self.workspace.is_some() || self.config.surface == Surface::Product)
+    }
+
+    /// Starts what the state asks for.
+    fn drive(&mut self) {
+        if self.machine.state() == State::Connecting && self.attempt.is_none() {
+            self.start_attempt();
+        }
+        self.drive_pages();
+    }
+
+    /// When something is due at the latest.
+    fn deadline(&self) -> u64 {
+        let due = [
+            self.machine.retry_at(),
+            self.attempt.as_ref().map(|attempt| attempt.deadline),
+            self.link.as_ref().filter(|link| link.live).map(Link::deadline),
+            self.renewal.as_ref().map(|renewal| renewal.deadline),
+            self.refresh_at.filter(|_| self.is_live()),
+            self.pages.retry_at.filter(|_| self.is_live()),
+            self.keeper.save_at,
+        ];
+        due.into_iter().flatten().min().unwrap_or(NEVER)
+    }
+
+    /// Does what is due.
+    async fn tick(&mut self) {
+        let now = self.now();
+        self.dirty |= self.machine.poll(now);
+        if self.attempt.as_ref().is_some_and(|attempt| attempt.deadline <= now) {
+            self.fall("no answer in time", None);
+        }
+        self.tick_link(now).await;
+        self.tick_renewal(now);
+        self.tick_keeper(now);
+    }
+
+    /// Takes in what is there already, so that a burst is shown once.
+    fn handle_signals(&mut self, first: Signal) {
+        let mut signal = Some(first);
+        for _ in 0..BATCH {
+            let Some(one) = signal else { break };
+            self.handle_signal(one);
+            signal = self.link.as_mut().and_then(|link| link.connection.next().now_or_never());
+        }
+        if let Some(left) = signal {
+            self.handle_signal(left);
+        }
+    }
+
+    async fn handle_outcome(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Token(number, result) => {
+                if self.attempt.as_ref().is_some_and(|attempt| attempt.number == number) {
+                    self.handle_token(result);
+                } else if self.renewal.as_ref().is_some_and(|renewal| renewal.number == number) {
+                    self.handle_renewal_token(result).await;
+                }
+            }
+            Outcome::Dialled(number, result) => {
+                if self.attempt.as_ref().is_some_and(|attempt| attempt.number == number) {
+                    self.handle_dialled(result).await;
+                } else if self.renewal.as_ref().is_some_and(|renewal| renewal.number == number) {
+                    self.handle_renewal_dialled(result).await;
+                } else if let Ok(connection) = result {
+                    connection.finish();
+                }
+            }
+            Outcome::Page(number, result) => self.handle_page(number, result),
+            Outcome::Loaded(owner, result) => self.handle_loaded(&owner, result),
+            Outcome::Saved(result) => self.handle_saved(result),
+        }
+    }
+
+    fn handle_command(&mut self, command: Command) {
+        let now = self.now();
+        match command {
+            Command::Act(act, reply) => {
+                let _ = reply.send(self.act(act));
+            }
+            Command::LoadMore(reply) => self.load_more(reply),
+            Command::Entries(filter, before, reply) => self.entries(filter, before, reply),
+            Command::Connect if self.is_ready() => self.machine.connect(),
+            Command::Connect => {}
+            Command::Disconnect => {
+                self.disconnect();
+                self.machine.stop();
+            }
+            Command::Retry => {
+                self.expired = None;
+                if self.is_ready() {
+                    self.machine.retry();
+                }
+            }
+            Command::Offline => {
+                self.disconnect();
+                self.machine.handle_offline();
+            }
+            Command::Online => {
+                let random = self.random();
+                self.machine.handle_online(now, random);
+            }
+            Command::Update { token, workspace } => self.update(token, workspace),
+            // Both end the loop, and are taken there.
+            Command::Close(_) | Command::Leave(_) => {}
+        }
+        self.dirty = true;
+    }
+
+    fn update(&mut self, token: Option<TokenSource>, workspace: Option<String>) {
+        let moves = workspace.is_some() && workspace != self.workspace;
+        self.workspace = workspace.or(self.workspace.take());
+        let renewed = token.is_some();
+        if renewed {
+            self.unproven = true;
+            self.alias = None;
+        }
+        self.tokens = token.or(self.tokens.take());
+        self.expired = None;
+        if moves {
+            self.start_anew();
+        } else if renewed && self.is_live() {
+            self.start_renewal();
+            return;
+        }
+        if !self.is_ready() {
+            return;
+        }
+        self.disconnect();
+        match self.machine.state() {
+            State::Connecting => {}
+            State::Live => {
+                let now = self.now();
+                self.machine.handle_failure(now, "another workspace", Some(0), 0.0);
+            }
+            State::Suspended if !moves => {}
+            _ => self.machine.connect(),
+        }
+    }
+
+    /// Takes an action: it shows at once, and is sent when there is a connection.
+    fn act(&mut self, act: Act) -> Result<(), Error> {
+        let horizon = self.store.horizon();
+        let action = match act {
+            Act::Read(id) => Action::Read { id },
+            Act::Unread(id) => Action::Unread { id },
+            Act::Archive(id) => Action::Archive { id },
+            Act::ReadAll if !self.is_native() => return self.read_each(),
+            Act::ReadAll => Action::ReadAll { up_to: horizon },
+            Act::Seen => Action::Seen { up_to: horizon },
+        };
+        let item = action.id().and_then(|id| self.store.item(id));
+        let archived = item.is_some_and(|item| item.archived);
+        let nowhere = self.is_native() && item.is_some_and(|item| item.seq.is_none());
+        let key = uuid::Uuid::new_v4().to_string();
+        self.dirty = true;
+        match self.config.surface.encode(&action, &key) {
+            // What no log holds is read here only, and so is what the surface has no words for.
+            Some(_) if nowhere => self.fold(&action),
+            None => self.fold(&action),
+            Some(_) if matches!(&action, Action::ReadAll { up_to: 0 } | Action::Seen { up_to: 0 }) => {}
+            Some((_, answered)) => {
+                let full = |_| Error::QueueFull { limit: QUEUE_LIMIT };
+                self.queue.push(action.clone(), key, archived).map_err(full)?;
+                if !answered {
+                    self.fold(&action);
+                }
+                self.keep_now();
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads everything in memory, on a surface that can only read one entry at a time.
+    fn read_each(&mut self) -> Result<(), Error> {
+        let unread: Vec<String> =
+            self.store.items().filter(|item| !item.read).map(|item| item.id.clone()).collect();
+        unread.into_iter().try_for_each(|id| self.act(Act::Read(id)))
+    }
+
+    /// Makes an action part of what the server said; counts stay as they are.
+    fn fold(&mut self, action: &Action) {
+        match action {
+            Action::ReadAll { up_to } => self.store.mark_up_to(0, *up_to, true),
+            Action::Seen { up_to } if self.is_native() => self.store.mark_up_to(0, *up_to, false),
+            Action::Seen { .. } => self.store.mark_all_seen(),
+            Action::Read { id } | Action::Unread { id } | Action::Archive { id } => {
+                self.store.perform(id, action)
+            }
+        }
+    }
+
+    /// Another user or workspace: nothing of the former is left in memory. What was kept of it stays kept.
+    fn start_anew(&mut self) {
+        self.keep_now();
+        self.disconnect();
+        self.store = Store::default();
+        self.queue = Queue::default();
+        self.user = None;
+        self.keeper.owner = None;
+        self.pages.forget();
+        self.dirty = true;
+    }
+
+    /// Lets go of the connection, and of what was under way to get one.
+    fn disconnect(&mut self) {
+        self.attempt = None;
+        self.refresh_at = None;
+        if let Some(link) = self.link.take() {
+            link.connection.finish();
+        }
+        if let Some(link) = self.renewal.take().and_then(|renewal| renewal.link) {
+            link.connection.finish();
+        }
+        self.queue.handle_disconnect();
+        self.drop_page();
+        self.dirty = true;
+    }
+
+    /// The connection broke, or did not come to be.
+    fn fall(&mut self, text: &str, retry_after_ms: Option<u64>) {
+        tracing::debug!(reason = text, "the connection ended");
+        self.disconnect();
+        let (now, random) = (self.now(), self.random());
+        self.machine.handle_failure(now, text, retry_after_ms, random);
+    }
+
+    fn emit(&self, event: Event) {
+        // Nobody may listen.
+        let _ = self.events.send(event);
+    }
+
+    fn report(&self, error: Error) {
+        tracing::debug!(%error, "the client goes on");
+        self.emit(Event::Error(Arc::new(error)));
+    }
+
+    /// Shows what changed.
+    fn show(&mut self) {
+        let state = self.machine.state();
+        if self.shown.borrow().state != state {
+            self.dirty = true;
+            self.emit(Event::State(state));
+        }
+        if !std::mem::take(&mut self.dirty) {
+            return;
+        }
+        let view = View::of(&self.store, self.queue.actions(), !self.is_native());
+        self.shown.send_replace(Arc::new(Snapshot {
+            state,
+            reason: self.machine.reason().cloned(),
+            retry_at: self.machine.retry_at(),
+            user: self.user.clone(),
+            items: Arc::new(view.items),
+            unread: view.unread,
+            unseen: view.unseen,
+            has_more: self.store.older.is_some(),
+            loading: self.pages.is_loading() || self.store.reload.is_some(),
+            position: self.store.position.clone().filter(|_| self.is_native()),
+            pending: self.queue.len(),
+        }));
+    }
+
+    /// Ends, and erases what is kept of this user.
+    async fn close(mut self) -> Result<(), Error> {
+        self.disconnect();
+        self.machine.close();
+        (self.store, self.queue, self.user) = (Store::default(), Queue::default(), None);
+        self.show();
+        self.erase().await
+    }
+
+    /// Ends, and keeps what is kept.
+    async fn leave(mut self) -> Result<Option<Position>, Error> {
+        self.keep_now();
+        self.disconnect();
+        let position = self.store.position.take().filter(|_| self.is_native());
+        let saved = self.finish_saving().await;
+        self.machine.close();
+        self.show();
+        saved.map(|()| position)
+    }
+}

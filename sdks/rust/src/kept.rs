@@ -1,0 +1,131 @@
+//! What of one user in one workspace is kept across restarts, and under which name.
+
+use serde::{Deserialize, Serialize};
+
+use crate::actions::Queue;
+use crate::item::Item;
+use crate::store::{Position, Store};
+
+/// The form of what is kept. Another one is not read.
+const VERSION: u32 = 1;
+
+/// What is kept. Never a token.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Kept {
+    version: u32,
+    /// Whose it is: two owners may have the same name by accident.
+    owner: String,
+    position: Option<Position>,
+    head: u64,
+    told_rev: u64,
+    unread: u64,
+    unseen: u64,
+    read_up_to: u64,
+    seen_up_to: u64,
+    older: Option<u64>,
+    items: Vec<Item>,
+    queue: Queue,
+}
+
+/// Whose it is: user and workspace of a server.
+pub(crate) fn owner(origin: &str, workspace: &str, user: &str) -> String {
+    format!("{origin}\n{workspace}\n{user}")
+}
+
+/// The name under which it is kept: 32 hexadecimal digits, FNV-1a of the owner.
+pub(crate) fn name(owner: &str) -> String {
+    let mut hash = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
+    for byte in owner.bytes() {
+        hash = (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+    }
+    format!("{hash:032x}")
+}
+
+impl Kept {
+    /// What is to be kept of this owner. `items`: whether they and the position are worth it.
+    pub fn of(owner: &str, store: &Store, queue: &Queue, items: bool) -> Self {
+        let kept =
+            Self { version: VERSION, owner: owner.to_owned(), queue: queue.clone(), ..Self::default() };
+        // A store that must be read again is not worth to be resumed.
+        if !items || store.position.is_none() || store.is_incomplete() {
+            return kept;
+        }
+        Self {
+            position: store.position.clone(),
+            head: store.head,
+            told_rev: store.told_rev,
+            unread: store.unread,
+            unseen: store.unseen,
+            read_up_to: store.read_up_to,
+            seen_up_to: store.seen_up_to,
+            older: store.older,
+            items: store.items().map(|item| (**item).clone()).collect(),
+            ..kept
+        }
+    }
+
+    /// Reads what was kept of this owner. `None`: it is another's, or in another form.
+    pub fn read(text: &str, owner: &str) -> Option<Self> {
+        let kept: Self = serde_json::from_str(text).ok()?;
+        (kept.version == VERSION && kept.owner == owner).then_some(kept)
+    }
+
+    /// The text to keep.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The store and the queue as they were.
+    pub fn restore(self) -> (Store, Queue) {
+        let mut store = Store::at(self.position);
+        store.loaded = true;
+        (store.head, store.told_rev) = (self.head, self.told_rev);
+        (store.unread, store.unseen) = (self.unread, self.unseen);
+        (store.read_up_to, store.seen_up_to) = (self.read_up_to, self.seen_up_to);
+        store.older = self.older;
+        store.restore(self.items);
+        (store, self.queue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::Action;
+    use crate::inbox::Page;
+    use crate::surface::{Frame, Hello};
+
+    #[test]
+    fn what_was_kept_comes_back_to_its_owner_only() {
+        let mut store = Store::default();
+        store.apply(&Frame::Hello(Hello {
+            epoch: Some("e".into()),
+            seq: 4,
+            head: 4,
+            unread: 2,
+            ..Hello::default()
+        }));
+        store.expect_page();
+        store.merge(&Page { unread: 2, head: 4, ..Page::default() }, true);
+        let item = Item { seq: Some(5), id: "a".into(), title: "T".into(), ..Item::default() };
+        store.apply(&Frame::Notification { seq: Some(5), item: Box::new(item) });
+        let mut queue = Queue::default();
+        queue.push(Action::Read { id: "a".into() }, "k".into(), false).unwrap();
+        let owner = owner("https://example.com/", "demo", "alice");
+        let text = Kept::of(&owner, &store, &queue, true).text();
+        assert_eq!(Kept::read(&text, "somebody else"), None);
+        let (again, waiting) = Kept::read(&text, &owner).unwrap().restore();
+        assert_eq!((again.horizon(), again.unread, again.item("a").unwrap().title.as_str()), (5, 3, "T"));
+        assert_eq!(waiting, queue);
+        assert_eq!(name(&owner).len(), 32);
+    }
+
+    #[test]
+    fn a_store_that_must_be_read_again_is_not_kept_but_actions_are() {
+        let mut store = Store::default();
+        store.apply(&Frame::Hello(Hello { epoch: Some("e".into()), seq: 4, ..Hello::default() }));
+        let text = Kept::of("o", &store, &Queue::default(), true).text();
+        assert_eq!(Kept::read(&text, "o").unwrap().restore().0.position, None);
+    }
+}

@@ -1,0 +1,47 @@
+#![doc = include_str!("../README.md")]
+
+pub mod close_codes;
+
+pub mod backoff;
+pub mod state;
+
+mod item;
+mod surface;
+
+mod actions;
+mod inbox;
+mod known;
+mod store;
+mod view;
+
+mod address;
+mod connection;
+mod environment;
+mod error;
+mod instant;
+mod kept;
+mod storage;
+mod tls;
+mod token;
+
+mod client;
+mod driver;
+mod events;
+mod snapshot;
+
+mod publisher;
+
+pub use actions::{Action, QUEUE_LIMIT};
+pub use client::{Builder, Client};
+pub use environment::{Clock, Environment, Pending};
+pub use error::{Cause, Error, Problem};
+pub use events::{EVENT_LIMIT, Event, Events};
+pub use inbox::{Entries, Filter, PAGE};
+pub use item::Item;
+pub use publisher::{BATCH_LIMIT, Notification, Published, Publisher, PublisherBuilder, To};
+pub use snapshot::Snapshot;
+pub use state::{Reason, State, TokenReason};
+pub use storage::{FileStorage, MemoryStorage, Storage};
+pub use store::{ITEM_LIMIT, Position};
+pub use surface::Surface;
+pub use token::TokenSource;

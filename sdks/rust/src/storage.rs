@@ -1,0 +1,143 @@
+//! What is kept across restarts: position, items and waiting actions of one user. Never a token.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// Keeps one text under each name.
+///
+/// It is called from threads that may block, for one client one call at a time. `save` replaces the whole text or leaves
+/// the former one as it was. Names hold letters, digits and hyphens only, at most 64 of them.
+pub trait Storage: Send + Sync + 'static {
+    /// The text under this name; `None`: there is none.
+    ///
+    /// # Errors
+    /// The text may be there and can't be read. The client then starts without it.
+    fn load(&self, name: &str) -> io::Result<Option<String>>;
+
+    /// Keeps a text under this name.
+    ///
+    /// # Errors
+    /// It could not be kept. The client goes on, and tries again with the next change.
+    fn save(&self, name: &str, text: &str) -> io::Result<()>;
+
+    /// Erases the text under this name. If there is none, that is fine.
+    ///
+    /// # Errors
+    /// The text may still be there.
+    fn erase(&self, name: &str) -> io::Result<()>;
+}
+
+/// Keeps in memory: across clients of one process.
+#[derive(Debug, Default)]
+pub struct MemoryStorage {
+    texts: Mutex<HashMap<String, String>>,
+}
+
+impl Storage for MemoryStorage {
+    fn load(&self, name: &str) -> io::Result<Option<String>> {
+        Ok(self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
+    }
+
+    fn save(&self, name: &str, text: &str) -> io::Result<()> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), text.to_owned());
+        Ok(())
+    }
+
+    fn erase(&self, name: &str) -> io::Result<()> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        Ok(())
+    }
+}
+
+/// Keeps files in a directory, which only the user of the process may read (on Unix).
+#[derive(Debug)]
+pub struct FileStorage {
+    directory: PathBuf,
+}
+
+impl FileStorage {
+    /// Keeps files in this directory, which is made if it is not there.
+    ///
+    /// # Errors
+    /// The directory can't be made.
+    pub fn open(directory: impl Into<PathBuf>) -> io::Result<Self> {
+        let directory = directory.into();
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&directory)?;
+        Ok(Self { directory })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}.json"))
+    }
+}
+
+impl Storage for FileStorage {
+    fn load(&self, name: &str) -> io::Result<Option<String>> {
+        match std::fs::read_to_string(self.path(name)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn save(&self, name: &str, text: &str) -> io::Result<()> {
+        use std::io::Write;
+        let draft = self.directory.join(format!("{name}.draft"));
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_data()?;
+        std::fs::rename(&draft, self.path(name))
+    }
+
+    fn erase(&self, name: &str) -> io::Result<()> {
+        match std::fs::remove_file(self.path(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keeps(storage: &dyn Storage) {
+        assert_eq!(storage.load("a").unwrap(), None);
+        storage.save("a", "one").unwrap();
+        storage.save("b", "other").unwrap();
+        storage.save("a", "two").unwrap();
+        assert_eq!(storage.load("a").unwrap().as_deref(), Some("two"));
+        storage.erase("a").unwrap();
+        storage.erase("a").unwrap();
+        assert_eq!(storage.load("a").unwrap(), None);
+        assert_eq!(storage.load("b").unwrap().as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn memory_keeps() {
+        keeps(&MemoryStorage::default());
+    }
+
+    #[test]
+    fn files_keep_and_nobody_else_reads_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = FileStorage::open(directory.path().join("deep/er")).unwrap();
+        keeps(&storage);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(storage.path("b")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+}

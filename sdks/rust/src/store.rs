@@ -1,0 +1,429 @@
+//! What a client knows: items, counts, read state, position. Pure; applies frames and pages.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::actions::Action;
+use crate::inbox::Page;
+use crate::item::Item;
+use crate::known::Known;
+use crate::surface::{Frame, Heartbeat, Hello, Receipts};
+use crate::view::perform;
+
+/// How many items are in memory: the newest. Older ones are loaded again when asked for.
+pub const ITEM_LIMIT: usize = 1_000;
+/// How many frames are remembered while a page is on its way. Beyond it the page is asked for again.
+const JOURNAL_LIMIT: usize = 10_000;
+
+/// A place from which a client can go on without missing or repeating anything.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Position {
+    /// The lineage of the log. `None`: nothing was ever stored.
+    pub epoch: Option<String>,
+    /// Up to here the client has everything.
+    pub seq: u64,
+    /// The revision of the read state that it has.
+    pub rev: u64,
+}
+
+/// What a frame did that a program may want to hear of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Change {
+    Notification(Arc<Item>),
+    Update(Arc<Item>),
+    Retract { id: String, cause: String },
+    Receipts,
+    Resync { reason: String },
+}
+
+/// Newest last. Entries without a place stand where they arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Spot(u64, u64);
+
+/// The store of one user in one workspace.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Store {
+    items: BTreeMap<Spot, Arc<Item>>,
+    spots: HashMap<String, Spot>,
+    known: Known,
+    arrivals: u64,
+    grown: usize,
+    /// Where to resume; `None` until the server said where this client is.
+    pub position: Option<Position>,
+    /// The counts below are true as of this place.
+    pub head: u64,
+    /// The newest revision that counts were told of.
+    pub told_rev: u64,
+    pub unread: u64,
+    pub unseen: u64,
+    pub read_up_to: u64,
+    pub seen_up_to: u64,
+    /// The `before` of the next older page.
+    pub older: Option<u64>,
+    /// The items are not what the inbox holds: it must be read again, as of this place at least.
+    pub reload: Option<u64>,
+    incomplete: bool,
+    /// The items were read from the inbox once.
+    pub loaded: bool,
+    journal: Option<Journal>,
+}
+
+/// Frames since a page was asked for, to be applied to it as well, and the places known by then.
+#[derive(Debug, Clone, Default)]
+struct Journal {
+    frames: Vec<Frame>,
+    read_up_to: u64,
+    seen_up_to: u64,
+}
+
+impl Store {
+    /// A store that goes on from a place, whatever was before.
+    pub fn at(position: Option<Position>) -> Self {
+        Self { position, ..Self::default() }
+    }
+
+    /// Applies a frame. Once is as good as twice.
+    pub fn apply(&mut self, frame: &Frame) -> Option<Change> {
+        let change = self.take_in(frame);
+        if let Some(journal) = &mut self.journal {
+            if journal.frames.len() < JOURNAL_LIMIT {
+                journal.frames.push(frame.clone());
+            } else {
+                self.reload = Some(self.horizon());
+            }
+        }
+        change
+    }
+
+    fn take_in(&mut self, frame: &Frame) -> Option<Change> {
+        match frame {
+            Frame::Hello(hello) => {
+                self.greet(hello);
+                None
+            }
+            Frame::Notification { seq, item } => self.notify(*seq, item),
+            Frame::Update { seq, item } => {
+                let new = self.advance(*seq);
+                let said = self.change(&item.id, |known| known.say_anew(item));
+                said.filter(|_| new).map(Change::Update)
+            }
+            Frame::Retract { seq, id, cause } => {
+                let new = self.advance(*seq);
+                let gone = self.retract(*seq, id, cause);
+                (gone && new).then(|| Change::Retract { id: id.clone(), cause: cause.clone() })
+            }
+            Frame::Receipts(receipts) => {
+                self.receive(receipts);
+                Some(Change::Receipts)
+            }
+            Frame::Heartbeat(heartbeat) => {
+                self.beat(heartbeat);
+                None
+            }
+            Frame::Resync { epoch, seq, reason } => {
+                let rev = self.position.as_ref().map_or(0, |position| position.rev);
+                self.position = Some(Position { epoch: epoch.clone(), seq: *seq, rev });
+                self.reload = Some(*seq);
+                Some(Change::Resync { reason: reason.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    /// A page of the inbox is asked for: frames that come meanwhile are newer than it may be.
+    pub fn expect_page(&mut self) {
+        self.incomplete |= self.reload.take().is_some();
+        let (read_up_to, seen_up_to) = (self.read_up_to, self.seen_up_to);
+        self.journal = Some(Journal { frames: Vec::new(), read_up_to, seen_up_to });
+    }
+
+    /// The page won't come: what it was to heal is still to be healed.
+    pub fn give_up_page(&mut self) {
+        self.journal = None;
+        if self.incomplete && self.reload.is_none() {
+            self.reload = Some(self.horizon());
+        }
+    }
+
+    /// Takes in a page of the inbox. `fresh`: it is the newest one, and takes the place of what was there.
+    pub fn merge(&mut self, page: &Page, fresh: bool) {
+        let (read_up_to, seen_up_to) = (self.read_up_to, self.seen_up_to);
+        let journal = self.journal.take().unwrap_or(Journal { frames: Vec::new(), read_up_to, seen_up_to });
+        let rev = self.position.as_ref().map_or(0, |position| position.rev);
+        if fresh {
+            self.incomplete = false;
+            self.loaded = true;
+            self.items.clear();
+            self.spots.clear();
+            self.grown = 0;
+        } else {
+            self.grown += (self.items.len() + page.items.len()).saturating_sub(self.limit());
+        }
+        for item in &page.items {
+            match self.spots.get(&item.id) {
+                Some(_) if page.rev < rev => {}
+                Some(spot) => {
+                    self.items.insert(*spot, Arc::new(item.clone()));
+                }
+                None => self.insert(item.seq, item.clone()),
+            }
+        }
+        self.older = page.older;
+        let newer = page.head >= self.head && page.rev >= self.told_rev;
+        if newer {
+            (self.head, self.unread, self.unseen, self.told_rev) =
+                (page.head, page.unread, page.unseen, page.rev);
+        }
+        let position = self.position.get_or_insert_default();
+        if position.epoch.is_none() {
+            position.epoch.clone_from(&page.epoch);
+        }
+        // Receipts are told from here on once more.
+        position.rev = if fresh { page.rev } else { rev.min(page.rev) };
+        (self.read_up_to, self.seen_up_to) = (journal.read_up_to, journal.seen_up_to);
+        for frame in &journal.frames {
+            self.reapply(frame, page, newer);
+        }
+        if !fresh && let Some(position) = &mut self.position {
+            position.rev = position.rev.max(rev);
+        }
+    }
+
+    /// A frame that came while the page was on its way: what it says about items holds for those of the page too.
+    fn reapply(&mut self, frame: &Frame, page: &Page, count: bool) {
+        match frame {
+            Frame::Notification { seq, item } => {
+                if count && seq.is_some_and(|seq| seq > self.head) {
+                    self.count(item);
+                }
+                // Up to its head the page has what there is: what it does not have is gone by then, or further below.
+                if seq.is_none_or(|seq| seq > page.head) && !self.spots.contains_key(&item.id) {
+                    self.insert(*seq, (**item).clone());
+                }
+            }
+            Frame::Update { seq, item } if *seq > page.head => {
+                self.change(&item.id, |known| known.say_anew(item));
+            }
+            Frame::Retract { seq, id, cause } if *seq > page.head => {
+                let counts = (self.unread, self.unseen);
+                self.retract(*seq, id, cause);
+                if !count {
+                    (self.unread, self.unseen) = counts;
+                }
+            }
+            Frame::Receipts(receipts) if receipts.rev > page.rev => self.receive(receipts),
+            Frame::Receipts(receipts) => {
+                self.read_up_to = self.read_up_to.max(receipts.read_up_to);
+                self.seen_up_to = self.seen_up_to.max(receipts.seen_up_to);
+            }
+            Frame::Heartbeat(heartbeat) => self.beat(heartbeat),
+            _ => {}
+        }
+    }
+
+    /// The items are not what the inbox holds, and a page that would heal that has not come yet.
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete || self.reload.is_some()
+    }
+
+    /// The horizon: up to here the client has everything.
+    pub fn horizon(&self) -> u64 {
+        self.position.as_ref().map_or(0, |position| position.seq)
+    }
+
+    /// What is in memory, newest first.
+    pub fn items(&self) -> impl Iterator<Item = &Arc<Item>> {
+        self.items.values().rev()
+    }
+
+    /// The item of this id, if it is in memory.
+    pub fn item(&self, id: &str) -> Option<&Arc<Item>> {
+        self.items.get(self.spots.get(id)?)
+    }
+
+    /// Marks an item as it is told; counts stay as they are.
+    fn mark(&mut self, id: &str, seen: bool, read: bool, archived: bool) {
+        self.change(id, |item| item.mark(seen, read, archived));
+    }
+
+    /// Does to an item what the user did; counts stay as they are.
+    pub fn perform(&mut self, id: &str, action: &Action) {
+        self.change(id, |item| perform(action, item));
+    }
+
+    /// Everything in memory was shown.
+    pub fn mark_all_seen(&mut self) {
+        for item in self.items.values_mut().filter(|item| !item.seen) {
+            Arc::make_mut(item).seen = true;
+        }
+    }
+
+    /// Everything up to a place is seen, and `read` as well; counts stay as they are.
+    pub fn mark_up_to(&mut self, after: u64, up_to: u64, read: bool) {
+        if up_to <= after {
+            return;
+        }
+        for item in self.items.range_mut(Spot(after + 1, 0)..=Spot(up_to, 0)).map(|(_, item)| item) {
+            if item.seq.is_some() && (!item.seen || read && !item.read) {
+                let item = Arc::make_mut(item);
+                item.seen = true;
+                item.read |= read;
+            }
+        }
+    }
+
+    /// Puts back an item that was kept across a restart.
+    pub fn restore(&mut self, items: Vec<Item>) {
+        for item in items.into_iter().rev() {
+            self.known.insert(&item.id);
+            self.insert(item.seq, item);
+        }
+    }
+
+    /// The server greeted.
+    pub fn greet(&mut self, hello: &Hello) {
+        let resumes = hello.resumed && self.position.is_some();
+        if resumes && !self.loaded {
+            // It goes on from a place alone: what the inbox holds is still to be read.
+            self.reload = Some(hello.head);
+        } else if !resumes {
+            let asked = self.position.is_some();
+            self.position = Some(Position { epoch: hello.epoch.clone(), seq: hello.seq, rev: hello.rev });
+            (self.read_up_to, self.seen_up_to) = (hello.read_up_to, hello.seen_up_to);
+            // Who asked to resume is told by a resync what to read.
+            self.reload = (!asked).then_some(hello.seq);
+        }
+        self.told_rev = hello.rev;
+        (self.head, self.unread, self.unseen) = (hello.head, hello.unread, hello.unseen);
+    }
+
+    fn notify(&mut self, seq: Option<u64>, item: &Item) -> Option<Change> {
+        let new = match seq {
+            Some(seq) => self.advance(seq),
+            None => self.known.insert(&item.id),
+        };
+        if !new {
+            return None;
+        }
+        if seq.is_some_and(|seq| seq > self.head) {
+            self.count(item);
+        }
+        if !self.spots.contains_key(&item.id) {
+            self.insert(seq, item.clone());
+        }
+        self.trim();
+        Some(Change::Notification(self.item(&item.id).cloned().unwrap_or_else(|| Arc::new(item.clone()))))
+    }
+
+    fn count(&mut self, item: &Item) {
+        self.unread += u64::from(!item.read);
+        self.unseen += u64::from(!item.seen);
+    }
+
+    /// Moves the horizon. False: this place was there before.
+    fn advance(&mut self, seq: u64) -> bool {
+        let position = self.position.get_or_insert_default();
+        let new = seq > position.seq;
+        position.seq = position.seq.max(seq);
+        new
+    }
+
+    fn retract(&mut self, seq: u64, id: &str, cause: &str) -> bool {
+        let Some(spot) = self.spots.get(id).copied() else { return false };
+        let Some(item) = self.items.get_mut(&spot) else { return false };
+        if cause == "superseded" && item.read {
+            Arc::make_mut(item).superseded = true;
+            return false;
+        }
+        if seq > self.head {
+            self.unread = self.unread.saturating_sub(u64::from(!item.read));
+            self.unseen = self.unseen.saturating_sub(u64::from(!item.seen));
+        }
+        self.items.remove(&spot);
+        self.spots.remove(id);
+        true
+    }
+
+    fn receive(&mut self, receipts: &Receipts) {
+        let position = self.position.get_or_insert_default();
+        if receipts.rev < position.rev {
+            return;
+        }
+        position.rev = receipts.rev;
+        let (read_from, seen_from) = (self.read_up_to, self.seen_up_to);
+        self.mark_up_to(read_from, receipts.read_up_to, true);
+        self.mark_up_to(seen_from, receipts.seen_up_to, false);
+        self.read_up_to = read_from.max(receipts.read_up_to);
+        self.seen_up_to = seen_from.max(receipts.seen_up_to);
+        for receipt in &receipts.items {
+            self.mark(&receipt.id, receipt.seen, receipt.read, receipt.archived);
+        }
+        if receipts.rev > self.told_rev || receipts.head > self.head {
+            self.tell(receipts.head, receipts.rev, receipts.unread, receipts.unseen);
+        }
+    }
+
+    fn beat(&mut self, heartbeat: &Heartbeat) {
+        let position = self.position.get_or_insert_default();
+        if heartbeat.seq < position.seq {
+            return;
+        }
+        position.seq = heartbeat.seq;
+        if position.epoch.is_none() {
+            position.epoch.clone_from(&heartbeat.epoch);
+        }
+        self.tell(heartbeat.head, heartbeat.rev, heartbeat.unread, heartbeat.unseen);
+    }
+
+    /// The server told counts as of a place. It tells them in order: an older word is a repetition.
+    fn tell(&mut self, head: u64, rev: u64, unread: u64, unseen: u64) {
+        if head < self.head || rev < self.told_rev {
+            return;
+        }
+        (self.head, self.told_rev, self.unread, self.unseen) = (head, rev, unread, unseen);
+        // What came from above that place is not in them.
+        let above = self.items.range(Spot(head + 1, 0)..).filter(|(_, item)| item.seq.is_some());
+        for (_, item) in above {
+            self.unread += u64::from(!item.read);
+            self.unseen += u64::from(!item.seen);
+        }
+    }
+
+    fn insert(&mut self, seq: Option<u64>, item: Item) {
+        let spot = match seq {
+            Some(seq) => Spot(seq, 0),
+            None => {
+                self.arrivals += 1;
+                Spot(self.horizon(), self.arrivals)
+            }
+        };
+        self.spots.insert(item.id.clone(), spot);
+        self.items.insert(spot, Arc::new(item));
+    }
+
+    fn change(&mut self, id: &str, how: impl FnOnce(&mut Item)) -> Option<Arc<Item>> {
+        let item = self.items.get_mut(self.spots.get(id)?)?;
+        how(Arc::make_mut(item));
+        Some(Arc::clone(item))
+    }
+
+    fn limit(&self) -> usize {
+        ITEM_LIMIT + self.grown
+    }
+
+    fn trim(&mut self) {
+        while self.items.len() > self.limit() {
+            if let Some((_, item)) = self.items.pop_first() {
+                self.spots.remove(&item.id);
+            }
+            let oldest = self.items.values().find_map(|item| item.seq);
+            self.older = oldest.or(self.older);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -1,0 +1,261 @@
+//! What the store makes of frames, in whatever order pages and repetitions come.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::surface::Receipt;
+
+fn item(seq: u64) -> Item {
+    Item { seq: Some(seq), id: format!("n{seq}"), title: format!("title {seq}"), ..Item::default() }
+}
+
+fn notification(seq: u64) -> Frame {
+    Frame::Notification { seq: Some(seq), item: Box::new(item(seq)) }
+}
+
+fn retract(seq: u64, of: u64) -> Frame {
+    Frame::Retract { seq, id: format!("n{of}"), cause: "retracted".into() }
+}
+
+fn read(rev: u64, head: u64, of: u64, unread: u64) -> Frame {
+    let receipt = Receipt { id: format!("n{of}"), seen: true, read: true, archived: false };
+    Frame::Receipts(Receipts {
+        rev,
+        head,
+        unread,
+        unseen: unread,
+        items: vec![receipt],
+        ..Receipts::default()
+    })
+}
+
+fn hello(head: u64, unread: u64) -> Frame {
+    let epoch = Some("e".to_owned());
+    Frame::Hello(Hello { epoch, seq: head, head, rev: 1, unread, unseen: unread, ..Hello::default() })
+}
+
+fn page(items: &[u64], head: u64, rev: u64, unread: u64) -> Page {
+    let items = items.iter().map(|seq| item(*seq)).collect();
+    Page { items, older: None, unread, unseen: unread, head, epoch: Some("e".into()), rev }
+}
+
+fn loaded(items: &[u64]) -> Store {
+    let (mut store, head, unread) =
+        (Store::default(), items.first().copied().unwrap_or(0), items.len() as u64);
+    store.apply(&hello(head, unread));
+    store.expect_page();
+    store.merge(&page(items, head, 1, unread), true);
+    store
+}
+
+fn shown(store: &Store) -> (Vec<(u64, bool)>, u64, u64, Option<Position>) {
+    let items = store.items().map(|item| (item.seq.unwrap_or_default(), item.read)).collect();
+    (items, store.unread, store.unseen, store.position.clone())
+}
+
+fn ids(store: &Store) -> Vec<u64> {
+    store.items().filter_map(|item| item.seq).collect()
+}
+
+#[test]
+fn a_notification_counts_once_and_only_above_what_was_counted() {
+    let mut store = loaded(&[7]);
+    assert!(matches!(store.apply(&notification(9)), Some(Change::Notification(_))));
+    assert_eq!(store.apply(&notification(9)), None);
+    assert_eq!((ids(&store), store.unread), (vec![9, 7], 2));
+    store.apply(&Frame::Heartbeat(Heartbeat { seq: 9, head: 12, rev: 1, unread: 3, unseen: 3, epoch: None }));
+    store.apply(&notification(11));
+    assert_eq!(store.unread, 3, "it was in the counts as of place 12");
+}
+
+#[test]
+fn what_came_while_the_page_was_on_its_way_is_not_lost() {
+    let mut store = Store::default();
+    store.apply(&hello(7, 2));
+    store.expect_page();
+    store.apply(&notification(8));
+    store.apply(&retract(9, 7));
+    store.apply(&read(2, 9, 6, 1));
+    // The page was read before all of it.
+    store.merge(&page(&[7, 6], 7, 1, 2), true);
+    assert_eq!(ids(&store), [8, 6]);
+    assert!(store.item("n6").unwrap().read);
+    assert_eq!((store.unread, store.horizon(), store.position.as_ref().unwrap().rev), (1, 9, 2));
+}
+
+#[test]
+fn a_page_newer_than_the_frames_counts_them_already() {
+    let mut store = Store::default();
+    store.apply(&hello(7, 1));
+    store.expect_page();
+    store.apply(&notification(8));
+    store.merge(&page(&[9, 8, 7], 9, 1, 3), true);
+    assert_eq!(store.unread, 3);
+    assert!(
+        matches!(store.apply(&notification(9)), Some(Change::Notification(_))),
+        "it is told once all the same"
+    );
+    assert_eq!((ids(&store), store.unread), (vec![9, 8, 7], 3));
+}
+
+#[test]
+fn read_up_to_a_place_holds_for_what_lies_between() {
+    let mut store = loaded(&[9, 8, 7]);
+    let up_to = |rev, place| {
+        Frame::Receipts(Receipts {
+            rev,
+            head: 9,
+            read_up_to: place,
+            seen_up_to: place,
+            ..Receipts::default()
+        })
+    };
+    store.apply(&up_to(2, 8));
+    let read: Vec<bool> = store.items().map(|item| item.read).collect();
+    assert_eq!(read, [false, true, true]);
+    // Unread again, and the place told once more: it stays unread.
+    let receipt = Receipt { id: "n7".into(), seen: true, read: false, archived: false };
+    store.apply(&Frame::Receipts(Receipts {
+        rev: 3,
+        head: 9,
+        read_up_to: 8,
+        seen_up_to: 8,
+        items: vec![receipt],
+        ..Receipts::default()
+    }));
+    store.apply(&up_to(3, 8));
+    assert!(!store.item("n7").unwrap().read);
+}
+
+#[test]
+fn a_resync_keeps_what_is_shown_until_the_inbox_was_read_again() {
+    let mut store = loaded(&[7]);
+    store.apply(&Frame::Resync { epoch: Some("other".into()), seq: 3, reason: "epoch".into() });
+    assert_eq!((ids(&store), store.reload), (vec![7], Some(3)));
+    store.expect_page();
+    store.give_up_page();
+    assert_eq!(store.reload, Some(3), "a page that did not come is still wanted");
+    store.expect_page();
+    store.merge(&Page { epoch: Some("other".into()), ..page(&[3], 3, 0, 1) }, true);
+    let position = Position { epoch: Some("other".into()), seq: 3, rev: 0 };
+    assert_eq!((ids(&store), &store.position), (vec![3], &Some(position)));
+}
+
+#[test]
+fn memory_is_bounded_and_older_ones_can_be_loaded_again() {
+    let mut store = loaded(&[]);
+    for seq in 1..=1_200 {
+        store.apply(&notification(seq));
+    }
+    assert_eq!((store.items().count(), store.unread), (ITEM_LIMIT, 1_200));
+    assert_eq!(store.older, Some(201));
+    store.expect_page();
+    store.merge(
+        &Page { older: Some(190), ..page(&(190..=200).rev().collect::<Vec<_>>(), 1_200, 1, 1_200) },
+        false,
+    );
+    assert_eq!((store.items().count(), store.older), (ITEM_LIMIT + 11, Some(190)));
+    store.apply(&notification(1_201));
+    assert_eq!(store.items().count(), ITEM_LIMIT + 11);
+}
+
+/// A history of frames as a server could tell it.
+fn history() -> impl Strategy<Value = Vec<Frame>> {
+    prop::collection::vec((0..6_u8, any::<prop::sample::Index>()), 0..40).prop_map(|steps| {
+        let (mut head, mut rev) = (3, 1);
+        let mut unread = vec![1_u64, 2, 3];
+        let mut frames = Vec::new();
+        for (kind, which) in steps {
+            let of = (!unread.is_empty()).then(|| which.index(unread.len()));
+            match (kind, of) {
+                (0..=2, _) => {
+                    head += 1;
+                    unread.push(head);
+                    frames.push(notification(head));
+                }
+                (3, Some(of)) => {
+                    rev += 1;
+                    let of = unread.remove(of);
+                    frames.push(read(rev, head, of, unread.len() as u64));
+                }
+                (4, Some(of)) => {
+                    head += 1;
+                    frames.push(retract(head, unread.remove(of)));
+                }
+                _ => {
+                    let count = unread.len() as u64;
+                    let beat = Heartbeat {
+                        epoch: Some("e".into()),
+                        seq: head,
+                        head,
+                        rev,
+                        unread: count,
+                        unseen: count,
+                    };
+                    frames.push(Frame::Heartbeat(beat));
+                }
+            }
+        }
+        frames
+    })
+}
+
+proptest! {
+    /// Frames that come again, each of them later than the first time, change nothing.
+    #[test]
+    fn any_repetition_of_what_came_gives_the_same(
+        frames in history(),
+        repeats in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..40),
+    ) {
+        let mut once = loaded(&[3, 2, 1]);
+        let mut often = once.clone();
+        let mut told = Vec::new();
+        for (at, frame) in frames.iter().enumerate() {
+            told.extend(once.apply(frame).filter(|change| matches!(change, Change::Notification(_))));
+            let mut heard: Vec<_> = often.apply(frame).into_iter().collect();
+            for (behind, which) in &repeats {
+                if behind.index(frames.len()) == at {
+                    heard.extend(often.apply(&frames[which.index(at + 1)]));
+                }
+            }
+            prop_assert_eq!(shown(&once), shown(&often), "after frame {}", at);
+            let news = heard.iter().filter(|change| matches!(change, Change::Notification(_))).count();
+            prop_assert_eq!(news, usize::from(matches!(frame, Frame::Notification { .. })));
+        }
+    }
+
+    /// Wherever a page is asked for and read by the server, what is shown in the end is the same.
+    #[test]
+    fn a_page_at_any_time_gives_the_same(frames in history(), at in any::<[prop::sample::Index; 3]>()) {
+        let mut places = at.map(|at| at.index(frames.len() + 1));
+        places.sort_unstable();
+        let [asked, answered, arrived] = places;
+        let mut plain = loaded(&[3, 2, 1]);
+        let mut paged = plain.clone();
+        let mut answer = None;
+        for at in 0..=frames.len() {
+            if at == asked {
+                paged.expect_page();
+            }
+            if at == answered {
+                answer = Some(Page {
+                    items: plain.items().map(|item| (**item).clone()).collect(),
+                    older: None,
+                    unread: plain.unread,
+                    unseen: plain.unseen,
+                    head: plain.horizon().max(plain.head),
+                    epoch: Some("e".into()),
+                    rev: plain.position.as_ref().map_or(0, |position| position.rev),
+                });
+            }
+            if at == arrived {
+                paged.merge(&answer.take().unwrap(), true);
+            }
+            if let Some(frame) = frames.get(at) {
+                plain.apply(frame);
+                paged.apply(frame);
+            }
+        }
+        prop_assert_eq!(shown(&plain), shown(&paged));
+    }
+}

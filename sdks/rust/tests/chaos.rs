@@ -1,0 +1,125 @@
+//! The real server behind a network that delays, cuts, halves frames and falls silent: nothing twice, nothing missed.
+//!
+//! Needs `CAMPANILE_BIN`, the server's binary: `cargo test -p campanile-client -- --ignored chaos`. `CAMPANILE_CHAOS` is how
+//! often to break the connection (default 60; a full run has 1,000), and `CAMPANILE_SEED` repeats a run.
+
+mod network;
+mod server;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use campanile_client::{Client, Clock, Environment, Event, Notification, Pending, Publisher, State};
+
+use self::network::Network;
+use self::server::Server;
+
+/// How much faster than real the clock of a client in trouble runs: a back-off of seconds takes milliseconds.
+const SPEED: u64 = 50;
+
+/// A clock that runs fast, until it is told not to.
+struct FastClock {
+    /// Since when it runs how fast, and what it said then.
+    pace: Mutex<(tokio::time::Instant, u64, u64)>,
+}
+
+impl FastClock {
+    fn new() -> Self {
+        Self { pace: Mutex::new((tokio::time::Instant::now(), 1_767_225_600_000, SPEED)) }
+    }
+
+    /// From now on its seconds are seconds, as the server's heartbeats are.
+    fn slow_down(&self) {
+        let now = self.now();
+        *self.pace.lock().unwrap() = (tokio::time::Instant::now(), now, 1);
+    }
+}
+
+impl Clock for FastClock {
+    fn now(&self) -> u64 {
+        let (since, then, speed) = *self.pace.lock().unwrap();
+        then + u64::try_from(since.elapsed().as_millis()).unwrap() * speed
+    }
+
+    fn sleep_until(&self, at: u64) -> Pending<()> {
+        let speed = self.pace.lock().unwrap().2;
+        let pause = at.saturating_sub(self.now()).min(1 << 32).div_ceil(speed);
+        Box::pin(tokio::time::sleep(Duration::from_millis(pause)))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the server's binary"]
+async fn chaos_repeats_nothing_and_loses_nothing() {
+    let binary = variable("CAMPANILE_BIN").expect("CAMPANILE_BIN must name the server's binary");
+    let reconnects: u64 = variable("CAMPANILE_CHAOS").map_or(60, |count| count.parse().unwrap());
+    let seed: u64 = variable("CAMPANILE_SEED").map_or(7, |seed| seed.parse().unwrap());
+    eprintln!("seed {seed}, {reconnects} reconnects");
+
+    let server = Server::start(&binary).await;
+    let network = Network::start(server.address, seed).await;
+    let token = server.token("alice", "notifications:write");
+    let clock = Arc::new(FastClock::new());
+    // The shortest pause each time: connections that are broken at once would be left alone for minutes otherwise.
+    let environment = Environment { clock: clock.clone(), random: Arc::new(|| 0.0) };
+    let (client, mut events) = Client::builder(format!("http://{}", network.address))
+        .workspace("demo")
+        .token(token.clone())
+        .environment(environment)
+        .connect()
+        .unwrap();
+    let publisher = Publisher::builder(format!("http://{}", server.address))
+        .workspace("demo")
+        .token(token)
+        .build()
+        .unwrap();
+    client.until(|shown| shown.state == State::Live && !shown.loading).await.unwrap();
+
+    // A resync tells of a gap that the inbox fills: then the sequence goes on behind it.
+    let heard = tokio::spawn(async move {
+        let mut places = Vec::new();
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Notification { item, .. } => places.push(item.seq.unwrap()),
+                Event::Resync { reason } => panic!("a gap of a few entries was not replayed: {reason}"),
+                Event::Lagged(missed) => panic!("this reader is too slow: {missed}"),
+                _ => {}
+            }
+        }
+        places
+    });
+
+    let mut published = Vec::new();
+    while network.broken() < reconnects {
+        let answer = publisher.publish(&Notification::to_user("alice", "T", "M")).await.unwrap();
+        published.push(answer.seq.unwrap());
+        if published.len() % 7 == 0 {
+            let unread = client.snapshot().items.iter().find(|item| !item.read).map(|item| item.id.clone());
+            if let Some(id) = unread {
+                client.read(id).await.unwrap();
+            }
+        }
+        network.trouble().await;
+    }
+    network.heal();
+    clock.slow_down();
+
+    let last = published.last().copied().unwrap();
+    let settled = client.until(|shown| {
+        let there = shown.position.as_ref().is_some_and(|position| position.seq >= last);
+        there && shown.pending == 0 && shown.state == State::Live && !shown.loading
+    });
+    tokio::time::timeout(Duration::from_secs(120), settled).await.expect("it does not settle").unwrap();
+    let truth = server.unread("alice").await;
+    let counted = client.until(|shown| shown.unread == truth);
+    // One heartbeat: 25 s of the server's clock.
+    tokio::time::timeout(Duration::from_secs(30), counted).await.expect("the badge stays wrong").unwrap();
+    client.close().await.unwrap();
+    assert_eq!(heard.await.unwrap(), published);
+    eprintln!("{} entries over {} broken connections", published.len(), network.broken());
+}
+
+fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "tests are told by the environment what to run against")]
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,171 @@
+//! What is kept across restarts, and what is not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use campanile_client::{Client, Clock, Environment, Event, FileStorage, MemoryStorage, State, Storage};
+use serde_json::{Value, json};
+
+use crate::clock::SteppedClock;
+use crate::scripted::{Dial, Scripted};
+use crate::token;
+
+struct Bench {
+    server: Scripted,
+    clock: SteppedClock,
+    storage: Arc<dyn Storage>,
+}
+
+impl Bench {
+    async fn new(storage: impl Storage) -> Self {
+        Self { server: Scripted::start().await, clock: SteppedClock::new(), storage: Arc::new(storage) }
+    }
+
+    fn client(&self, user: &str) -> Client {
+        let environment = Environment { clock: Arc::new(self.clock.clone()), random: Arc::new(|| 0.5) };
+        Client::builder(self.server.url())
+            .workspace("demo")
+            .token(token::unsigned(user, self.clock.now() + 3_600_000, 1))
+            .shared_storage(Arc::clone(&self.storage))
+            .environment(environment)
+            .connect()
+            .unwrap()
+            .0
+    }
+
+    async fn dial(&mut self) -> Dial {
+        tokio::time::timeout(Duration::from_secs(30), self.server.dials.recv())
+            .await
+            .expect("no dial")
+            .unwrap()
+    }
+
+    /// Greets a client without a position, and gives it one entry.
+    async fn greet(&mut self, user: &str) -> Dial {
+        let dial = self.dial().await;
+        assert_eq!(dial.query.get("since"), None);
+        assert!(dial.send(hello(user, false).to_string()).await);
+        let page = self.server.requests.recv().await.unwrap();
+        let item = json!({"seq": 7, "id": format!("{user}-7"), "title": "T", "message": "", "type": "info"});
+        let body = json!({"items": [item], "older": null, "newer": 7, "unread": 1, "unseen": 1, "head": 7,
+                          "epoch": "e", "rev": 3});
+        page.answer(200, vec![], body);
+        dial
+    }
+}
+
+fn hello(user: &str, resumed: bool) -> Value {
+    json!({"type": "hello", "user": user, "workspace": "demo", "epoch": "e", "seq": 7, "head": 7, "rev": 3,
+           "unread": 1, "unseen": 1, "readUpTo": 0, "seenUpTo": 0, "resumed": resumed, "heartbeatMs": 25000})
+}
+
+#[tokio::test]
+async fn a_restarted_client_shows_what_it_had_resumes_and_sends_what_waited() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(FileStorage::open(directory.path()).unwrap()).await;
+    let first = bench.client("alice");
+    let dial = bench.greet("alice").await;
+    first.until(|shown| shown.items.len() == 1).await.unwrap();
+    dial.fault("cut").await;
+    first.until(|shown| shown.state == State::Waiting).await.unwrap();
+    first.read("alice-7").await.unwrap();
+    let position = first.leave().await.unwrap().unwrap();
+    assert_eq!((position.epoch.as_deref(), position.seq, position.rev), (Some("e"), 7, 3));
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        assert!(!text.contains("eyJ"), "a token is kept");
+    }
+
+    let second = bench.client("alice");
+    let shown = second.until(|shown| shown.items.len() == 1).await.unwrap();
+    assert_eq!((shown.unread, shown.pending, shown.items[0].read), (0, 1, true));
+    let mut dial = bench.dial().await;
+    assert_eq!((dial.query["since"].as_str(), dial.query["rev"].as_str()), ("7", "3"));
+    assert!(dial.send(hello("alice", true).to_string()).await);
+    let frame: Value = serde_json::from_str(&dial.frames.recv().await.unwrap()).unwrap();
+    assert_eq!((&frame["action"], &frame["id"]), (&json!("read"), &json!("alice-7")));
+}
+
+#[tokio::test]
+async fn nobody_sees_what_was_kept_of_another_and_close_erases_it() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let alice = bench.client("alice");
+    let _dial = bench.greet("alice").await;
+    alice.until(|shown| shown.items.len() == 1).await.unwrap();
+    alice.leave().await.unwrap();
+
+    let bob = bench.client("bob");
+    let _dial = bench.greet("bob").await;
+    let shown = bob.until(|shown| shown.items.len() == 1).await.unwrap();
+    assert_eq!(shown.items[0].id, "bob-7");
+    bob.close().await.unwrap();
+    assert_eq!((bob.snapshot().state, bob.snapshot().items.len()), (State::Closed, 0));
+
+    let bob = bench.client("bob");
+    let dial = bench.dial().await;
+    assert_eq!(dial.query.get("since"), None, "what was erased is not resumed");
+    drop((bob, dial));
+    let alice = bench.client("alice");
+    let dial = bench.dial().await;
+    assert_eq!(dial.query["since"], "7", "another's is untouched");
+    drop(alice);
+}
+
+#[tokio::test]
+async fn a_live_client_that_gets_another_users_token_begins_anew() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let client = bench.client("alice");
+    let mut first = bench.greet("alice").await;
+    client.until(|shown| shown.items.len() == 1).await.unwrap();
+    client.update_token(token::unsigned("bob", bench.clock.now() + 3_600_000, 2)).await.unwrap();
+    let _second = bench.greet("bob").await;
+    let shown =
+        client.until(|shown| shown.user.as_deref() == Some("bob") && !shown.items.is_empty()).await.unwrap();
+    assert!(shown.items.iter().all(|item| item.id == "bob-7"));
+    assert!(first.closed.take().unwrap().await.is_ok());
+    assert!(first.frames.try_recv().is_err(), "bob's token was told to alice's connection");
+}
+
+#[tokio::test]
+async fn a_slow_reader_of_events_is_told_and_stops_nobody() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let client = bench.client("alice");
+    let mut events = client.events().unwrap();
+    let dial = bench.greet("alice").await;
+    client.until(|shown| shown.items.len() == 1).await.unwrap();
+    for seq in 8..8 + 5_000_u64 {
+        let item = json!({"seq": seq, "id": seq.to_string(), "title": "T", "message": "", "type": "info"});
+        assert!(dial.send(json!({"type": "notification", "seq": seq, "item": item}).to_string()).await);
+    }
+    client.until(|shown| shown.unread == 5_001).await.unwrap();
+    let mut lagged = false;
+    let mut newest = 0;
+    while newest < 5_007 {
+        match events.recv().await.unwrap() {
+            Event::Lagged(missed) => lagged |= missed > 0,
+            Event::Notification { item, position } => {
+                assert_eq!(position.map(|position| position.seq), item.seq);
+                newest = item.seq.unwrap();
+            }
+            _ => {}
+        }
+    }
+    assert!(lagged);
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_say_whose_it_is_shows_nothing_until_the_server_does() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let client = bench.client("alice");
+    let dial = bench.greet("alice").await;
+    client.until(|shown| shown.items.len() == 1).await.unwrap();
+    dial.fault("cut").await;
+    client.until(|shown| shown.state == State::Waiting).await.unwrap();
+    client.update_token("opaque").await.unwrap();
+    let dial = bench.dial().await;
+    assert_eq!(dial.query.get("since"), None, "another's place is told to nobody");
+    let shown = client.snapshot();
+    assert!(shown.items.is_empty() && shown.user.is_none());
+    assert!(dial.send(hello("bob", false).to_string()).await);
+    client.until(|shown| shown.user.as_deref() == Some("bob")).await.unwrap();
+}

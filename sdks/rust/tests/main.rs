@@ -1,0 +1,12 @@
+//! Tests of the client from outside: one binary.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod chaos;
+mod clock;
+mod conformance;
+mod encrypted;
+mod kept;
+mod publisher;
+mod scripted;
+mod token;
