@@ -1,0 +1,16 @@
+// What the pages of the tests offer to `page.evaluate`.
+
+import type { BellElement } from "../src/element.js";
+import type { BellItem } from "../src/source.js";
+import type { FakeSource } from "./page/fake_source.mjs";
+
+declare global {
+  // biome-ignore lint/suspicious/noRedeclare: a global of the page
+  const fixture: {
+    FakeSource: typeof FakeSource;
+    inbox(count: number, unreadEach?: number, now?: number): BellItem[];
+    start(inbox?: BellItem[], loaded?: number): FakeSource;
+    source: FakeSource;
+    readonly bell: BellElement;
+  };
+}
