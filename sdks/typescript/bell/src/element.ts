@@ -266,8 +266,8 @@ export class BellElement extends Base {
     const { unread, unseen, state } = this.#snapshot;
     const count = wording.badge(unread);
     const { strings } = wording;
-    const spoken = unread > 0 ? `, ${wording.counted(strings.unreadCount, unread)}` : "";
-    name(this.#button, strings.notifications + spoken);
+    const spoken = unread > 0 ? [wording.counted(strings.unreadCount, unread)] : [];
+    name(this.#button, wording.joined(strings.notifications, ...spoken));
     mark(this.#button, "aria-expanded", String(this.open));
     this.#badge.hidden = unread <= 0;
     write(this.#badge, count);

@@ -92,7 +92,7 @@ const PANEL = `
 .filter[aria-selected="true"] { background: light-dark(var(--_surface), #3a3b46); color: var(--_text);
   box-shadow: 0 1px 2px light-dark(#18181b1f, #0006); }
 .filter .count { margin-inline-start: 5px; padding-inline: 5px; border-radius: 6px; font-size: 11px; font-weight: 650;
-  font-variant-numeric: tabular-nums; color: var(--_accent); background: color-mix(in srgb, var(--_accent) 13%, transparent); }
+  font-variant-numeric: tabular-nums; color: var(--_text); background: color-mix(in srgb, var(--_accent) 18%, transparent); }
 .list { position: relative; flex: 1 1 auto; min-height: 0; overflow-y: auto; overflow-x: hidden; overflow-anchor: none;
   overscroll-behavior: contain; border-top: 1px solid var(--_border); scrollbar-width: thin;
   scrollbar-color: color-mix(in srgb, var(--_muted) 45%, transparent) transparent; }

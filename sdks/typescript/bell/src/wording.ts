@@ -8,6 +8,7 @@ export class Wording {
   readonly #plurals: Intl.PluralRules;
   readonly #relative: Intl.RelativeTimeFormat;
   readonly #dates: Intl.DateTimeFormat;
+  readonly #lists: Intl.ListFormat;
 
   constructor(
     readonly strings: Strings,
@@ -18,11 +19,17 @@ export class Wording {
     this.#plurals = new Intl.PluralRules(tag);
     this.#relative = new Intl.RelativeTimeFormat(tag, { numeric: "auto", style: "short" });
     this.#dates = new Intl.DateTimeFormat(tag, { dateStyle: "full", timeStyle: "short" });
+    this.#lists = new Intl.ListFormat(tag, { type: "unit", style: "short" });
   }
 
   /** @returns The form for `count`, with the number in it. */
   counted(text: Plural, count: number): string {
     return (text[this.#plurals.select(count)] ?? text.other).replace("{count}", this.#numbers.format(count));
+  }
+
+  /** @returns The texts, with commas between as the language has them. */
+  joined(...texts: readonly string[]): string {
+    return this.#lists.format(texts);
   }
 
   /** @returns At most `99+`, and nothing for zero. */

@@ -3,13 +3,14 @@
 /** @typedef {import("../../src/source.js").BellItem} BellItem */
 /** @typedef {import("../../src/source.js").PageFilter} PageFilter */
 /** @typedef {import("../../src/source.js").SourceSnapshot} SourceSnapshot */
+/** @typedef {import("../../src/source.js").NotificationSource} NotificationSource */
 
 const PAGE = 25;
 
 /** @param {PageFilter} filter */
 const nameOf = (filter) => (filter.archived ? "archived" : filter.unread ? "unread" : "all");
 
-/** @implements {import("../../src/source.js").NotificationSource} */
+/** @implements {NotificationSource} */
 export class FakeSource {
   /** @type {BellItem[]} Newest first. */
   inbox = [];

@@ -1,6 +1,7 @@
 // What the pages of the tests have at hand, as `fixture`.
 
 import { BellElement } from "../../src/element.js";
+import { languages, translation } from "../../src/strings.js";
 import { FakeSource } from "./fake_source.mjs";
 
 /** @typedef {import("../../src/source.js").BellItem} BellItem */
@@ -78,6 +79,12 @@ const fixture = {
     return source;
   },
   source: new FakeSource(),
+  async texts() {
+    const texts = await Promise.all(
+      languages.map(async (language) => [language, await translation(language)]),
+    );
+    return Object.fromEntries(texts);
+  },
   get bell() {
     return /** @type {BellElement} */ (document.querySelector("campanile-bell"));
   },
