@@ -1,0 +1,591 @@
+// The public client: options, lifecycle, events.
+
+import { type Action, counted, MOST_ACTIONS, type Shown, withActions } from "./actions.js";
+import { delay } from "./backoff.js";
+import { Connection } from "./connection.js";
+import type { Environment } from "./environment.js";
+import { CampanileError } from "./error.js";
+import type { Frame, InboxPage } from "./frame.js";
+import { platform } from "./globals.js";
+import { RequestError, request } from "./request.js";
+import { type Line, Session, type Wish } from "./session.js";
+import { type Happening, IDLE, type Machine, step, wakeAt } from "./state.js";
+import { filterKey, type Told } from "./store.js";
+import { product, workspace } from "./surface/documented.js";
+import { native } from "./surface/native.js";
+import { expiry, identity } from "./token.js";
+import type { Change, Client, Events, Filter, List, Options, Snapshot, State, TokenReason } from "./types.js";
+
+/** How long a token is waited for. */
+const TOKEN_PATIENCE = 30_000;
+const SURFACES = { native, workspace, product };
+const LOOPBACK = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** A client of one user in one workspace. See `Client` for what its methods promise. */
+export class Campanile implements Client {
+  readonly #options: Options;
+  readonly #environment: Environment;
+  readonly #base: string;
+  #machine: Machine = IDLE;
+  #session: Session | undefined;
+  #connection: Connection | undefined;
+  /** The token in use, for requests. */
+  #token = "";
+  /** Whose token it is is not known yet: nothing is shown. */
+  #concealed = false;
+  /** Counts the lists that were begun anew: a page that was asked for before is of a former one. */
+  #reloads = 0;
+  #fresh: Promise<void> | undefined;
+  #timer: unknown;
+  #snapshot: Snapshot | undefined;
+  /** How often something changed: what was made of it since is still right. */
+  #changes = 0;
+  #shown: (Shown & { changes: number }) | undefined;
+  readonly #lists = new Map<string, { changes: number; list: List }>();
+  #toldState = "";
+  #deaf: (() => void) | undefined;
+  readonly #listeners = new Set<() => unknown>();
+  readonly #handlers = new Map<string, Set<(...told: never[]) => unknown>>();
+
+  /** Connects to nothing yet. Throws `CampanileError` `insecure_url` if tokens would travel in the clear. */
+  constructor(options: Options) {
+    this.#options = { ...options };
+    const given = Object.entries(options.environment ?? {}).filter(([, value]) => value !== undefined);
+    this.#environment = { ...platform(), ...Object.fromEntries(given) };
+    if (options.WebSocket) this.#environment.WebSocket = options.WebSocket;
+    if (options.storage !== undefined) this.#environment.storage = options.storage ?? undefined;
+    const url = new URL(options.url.replace(/^ws/, "http"));
+    if (!/^https?:$/.test(url.protocol))
+      throw new CampanileError("bad_url", "url begins with https:// or wss://");
+    if (url.protocol === "http:" && !options.allowInsecure && !LOOPBACK.test(url.hostname))
+      throw new CampanileError(
+        "insecure_url",
+        "tokens would travel in the clear: use https://, or set allowInsecure",
+      );
+    this.#base = (url.origin + url.pathname).replace(/\/+$/, "");
+    this.#machine = { ...IDLE, ready: this.#ready };
+  }
+
+  get state(): State {
+    return this.#line.state;
+  }
+
+  connect(): void {
+    this.#deaf ??= this.#environment.page?.listen((event) => {
+      if (event === "pagehide" || event === "hidden") this.#session?.save();
+      this.#connection?.check();
+      this.#step({ type: event });
+    });
+    const { page } = this.#environment;
+    if (page)
+      for (const event of [
+        page.online() ? "online" : "offline",
+        page.hidden() ? "hidden" : "visible",
+      ] as const)
+        this.#step({ type: event });
+    this.#step({ type: "start" });
+  }
+
+  disconnect(): void {
+    this.#step({ type: "stop" });
+    this.#quiet();
+    this.#session?.leave();
+  }
+
+  close(): void {
+    this.#end(true);
+  }
+
+  retry(): void {
+    if (this.#session?.follows) this.#session.wish("retry");
+    else this.#step({ type: "retry" });
+  }
+
+  update(change: Change): void {
+    const options = this.#options;
+    const { token: was } = options;
+    const moved =
+      (change.workspace !== undefined && change.workspace !== options.workspace) ||
+      (change.user !== undefined && change.user !== options.user);
+    Object.assign(options, change);
+    const { token } = options;
+    if (moved || !token) {
+      this.#session?.leave();
+      this.#session = undefined;
+    } else if (token === was) {
+      return;
+    } else if (options.user !== undefined || (typeof token === "string" && this.#is(token))) {
+      // The same user goes on.
+      if (typeof token === "string" && this.#connection) {
+        this.#token = token;
+        this.#connection.refresh(token);
+      } else {
+        this.retry();
+      }
+      return;
+    } else {
+      this.#concealed = true;
+    }
+    this.#step({ type: "anew", ready: this.#ready });
+  }
+
+  subscribe(listener: () => unknown): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  getSnapshot(): Snapshot {
+    if (!this.#snapshot) {
+      const { user, position } = this.#visible?.store ?? { user: null, position: null };
+      const { unread, unseen } = this.#now;
+      this.#snapshot = { ...this.#line, ...this.list(), user, unread, unseen, position };
+    }
+    return this.#snapshot;
+  }
+
+  list(filter: Filter = {}): List {
+    const key = filterKey(filter);
+    const former = this.#lists.get(key);
+    if (former?.changes === this.#changes) return former.list;
+    const session = this.#visible;
+    const old = former?.list;
+    const own = session?.store.view(this.#now.items, filter) ?? [];
+    const loading = !!session?.loading(filter);
+    const hasMore = !!session && !session.store.now.local && session.store.bottom(filter) !== null;
+    const same = old?.items.length === own.length && own.every((item, at) => item === old.items[at]);
+    const items = same ? old.items : own;
+    const list =
+      same && old.loading === loading && old.hasMore === hasMore ? old : { items, hasMore, loading };
+    this.#lists.set(key, { changes: this.#changes, list });
+    return list;
+  }
+
+  loadMore(filter: Filter = {}): Promise<void> {
+    const session = this.#session;
+    if (!session || this.state !== "live" || session.store.now.local || session.store.bottom(filter) === null)
+      return Promise.resolve();
+    if (!session.loading(filter)) {
+      if (session.follows) session.wish({ load: filter });
+      else void this.#load(filter);
+    }
+    return session.load(filter);
+  }
+
+  read(id: string): void {
+    this.#act("read", id);
+  }
+
+  unread(id: string): void {
+    this.#act("unread", id);
+  }
+
+  archive(id: string): void {
+    this.#act("archive", id);
+  }
+
+  readAll(): void {
+    if (!this.#session?.store.now.local) this.#act("read_all");
+    else for (const { id } of this.list({ unread: true }).items) this.read(id);
+  }
+
+  seen(): void {
+    this.#act("seen");
+  }
+
+  on<Name extends keyof Events>(event: Name, handler: Events[Name]): () => void {
+    const handlers = this.#handlers.get(event) ?? new Set();
+    this.#handlers.set(event, handlers);
+    handlers.add(handler);
+    return () => handlers.delete(handler);
+  }
+
+  /** The connection as it is shown: that of the tab that leads, if another one does. */
+  get #line(): Line {
+    const { state, reason, retryAt } = this.#machine;
+    const own = state === "idle" || state === "closed";
+    const mirror = own ? undefined : this.#session?.mirror;
+    return mirror ?? { state, reason, retryAt: state === "waiting" ? retryAt : null };
+  }
+
+  get #ready(): boolean {
+    const { token, workspace, surface } = this.#options;
+    return !!token && (!!workspace || surface === "product");
+  }
+
+  /** The session, unless it may be somebody else's. */
+  get #visible(): Session | undefined {
+    return this.#concealed ? undefined : this.#session;
+  }
+
+  /** The list with what was done and is not confirmed. */
+  get #now(): Shown {
+    if (this.#shown?.changes === this.#changes) return this.#shown;
+    const session = this.#visible;
+    const base = session?.store.now ?? { items: [], unread: 0, unseen: 0, local: false };
+    let shown: Shown = withActions(base, session?.queue ?? []);
+    if (base.local) shown = counted(shown.items);
+    this.#shown = { ...shown, changes: this.#changes };
+    return this.#shown;
+  }
+
+  #is(token: string): boolean {
+    const known = this.#session?.identity;
+    return known !== undefined && known === identity(token);
+  }
+
+  #step(happening: Happening): void {
+    const { now, random, setTimeout, clearTimeout } = this.#environment;
+    const was = this.#machine;
+    const is = step(was, happening, now(), random);
+    this.#machine = is;
+    clearTimeout(this.#timer);
+    const at = wakeAt(is);
+    if (at !== null)
+      this.#timer = setTimeout(
+        () => this.#step({ type: "time" }),
+        Math.min(Math.max(0, at - now()), 2 ** 31 - 1),
+      );
+    const again = is.attempt !== was.attempt;
+    if (again || (is.state !== "live" && is.state !== "connecting")) this.#hangUp();
+    if (
+      is.state === "idle" ||
+      is.state === "refused" ||
+      (is.state === "suspended" && is.hiddenSince !== null)
+    )
+      this.#session?.resign();
+    this.#changed();
+    if (again) void this.#open(is.attempt, is.why);
+  }
+
+  #hangUp(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+    this.#session?.sent.clear();
+  }
+
+  /** One attempt: a token, the session of its user, the lead among the tabs, a connection. */
+  async #open(attempt: number, why: TokenReason): Promise<void> {
+    const current = () => this.#machine.attempt === attempt && this.#machine.state === "connecting";
+    const { workspace: slug, user, surface = "native", shareTabs = true, resume } = this.#options;
+    try {
+      if (!this.#environment.WebSocket)
+        throw new CampanileError("no_websocket", "there is no WebSocket here: give one as an option");
+      const early = user ?? this.#tokenIdentity;
+      if (early !== undefined) await this.#enter(early);
+      if (!current()) return;
+      const token = await this.#ask(why);
+      if (!current()) return;
+      if (!token) {
+        this.#session?.leave();
+        this.#session = undefined;
+        this.#step({ type: "anew", ready: false });
+        return;
+      }
+      this.#token = token;
+      const session = await this.#enter(user ?? identity(token));
+      if (!current()) return;
+      if (shareTabs && !(await session.lead())) return;
+      if (!current()) return;
+      const { store } = session;
+      if (resume && !store.now.placed) store.resume(resume);
+      const { epoch, seq, rev, placed } = store.now;
+      const since = placed && (epoch !== null || seq === 0) ? seq : null;
+      this.#connection = new Connection(
+        {
+          environment: this.#environment,
+          surface: SURFACES[surface],
+          base: this.#base,
+          dial: { workspace: slug ?? "", epoch, since, rev },
+          refreshed: typeof this.#options.token === "function" ? () => this.#refreshed(attempt) : undefined,
+          expiry,
+          onFrame: (frame) => this.#frame(frame, since !== null),
+          onLost: (reason, comeBack, retryAt) => {
+            const fixed = comeBack === "with_new_token" && typeof this.#options.token !== "function";
+            this.#step({ type: "lost", reason, comeBack: fixed ? "no" : comeBack, retryAt });
+          },
+        },
+        token,
+      );
+    } catch (error) {
+      if (!current()) return;
+      this.#emit(
+        "error",
+        error instanceof CampanileError
+          ? error
+          : new CampanileError("failed", "connecting failed", { cause: error }),
+      );
+      this.#step({
+        type: "lost",
+        reason: { kind: "token", code: 0, reason: "no token" },
+        comeBack: why === "expired" ? "with_new_token" : "yes",
+      });
+    }
+  }
+
+  get #tokenIdentity(): string | undefined {
+    const { token } = this.#options;
+    return typeof token === "string" ? identity(token) : undefined;
+  }
+
+  /** The session of a user, the present one if it is the same. */
+  async #enter(who: string | undefined): Promise<Session> {
+    const next = this.#sessionOf(who);
+    if (next !== this.#session) this.#session?.leave();
+    this.#session = next;
+    // Without a name, only the server's greeting tells whether it is still the same.
+    this.#concealed = who === undefined;
+    this.#changed();
+    await next.open(this.#options.shareTabs ?? true);
+    return next;
+  }
+
+  #sessionOf(who: string | undefined): Session {
+    const { workspace: slug, surface = "native", maxItems = 1_000 } = this.#options;
+    const place = surface === "product" ? "" : (slug ?? "");
+    const present = this.#session;
+    if (present?.workspace === place && present.identity === who) return present;
+    const owner = {
+      environment: this.#environment,
+      maxItems,
+      line: () => this.#line,
+      changed: () => this.#changed(),
+      tell: (told: Told) => this.#emit(...told),
+      wished: (wish: Wish) => this.#wished(wish),
+    };
+    const key = who === undefined ? undefined : JSON.stringify([this.#base, surface, place, who]);
+    return new Session(owner, place, who, key);
+  }
+
+  /** A token, or what stands for none. Rejects with `token_failed`. */
+  async #ask(why: TokenReason): Promise<string | null | undefined> {
+    const { token } = this.#options;
+    if (typeof token !== "function") return token;
+    const { setTimeout, clearTimeout } = this.#environment;
+    let timer: unknown;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error("no token in time")), TOKEN_PATIENCE);
+    });
+    try {
+      return await Promise.race([token(why), late]);
+    } catch (cause) {
+      throw new CampanileError("token_failed", "the application gave no token", { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Another token for the connection of `attempt`. One of another user begins anew. */
+  async #refreshed(attempt: number): Promise<string> {
+    const token = await this.#ask("refresh").catch((error) => {
+      this.#emit("error", error);
+      throw error;
+    });
+    if (this.#machine.attempt !== attempt)
+      throw new CampanileError("token_failed", "it is too late for this token");
+    if (!token || (this.#options.user === undefined && identity(token) !== this.#session?.identity)) {
+      this.#concealed = true;
+      this.#step({ type: "anew", ready: !!token });
+      throw new CampanileError("token_failed", "the token is of another user");
+    }
+    this.#token = token;
+    return token;
+  }
+
+  #frame(frame: Frame, resumes: boolean): void {
+    const session = this.#session;
+    if (!session) return;
+    const { store } = session;
+    switch (frame.type) {
+      case "hello": {
+        const { user } = store.now;
+        const other = user !== null && frame.user !== null && user !== frame.user;
+        if (other) session.empty();
+        this.#concealed = false;
+        const resumed = frame.resumed && !other;
+        session.do({ frame: { ...frame, resumed, user: frame.user ?? session.identity ?? null } });
+        this.#step({ type: "live" });
+        if (!frame.local && store.now.stale && (frame.resumed || !resumes)) this.#reload();
+        this.#flush();
+        return;
+      }
+      case "ok":
+      case "error": {
+        const { ref } = frame;
+        if (ref !== undefined && session.queue.some(({ key }) => key === ref)) {
+          if (frame.type === "error")
+            session.do({ done: ref, commit: false, refused: [frame.code, frame.message ?? frame.code] });
+          else session.do({ done: ref, commit: (frame.rev ?? 0) > store.now.rev, unread: frame.unread });
+        } else if (frame.type === "error") {
+          this.#emit("error", new CampanileError(frame.code, frame.message ?? frame.code, { id: frame.id }));
+        }
+        return;
+      }
+    }
+    session.do({ frame });
+    if (frame.type === "resync") this.#reload();
+    if (frame.type === "notification" && store.now.local && this.#options.autoMarkRead)
+      this.read(frame.item.id);
+  }
+
+  #act(action: Action["action"], id?: string): void {
+    const session = this.#session;
+    if (!session || this.#machine.state === "closed") return;
+    const { uuid } = this.#environment;
+    const { seq, epoch, items } = session.store.now;
+    const upTo = Math.max(seq, ...items.slice(0, 100).map((one) => one.seq ?? 0));
+    const place = id === undefined ? { upTo, epoch } : { id };
+    if (session.queue.length >= MOST_ACTIONS) {
+      this.#emit(
+        "error",
+        new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }),
+      );
+      return;
+    }
+    const act: Action = { key: uuid(), action, ...place };
+    session.act(act);
+    // What is in no log is known here only.
+    const item = items.find((one) => one.id === id);
+    if (item?.seq === null && !session.store.now.local) session.do({ done: act.key, commit: true });
+    this.#flush();
+  }
+
+  /** Sends what waits. */
+  #flush(): void {
+    const session = this.#session;
+    const connection = this.#connection;
+    if (!session || !connection || this.#machine.state !== "live") return;
+    for (const action of session.queue) {
+      if (session.sent.has(action.key)) continue;
+      const sent = connection.act(action);
+      if (session.store.now.local) session.do({ done: action.key, commit: true });
+      else if (sent) session.sent.add(action.key);
+    }
+  }
+
+  #wished(wish: Wish): void {
+    if (wish === "erased") this.#end(false);
+    else if (wish === "retry") this.retry();
+    else if (typeof wish === "object" && "act" in wish) {
+      this.#session?.do(wish);
+      this.#flush();
+    } else if (typeof wish === "object") void this.loadMore(wish.load);
+  }
+
+  /** Reads the list from its beginning; again, until it can be read. */
+  #reload(): void {
+    const list = ++this.#reloads;
+    const { attempt } = this.#machine;
+    const current = () => list === this.#reloads && attempt === this.#machine.attempt;
+    const { setTimeout, random } = this.#environment;
+    this.#fresh = (async () => {
+      for (let failures = 1; current(); failures++) {
+        if (await this.#page({}, true, current)) return;
+        await new Promise<void>((then) => setTimeout(then, delay(failures, random())));
+      }
+    })();
+  }
+
+  /** Reads one more page of a filter. */
+  async #load(filter: Filter): Promise<void> {
+    void this.#session?.load(filter);
+    for (;;) {
+      await this.#fresh;
+      const list = this.#reloads;
+      const { attempt } = this.#machine;
+      const current = () => list === this.#reloads && attempt === this.#machine.attempt;
+      if ((await this.#page(filter, false, current)) || current()) return;
+      if (this.#machine.state !== "live") return;
+    }
+  }
+
+  /** Takes one page in, if it is still wanted when it comes. */
+  async #page(filter: Filter, fresh: boolean, current: () => boolean): Promise<boolean> {
+    const session = this.#session;
+    if (!session) return false;
+    const { store } = session;
+    const { pageSize = 25 } = this.#options;
+    const bottom = store.bottom(filter);
+    const query = new URLSearchParams({ limit: `${pageSize}` });
+    if (fresh) query.set("minSeq", `${store.now.seq}`);
+    else if (bottom) query.set("before", `${bottom}`);
+    if (filter.unread) query.set("unread", "true");
+    if (filter.archived) query.set("archived", "true");
+    void session.load(filter);
+    const log = store.log();
+    try {
+      const page = await this.#request(`inbox?${query}`);
+      if (!current() || session !== this.#session) throw undefined;
+      session.do({ page: page as InboxPage, filter, fresh, log });
+      return true;
+    } catch (error) {
+      session.do({ unloaded: filter });
+      if (error instanceof CampanileError && current()) this.#emit("error", error);
+      return false;
+    } finally {
+      store.forget(log);
+    }
+  }
+
+  async #request(path: string): Promise<unknown> {
+    const { fetch } = this.#environment;
+    const url = `${this.#base}/v1/workspaces/${encodeURIComponent(this.#options.workspace ?? "")}/${path}`;
+    try {
+      return await request(fetch, { method: "GET", url, token: this.#token });
+    } catch (error) {
+      const { attempt } = this.#machine;
+      if (!(error instanceof RequestError) || error.detail.status !== 401) throw error;
+      return await request(fetch, { method: "GET", url, token: await this.#refreshed(attempt) });
+    }
+  }
+
+  #end(everywhere: boolean): void {
+    if (this.#machine.state === "closed") return;
+    this.#hangUp();
+    this.#quiet();
+    const { user = this.#tokenIdentity } = this.#options;
+    if (!this.#session && user !== undefined) this.#session = this.#sessionOf(user);
+    this.#session?.erase(everywhere);
+    this.#session = undefined;
+    this.#token = "";
+    this.#options.token = undefined;
+    this.#step({ type: "close" });
+  }
+
+  #quiet(): void {
+    this.#deaf?.();
+    this.#deaf = undefined;
+  }
+
+  #changed(): void {
+    this.#changes++;
+    this.#snapshot = undefined;
+    const { state, reason, retryAt } = this.#line;
+    const line = `${state} ${reason?.code} ${reason?.reason} ${retryAt}`;
+    const news = line !== this.#toldState;
+    if (news) {
+      this.#toldState = line;
+      this.#session?.announce(this.#line);
+    }
+    for (const listener of this.#listeners) this.#guard("subscribe", listener);
+    if (news) this.#emit("state", this.getSnapshot());
+  }
+
+  #emit(...[event, ...told]: Told): void {
+    for (const handler of this.#handlers.get(event) ?? [])
+      this.#guard(event, () => (handler as (...told: unknown[]) => unknown)(...told));
+  }
+
+  /** Calls what is not ours. */
+  #guard(event: string, call: () => unknown): void {
+    const failed = (cause: unknown) => {
+      if (event !== "error")
+        this.#emit("error", new CampanileError("handler_failed", `a handler of ${event} failed`, { cause }));
+    };
+    try {
+      const result = call();
+      if (result instanceof Promise) result.catch(failed);
+    } catch (cause) {
+      failed(cause);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// What a server tells, whatever the surface. The documented surfaces' frames are put into this form.
+
+import type { Notification } from "./types.js";
+
+/** An inbox entry as frames and pages carry it. */
+export type Item = Notification;
+
+export interface Counts {
+  head: number;
+  unread: number;
+  unseen: number;
+}
+
+export interface Hello extends Counts {
+  type: "hello";
+  /** Null where the surface does not say. */
+  user: string | null;
+  epoch: string | null;
+  seq: number;
+  rev: number;
+  readUpTo: number;
+  seenUpTo: number;
+  resumed: boolean;
+  heartbeatMs?: number;
+  expiresAt?: string;
+  /** A documented surface: there are no places, and counting is done here. */
+  local?: boolean;
+}
+
+export interface Receipts extends Counts {
+  type: "receipts";
+  rev: number;
+  readUpTo: number;
+  seenUpTo: number;
+  items: { id: string; seen: boolean; read: boolean; archived: boolean }[];
+}
+
+export type Frame =
+  | Hello
+  | { type: "notification"; seq: number | null; item: Item }
+  | { type: "update"; seq: number; item: Item }
+  | { type: "retract"; seq: number; id: string; cause: "retracted" | "expired" | "superseded"; by?: string }
+  | Receipts
+  | ({ type: "heartbeat"; epoch: string | null; seq: number; rev: number } & Counts)
+  | { type: "resync"; epoch: string | null; seq: number; reason: string }
+  | { type: "drain"; retryAfterMs: number }
+  | { type: "ok"; ref?: string; rev?: number; unread?: number; expiresAt?: string }
+  | { type: "error"; code: string; message?: string; ref?: string; id?: string }
+  | { type: "pong" };
+
+/** A page of the inbox. */
+export interface InboxPage extends Counts {
+  items: Item[];
+  older: number | null;
+  epoch: string | null;
+  rev: number;
+}
