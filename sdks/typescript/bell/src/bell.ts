@@ -47,6 +47,7 @@ export class CampanileBell extends BellElement {
   set token(token: TokenSource) {
     this.#token = token;
     this.#own?.client.update({ token: this.token });
+    this.flush();
     this.#connect();
   }
 
@@ -93,6 +94,8 @@ export class CampanileBell extends BellElement {
     if (before === value) return;
     if (attribute === "workspace") this.#own?.client.update({ workspace: value });
     else if (attribute === "token") this.#own?.client.update({ token: this.token });
+    // Nothing of a former user or workspace is shown, not for a frame.
+    this.flush();
     if (attribute === "url" || attribute === "workspace" || attribute === "token") this.#connect();
   }
 

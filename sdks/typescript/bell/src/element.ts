@@ -178,6 +178,11 @@ export class BellElement extends Base {
     this.#place();
   }
 
+  /** Shows what the client has now, without waiting for a frame. */
+  protected flush(): void {
+    this.#framed?.flush();
+  }
+
   /** Properties that a page may set before the element is defined. */
   protected get properties(): readonly string[] {
     return ["client", "strings", "open"];
@@ -266,8 +271,9 @@ export class BellElement extends Base {
     const { unread, unseen, state } = this.#snapshot;
     const count = wording.badge(unread);
     const { strings } = wording;
-    const spoken = unread > 0 ? [wording.counted(strings.unreadCount, unread)] : [];
-    name(this.#button, wording.joined(strings.notifications, ...spoken));
+    // The name has the words of the badge: whoever controls the page by voice says what is seen.
+    const spoken = unread > 0 ? `: ${wording.counted(strings.unreadCount, unread, count)}` : "";
+    name(this.#button, strings.notifications + spoken);
     mark(this.#button, "aria-expanded", String(this.open));
     this.#badge.hidden = unread <= 0;
     write(this.#badge, count);

@@ -37,7 +37,7 @@ export class Filters {
       ]),
     );
     for (const [filter, tab] of this.#tabs) tab.addEventListener("click", () => this.choose(filter));
-    this.#tabs.get("unread")?.append(this.#count);
+    this.#tabs.get("unread")?.append(" ", this.#count);
     this.element.append(...this.#tabs.values());
     this.element.addEventListener("keydown", (event) => this.#handleKey(event));
     this.#mark();

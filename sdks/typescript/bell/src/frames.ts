@@ -39,6 +39,13 @@ export class FramedSnapshot<T> implements Changing<T> {
 
   getSnapshot = (): T => (this.#held ? this.#held.snapshot : this.#source.getSnapshot());
 
+  /** Shows what is there now, without waiting for a frame: such as when it became another user's. */
+  flush(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#show();
+  }
+
   #handleChange(): void {
     this.#cancel ??= nextFrame(() => {
       this.#cancel = undefined;

@@ -57,8 +57,8 @@ export class Language {
         this.#shipped = strings;
         this.#write();
       },
-      // A module that can't be loaded leaves the texts as they are: a bell in English is better than none.
-      () => undefined,
+      // The texts stay as they are: a bell in another language is better than none.
+      (cause: unknown) => console.warn(`campanile-bell: no texts for ${wanted}`, cause),
     );
   }
 

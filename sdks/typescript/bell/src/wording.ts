@@ -8,7 +8,6 @@ export class Wording {
   readonly #plurals: Intl.PluralRules;
   readonly #relative: Intl.RelativeTimeFormat;
   readonly #dates: Intl.DateTimeFormat;
-  readonly #lists: Intl.ListFormat;
 
   constructor(
     readonly strings: Strings,
@@ -19,17 +18,11 @@ export class Wording {
     this.#plurals = new Intl.PluralRules(tag);
     this.#relative = new Intl.RelativeTimeFormat(tag, { numeric: "auto", style: "short" });
     this.#dates = new Intl.DateTimeFormat(tag, { dateStyle: "full", timeStyle: "short" });
-    this.#lists = new Intl.ListFormat(tag, { type: "unit", style: "short" });
   }
 
-  /** @returns The form for `count`, with the number in it. */
-  counted(text: Plural, count: number): string {
-    return (text[this.#plurals.select(count)] ?? text.other).replace("{count}", this.#numbers.format(count));
-  }
-
-  /** @returns The texts, with commas between as the language has them. */
-  joined(...texts: readonly string[]): string {
-    return this.#lists.format(texts);
+  /** @returns The form for `count`, with the number in it, or what is shown in its place. */
+  counted(text: Plural, count: number, shown = this.#numbers.format(count)): string {
+    return (text[this.#plurals.select(count)] ?? text.other).replace("{count}", shown);
   }
 
   /** @returns At most `99+`, and nothing for zero. */

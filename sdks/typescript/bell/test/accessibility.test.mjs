@@ -46,6 +46,9 @@ for (const [name, { scheme = "light", language = "en", direction = "ltr", theme 
           { scheme, language, direction, theme },
         );
         assert.deepEqual(await violations(page), [], "closed");
+        await page.evaluate(() => void fixture.start(fixture.inbox(150, 1), 40));
+        assert.deepEqual(await violations(page), [], "many");
+        await page.evaluate(() => void fixture.start(fixture.inbox(40, 2)));
         await page.locator("button.bell").click();
         await page.locator("article").first().waitFor();
         assert.deepEqual(await violations(page), [], "open");
@@ -86,13 +89,14 @@ test("what a screen reader is given of the panel", () =>
     await opened(page, 3);
     const snapshot = await page.locator("campanile-bell").ariaSnapshot();
     for (const line of [
-      '- button "Notifications, 1 unread" [expanded]',
+      `- 'button "Notifications: 1 unread" [expanded]'`,
       '- dialog "Notifications":',
       '- heading "Notifications" [level=2]',
       "- status: Live",
       '- button "Mark all as read"',
       '- tablist "Show":',
       '- tab "All" [selected]',
+      '- tab "Unread 1"',
       '- tabpanel "All":',
       '- feed "Notifications":',
       '- article "Unread. Success. Deployment finished":',

@@ -12,7 +12,7 @@ test("the badge counts unread entries, says 99+ beyond, and is not there for non
     const badge = page.locator(".badge");
     await page.evaluate(() => void fixture.start(fixture.inbox(7)));
     assert.equal(await badge.textContent(), "3");
-    assert.equal(await page.locator("button.bell").getAttribute("aria-label"), "Notifications, 3 unread");
+    assert.equal(await page.locator("button.bell").getAttribute("aria-label"), "Notifications: 3 unread");
     await page.evaluate(() => void fixture.start(fixture.inbox(99, 1)));
     assert.equal(await badge.textContent(), "99");
     await page.evaluate(() => void fixture.start(fixture.inbox(100, 1)));
@@ -215,5 +215,5 @@ test("properties that are set before the element is defined count", () =>
       customElements.define("campanile-late", class extends Bell {});
       return early.shadowRoot.querySelector("button.bell").getAttribute("aria-label");
     });
-    assert.equal(label, "Inbox, 2 unread");
+    assert.equal(label, "Inbox: 2 unread");
   }));

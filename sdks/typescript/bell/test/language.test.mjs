@@ -9,13 +9,13 @@ const site = pages();
 
 /** @type {[string, string, string, "ltr" | "rtl"][]} */
 const LANGUAGES = [
-  ["en-GB", "Notifications, 3 unread", "Notifications", "ltr"],
-  ["de-AT", "Mitteilungen, 3 ungelesen", "Mitteilungen", "ltr"],
-  ["fr", "Notifications, 3 non lues", "Notifications", "ltr"],
-  ["es", "Notificaciones, 3 sin leer", "Notificaciones", "ltr"],
-  ["ar", "الإشعارات، 3 إشعارات غير مقروءة", "الإشعارات", "rtl"],
-  ["he", "התראות, 3 התראות שלא נקראו", "התראות", "rtl"],
-  ["ja", "通知 未読 3 件", "通知", "ltr"],
+  ["en-GB", "Notifications: 3 unread", "Notifications", "ltr"],
+  ["de-AT", "Mitteilungen: 3 ungelesen", "Mitteilungen", "ltr"],
+  ["fr", "Notifications: 3 non lues", "Notifications", "ltr"],
+  ["es", "Notificaciones: 3 sin leer", "Notificaciones", "ltr"],
+  ["ar", "الإشعارات: 3 إشعارات غير مقروءة", "الإشعارات", "rtl"],
+  ["he", "התראות: 3 התראות שלא נקראו", "התראות", "rtl"],
+  ["ja", "通知: 未読 3 件", "通知", "ltr"],
 ];
 
 for (const [language, label, heading, direction] of LANGUAGES) {
@@ -65,7 +65,7 @@ test("words of one's own, and the rest of a language", () =>
         unreadCount: { one: "{count} nuovo", other: "{count} nuovi" },
       };
     });
-    assert.equal(await page.locator("button.bell").getAttribute("aria-label"), "Avvisi, 1 nuovo");
+    assert.equal(await page.locator("button.bell").getAttribute("aria-label"), "Avvisi: 1 nuovo");
     assert.equal(await page.locator("article time").first().textContent(), "2 min fa");
     assert.equal(await page.getByRole("tab").first().textContent(), "All");
   }));

@@ -40,7 +40,7 @@ export function pages(header = HEADER) {
     },
     /**
      * @param {(page: Page) => Promise<unknown>} run
-     * @param {import("playwright-core").BrowserContextOptions} [options]
+     * @param {import("playwright-core").BrowserContextOptions & {foreseen?: RegExp}} [options]
      */
     on: (run, options) => onPage(browser, site.origin, run, options),
   };
