@@ -1,4 +1,5 @@
-// Says what the client costs a page, minified and gzipped, and fails above the bound.
+// Says what the client costs a page, minified and gzipped, and fails above the bound. The documented surfaces are a part of their
+// own, loaded by whom they are asked for.
 
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -12,12 +13,16 @@ const { outputFiles } = await build({
     resolveDir: fileURLToPath(new URL(".", import.meta.url)),
   },
   bundle: true,
+  splitting: true,
   minify: true,
   format: "esm",
   target: "es2022",
+  outdir: "/",
   write: false,
 });
-const code = outputFiles[0]?.contents ?? new Uint8Array();
-const size = gzipSync(code, { level: 9 }).length;
-console.log(`client: ${size} bytes gzipped (${code.length} minified), of ${BOUND}`);
-if (size > BOUND) process.exitCode = 1;
+const size = (part) => gzipSync(part.contents, { level: 9 }).length;
+const lazy = outputFiles.filter(({ path }) => /documented/.test(path));
+const first = outputFiles.filter((part) => !lazy.includes(part));
+const total = first.reduce((sum, part) => sum + size(part), 0);
+console.log(`client: ${total} bytes gzipped, of ${BOUND}; documented surfaces: ${lazy.map(size)} more`);
+if (total > BOUND) process.exitCode = 1;

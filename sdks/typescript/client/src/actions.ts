@@ -71,9 +71,3 @@ export function withActions(shown: Shown, actions: readonly Action[]): Shown {
   }
   return { items, unread: Math.max(0, unread), unseen: Math.max(0, unseen) };
 }
-
-/** A list that is counted here. */
-export function counted(items: readonly Item[]): Shown {
-  const count = (of: "read" | "seen") => items.filter((item) => !item[of]).length;
-  return { items, unread: count("read"), unseen: count("seen") };
-}

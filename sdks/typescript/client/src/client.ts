@@ -1,25 +1,24 @@
 // The public client: options, lifecycle, events.
 
-import { type Action, counted, MOST_ACTIONS, type Shown, withActions } from "./actions.js";
+import { type Action, MOST_ACTIONS, type Shown, withActions } from "./actions.js";
 import { delay } from "./backoff.js";
-import { Connection } from "./connection.js";
+import type { Connection } from "./connection.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
 import type { Frame, InboxPage } from "./frame.js";
 import { platform } from "./globals.js";
-import { RequestError, request } from "./request.js";
+import { request } from "./request.js";
 import { type Line, Session, type Wish } from "./session.js";
 import { type Happening, IDLE, type Machine, step, wakeAt } from "./state.js";
 import { filterKey, type Told } from "./store.js";
-import { product, workspace } from "./surface/documented.js";
-import { native } from "./surface/native.js";
-import { expiry, identity } from "./token.js";
+import { Native } from "./surface/native.js";
+import { identity } from "./token.js";
 import type { Change, Client, Events, Filter, List, Options, Snapshot, State, TokenReason } from "./types.js";
+import { checkedBase } from "./url.js";
+import { within } from "./within.js";
 
 /** How long a token is waited for. */
 const TOKEN_PATIENCE = 30_000;
-const SURFACES = { native, workspace, product };
-const LOOPBACK = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** A client of one user in one workspace. See `Client` for what its methods promise. */
 export class Campanile implements Client {
@@ -54,15 +53,7 @@ export class Campanile implements Client {
     this.#environment = { ...platform(), ...Object.fromEntries(given) };
     if (options.WebSocket) this.#environment.WebSocket = options.WebSocket;
     if (options.storage !== undefined) this.#environment.storage = options.storage ?? undefined;
-    const url = new URL(options.url.replace(/^ws/, "http"));
-    if (!/^https?:$/.test(url.protocol))
-      throw new CampanileError("bad_url", "url begins with https:// or wss://");
-    if (url.protocol === "http:" && !options.allowInsecure && !LOOPBACK.test(url.hostname))
-      throw new CampanileError(
-        "insecure_url",
-        "tokens would travel in the clear: use https://, or set allowInsecure",
-      );
-    this.#base = (url.origin + url.pathname).replace(/\/+$/, "");
+    this.#base = checkedBase(options.url, options.allowInsecure);
     this.#machine = { ...IDLE, ready: this.#ready };
   }
 
@@ -151,7 +142,7 @@ export class Campanile implements Client {
     const old = former?.list;
     const own = session?.store.view(this.#now.items, filter) ?? [];
     const loading = !!session?.loading(filter);
-    const hasMore = !!session && !session.store.now.local && session.store.bottom(filter) !== null;
+    const hasMore = !!session && this.#native && session.store.bottom(filter) !== null;
     const same = old?.items.length === own.length && own.every((item, at) => item === old.items[at]);
     const items = same ? old.items : own;
     const list =
@@ -162,8 +153,7 @@ export class Campanile implements Client {
 
   loadMore(filter: Filter = {}): Promise<void> {
     const session = this.#session;
-    if (!session || this.state !== "live" || session.store.now.local || session.store.bottom(filter) === null)
-      return Promise.resolve();
+    if (!session || this.state !== "live" || !this.list(filter).hasMore) return Promise.resolve();
     if (!session.loading(filter)) {
       if (session.follows) session.wish({ load: filter });
       else void this.#load(filter);
@@ -184,7 +174,7 @@ export class Campanile implements Client {
   }
 
   readAll(): void {
-    if (!this.#session?.store.now.local) this.#act("read_all");
+    if (this.#native) this.#act("read_all");
     else for (const { id } of this.list({ unread: true }).items) this.read(id);
   }
 
@@ -207,6 +197,10 @@ export class Campanile implements Client {
     return mirror ?? { state, reason, retryAt: state === "waiting" ? retryAt : null };
   }
 
+  get #native(): boolean {
+    return (this.#options.surface ?? "native") === "native";
+  }
+
   get #ready(): boolean {
     const { token, workspace, surface } = this.#options;
     return !!token && (!!workspace || surface === "product");
@@ -221,9 +215,8 @@ export class Campanile implements Client {
   get #now(): Shown {
     if (this.#shown?.changes === this.#changes) return this.#shown;
     const session = this.#visible;
-    const base = session?.store.now ?? { items: [], unread: 0, unseen: 0, local: false };
-    let shown: Shown = withActions(base, session?.queue ?? []);
-    if (base.local) shown = counted(shown.items);
+    const base = session?.store.now ?? { items: [], unread: 0, unseen: 0 };
+    const shown = withActions(base, session?.queue ?? []);
     this.#shown = { ...shown, changes: this.#changes };
     return this.#shown;
   }
@@ -285,23 +278,27 @@ export class Campanile implements Client {
       const session = await this.#enter(user ?? identity(token));
       if (!current()) return;
       if (shareTabs && !(await session.lead())) return;
+      const Line = this.#native
+        ? Native
+        : (await import("./surface/documented.js"))[surface === "product" ? "Product" : "Workspace"];
       if (!current()) return;
       const { store } = session;
       if (resume && !store.now.placed) store.resume(resume);
       const { epoch, seq, rev, placed } = store.now;
-      const since = placed && (epoch !== null || seq === 0) ? seq : null;
-      this.#connection = new Connection(
+      const since = placed && (epoch !== null || seq === 0) ? { epoch, seq, rev } : undefined;
+      const changeable = typeof this.#options.token === "function";
+      this.#connection = new Line(
         {
           environment: this.#environment,
-          surface: SURFACES[surface],
           base: this.#base,
-          dial: { workspace: slug ?? "", epoch, since, rev },
-          refreshed: typeof this.#options.token === "function" ? () => this.#refreshed(attempt) : undefined,
-          expiry,
-          onFrame: (frame) => this.#frame(frame, since !== null),
+          workspace: slug ?? "",
+          since,
+          refreshed: changeable ? () => this.#refreshed(attempt) : undefined,
+          onFrame: (frame) => this.#frame(frame, !!since),
           onLost: (reason, comeBack, retryAt) => {
-            const fixed = comeBack === "with_new_token" && typeof this.#options.token !== "function";
-            this.#step({ type: "lost", reason, comeBack: fixed ? "no" : comeBack, retryAt });
+            // The same token would be refused again.
+            const back = comeBack === "with_new_token" && !changeable ? "no" : comeBack;
+            this.#step({ type: "lost", reason, comeBack: back, retryAt });
           },
         },
         token,
@@ -360,18 +357,17 @@ export class Campanile implements Client {
   async #ask(why: TokenReason): Promise<string | null | undefined> {
     const { token } = this.#options;
     if (typeof token !== "function") return token;
-    const { setTimeout, clearTimeout } = this.#environment;
-    let timer: unknown;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error("no token in time")), TOKEN_PATIENCE);
-    });
     try {
-      return await Promise.race([token(why), late]);
+      const given = await within(
+        this.#environment,
+        TOKEN_PATIENCE,
+        (async () => ({ token: await token(why) }))(),
+      );
+      if (given) return given.token;
     } catch (cause) {
       throw new CampanileError("token_failed", "the application gave no token", { cause });
-    } finally {
-      clearTimeout(timer);
     }
+    throw new CampanileError("token_failed", "the application gave no token in time");
   }
 
   /** Another token for the connection of `attempt`. One of another user begins anew. */
@@ -396,15 +392,19 @@ export class Campanile implements Client {
     if (!session) return;
     const { store } = session;
     switch (frame.type) {
+      case "greeting":
       case "hello": {
         const { user } = store.now;
         const other = user !== null && frame.user !== null && user !== frame.user;
         if (other) session.empty();
         this.#concealed = false;
-        const resumed = frame.resumed && !other;
-        session.do({ frame: { ...frame, resumed, user: frame.user ?? session.identity ?? null } });
+        const known = { user: frame.user ?? session.identity ?? null };
+        const resumed = frame.type === "hello" && frame.resumed && !other;
+        session.do({
+          frame: frame.type === "hello" ? { ...frame, ...known, resumed } : { ...frame, ...known },
+        });
         this.#step({ type: "live" });
-        if (!frame.local && store.now.stale && (frame.resumed || !resumes)) this.#reload();
+        if (frame.type === "hello" && store.now.stale && (frame.resumed || !resumes)) this.#reload();
         this.#flush();
         return;
       }
@@ -423,8 +423,7 @@ export class Campanile implements Client {
     }
     session.do({ frame });
     if (frame.type === "resync") this.#reload();
-    if (frame.type === "notification" && store.now.local && this.#options.autoMarkRead)
-      this.read(frame.item.id);
+    if (frame.type === "arrival" && this.#options.autoMarkRead) this.read(frame.item.id);
   }
 
   #act(action: Action["action"], id?: string): void {
@@ -445,7 +444,7 @@ export class Campanile implements Client {
     session.act(act);
     // What is in no log is known here only.
     const item = items.find((one) => one.id === id);
-    if (item?.seq === null && !session.store.now.local) session.do({ done: act.key, commit: true });
+    if (item?.seq === null) session.do({ done: act.key, commit: true });
     this.#flush();
   }
 
@@ -457,8 +456,8 @@ export class Campanile implements Client {
     for (const action of session.queue) {
       if (session.sent.has(action.key)) continue;
       const sent = connection.act(action);
-      if (session.store.now.local) session.do({ done: action.key, commit: true });
-      else if (sent) session.sent.add(action.key);
+      if (sent) session.sent.add(action.key);
+      else if (sent === undefined) session.do({ done: action.key, commit: true });
     }
   }
 
@@ -513,7 +512,9 @@ export class Campanile implements Client {
     void session.load(filter);
     const log = store.log();
     try {
-      const page = await this.#request(`inbox?${query}`);
+      const { workspace = "" } = this.#options;
+      const url = `${this.#base}/v1/workspaces/${encodeURIComponent(workspace as string)}/inbox?${query}`;
+      const page = await request(this.#environment.fetch, "GET", url, this.#token);
       if (!current() || session !== this.#session) throw undefined;
       session.do({ page: page as InboxPage, filter, fresh, log });
       return true;
@@ -523,18 +524,6 @@ export class Campanile implements Client {
       return false;
     } finally {
       store.forget(log);
-    }
-  }
-
-  async #request(path: string): Promise<unknown> {
-    const { fetch } = this.#environment;
-    const url = `${this.#base}/v1/workspaces/${encodeURIComponent(this.#options.workspace ?? "")}/${path}`;
-    try {
-      return await request(fetch, { method: "GET", url, token: this.#token });
-    } catch (error) {
-      const { attempt } = this.#machine;
-      if (!(error instanceof RequestError) || error.detail.status !== 401) throw error;
-      return await request(fetch, { method: "GET", url, token: await this.#refreshed(attempt) });
     }
   }
 

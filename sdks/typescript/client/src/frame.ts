@@ -23,8 +23,6 @@ export interface Hello extends Counts {
   resumed: boolean;
   heartbeatMs?: number;
   expiresAt?: string;
-  /** A documented surface: there are no places, and counting is done here. */
-  local?: boolean;
 }
 
 export interface Receipts extends Counts {
@@ -38,6 +36,9 @@ export interface Receipts extends Counts {
 export type Frame =
   | Hello
   | { type: "notification"; seq: number | null; item: Item }
+  /** The sign of life, and a notification, of a surface without places and counts. */
+  | { type: "greeting"; user: string | null }
+  | { type: "arrival"; item: Omit<Item, "seq"> }
   | { type: "update"; seq: number; item: Item }
   | { type: "retract"; seq: number; id: string; cause: "retracted" | "expired" | "superseded"; by?: string }
   | Receipts

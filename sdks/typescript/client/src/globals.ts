@@ -13,7 +13,8 @@ export function platform(): Environment {
     setTimeout: (then, ms) => setTimeout(then, ms),
     clearTimeout: (timer) => clearTimeout(timer as number),
     random: () => Math.random(),
-    uuid: () => uuid(),
+    // `randomUUID` is there on pages with TLS only.
+    uuid: () => crypto.getRandomValues(new Uint32Array(4)).join("-"),
     fetch: (...ask) => fetch(...ask),
     WebSocket: scope.WebSocket as unknown as new (url: string) => Socket,
     storage: browser ? indexed() : undefined,
@@ -24,14 +25,6 @@ export function platform(): Environment {
         : undefined,
     page: typeof document === "undefined" ? undefined : page(),
   };
-}
-
-/** A page without TLS has no `randomUUID`. */
-function uuid(): string {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
 }
 
 function page(): Page {

@@ -5,59 +5,40 @@ import { CampanileError } from "./error.js";
 
 /** A refusal or a failure; `retryAfterMs` is what the server said. */
 export class RequestError extends CampanileError {
-  readonly retryAfterMs: number | undefined;
-
-  constructor(code: string, message: string, detail: CampanileError["detail"], retryAfterMs?: number) {
-    super(code, message, detail);
-    this.retryAfterMs = retryAfterMs;
-  }
-}
-
-export interface Ask {
-  readonly method: string;
-  readonly url: string;
-  readonly token: string;
-  readonly body?: string | undefined;
-  readonly headers?: Record<string, string>;
-  readonly signal?: AbortSignal | undefined;
+  retryAfterMs: number | undefined;
 }
 
 /**
  * The JSON of a successful answer. Else a `RequestError`: with the code of the server's problem and the `status`, or `network` with
  * neither.
  */
-export async function request(fetch: Environment["fetch"], ask: Ask): Promise<unknown> {
-  const { method, url, token, body, signal } = ask;
-  const headers: Record<string, string> = { authorization: `Bearer ${token}`, ...ask.headers };
-  if (body !== undefined) headers["content-type"] = "application/json";
-  let answer: Response;
-  let text: string;
+export async function request(
+  fetch: Environment["fetch"],
+  method: string,
+  url: string,
+  token: string,
+  body?: string,
+  more?: Record<string, string>,
+): Promise<unknown> {
+  const headers: Record<string, string> = { authorization: `Bearer ${token}`, ...more };
+  let status = 0;
+  let problem: Record<string, unknown> = {};
+  let after: string | null = null;
   try {
-    answer = await fetch(url, {
-      method,
-      headers,
-      body: body ?? null,
-      signal: signal ?? null,
-      cache: "no-store",
-    });
-    text = await answer.text();
+    const answer = await fetch(url, { method, headers, body, cache: "no-store" } as RequestInit);
+    status = answer.status;
+    after = answer.headers.get("retry-after");
+    const text = await answer.text();
+    problem = text ? JSON.parse(text) : {};
+    if (answer.ok) return problem;
   } catch (cause) {
-    throw new RequestError("network", "the server could not be asked", { cause });
+    // No answer, one cut short, or a page of a proxy.
+    problem = { cause };
   }
-  const { status } = answer;
-  let json: Record<string, unknown> | undefined;
-  try {
-    json = text ? JSON.parse(text) : {};
-  } catch {
-    // Told below: a proxy's page, or an answer cut short.
-  }
-  if (answer.ok && json) return json;
-  const { code = answer.ok ? "bad_answer" : "http", detail, title, index, field } = json ?? {};
-  const seconds = Number(answer.headers.get("retry-after") ?? Number.NaN);
-  throw new RequestError(
-    code as string,
-    `${detail ?? title ?? `the server answered ${status}`}`,
-    { status, index, field } as CampanileError["detail"],
-    Number.isFinite(seconds) ? seconds * 1_000 : undefined,
-  );
+  const { code = status ? "http" : "network", detail, title, index, field, cause } = problem;
+  const known = { status: status || undefined, index, field, cause } as CampanileError["detail"];
+  const error = new RequestError(code as string, `${detail ?? title ?? code}`, known);
+  const seconds = Number.parseFloat(after ?? "");
+  if (seconds >= 0) error.retryAfterMs = seconds * 1_000;
+  throw error;
 }

@@ -7,6 +7,7 @@ import type { Frame, InboxPage } from "./frame.js";
 import { type Dump, filterKey, type Log, Store, type Told } from "./store.js";
 import { Tabs } from "./tabs.js";
 import type { Filter, Reason, State } from "./types.js";
+import { within } from "./within.js";
 
 /** The cache is written so long after a change. */
 const SAVE = 1_000;
@@ -256,14 +257,8 @@ export class Session {
 
   /** What was kept; nothing, if that takes too long. */
   async #kept<T>(what: string): Promise<T | undefined> {
-    const { setTimeout, clearTimeout } = this.#owner.environment;
-    let timer: unknown;
-    const late = new Promise<void>((then) => {
-      timer = setTimeout(then, PATIENCE);
-    });
-    const kept = await Promise.race([this.#storage((storage) => storage.get(`${this.key} ${what}`)), late]);
-    clearTimeout(timer);
-    return kept as T | undefined;
+    const kept = this.#storage((storage) => storage.get(`${this.key} ${what}`));
+    return within(this.#owner.environment, PATIENCE, kept as Promise<T | undefined>);
   }
 
   #keep(what: string, value: unknown): void {

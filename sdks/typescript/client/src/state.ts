@@ -1,7 +1,7 @@
 // The states of the client. Pure: time and chance are arguments, and what has to be done follows from two states in a row.
 
 import { delay } from "./backoff.js";
-import type { ComeBack } from "./close_codes.js";
+import type { ComeBack } from "./connection.js";
 import type { Reason, State, TokenReason } from "./types.js";
 
 /** How long a connection must have lived for its failures to be forgotten. */

@@ -1,6 +1,6 @@
 // The list, its counts and read state, as the server told them. Pure: frames and pages in, events out.
 
-import { type Action, counted, type Shown, withActions } from "./actions.js";
+import { type Action, type Shown, withActions } from "./actions.js";
 import type { Counts, Frame, Hello, InboxPage, Item, Receipts } from "./frame.js";
 import type { Events, Filter, Position } from "./types.js";
 
@@ -22,8 +22,6 @@ export interface Dump extends Counts {
   placed: boolean;
   /** Whether the list must be read from its beginning. */
   stale: boolean;
-  /** A documented surface: there are no pages, and counting is done here. */
-  local: boolean;
 }
 
 /** What came while a page was under way, to be done again on top of it. */
@@ -47,7 +45,6 @@ const EMPTY: Dump = {
   loaded: {},
   placed: false,
   stale: true,
-  local: false,
 };
 
 /** The name of a filter: the key of `loaded`. */
@@ -174,7 +171,6 @@ export class Store {
   commit(action: Action, unread?: number): void {
     const next: Shown = withActions(this.#now, [action]);
     this.#set({ ...next, ...(unread === undefined ? {} : { unread }) });
-    this.#recount();
   }
 
   /** Takes a frame in; returns the events of it. */
@@ -182,7 +178,6 @@ export class Store {
     for (const log of this.#logs) log.frames.push(frame);
     const told = this.#take(frame);
     this.#trim();
-    this.#recount();
     return told;
   }
 
@@ -197,8 +192,17 @@ export class Store {
       case "hello":
         this.#hello(frame);
         return [];
+      case "greeting":
+        this.#set({ user: frame.user, loaded: { "": null, u: null, a: null } });
+        return [];
       case "notification":
         return this.#notification(frame.seq, frame.item);
+      case "arrival": {
+        // What comes later is higher.
+        const place = Math.max(seq + 1, Date.parse(frame.item.timestamp) || 0);
+        this.#set({ seq: place });
+        return this.#notification(place, { ...frame.item, seq: place });
+      }
       case "update": {
         const old = this.#find(frame.item.id);
         if (!old) return [];
@@ -225,12 +229,7 @@ export class Store {
   }
 
   #hello(hello: Hello): void {
-    const local = !!hello.local;
-    this.#set({ user: hello.user, local });
-    if (local) {
-      this.#set({ loaded: { "": null, u: null, a: null, ua: null } });
-      return;
-    }
+    this.#set({ user: hello.user });
     this.#replayed = hello.head;
     if (hello.resumed) {
       this.#upTo(hello);
@@ -244,13 +243,15 @@ export class Store {
   }
 
   #notification(seq: number | null, item: Item): Told[] {
+    const known = this.#find(item.id);
+    // Told again, by a surface that has no places.
+    if (known && (seq === null || known.seq !== seq)) return [];
     if (seq !== null && seq > this.#counted) {
       this.#counted = seq;
       const { unread, unseen } = this.#now;
       this.#set({ unread: unread + Number(!item.read), unseen: unseen + Number(!item.seen) });
     }
-    const known = this.#find(item.id);
-    if (!(known && seq === null)) this.#put(item);
+    this.#put(item);
     return known ? [] : [["notification", item, { replayed: seq !== null && seq <= this.#replayed }]];
   }
 
@@ -308,12 +309,6 @@ export class Store {
       unread: unread + above.filter((item) => !item.read).length,
       unseen: unseen + above.filter((item) => !item.seen).length,
     });
-  }
-
-  /** Without a server that counts: what is in the list. */
-  #recount(): void {
-    if (!this.#now.local) return;
-    this.#set(counted(this.#now.items));
   }
 
   /** Puts an item in its place, or in place of its former self. */
