@@ -10,13 +10,17 @@ export { type CustomStrings, languages, type Plural, type Strings } from "./stri
 
 define();
 
+/** The events of a bell. */
+export interface BellEvents {
+  "campanile-notification": CustomEvent<BellEventDetail>;
+  "campanile-open": CustomEvent<BellEventDetail>;
+  "campanile-toggle": CustomEvent<{ readonly open: boolean }>;
+}
+
 declare global {
   interface HTMLElementTagNameMap {
     "campanile-bell": CampanileBell;
   }
-  interface HTMLElementEventMap {
-    "campanile-notification": CustomEvent<BellEventDetail>;
-    "campanile-open": CustomEvent<BellEventDetail>;
-    "campanile-toggle": CustomEvent<{ readonly open: boolean }>;
-  }
+  interface HTMLElementEventMap extends BellEvents {}
+  interface DocumentEventMap extends BellEvents {}
 }
