@@ -1,8 +1,10 @@
 // <campanile-bell>: a bell that connects by itself, with address, workspace and token.
 
-import { Campanile, type TokenSource } from "@campanile/client";
+import { Campanile, type Options, type TokenSource } from "@campanile/client";
 import { BellElement } from "./element.js";
 import type { NotificationSource } from "./source.js";
+
+type Surface = NonNullable<Options["surface"]>;
 
 /**
  * A bell with a client of its own, from attributes: `url`, `workspace`, and `token` as an attribute or, better, as a
@@ -15,10 +17,11 @@ export class CampanileBell extends BellElement {
     "url",
     "workspace",
     "token",
+    "surface",
   ];
 
   #given: NotificationSource | undefined;
-  #own: { readonly client: Campanile; readonly url: string } | undefined;
+  #own: { readonly client: Campanile; readonly url: string; readonly surface: Surface } | undefined;
   #token: TokenSource;
 
   /** The server's address, such as `https://notifications.example.com`. */
@@ -37,6 +40,16 @@ export class CampanileBell extends BellElement {
 
   set workspace(workspace: string) {
     this.setAttribute("workspace", workspace);
+  }
+
+  /** The protocol: `native`, or one of the documented `workspace` and `product`. Default: `native`. */
+  get surface(): Surface {
+    const surface = this.getAttribute("surface");
+    return surface === "workspace" || surface === "product" ? surface : "native";
+  }
+
+  set surface(surface: Surface) {
+    this.setAttribute("surface", surface);
   }
 
   /** A token, or what gives one. As a property it is in no attribute, and so in no copy of the page. */
@@ -96,24 +109,25 @@ export class CampanileBell extends BellElement {
     else if (attribute === "token") this.#own?.client.update({ token: this.token });
     // Nothing of a former user or workspace is shown, not for a frame.
     this.flush();
-    if (attribute === "url" || attribute === "workspace" || attribute === "token") this.#connect();
+    if (!BellElement.observedAttributes.includes(attribute)) this.#connect();
   }
 
   protected override get properties(): readonly string[] {
-    return [...super.properties, "url", "workspace", "token"];
+    return [...super.properties, "url", "workspace", "token", "surface"];
   }
 
   #connect(): void {
     if (this.#given || !this.isConnected) return;
-    const { url, workspace, token } = this;
-    if (this.#own && this.#own.url !== url) {
+    const { url, workspace, token, surface } = this;
+    if (this.#own && (this.#own.url !== url || this.#own.surface !== surface)) {
       this.#own.client.disconnect();
       this.#own = undefined;
       super.client = undefined;
     }
     if (!this.#own) {
-      if (!url || !workspace || !token) return;
-      this.#own = { client: new Campanile({ url, workspace, token }), url };
+      // The product surface has a workspace of its own.
+      if (!url || !token || !(workspace || surface === "product")) return;
+      this.#own = { client: new Campanile({ url, workspace, token, surface }), url, surface };
     }
     super.client = this.#own.client;
     this.#own.client.connect();

@@ -25,15 +25,15 @@ const THEME = `
   --_width: var(--campanile-width, 400px);
   --_height: var(--campanile-height, 600px);
   --_size: var(--campanile-size, 40px);
-  color-scheme: light dark;
   display: inline-block;
-  line-height: 1.4;
 }
-:host([theme="light"]) { color-scheme: light; }
-:host([theme="dark"]) { color-scheme: dark; }
+/* The button belongs to the page, and takes its colours; what opens above the page has its own. */
+.panel, .toasts { color-scheme: light dark; color: var(--_text); }
+:host([theme="light"]), :host([theme="light"]) :is(.panel, .toasts) { color-scheme: light; }
+:host([theme="dark"]), :host([theme="dark"]) :is(.panel, .toasts) { color-scheme: dark; }
 :host([hidden]) { display: none; }
 * { box-sizing: border-box; }
-.root { font: 400 14px/1.45 var(--_font); color: var(--_text); letter-spacing: normal; text-align: start; }
+.root { font: 400 14px/1.45 var(--_font); letter-spacing: normal; text-align: start; }
 button { font: inherit; color: inherit; background: none; border: 0; margin: 0; padding: 0; cursor: pointer;
   -webkit-tap-highlight-color: transparent; }
 button:disabled { cursor: default; }
