@@ -68,6 +68,7 @@ export class BellElement extends Base {
         return bell.#client;
       },
       handleClose: () => this.hide(),
+      handleChange: () => this.flush(),
       handleOpen: (item, event) => this.#handleOpen(item, event),
     });
     this.#toasts = new Toasts(wording, (item, event) => this.#handleOpen(item, event));

@@ -15,6 +15,8 @@ const TICK = 30_000;
 export interface PanelListener {
   readonly source: NotificationSource | undefined;
   handleClose(): void;
+  /** The user did something: what it changed is to be shown now, not with the next frame. */
+  handleChange(): void;
   /** An item was activated. */
   handleOpen(item: BellItem, event: Event): void;
 }
@@ -122,6 +124,7 @@ export class Panel {
     // The button is about to be disabled, which would lose the focus.
     if (this.#readAll.matches(":focus")) this.focus();
     this.#listener.source?.readAll();
+    this.#listener.handleChange();
   }
 
   #handleAction(action: EntryAction, item: BellItem, event: Event): void {
@@ -130,6 +133,7 @@ export class Panel {
     else if (action === "open") this.#listener.handleOpen(item, event);
     else if (item.read) source?.unread(item.id);
     else source?.read(item.id);
+    this.#listener.handleChange();
   }
 
   #handleKey(event: KeyboardEvent): void {

@@ -1,0 +1,3 @@
+// A page whose bell has a client of its own.
+
+import "../../src/index.js";
