@@ -1,4 +1,5 @@
-// Builds `dist`: every module as ESM and as CommonJS, each beside its declarations, and one small file for pages without a bundler.
+// Builds `dist`: every module as ESM and as CommonJS, each beside its declarations, and for pages without a bundler
+// one small file, and a second one that it loads for the documented surfaces.
 
 import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -19,9 +20,11 @@ await build({
   ...common,
   entryPoints: ["src/index.ts"],
   bundle: true,
+  splitting: true,
   minify: true,
   format: "esm",
-  outfile: "dist/campanile.min.js",
+  outdir: "dist/browser",
+  entryNames: "campanile.min",
 });
 const tsc = createRequire(import.meta.url)
   .resolve("typescript/package.json")

@@ -1,13 +1,13 @@
 // The public client: options, lifecycle, events.
 
 import { type Action, MOST_ACTIONS, type Shown, withActions } from "./actions.js";
-import { delay } from "./backoff.js";
 import type { Connection } from "./connection.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
-import type { Frame, InboxPage } from "./frame.js";
+import type { Frame } from "./frame.js";
 import { platform } from "./globals.js";
-import { request } from "./request.js";
+import { Inbox } from "./inbox.js";
+import { Listeners } from "./listeners.js";
 import { type Line, Session, type Wish } from "./session.js";
 import { type Happening, IDLE, type Machine, step, wakeAt } from "./state.js";
 import { filterKey, type Told } from "./store.js";
@@ -28,13 +28,11 @@ export class Campanile implements Client {
   #machine: Machine = IDLE;
   #session: Session | undefined;
   #connection: Connection | undefined;
+  #inbox: Inbox | undefined;
   /** The token in use, for requests. */
   #token = "";
   /** Whose token it is is not known yet: nothing is shown. */
   #concealed = false;
-  /** Counts the lists that were begun anew: a page that was asked for before is of a former one. */
-  #reloads = 0;
-  #fresh: Promise<void> | undefined;
   #timer: unknown;
   #snapshot: Snapshot | undefined;
   /** How often something changed: what was made of it since is still right. */
@@ -43,8 +41,7 @@ export class Campanile implements Client {
   readonly #lists = new Map<string, { changes: number; list: List }>();
   #toldState = "";
   #deaf: (() => void) | undefined;
-  readonly #listeners = new Set<() => unknown>();
-  readonly #handlers = new Map<string, Set<(...told: never[]) => unknown>>();
+  readonly #listeners = new Listeners();
 
   /** Connects to nothing yet. Throws `CampanileError` `insecure_url` if tokens would travel in the clear. */
   constructor(options: Options) {
@@ -74,12 +71,12 @@ export class Campanile implements Client {
         page.hidden() ? "hidden" : "visible",
       ] as const)
         this.#step({ type: event });
-    this.#step({ type: "start" });
+    this.#step({ type: "start", ready: this.#ready });
   }
 
   disconnect(): void {
     this.#step({ type: "stop" });
-    this.#quiet();
+    this.#deaf = void this.#deaf?.();
     this.#session?.leave();
   }
 
@@ -105,7 +102,7 @@ export class Campanile implements Client {
       this.#session = undefined;
     } else if (token === was) {
       return;
-    } else if (options.user !== undefined || (typeof token === "string" && this.#is(token))) {
+    } else if (this.#session && (options.user ?? this.#tokenIdentity ?? null) === this.#session.identity) {
       // The same user goes on.
       if (typeof token === "string" && this.#connection) {
         this.#token = token;
@@ -121,15 +118,15 @@ export class Campanile implements Client {
   }
 
   subscribe(listener: () => unknown): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.on("change", listener);
   }
 
   getSnapshot(): Snapshot {
     if (!this.#snapshot) {
-      const { user, position } = this.#visible?.store ?? { user: null, position: null };
+      const store = this.#visible?.store;
       const { unread, unseen } = this.#now;
-      this.#snapshot = { ...this.#line, ...this.list(), user, unread, unseen, position };
+      const whose = { user: store?.now.user ?? null, position: store?.position ?? null };
+      this.#snapshot = { ...this.#line, ...this.list(), unread, unseen, ...whose };
     }
     return this.#snapshot;
   }
@@ -156,7 +153,7 @@ export class Campanile implements Client {
     if (!session || this.state !== "live" || !this.list(filter).hasMore) return Promise.resolve();
     if (!session.loading(filter)) {
       if (session.follows) session.wish({ load: filter });
-      else void this.#load(filter);
+      else void this.#inbox?.more(filter);
     }
     return session.load(filter);
   }
@@ -183,10 +180,7 @@ export class Campanile implements Client {
   }
 
   on<Name extends keyof Events>(event: Name, handler: Events[Name]): () => void {
-    const handlers = this.#handlers.get(event) ?? new Set();
-    this.#handlers.set(event, handlers);
-    handlers.add(handler);
-    return () => handlers.delete(handler);
+    return this.#listeners.on(event, handler);
   }
 
   /** The connection as it is shown: that of the tab that leads, if another one does. */
@@ -221,11 +215,6 @@ export class Campanile implements Client {
     return this.#shown;
   }
 
-  #is(token: string): boolean {
-    const known = this.#session?.identity;
-    return known !== undefined && known === identity(token);
-  }
-
   #step(happening: Happening): void {
     const { now, random, setTimeout, clearTimeout } = this.#environment;
     const was = this.#machine;
@@ -252,7 +241,8 @@ export class Campanile implements Client {
 
   #hangUp(): void {
     this.#connection?.close();
-    this.#connection = undefined;
+    this.#inbox?.close();
+    this.#connection = this.#inbox = undefined;
     this.#session?.sent.clear();
   }
 
@@ -283,10 +273,20 @@ export class Campanile implements Client {
         : (await import("./surface/documented.js"))[surface === "product" ? "Product" : "Workspace"];
       if (!current()) return;
       const { store } = session;
-      if (resume && !store.now.placed) store.resume(resume);
+      if (resume && !store.now.placed) Object.assign(store.now, resume, { placed: true });
       const { epoch, seq, rev, placed } = store.now;
       const since = placed && (epoch !== null || seq === 0) ? { epoch, seq, rev } : undefined;
       const changeable = typeof this.#options.token === "function";
+      this.#inbox = new Inbox(
+        {
+          environment: this.#environment,
+          url: `${this.#base}/v1/workspaces/${encodeURIComponent(slug ?? "")}/inbox`,
+          token: () => this.#token,
+          pageSize: this.#options.pageSize ?? 25,
+          failed: (error) => this.#listeners.tell("error", error),
+        },
+        session,
+      );
       this.#connection = new Line(
         {
           environment: this.#environment,
@@ -305,17 +305,10 @@ export class Campanile implements Client {
       );
     } catch (error) {
       if (!current()) return;
-      this.#emit(
-        "error",
-        error instanceof CampanileError
-          ? error
-          : new CampanileError("failed", "connecting failed", { cause: error }),
-      );
-      this.#step({
-        type: "lost",
-        reason: { kind: "token", code: 0, reason: "no token" },
-        comeBack: why === "expired" ? "with_new_token" : "yes",
-      });
+      const { code = "failed" } = error as CampanileError;
+      this.#listeners.tell("error", error as CampanileError);
+      const comeBack = why === "expired" ? "with_new_token" : "yes";
+      this.#step({ type: "lost", reason: { kind: "token", code: 0, reason: code }, comeBack });
     }
   }
 
@@ -346,7 +339,7 @@ export class Campanile implements Client {
       maxItems,
       line: () => this.#line,
       changed: () => this.#changed(),
-      tell: (told: Told) => this.#emit(...told),
+      tell: (told: Told) => this.#listeners.tell(...told),
       wished: (wish: Wish) => this.#wished(wish),
     };
     const key = who === undefined ? undefined : JSON.stringify([this.#base, surface, place, who]);
@@ -373,7 +366,7 @@ export class Campanile implements Client {
   /** Another token for the connection of `attempt`. One of another user begins anew. */
   async #refreshed(attempt: number): Promise<string> {
     const token = await this.#ask("refresh").catch((error) => {
-      this.#emit("error", error);
+      this.#listeners.tell("error", error);
       throw error;
     });
     if (this.#machine.attempt !== attempt)
@@ -404,7 +397,8 @@ export class Campanile implements Client {
           frame: frame.type === "hello" ? { ...frame, ...known, resumed } : { ...frame, ...known },
         });
         this.#step({ type: "live" });
-        if (frame.type === "hello" && store.now.stale && (frame.resumed || !resumes)) this.#reload();
+        if (frame.type === "hello" && store.now.stale && (other || frame.resumed || !resumes))
+          this.#inbox?.reload();
         this.#flush();
         return;
       }
@@ -416,13 +410,16 @@ export class Campanile implements Client {
             session.do({ done: ref, commit: false, refused: [frame.code, frame.message ?? frame.code] });
           else session.do({ done: ref, commit: (frame.rev ?? 0) > store.now.rev, unread: frame.unread });
         } else if (frame.type === "error") {
-          this.#emit("error", new CampanileError(frame.code, frame.message ?? frame.code, { id: frame.id }));
+          this.#listeners.tell(
+            "error",
+            new CampanileError(frame.code, frame.message ?? frame.code, { id: frame.id }),
+          );
         }
         return;
       }
     }
     session.do({ frame });
-    if (frame.type === "resync") this.#reload();
+    if (frame.type === "resync") this.#inbox?.reload();
     if (frame.type === "arrival" && this.#options.autoMarkRead) this.read(frame.item.id);
   }
 
@@ -434,7 +431,7 @@ export class Campanile implements Client {
     const upTo = Math.max(seq, ...items.slice(0, 100).map((one) => one.seq ?? 0));
     const place = id === undefined ? { upTo, epoch } : { id };
     if (session.queue.length >= MOST_ACTIONS) {
-      this.#emit(
+      this.#listeners.tell(
         "error",
         new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }),
       );
@@ -470,67 +467,10 @@ export class Campanile implements Client {
     } else if (typeof wish === "object") void this.loadMore(wish.load);
   }
 
-  /** Reads the list from its beginning; again, until it can be read. */
-  #reload(): void {
-    const list = ++this.#reloads;
-    const { attempt } = this.#machine;
-    const current = () => list === this.#reloads && attempt === this.#machine.attempt;
-    const { setTimeout, random } = this.#environment;
-    this.#fresh = (async () => {
-      for (let failures = 1; current(); failures++) {
-        if (await this.#page({}, true, current)) return;
-        await new Promise<void>((then) => setTimeout(then, delay(failures, random())));
-      }
-    })();
-  }
-
-  /** Reads one more page of a filter. */
-  async #load(filter: Filter): Promise<void> {
-    void this.#session?.load(filter);
-    for (;;) {
-      await this.#fresh;
-      const list = this.#reloads;
-      const { attempt } = this.#machine;
-      const current = () => list === this.#reloads && attempt === this.#machine.attempt;
-      if ((await this.#page(filter, false, current)) || current()) return;
-      if (this.#machine.state !== "live") return;
-    }
-  }
-
-  /** Takes one page in, if it is still wanted when it comes. */
-  async #page(filter: Filter, fresh: boolean, current: () => boolean): Promise<boolean> {
-    const session = this.#session;
-    if (!session) return false;
-    const { store } = session;
-    const { pageSize = 25 } = this.#options;
-    const bottom = store.bottom(filter);
-    const query = new URLSearchParams({ limit: `${pageSize}` });
-    if (fresh) query.set("minSeq", `${store.now.seq}`);
-    else if (bottom) query.set("before", `${bottom}`);
-    if (filter.unread) query.set("unread", "true");
-    if (filter.archived) query.set("archived", "true");
-    void session.load(filter);
-    const log = store.log();
-    try {
-      const { workspace = "" } = this.#options;
-      const url = `${this.#base}/v1/workspaces/${encodeURIComponent(workspace as string)}/inbox?${query}`;
-      const page = await request(this.#environment.fetch, "GET", url, this.#token);
-      if (!current() || session !== this.#session) throw undefined;
-      session.do({ page: page as InboxPage, filter, fresh, log });
-      return true;
-    } catch (error) {
-      session.do({ unloaded: filter });
-      if (error instanceof CampanileError && current()) this.#emit("error", error);
-      return false;
-    } finally {
-      store.forget(log);
-    }
-  }
-
   #end(everywhere: boolean): void {
     if (this.#machine.state === "closed") return;
     this.#hangUp();
-    this.#quiet();
+    this.#deaf = void this.#deaf?.();
     const { user = this.#tokenIdentity } = this.#options;
     if (!this.#session && user !== undefined) this.#session = this.#sessionOf(user);
     this.#session?.erase(everywhere);
@@ -538,11 +478,6 @@ export class Campanile implements Client {
     this.#token = "";
     this.#options.token = undefined;
     this.#step({ type: "close" });
-  }
-
-  #quiet(): void {
-    this.#deaf?.();
-    this.#deaf = undefined;
   }
 
   #changed(): void {
@@ -555,26 +490,7 @@ export class Campanile implements Client {
       this.#toldState = line;
       this.#session?.announce(this.#line);
     }
-    for (const listener of this.#listeners) this.#guard("subscribe", listener);
-    if (news) this.#emit("state", this.getSnapshot());
-  }
-
-  #emit(...[event, ...told]: Told): void {
-    for (const handler of this.#handlers.get(event) ?? [])
-      this.#guard(event, () => (handler as (...told: unknown[]) => unknown)(...told));
-  }
-
-  /** Calls what is not ours. */
-  #guard(event: string, call: () => unknown): void {
-    const failed = (cause: unknown) => {
-      if (event !== "error")
-        this.#emit("error", new CampanileError("handler_failed", `a handler of ${event} failed`, { cause }));
-    };
-    try {
-      const result = call();
-      if (result instanceof Promise) result.catch(failed);
-    } catch (cause) {
-      failed(cause);
-    }
+    this.#listeners.tell("change");
+    if (news) this.#listeners.tell("state", this.getSnapshot());
   }
 }

@@ -187,7 +187,7 @@ export class Session {
 
   /** Forgets the list and what waits. */
   empty(): void {
-    this.store.restore(undefined);
+    this.store.restore();
     this.queue = [];
   }
 
@@ -212,7 +212,7 @@ export class Session {
       told.push(...store.apply(frame));
     } else if ("page" in change) {
       const key = filterKey(change.filter);
-      store.page(change.page, key, change.fresh, change.log);
+      store.page(change.page, change.filter, change.fresh, change.log);
       this.#loaded(key);
     } else if ("unloaded" in change) {
       this.#loaded(filterKey(change.unloaded));

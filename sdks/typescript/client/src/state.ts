@@ -34,10 +34,10 @@ export interface Machine {
 }
 
 export type Happening =
-  | { type: "start" | "stop" | "close" | "live" | "retry" | "time" }
+  | { type: "stop" | "close" | "live" | "retry" | "time" }
   | { type: "online" | "offline" | "visible" | "hidden" | "pageshow" | "pagehide" }
   /** Token or workspace changed: begins anew, if both are there. */
-  | { type: "anew"; ready: boolean }
+  | { type: "start" | "anew"; ready: boolean }
   | { type: "lost"; reason: Reason; comeBack: ComeBack; retryAt?: number | undefined };
 
 export const IDLE: Machine = {
@@ -87,7 +87,7 @@ export function step(was: Machine, happening: Happening, now: number, random: ()
   switch (happening.type) {
     case "start":
       if (was.started && state !== "idle") return was;
-      return was.ready ? connecting({ started: true }) : { ...was, started: true };
+      return happening.ready ? connecting({ started: true, ready: true }) : { ...was, started: true };
     case "stop":
       return resting("idle", null, { started: false, failures: 0, told: false, why: "initial" });
     case "close":

@@ -1,7 +1,7 @@
 // The list, its counts and read state, as the server told them. Pure: frames and pages in, events out.
 
-import { type Action, type Shown, withActions } from "./actions.js";
-import type { Counts, Frame, Hello, InboxPage, Item, Receipts } from "./frame.js";
+import { type Action, withActions } from "./actions.js";
+import type { Counts, Frame, InboxPage, Item } from "./frame.js";
 import type { Events, Filter, Position } from "./types.js";
 
 /** One event to tell, as arguments of `on`'s handlers. */
@@ -53,50 +53,36 @@ export function filterKey({ unread, archived }: Filter): string {
 }
 
 export class Store {
-  #now: Dump = EMPTY;
+  now: Dump = { ...EMPTY };
   /** Up to this place, entries are in the counts. */
   #counted = 0;
   /** What is not above this place comes late. */
   #replayed = 0;
   /** How many items may stay: the option, or as many as were asked for. */
   #room: number;
-
   readonly #logs = new Set<Log>();
 
   constructor(readonly maxItems: number) {
     this.#room = maxItems;
   }
 
-  get now(): Dump {
-    return this.#now;
-  }
-
-  get user(): string | null {
-    return this.#now.user;
-  }
-
   get position(): Position | null {
-    const { epoch, seq, rev, placed } = this.#now;
+    const { epoch, seq, rev, placed } = this.now;
     return placed && epoch !== null ? { epoch, seq, rev } : null;
   }
 
   /** As plain data, with the newest `most` items. */
-  dump(most = Number.POSITIVE_INFINITY): Dump {
-    const { items, loaded } = this.#now;
-    if (items.length <= most) return this.#now;
+  dump(most: number): Dump {
+    const { items, loaded } = this.now;
+    if (items.length <= most) return this.now;
     const kept = items.slice(0, most);
-    return { ...this.#now, items: kept, loaded: raised(loaded, kept) };
+    return { ...this.now, items: kept, loaded: raised(loaded, kept) };
   }
 
-  restore(dump: Dump | undefined): void {
-    this.#now = dump ?? EMPTY;
-    this.#counted = this.#replayed = this.#now.head;
-    this.#room = Math.max(this.maxItems, this.#now.items.length);
-  }
-
-  /** Goes on from `position`, without a list. */
-  resume({ epoch, seq, rev }: Position): void {
-    this.#now = { ...EMPTY, epoch, seq, rev, placed: true };
+  restore(dump: Dump = EMPTY): void {
+    this.now = { ...dump };
+    this.#counted = this.#replayed = dump.head;
+    this.#room = Math.max(this.maxItems, dump.items.length);
   }
 
   /** The items of a filter, of all that are `shown`: without a gap, as far as they were loaded. */
@@ -106,23 +92,22 @@ export class Store {
       (item) =>
         item.archived === !!filter.archived &&
         !(filter.unread && item.read) &&
-        (item.seq === null || bottom === null || (bottom !== undefined && item.seq >= bottom)),
+        (item.seq ?? Infinity) >= (bottom === undefined ? Infinity : (bottom ?? 0)),
     );
   }
 
-  /** How far down a filter is loaded. The default list holds unread ones too. */
+  /** How far down a filter is loaded: a place, or null for the end. The default list holds unread ones too. */
   bottom(filter: Filter): number | null | undefined {
-    const { loaded } = this.#now;
+    const { loaded } = this.now;
     const own = loaded[filterKey(filter)];
-    if (!filter.unread) return own;
-    const wider = loaded[filterKey({ archived: filter.archived })];
+    const wider = filter.unread ? loaded[filterKey({ ...filter, unread: false })] : own;
     if (own === null || wider === null) return null;
-    return own === undefined ? wider : wider === undefined ? own : Math.min(own, wider);
+    return own === undefined || wider === undefined ? (own ?? wider) : Math.min(own, wider);
   }
 
-  /** Begins to note what comes, until `page` is given the log, or `forget`. */
+  /** Begins to note what comes, until `forget`. */
   log(): Log {
-    const { readUpTo, seenUpTo } = this.#now;
+    const { readUpTo, seenUpTo } = this.now;
     const log: Log = { readUpTo, seenUpTo, frames: [] };
     this.#logs.add(log);
     return log;
@@ -136,211 +121,187 @@ export class Store {
    * Takes a page in. `fresh`: it is the first, in place of all there was. What came since it was asked for, and is newer than it, is done
    * again.
    */
-  page(page: InboxPage, key: string, fresh: boolean, log: Log): void {
-    const before = this.#now;
+  page(page: InboxPage, filter: Filter, fresh: boolean, log: Log): void {
+    const { now } = this;
+    const { items: old, loaded, ...before } = now;
     const counted = this.#counted;
     if (fresh) {
       const { head, unread, unseen, rev } = page;
+      const items = old.filter((item) => item.seq === null);
+      Object.assign(now, { items, head, unread, unseen, rev });
       this.#room = this.maxItems;
-      const items = before.items.filter((item) => item.seq === null);
-      this.#now = { ...before, items, head, unread, unseen, rev, loaded: {}, stale: false };
       this.#counted = head;
     }
     for (const item of page.items) this.#put(item);
-    this.#set({ loaded: { ...this.#now.loaded, [key]: page.older } });
-    this.#room = Math.max(this.#room, this.#now.items.length);
-    this.#set({ readUpTo: log.readUpTo, seenUpTo: log.seenUpTo });
+    now.loaded = { ...(fresh ? {} : loaded), [filterKey(filter)]: page.older };
+    this.#room = Math.max(this.#room, now.items.length);
+    now.readUpTo = log.readUpTo;
+    now.seenUpTo = log.seenUpTo;
     for (const frame of log.frames) {
-      if (frame.type === "receipts") {
-        if (frame.rev > page.rev) this.#receipts(frame);
-        else this.#set({ readUpTo: frame.readUpTo, seenUpTo: frame.seenUpTo });
-      } else if ("seq" in frame && frame.seq !== null && frame.seq > page.head) {
+      const receipts = frame.type === "receipts";
+      if (receipts ? frame.rev > page.rev : "seq" in frame && frame.seq !== null && frame.seq > page.head) {
         if (fresh || frame.type !== "notification") this.#take(frame);
+      } else if (receipts) {
+        now.readUpTo = frame.readUpTo;
+        now.seenUpTo = frame.seenUpTo;
       }
     }
     const { seq, epoch, readUpTo, seenUpTo } = before;
-    this.#set({ seq, epoch, readUpTo, seenUpTo });
-    if (!fresh) {
-      const { head, unread, unseen, rev } = before;
-      this.#set({ head, unread, unseen, rev });
-      this.#counted = counted;
-    }
+    Object.assign(now, fresh ? { seq, epoch, readUpTo, seenUpTo, stale: false } : before);
+    if (!fresh) this.#counted = counted;
   }
 
   /** Makes what was done part of what is. */
   commit(action: Action, unread?: number): void {
-    const next: Shown = withActions(this.#now, [action]);
-    this.#set({ ...next, ...(unread === undefined ? {} : { unread }) });
+    Object.assign(this.now, withActions(this.now, [action]));
+    this.now.unread = unread ?? this.now.unread;
   }
 
   /** Takes a frame in; returns the events of it. */
   apply(frame: Frame): Told[] {
     for (const log of this.#logs) log.frames.push(frame);
     const told = this.#take(frame);
-    this.#trim();
-    return told;
+    this.now = this.dump(this.#room);
+    return told ? [told] : [];
   }
 
-  #take(frame: Frame): Told[] {
-    const { seq } = this.#now;
-    if (
-      (frame.type === "update" || frame.type === "retract" || frame.type === "notification") &&
-      frame.seq !== null
-    )
-      this.#set({ seq: Math.max(seq, frame.seq) });
+  #take(frame: Frame): Told | undefined {
+    const { now } = this;
     switch (frame.type) {
-      case "hello":
-        this.#hello(frame);
-        return [];
       case "greeting":
-        this.#set({ user: frame.user, loaded: { "": null, u: null, a: null } });
-        return [];
-      case "notification":
-        return this.#notification(frame.seq, frame.item);
+        now.user = frame.user;
+        now.loaded = { "": null, u: null, a: null };
+        return;
+      case "hello": {
+        const { user, epoch, seq, rev, readUpTo, seenUpTo, resumed } = frame;
+        now.user = user;
+        this.#replayed = frame.head;
+        if (resumed) {
+          this.#upTo(frame);
+        } else {
+          this.#counted = 0;
+          Object.assign(now, { epoch, seq, rev, readUpTo, seenUpTo, placed: true, stale: true });
+        }
+        return this.#counts(frame);
+      }
       case "arrival": {
         // What comes later is higher.
-        const place = Math.max(seq + 1, Date.parse(frame.item.timestamp) || 0);
-        this.#set({ seq: place });
-        return this.#notification(place, { ...frame.item, seq: place });
+        const seq = Math.max(now.seq + 1, Date.parse(frame.item.timestamp) || 0);
+        return this.#notification(seq, { ...frame.item, seq });
       }
+      case "notification":
+        return this.#notification(frame.seq, frame.item);
       case "update": {
+        this.#reached(frame.seq);
         const old = this.#find(frame.item.id);
-        if (!old) return [];
+        if (!old) return;
         const { seen, read, archived } = old;
         const item = { ...frame.item, seen, read, archived };
         this.#put(item);
-        return [["update", item]];
+        return ["update", item];
       }
       case "retract":
         return this.#retract(frame);
-      case "receipts":
-        this.#receipts(frame);
-        return [["receipts", { unread: this.#now.unread, unseen: this.#now.unseen }]];
-      case "heartbeat":
-        this.#set({ seq: frame.seq, epoch: frame.epoch ?? this.#now.epoch });
+      case "receipts": {
+        this.#upTo(frame);
+        for (const { id, seen, read, archived } of frame.items) {
+          const item = this.#find(id);
+          if (item) this.#put({ ...item, seen, read, archived });
+        }
+        now.rev = Math.max(now.rev, frame.rev);
         this.#counts(frame);
-        return [];
+        return ["receipts", { unread: now.unread, unseen: now.unseen }];
+      }
+      case "heartbeat":
+        now.seq = frame.seq;
+        now.epoch = frame.epoch ?? now.epoch;
+        return this.#counts(frame);
       case "resync":
-        this.#set({ seq: frame.seq, epoch: frame.epoch, stale: true });
-        return [["resync", { reason: frame.reason }]];
-      default:
-        return [];
+        now.seq = frame.seq;
+        now.epoch = frame.epoch;
+        now.stale = true;
+        return ["resync", { reason: frame.reason }];
     }
   }
 
-  #hello(hello: Hello): void {
-    this.#set({ user: hello.user });
-    this.#replayed = hello.head;
-    if (hello.resumed) {
-      this.#upTo(hello);
-      this.#counts(hello);
-      return;
-    }
-    const { epoch, seq, rev, head, unread, unseen, readUpTo, seenUpTo } = hello;
-    this.#counted = head;
-    this.#set({ epoch, seq, rev, head, unread, unseen, readUpTo, seenUpTo });
-    this.#set({ placed: true, stale: true });
-  }
-
-  #notification(seq: number | null, item: Item): Told[] {
+  #notification(seq: number | null, item: Item): Told | undefined {
+    const { now } = this;
     const known = this.#find(item.id);
     // Told again, by a surface that has no places.
-    if (known && (seq === null || known.seq !== seq)) return [];
+    if (known && (seq === null || known.seq !== seq)) return;
+    this.#reached(seq ?? 0);
     if (seq !== null && seq > this.#counted) {
       this.#counted = seq;
-      const { unread, unseen } = this.#now;
-      this.#set({ unread: unread + Number(!item.read), unseen: unseen + Number(!item.seen) });
+      now.unread += Number(!item.read);
+      now.unseen += Number(!item.seen);
     }
     this.#put(item);
-    return known ? [] : [["notification", item, { replayed: seq !== null && seq <= this.#replayed }]];
+    if (!known) return ["notification", item, { replayed: seq !== null && seq <= this.#replayed }];
   }
 
-  #retract(frame: Frame & { type: "retract" }): Told[] {
-    const { id, cause, by, seq } = frame;
+  #retract({ id, cause, by, seq }: Frame & { type: "retract" }): Told | undefined {
+    const { now } = this;
+    this.#reached(seq);
     const item = this.#find(id);
-    if (!item) return [];
+    if (!item) return;
     if (cause === "superseded" && item.read) {
       this.#put({ ...item, superseded: true });
-      return [];
+      return;
     }
-    const { items, unread, unseen, head } = this.#now;
-    this.#set({ items: items.filter((one) => one !== item) });
-    if (seq > head)
-      this.#set({
-        unread: Math.max(0, unread - Number(!item.read)),
-        unseen: Math.max(0, unseen - Number(!item.seen)),
-      });
-    return [["retract", by === undefined ? { id, cause } : { id, cause, by }]];
+    now.items = now.items.filter((one) => one !== item);
+    if (seq > now.head) {
+      now.unread = Math.max(0, now.unread - Number(!item.read));
+      now.unseen = Math.max(0, now.unseen - Number(!item.seen));
+    }
+    return ["retract", { id, cause, by }];
   }
 
-  #receipts(frame: Receipts): void {
-    this.#upTo(frame);
-    const states = new Map(frame.items.map((one) => [one.id, one]));
-    const items = this.#now.items.map((item) => {
-      const state = states.get(item.id);
-      if (!state) return item;
-      const { seen, read, archived } = state;
-      return { ...item, seen, read, archived };
-    });
-    this.#set({ items, rev: Math.max(this.#now.rev, frame.rev) });
-    this.#counts(frame);
+  #reached(seq: number): void {
+    this.now.seq = Math.max(this.now.seq, seq);
   }
 
   /** What lies between the places known so far and these is read, or seen. */
   #upTo({ readUpTo, seenUpTo }: { readUpTo: number; seenUpTo: number }): void {
-    const was = this.#now;
-    const items = was.items.map((item) => {
-      if (item.seq === null) return item;
-      const read = item.read || (item.seq > was.readUpTo && item.seq <= readUpTo);
-      const seen = item.seen || read || (item.seq > was.seenUpTo && item.seq <= seenUpTo);
+    const { now } = this;
+    const within = (seq: number | null, from: number, to: number) => seq !== null && seq > from && seq <= to;
+    now.items = now.items.map((item) => {
+      const read = item.read || within(item.seq, now.readUpTo, readUpTo);
+      const seen = item.seen || read || within(item.seq, now.seenUpTo, seenUpTo);
       return read === item.read && seen === item.seen ? item : { ...item, read, seen };
     });
-    this.#set({ items, readUpTo, seenUpTo });
+    now.readUpTo = readUpTo;
+    now.seenUpTo = seenUpTo;
   }
 
   /** Counts as of `head`, and what was counted here above it. */
-  #counts({ head, unread, unseen }: Counts): void {
-    const above = this.#now.items.filter(
-      (item) => item.seq !== null && item.seq > head && item.seq <= this.#counted,
-    );
+  #counts({ head, unread, unseen }: Counts): undefined {
+    Object.assign(this.now, { head, unread, unseen });
+    for (const { seq, read, seen } of this.now.items) {
+      if (seq === null || seq <= head || seq > this.#counted) continue;
+      this.now.unread += Number(!read);
+      this.now.unseen += Number(!seen);
+    }
     this.#counted = Math.max(this.#counted, head);
-    this.#set({
-      head,
-      unread: unread + above.filter((item) => !item.read).length,
-      unseen: unseen + above.filter((item) => !item.seen).length,
-    });
   }
 
   /** Puts an item in its place, or in place of its former self. */
   #put(item: Item): void {
-    const items = this.#now.items.slice();
-    const at = items.findIndex((one) => one.id === item.id);
-    if (at >= 0) {
-      items[at] = item;
-    } else {
-      let place = 0;
-      if (item.seq !== null) {
-        for (const [index, { seq }] of items.entries()) {
-          if (seq === null) continue;
-          if (seq < item.seq) break;
-          place = index + 1;
-        }
+    const items = this.now.items.slice();
+    let at = items.findIndex((one) => one.id === item.id);
+    const known = Number(at >= 0);
+    if (!known && item.seq !== null) {
+      // Below the last one that is newer; what has no place stays where it came.
+      for (const [index, { seq }] of items.entries()) {
+        if (seq !== null && seq < item.seq) break;
+        if (seq !== null) at = index;
       }
-      items.splice(place, 0, item);
     }
-    this.#set({ items });
-  }
-
-  #trim(): void {
-    if (this.#now.items.length > this.#room) this.#now = this.dump(this.#room);
+    items.splice(known ? at : at + 1, known, item);
+    this.now.items = items;
   }
 
   #find(id: string): Item | undefined {
-    return this.#now.items.find((item) => item.id === id);
-  }
-
-  #set(change: Partial<Dump>): void {
-    this.#now = { ...this.#now, ...change };
+    return this.now.items.find((item) => item.id === id);
   }
 }
 
@@ -348,6 +309,6 @@ export class Store {
 function raised(loaded: Dump["loaded"], items: readonly Item[]): Dump["loaded"] {
   const oldest = items.findLast((item) => item.seq !== null)?.seq ?? 0;
   return Object.fromEntries(
-    Object.entries(loaded).map(([key, bottom]) => [key, bottom === null ? oldest : Math.max(bottom, oldest)]),
+    Object.entries(loaded).map(([key, bottom]) => [key, Math.max(bottom ?? 0, oldest)]),
   );
 }

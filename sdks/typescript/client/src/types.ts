@@ -39,7 +39,7 @@ export type State = "idle" | "connecting" | "live" | "waiting" | "suspended" | "
 
 /** Why a connection is not there: a close code and its reason, or a code below 1000 for what has none: see `kind`. */
 export interface Reason {
-  /** `close`: the server closed. `http`: a request before it was refused. `lost`: no close was said. `token`: no token was given. */
+  /** `close`: the server closed. `http`: a request before it was refused. `lost`: no close was said. `token`: there is none, or no way to use it. */
   readonly kind: "close" | "http" | "lost" | "token";
   /** The close code or HTTP status; 0 where there is none. */
   readonly code: number;

@@ -1,0 +1,296 @@
+// A client with a scripted server, a clock that is stepped, and a browser around it, if it wants one.
+
+import assert from "node:assert/strict";
+import { WebSocket } from "ws";
+import { Campanile } from "../dist/esm/index.js";
+import { Clock } from "./clock.mjs";
+import { jwt, ScriptedServer } from "./scripted.mjs";
+import { until, within } from "./waiting.mjs";
+
+/** @typedef {import("../dist/esm/index.js").Options} Options */
+/** @typedef {import("../dist/esm/index.js").Snapshot} Snapshot */
+/** @typedef {"online" | "offline" | "visible" | "hidden" | "pageshow" | "pagehide"} PageEvent */
+
+/** Storage in memory. */
+export class MemoryStorage {
+  /** @type {Map<string, unknown>} */
+  kept = new Map();
+  get = async (/** @type {string} */ key) => structuredClone(this.kept.get(key));
+  set = async (/** @type {string} */ key, /** @type {unknown} */ value) =>
+    this.kept.set(key, structuredClone(value));
+  delete = async (/** @type {string} */ key) => this.kept.delete(key);
+}
+
+/** A page whose visibility and network a test decides. */
+export class TestPage {
+  /** @type {Set<(event: PageEvent) => void>} */
+  #told = new Set();
+  #online = true;
+  #hidden = false;
+  online = () => this.#online;
+  hidden = () => this.#hidden;
+  listen = (/** @type {(event: PageEvent) => void} */ told) => {
+    this.#told.add(told);
+    return () => this.#told.delete(told);
+  };
+
+  /** @param {PageEvent} event */
+  tell(event) {
+    if (event === "online" || event === "offline") this.#online = event === "online";
+    if (event === "visible" || event === "hidden") this.#hidden = event === "hidden";
+    for (const told of this.#told) told(event);
+  }
+}
+
+/** What the tabs of a browser share: locks, channels, storage. */
+export class Browser {
+  storage = new MemoryStorage();
+  /** @type {unknown[]} Everything that went over a channel. */
+  messages = [];
+  /** @type {Map<string, (() => void)[]>} */
+  #locks = new Map();
+  /** @type {Map<string, Set<import("../dist/esm/index.js").Channel>>} */
+  #channels = new Map();
+
+  /** @type {(() => void) | undefined} */
+  #losing;
+
+  /** The next message is lost; resolves when it was. */
+  lose() {
+    return within(
+      new Promise((resolve) => {
+        this.#losing = () => resolve(undefined);
+      }),
+      "message to lose",
+    );
+  }
+
+  locks = {
+    /**
+     * @param {string} name
+     * @param {{signal: AbortSignal}} options
+     * @param {() => Promise<unknown>} held
+     */
+    request: async (name, { signal }, held) => {
+      const waiting = this.#locks.get(name);
+      if (waiting) {
+        await new Promise((resolve, reject) => {
+          const next = () => resolve(undefined);
+          waiting.push(next);
+          signal.addEventListener("abort", () => {
+            const at = waiting.indexOf(next);
+            if (at >= 0) waiting.splice(at, 1);
+            reject(new DOMException("given up", "AbortError"));
+          });
+        });
+      } else {
+        this.#locks.set(name, []);
+      }
+      try {
+        return await held();
+      } finally {
+        const next = this.#locks.get(name)?.shift();
+        if (next) next();
+        else this.#locks.delete(name);
+      }
+    },
+  };
+
+  /** @param {string} name */
+  channel = (name) => {
+    const all = this.#channels.get(name) ?? new Set();
+    this.#channels.set(name, all);
+    /** @type {import("../dist/esm/index.js").Channel} */
+    const channel = {
+      onmessage: null,
+      postMessage: (message) => {
+        const data = structuredClone(message);
+        this.messages.push(data);
+        if (this.#losing) {
+          this.#losing();
+          this.#losing = undefined;
+          return;
+        }
+        for (const other of [...all])
+          if (other !== channel) setImmediate(() => all.has(other) && other.onmessage?.({ data }));
+      },
+      close: () => all.delete(channel),
+    };
+    all.add(channel);
+    return channel;
+  };
+}
+
+export class Rig {
+  clock = new Clock();
+  /** @type {string[]} Why tokens were asked for. */
+  asked = [];
+  /** @type {import("../dist/esm/index.js").CampanileError[]} */
+  errors = [];
+  /** @type {Campanile[]} */
+  #clients = [];
+  #tokens = 0;
+
+  /** @param {ScriptedServer} server */
+  constructor(server) {
+    this.server = server;
+  }
+
+  /**
+   * Runs a story, and ends what it began.
+   *
+   * @param {(rig: Rig) => Promise<void>} story
+   */
+  static async with(story) {
+    const rig = new Rig(await ScriptedServer.start());
+    try {
+      await story(rig);
+    } finally {
+      for (const client of rig.#clients) client.close();
+      await rig.server.end();
+    }
+  }
+
+  token = (user = "alice", lifeMs = 3_600_000) =>
+    jwt({ userId: user, exp: (this.clock.now() + lifeMs) / 1_000, jti: `secret-${++this.#tokens}` });
+
+  /** @param {Partial<Options> & {browser?: Browser, page?: TestPage}} more */
+  client({ browser, page, ...more } = {}) {
+    const { setTimeout, clearTimeout, now } = this.clock;
+    const client = new Campanile({
+      url: this.server.url,
+      workspace: "demo",
+      token: (why) => {
+        this.asked.push(why);
+        return this.token();
+      },
+      WebSocket: /** @type {any} */ (WebSocket),
+      storage: browser?.storage,
+      ...more,
+      environment: {
+        setTimeout,
+        clearTimeout,
+        now,
+        page,
+        ...(browser && { locks: browser.locks, channel: browser.channel }),
+        ...more.environment,
+      },
+    });
+    client.on("error", (error) => this.errors.push(error));
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** The next socket, which is greeted. */
+  async dialled(more = {}) {
+    const socket = await this.server.dials.next("dial");
+    socket.send(this.hello(more));
+    return socket;
+  }
+
+  hello(more = {}) {
+    return {
+      type: "hello",
+      user: "alice",
+      workspace: "demo",
+      epoch: "9f3c",
+      seq: 7,
+      head: 7,
+      rev: 3,
+      unread: 1,
+      unseen: 1,
+      readUpTo: 0,
+      seenUpTo: 0,
+      resumed: false,
+      heartbeatMs: 25_000,
+      expiresAt: new Date(this.clock.now() + 3_600_000).toISOString(),
+      ...more,
+    };
+  }
+
+  /**
+   * The next page that is asked for, which is answered.
+   *
+   * @param {unknown[]} items
+   */
+  async paged(items = [item(7)], more = {}) {
+    const request = await this.server.requests.next("request", ({ path }) => path.endsWith("/inbox"));
+    request.answer(200, page(items, more));
+    return request;
+  }
+
+  /**
+   * A client that is live, with one unread entry.
+   *
+   * @param {Parameters<Rig["client"]>[0]} more
+   */
+  async live(more = {}) {
+    const client = this.client(more);
+    client.connect();
+    const socket = await this.dialled();
+    await this.paged();
+    await shows(client, { state: "live", ids: ["n7"] });
+    return { client, socket };
+  }
+}
+
+/**
+ * @param {unknown[]} items
+ */
+export function page(items, more = {}) {
+  return { items, older: null, newer: 7, unread: 1, unseen: 1, head: 7, epoch: "9f3c", rev: 3, ...more };
+}
+
+/**
+ * An entry of the inbox.
+ *
+ * @param {number | null} seq
+ */
+export function item(seq, more = {}) {
+  return {
+    seq,
+    id: `n${seq}`,
+    title: `Order ${seq}`,
+    message: "It is on its way.",
+    type: "info",
+    level: "info",
+    timestamp: "2026-01-01T00:00:00.000Z",
+    seen: false,
+    read: false,
+    archived: false,
+    ...more,
+  };
+}
+
+/** @param {number} seq */
+export const notification = (seq, more = {}) => ({ type: "notification", seq, item: item(seq, more) });
+
+/**
+ * Waits until a client shows members of its snapshot, and the ids of its items.
+ *
+ * @param {import("../dist/esm/index.js").Client} client
+ * @param {Partial<Snapshot> & {ids?: string[], readIds?: string[]}} expected
+ */
+export function shows(client, { ids, readIds, ...expected }) {
+  const now = (/** @type {Snapshot} */ snapshot) => ({
+    ...Object.fromEntries(
+      Object.keys(expected).map((name) => [name, snapshot[/** @type {"state"} */ (name)]]),
+    ),
+    ...(ids && { ids: snapshot.items.map(({ id }) => id) }),
+    ...(readIds && { readIds: snapshot.items.filter(({ read }) => read).map(({ id }) => id) }),
+  });
+  const wanted = { ...expected, ...(ids && { ids }), ...(readIds && { readIds }) };
+  const same = (/** @type {Snapshot} */ snapshot) => {
+    try {
+      assert.deepEqual(now(snapshot), wanted);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return until(
+    client,
+    same,
+    () => `it shows ${JSON.stringify(now(client.getSnapshot()))}, not ${JSON.stringify(wanted)}`,
+  );
+}
