@@ -1,6 +1,7 @@
 // What the pages of the tests offer to `page.evaluate`.
 
 import type { BellElement } from "../src/element.js";
+import type {} from "../src/index.js";
 import type { BellItem } from "../src/source.js";
 import type { Strings } from "../src/strings.js";
 import type { FakeSource } from "./page/fake_source.mjs";

@@ -1,3 +1,5 @@
 // A page whose bell has a client of its own.
 
-import "../../src/index.js";
+import { define } from "../../src/bell.js";
+
+define();

@@ -3,7 +3,7 @@
 import { after, before } from "node:test";
 import { Server } from "../../../../../tests/clients/node/server.mjs";
 import { workspaceToken } from "../../../../../tests/clients/node/token.mjs";
-import { launch } from "../browser.mjs";
+import { becomes, launch } from "../browser.mjs";
 import { Site } from "../site.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -94,9 +94,7 @@ export async function signIn(page, url, user) {
     },
     { url, user },
   );
-  await page.waitForFunction(
-    () => document.querySelector("campanile-bell")?.client?.getSnapshot().state === "live",
-  );
+  await becomes(page, 'document.querySelector("campanile-bell").client?.getSnapshot().state', "live");
 }
 
 /** What its badge says; nothing if it is not there. @param {Page} page */
