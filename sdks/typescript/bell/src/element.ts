@@ -158,7 +158,7 @@ export class BellElement extends Base {
       this.#leave.push(() => target.removeEventListener(type, listener, { capture: true }));
     };
     follow(document, "pointerdown", (event) => !event.composedPath().includes(this) && this.hide());
-    follow(document, "keydown", (event) => (event as KeyboardEvent).key === "F8" && this.#toasts.focus());
+    follow(document, "keydown", (event) => this.#handlePageKey(event as KeyboardEvent));
     follow(document, "scroll", () => this.#place());
     follow(window, "resize", () => this.#place());
     this.#language.refresh();
@@ -260,6 +260,12 @@ export class BellElement extends Base {
     } else return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  /** Keys that were pressed elsewhere on the page. */
+  #handlePageKey(event: KeyboardEvent): void {
+    if (event.key === "F8") this.#toasts.focus();
+    else if (event.key === "Escape" && !event.composedPath().includes(this)) this.hide();
   }
 
   /** Whoever tabs out of the panel leaves it: open, it could hide what has the focus now. */

@@ -84,8 +84,10 @@ export class Pages {
     mark(this.feed.element, "aria-label", wording.strings.notifications);
     this.feed.element.hidden = items.length === 0;
     const starting = items.length === 0 && (snapshot.state === "connecting" || busy || hasMore);
-    this.#showMore(this.#failed ? "failed" : starting || busy || hasMore ? "loading" : "");
-    if (items.length > 0 || starting || this.#failed) this.#showBlank(undefined);
+    const failed = this.#failed && items.length > 0;
+    this.#showMore(failed ? "failed" : starting || busy || hasMore ? "loading" : "");
+    if (items.length > 0 || starting) this.#showBlank(undefined);
+    else if (this.#failed) this.#showBlank("unavailable", this.#retry);
     else this.#showBlank(snapshot.state === "live" ? this.#filter : "unavailable");
     this.feed.show({ items, hasMore, busy }, wording);
     // There is nothing that could come near its end: the first page is asked for here.
@@ -108,17 +110,19 @@ export class Pages {
       );
   }
 
-  #showBlank(is: Blank | undefined): void {
+  #showBlank(is: Blank | undefined, ...more: HTMLElement[]): void {
     this.#blank.hidden = is === undefined;
     if (is === undefined) return;
     const { strings } = this.#wording;
     const [icon, title, hint] = BLANKS[is];
-    const said = strings[title] as string;
+    const said = [strings[title] as string, ...more.map(({ className }) => className)].join(" ");
     if (this.#saidBlank === said) return;
     this.#saidBlank = said;
-    const words = [make("strong", {}, said)];
+    const words = [make("strong", {}, strings[title] as string)];
     if (hint) words.push(make("span", {}, strings[hint] as string));
-    this.#blank.replaceChildren(make("span", { class: "picture" }, draw(icon)), ...words);
+    write(this.#retry, strings.retry);
+    mark(this.#blank, "role", more.length ? "alert" : undefined);
+    this.#blank.replaceChildren(make("span", { class: "picture" }, draw(icon)), ...words, ...more);
   }
 
   async #load(): Promise<void> {

@@ -111,6 +111,7 @@ export class Panel {
     const snapshot = this.#snapshot;
     if (!snapshot) return;
     const { strings } = this.#wording;
+    const focused = this.#hasFocus();
     write(this.#heading, strings.notifications);
     name(this.#readAll, strings.readAll);
     name(this.#close, strings.close);
@@ -118,6 +119,12 @@ export class Panel {
     this.#status.show(snapshot, this.#wording, this.#listener.source?.retry !== undefined);
     this.#filters.show(snapshot, this.#wording);
     this.#pages.show(snapshot, this.#wording);
+    // What had the focus is gone, such as the last entry: the panel must not lose it, or Escape would close nothing.
+    if (focused && !this.#hasFocus()) this.focus();
+  }
+
+  #hasFocus(): boolean {
+    return this.element.contains((this.element.getRootNode() as ShadowRoot).activeElement);
   }
 
   #handleReadAll(): void {

@@ -1,6 +1,6 @@
 // Whether what is shown is live: a dot, a word, and a way to try again.
 
-import { make, mark, write } from "./markup.js";
+import { iconButton, make, mark, name, write } from "./markup.js";
 import type { SourceSnapshot, SourceState } from "./source.js";
 import type { Strings } from "./strings.js";
 import type { Wording } from "./wording.js";
@@ -35,7 +35,7 @@ export class Status {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(retry: () => void) {
-    this.#retry = make("button", { type: "button", class: "retry", part: "retry", hidden: true });
+    this.#retry = iconButton("retry", { class: "icon", part: "retry", hidden: true });
     this.#retry.addEventListener("click", retry);
     this.element.append(make("span", { class: "dot", part: "status-dot" }), this.#text, this.#retry);
   }
@@ -59,7 +59,7 @@ export class Status {
     const { strings } = this.#wording;
     mark(this.element, "data-state", state);
     write(this.#text, strings[WORDS[state]] as string);
-    write(this.#retry, strings.retry);
+    name(this.#retry, strings.retry);
     this.#retry.hidden = !(
       this.#retries &&
       (state === "waiting" || state === "suspended" || state === "refused")

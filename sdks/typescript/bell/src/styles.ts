@@ -77,6 +77,8 @@ const PANEL = `
 .heading { margin: 0; font-size: 16px; font-weight: 650; letter-spacing: -.012em; }
 .status { display: inline-flex; align-items: center; gap: 6px; margin-inline: 10px auto; font-size: 12px; color: var(--_muted);
   min-width: 0; }
+.status .icon { width: 26px; height: 26px; margin-inline-start: -2px; }
+.status .icon svg { width: 15px; height: 15px; }
 .status .text { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .dot { flex: none; width: 7px; height: 7px; border-radius: 50%; background: var(--_muted); }
 [data-state="live"] .dot { background: var(--_success); }
@@ -108,6 +110,7 @@ const PANEL = `
 .empty svg { width: 26px; height: 26px; }
 .empty .picture { display: grid; place-items: center; width: 60px; height: 60px; margin-bottom: 10px; border-radius: 50%;
   background: var(--_raised); color: var(--_muted); }
+.empty .retry { margin-top: 8px; }
 .empty strong { font-size: 15px; font-weight: 600; color: var(--_text); }
 @media (max-width: 480px) {
   .panel { inset: auto 8px max(8px, env(safe-area-inset-bottom)) 8px !important; width: auto; height: min(var(--_height), 100dvh - 72px); }

@@ -64,7 +64,7 @@ for (const [name, { scheme = "light", language = "en", direction = "ltr", theme 
           source.is("refused");
         });
         await page.locator("#filter-all").click();
-        await page.locator('.more[role="alert"]').waitFor();
+        await page.locator('.empty[role="alert"]').waitFor();
         assert.deepEqual(await violations(page), [], "failed, refused");
         await page.keyboard.press("Escape");
         await page.evaluate(() => {

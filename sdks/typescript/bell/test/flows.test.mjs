@@ -170,12 +170,22 @@ test("empty, loading, failed and unavailable are told apart", () =>
     await page.locator(".spinner").waitFor();
 
     await page.evaluate(() => {
-      fixture.start(fixture.inbox(30), 0).failures = 1;
+      fixture.start(fixture.inbox(60), 0).failures = 1;
     });
-    const alert = page.getByRole("alert").filter({ hasText: "could not be loaded" });
-    await alert.waitFor();
+    const alert = page.getByRole("dialog").getByRole("alert");
+    await alert.getByText("Notifications are not available right now.").waitFor();
     await alert.getByRole("button", { name: "Try again" }).click();
     await page.locator("article").first().waitFor();
+    assert.equal(await alert.count(), 0);
+    await becomes(page, "fixture.source.list({}).items.length", 50);
+    await page.evaluate(() => {
+      fixture.source.failures = 1;
+    });
+    await page.locator("article").first().focus();
+    await page.keyboard.press("End");
+    await alert.getByText("Older notifications could not be loaded.").waitFor();
+    await alert.getByRole("button", { name: "Try again" }).click();
+    await becomes(page, "fixture.source.list({}).items.length", 60);
     assert.equal(await alert.count(), 0);
   }));
 

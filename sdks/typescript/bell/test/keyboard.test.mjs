@@ -150,3 +150,15 @@ test("F8 goes to the newest toast; Escape dismisses it, Enter opens it", () =>
     assert.deepEqual(await toasts.allTextContents(), []);
     assert.deepEqual(await calls(page), ["read one"]);
   }));
+
+test("the focus stays in the panel when its last entry goes, and Escape closes it from anywhere", () =>
+  site.on(async (page) => {
+    await page.evaluate(() => void fixture.start(fixture.inbox(1)));
+    await page.locator("button.bell").focus();
+    await press(page, "Enter", "e");
+    await page.getByText("Nothing here yet").waitFor();
+    assert.equal(await focused(page), "panel open");
+    await page.evaluate(() => fixture.bell.blur());
+    await press(page, "Escape");
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+  }));
