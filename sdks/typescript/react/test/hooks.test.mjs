@@ -10,7 +10,7 @@ const site = application();
 const text = (id) => `document.querySelector("#${id}").textContent`;
 
 for (const strict of [false, true]) {
-  const mode = strict ? "strict mode" : "production mode of effects";
+  const mode = strict ? "strict mode" : "without strict mode";
   test(`${mode}: a burst of 1,000 in one task is one rendering`, () =>
     site.on(async (page) => {
       await page.evaluate((strict) => app.show("hooks", { client: app.client }, strict), strict);
