@@ -18,6 +18,9 @@ const BLANKS: Readonly<Record<Blank, readonly [Icon, keyof Strings, (keyof Strin
   unavailable: ["inbox", "unavailable"],
 };
 
+/** The list of no source. */
+const NOTHING: SourceList = { items: [], hasMore: false, loading: false };
+
 /** Whom it tells, and asks for its source. */
 export interface PagesListener {
   readonly source: NotificationSource | undefined;
@@ -32,7 +35,7 @@ export class Pages {
   readonly #more = make("div", { class: "more", part: "more", hidden: true });
   readonly #blank = make("div", { class: "empty", part: "empty", hidden: true });
   readonly #retry = make("button", { type: "button", class: "retry", part: "retry" });
-  #list: SourceList = { items: [], hasMore: false, loading: false };
+  #list = NOTHING;
   #filter: Filter = "all";
   #asked: NotificationSource | undefined;
   #failed = false;
@@ -72,13 +75,12 @@ export class Pages {
   }
 
   show(snapshot: SourceSnapshot, wording: Wording): void {
-    const source = this.#listener.source;
-    if (!source) return;
+    const { source } = this.#listener;
     this.#wording = wording;
-    this.#list = source.list(PAGES[this.#filter]);
+    this.#list = source?.list(PAGES[this.#filter]) ?? NOTHING;
     const { items, loading } = this.#list;
     if (loading) this.#failed = false;
-    const busy = loading || this.#asked === source;
+    const busy = loading || (source !== undefined && this.#asked === source);
     const hasMore = this.#list.hasMore && !this.#failed;
     mark(this.element, "aria-labelledby", `filter-${this.#filter}`);
     mark(this.feed.element, "aria-label", wording.strings.notifications);

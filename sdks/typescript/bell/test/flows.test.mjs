@@ -210,6 +210,17 @@ test("another source takes the place of the former, which is left", () =>
     });
     assert.equal(await page.evaluate("left"), 0);
     await page.locator("button.bell").click();
+    await page.locator("article").waitFor();
+    await page.evaluate(() => {
+      fixture.bell.client = undefined;
+    });
+    assert.deepEqual(await titles(page), []);
+    await page.getByText("Notifications are not available right now.").waitFor();
+    await page.evaluate(() => {
+      fixture.bell.client = fixture.source;
+      fixture.bell.hide();
+    });
+    await page.locator("button.bell").click();
     await page.locator("article", { hasText: "Of another" }).waitFor();
   }));
 

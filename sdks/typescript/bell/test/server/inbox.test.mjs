@@ -1,9 +1,8 @@
 // A bell and the real server: what is done in one is so in the other.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { workspaceToken } from "../../../../../tests/clients/node/token.mjs";
 import { until } from "../../../../../tests/clients/node/waiting.mjs";
 import { badge, connected, open } from "./tabs.mjs";
@@ -71,20 +70,18 @@ test("the page of the README: three lines, and the files of dist/browser", () =>
     const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
     const [, html] = /```html\n([^`]+)```/.exec(readme) ?? [];
     assert(html && html.trim().split("\n").length === 3, "three lines");
-    const page = await context.newPage();
-    await page.route("**/three.html", (route) =>
-      route.fulfill({
-        contentType: "text/html",
-        body: html.replace("https://notifications.example.com", at.server.http("")),
-      }),
-    );
-    await page.route("**/bell/*.js", (route) => {
-      const name = new URL(route.request().url()).pathname.split("/").pop();
-      return route.fulfill({ path: fileURLToPath(new URL(`../../dist/browser/${name}`, import.meta.url)) });
+    const files = new URL("../../dist/browser/", import.meta.url);
+    for (const name of await readdir(files))
+      at.site.routes.set(`/bell/${name}`, async (_request, response) => {
+        response.setHeader("content-type", "text/javascript").end(await readFile(new URL(name, files)));
+      });
+    at.site.routes.set("/three.html", (_request, response) => {
+      const page = html.replace("https://notifications.example.com", at.server.http(""));
+      response.setHeader("content-type", "text/html; charset=utf-8").end(page);
     });
-    await page.route("**/token", (route) => route.fulfill({ body: workspaceToken("carol") }));
+    const page = await context.newPage();
     await page.goto(`${at.site.origin}/three.html`);
-    await at.server.publish("acme", "carol", { title: "It works" });
+    await at.server.publish("acme", "somebody", { title: "It works" });
     await badge(page).getByText("1").waitFor();
     await open(page);
     await page.locator("article", { hasText: "It works" }).waitFor();
