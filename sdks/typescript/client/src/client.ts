@@ -92,6 +92,7 @@ export class Campanile implements Client {
   update(change: Change): void {
     const options = this.#options;
     const { token: was } = options;
+    if (this.#machine.state === "closed") return;
     const moved =
       (change.workspace !== undefined && change.workspace !== options.workspace) ||
       (change.user !== undefined && change.user !== options.user);
@@ -342,7 +343,8 @@ export class Campanile implements Client {
       tell: (told: Told) => this.#listeners.tell(...told),
       wished: (wish: Wish) => this.#wished(wish),
     };
-    const key = who === undefined ? undefined : JSON.stringify([this.#base, surface, place, who]);
+    // Its first part is the form of what is kept, and told to other tabs.
+    const key = who === undefined ? undefined : JSON.stringify([1, this.#base, surface, place, who]);
     return new Session(owner, place, who, key);
   }
 

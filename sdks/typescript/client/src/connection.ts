@@ -117,12 +117,14 @@ export abstract class Connection {
   }
 
   protected refreshIn(ms: number): void {
-    this.after("refresh", ms, () =>
-      this.line.refreshed?.().then(
-        (token) => this.over || this.refresh(token),
-        () => this.again(),
-      ),
-    );
+    this.after("refresh", ms, async () => {
+      try {
+        const token = await this.line.refreshed?.();
+        if (token && !this.over) this.refresh(token);
+      } catch {
+        this.again();
+      }
+    });
   }
 
   /** Does something later, in place of what had the same name; without `then`, nothing. */

@@ -180,7 +180,9 @@ export class Store {
           this.#upTo(frame);
         } else {
           this.#counted = 0;
-          Object.assign(now, { epoch, seq, rev, readUpTo, seenUpTo, placed: true, stale: true });
+          // What comes from now on has no gap, though the rest is still to be read.
+          const loaded = { "": seq + 1, ...now.loaded };
+          Object.assign(now, { epoch, seq, rev, readUpTo, seenUpTo, loaded, placed: true, stale: true });
         }
         return this.#counts(frame);
       }

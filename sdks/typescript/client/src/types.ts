@@ -10,7 +10,7 @@ import type { CampanileError } from "./error.js";
 export interface Notification {
   /** Unique in its workspace. */
   readonly id: string;
-  /** Its place in the workspace's log; null for one that is in no log, and on the documented surfaces. */
+  /** Its place in the workspace's log; null for one that is in no log. On the documented surfaces a number that orders them, and no more. */
   readonly seq: number | null;
   readonly title: string;
   readonly message: string;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Campanile } from "../dist/esm/index.js";
-import { Browser, item, MemoryStorage, notification, page, Rig, shows } from "./rig.mjs";
+import { Browser, item, MemoryStorage, notification, page, Rig, shows, TestPage } from "./rig.mjs";
 import { jwt } from "./scripted.mjs";
 import { within } from "./waiting.mjs";
 
@@ -580,7 +580,7 @@ story("a page is not the last word on what changed while it was read", async (ri
     items: [state],
   });
   socket.send(notification(13));
-  await shows(client, { ids: [], unread: 2 });
+  await shows(client, { ids: ["n13"], unread: 2 });
   request.answer(200, page([item(9), item(8), item(7)], { head: 10, unread: 3 }));
   await shows(client, { ids: ["n13", "n8", "n7"], readIds: ["n7"], unread: 2 });
   assert.equal(client.getSnapshot().items[1].title, "Another title");
@@ -673,4 +673,52 @@ story("a user who is named comes back after a token was taken away", async (rig)
   await rig.dialled();
   await rig.paged();
   await shows(client, { state: "live", ids: ["n7"] });
+});
+
+story("started, stopped and started at once, it connects once", async (rig) => {
+  const client = rig.client({ browser: new Browser() });
+  client.connect();
+  client.disconnect();
+  client.connect();
+  await rig.dialled();
+  await rig.paged();
+  await shows(client, { state: "live", ids: ["n7"] });
+  client.connect();
+  await rig.clock.pass(20_000);
+  assert.deepEqual([rig.server.dials.left, rig.server.requests.left], [[], []]);
+});
+
+story("a stopped client leaves nothing that runs", async (rig) => {
+  const { client } = await rig.live({ browser: new Browser() });
+  client.disconnect();
+  await new Promise(setImmediate);
+  assert.equal(rig.clock.soonest, Number.POSITIVE_INFINITY);
+});
+
+story("a page that is hidden, and a network that goes, are minded", async (rig) => {
+  const page = new TestPage();
+  const { client, socket } = await rig.live({ page });
+  page.tell("offline");
+  assert.equal(client.state, "suspended");
+  await socket.closed;
+  await rig.clock.pass(600_000);
+  assert.equal(client.state, "suspended");
+  page.tell("online");
+  await rig.clock.pass(1_000);
+  const second = await rig.dialled({ resumed: true });
+  await shows(client, { state: "live" });
+  page.tell("hidden");
+  second.cut();
+  await shows(client, { state: "waiting" });
+  // The machine slept, and the page is looked at again.
+  await rig.clock.pass(1_500);
+  const third = await rig.dialled({ resumed: true });
+  await shows(client, { state: "live" });
+  await rig.clock.pass(34_000);
+  third.cut();
+  await shows(client, { state: "suspended" });
+  page.tell("visible");
+  await rig.clock.pass(1_000);
+  await rig.dialled({ resumed: true });
+  await shows(client, { state: "live" });
 });

@@ -52,7 +52,7 @@ console.log(${USE}, ${PUBLISH}, CampanileError === Same, CLOSE_CODES.length > 10
   assert.equal(run(process.execPath, "cjs.cjs").trim(), "idle function true true");
 });
 
-test("its types are those of both", () => {
+test("its types are those of both, and the samples of its README hold to them", () => {
   const source = `import { Campanile, type Notification, type Snapshot } from "@campanile/client";
 import { Publisher, type Published } from "@campanile/client/publisher";
 const client = new Campanile({ url: "https://example.com", workspace: "demo", token: async (why) => (why === "expired" ? null : "x") });
@@ -64,9 +64,20 @@ export const published: Promise<Published> = new Publisher({ url: "https://examp
 // @ts-expect-error there is no such state
 if (snapshot.state === "asleep") stop();
 `;
+  const readme = readFileSync(join(here, "README.md"), "utf8");
+  const samples = [...readme.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
+  assert(samples.length >= 3, "the README's samples were found");
+  const given = "declare const db: any; declare const url: string; declare const token: string;";
+  for (const [at, code] of samples.entries()) {
+    const known = code.includes("drainOutbox")
+      ? 'import { Publisher } from "@campanile/client/publisher"; declare const publisher: Publisher;'
+      : "";
+    writeFileSync(join(project, `sample${at}.mts`), `${given} ${known}\n${code}\nexport {};\n`);
+  }
   for (const name of ["esm.mts", "cjs.cts"]) writeFileSync(join(project, name), source);
   const options = { strict: true, noEmit: true, module: "NodeNext", lib: ["ES2022", "DOM"], types: [] };
-  const config = { compilerOptions: options, files: ["esm.mts", "cjs.cts"] };
+  const files = ["esm.mts", "cjs.cts", ...samples.map((_, at) => `sample${at}.mts`)];
+  const config = { compilerOptions: options, files };
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify(config));
   const typescript = createRequire(import.meta.url).resolve("typescript/package.json");
   run(process.execPath, typescript.replace(/package\.json$/, "bin/tsc"));

@@ -54,6 +54,8 @@ export class ScriptedServer {
   requests = new Queue();
   /** How a ticket is answered: undefined lets the request wait in `requests`. */
   tickets = true;
+  /** @type {Map<string, [type: string, content: string | Buffer]>} What is there to GET, by path. */
+  files = new Map();
   /** @type {string[]} The tokens that tickets were asked with. */
   tokens = [];
   /** @type {Set<import("node:stream").Duplex>} */
@@ -103,6 +105,12 @@ export class ScriptedServer {
       response.end(JSON.stringify(content));
     };
     const { method = "", headers } = request;
+    const file = this.files.get(path);
+    if (file) {
+      response.writeHead(200, { "content-type": file[0] });
+      response.end(file[1]);
+      return;
+    }
     if (path === "/v1/tickets" && this.tickets) {
       this.tokens.push((headers.authorization ?? "").replace("Bearer ", ""));
       answer(201, { ticket: `ticket-${this.tokens.length}`, expiresAt: "2026-01-01T00:01:00.000Z" });

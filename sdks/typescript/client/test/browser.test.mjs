@@ -1,0 +1,183 @@
+// The client in Chromium: what only a browser has. IndexedDB, tabs, the network going and coming.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { page as inboxPage, item, notification, Rig } from "./rig.mjs";
+import { ScriptedServer } from "./scripted.mjs";
+
+/** @typedef {import("playwright-core").Page} Page */
+
+const PAGE = `<!doctype html><title>A page</title><script type="module">
+import { Campanile } from "/campanile.min.js";
+const token = (user) => ["", btoa(JSON.stringify({ userId: user })), ""].join(".");
+window.start = (user, more) => {
+  const client = (window.client = new Campanile({ url: location.origin, workspace: "demo", token: () => token(user), ...more }));
+  window.first = undefined;
+  client.subscribe(() => {
+    const { state, items } = client.getSnapshot();
+    if (items.length) window.first ??= state + " " + items.map(({ id }) => id);
+  });
+  client.on("error", (error) => console.error(error.code, error.detail.cause));
+  client.connect();
+};
+window.shown = () => {
+  const { state, unread, items } = client.getSnapshot();
+  return state + " " + unread + " " + items.map(({ id }) => id);
+};
+window.ready = true;
+</script>`;
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+
+before(async () => {
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox"],
+  });
+});
+
+after(() => browser?.close());
+
+/**
+ * @param {string} name
+ * @param {(rig: Rig, open: () => Promise<Page>) => Promise<void>} story
+ */
+function story(name, story) {
+  test(name, { timeout: 60_000 }, async () => {
+    const server = await ScriptedServer.start();
+    const folder = new URL("../dist/browser/", import.meta.url);
+    for (const file of readdirSync(folder))
+      server.files.set(`/${file}`, ["text/javascript", readFileSync(new URL(file, folder))]);
+    server.files.set("/", ["text/html", PAGE]);
+    const context = await browser.newContext();
+    /** @type {string[]} */
+    const complaints = [];
+    const open = async () => {
+      const page = await context.newPage();
+      page.on("pageerror", (error) => complaints.push(`${error}`));
+      page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+      await page.goto(server.url);
+      await page.waitForFunction("window.ready");
+      return page;
+    };
+    try {
+      await story(new Rig(server), open);
+      assert.deepEqual(
+        complaints.filter((complaint) => !/WebSocket|ERR_INTERNET_DISCONNECTED/.test(complaint)),
+        [],
+      );
+    } finally {
+      await context.close();
+      await server.end();
+    }
+  });
+}
+
+/**
+ * @param {Page} page
+ * @param {string} shown
+ */
+const shows = (page, shown) =>
+  page
+    .waitForFunction((wanted) => /** @type {any} */ (window).shown() === wanted, shown, { timeout: 10_000 })
+    .catch(async () => {
+      assert.equal(await page.evaluate("window.shown()"), shown);
+    });
+
+/** @param {Rig} rig */
+const live = async (rig, more = {}) => {
+  const socket = await rig.dialled({ expiresAt: new Date(Date.now() + 3_600_000).toISOString(), ...more });
+  return socket;
+};
+
+story("two tabs share one socket, and a third one shows what was kept", async (rig, open) => {
+  const first = await open();
+  await first.evaluate("start('alice')");
+  const socket = await live(rig);
+  assert.match(socket.query.ticket, /^ticket-/);
+  await rig.paged([item(7)]);
+  await shows(first, "live 1 n7");
+  const second = await open();
+  await second.evaluate("start('alice')");
+  await shows(second, "live 1 n7");
+  socket.send(notification(9));
+  for (const tab of [first, second]) await shows(tab, "live 2 n9,n7");
+  await second.evaluate("client.read('n9')");
+  assert.equal(JSON.parse(await socket.texts.next("read")).id, "n9");
+  for (const tab of [first, second]) await shows(tab, "live 1 n9,n7");
+  assert.deepEqual(rig.server.dials.left, []);
+  // The tab that leads is closed, and the other one goes on where it was.
+  await first.close();
+  const next = await live(rig, { resumed: true, seq: 9, head: 9, unread: 2 });
+  assert.deepEqual([next.query.since, next.query.epoch], ["9", "9f3c"]);
+  assert.equal(JSON.parse(await next.texts.next("read")).id, "n9");
+  await shows(second, "live 1 n9,n7");
+  await second.waitForTimeout(1_100);
+  await second.reload();
+  await second.waitForFunction("window.ready");
+  await second.evaluate("start('alice')");
+  await live(rig, { resumed: true, seq: 9, head: 9, unread: 2 });
+  await shows(second, "live 1 n9,n7");
+  // The list was there before the connection.
+  assert.equal(await second.evaluate("window.first"), "connecting n9,n7");
+});
+
+story("who signs out leaves nothing, in no tab and no database", async (rig, open) => {
+  const first = await open();
+  await first.evaluate("start('alice')");
+  const socket = await live(rig);
+  await rig.paged([item(7)]);
+  await shows(first, "live 1 n7");
+  const second = await open();
+  await second.evaluate("start('alice')");
+  await shows(second, "live 1 n7");
+  await second.evaluate("client.close()");
+  for (const tab of [first, second]) await shows(tab, "closed 0 ");
+  await socket.closed;
+  const kept = `new Promise((resolve) => {
+    const request = indexedDB.open("campanile", 1);
+    request.onsuccess = () => {
+      const all = request.result.transaction("kept").objectStore("kept").getAllKeys();
+      all.onsuccess = () => resolve(all.result.length);
+    };
+  })`;
+  for (const tab of [first, second]) assert.equal(await tab.evaluate(kept), 0);
+  await second.evaluate("start('bob')");
+  const bobs = await live(rig, { user: "bob", unread: 0 });
+  assert(!("since" in bobs.query));
+  await rig.paged([], { unread: 0 });
+  await shows(second, "live 0 ");
+  assert.equal(await second.evaluate("window.first"), undefined);
+});
+
+story("a network that goes and comes", async (rig, open) => {
+  const tab = await open();
+  await tab.evaluate("start('alice')");
+  const socket = await live(rig);
+  await rig.paged([item(7)]);
+  await shows(tab, "live 1 n7");
+  await tab.context().setOffline(true);
+  await shows(tab, "suspended 1 n7");
+  await tab.evaluate("client.archive('n7')");
+  await shows(tab, "suspended 0 ");
+  await tab.context().setOffline(false);
+  await socket.closed;
+  const next = await live(rig, { resumed: true });
+  assert.equal(JSON.parse(await next.texts.next("archive")).action, "archive");
+  await shows(tab, "live 0 ");
+});
+
+story("a burst of a thousand is all there", async (rig, open) => {
+  const tab = await open();
+  await tab.evaluate("start('alice')");
+  const socket = await live(rig, { seq: 0, head: 0, unread: 0 });
+  (await rig.server.requests.next("page")).answer(200, inboxPage([], { head: 0, unread: 0, unseen: 0 }));
+  await shows(tab, "live 0 ");
+  for (let seq = 1; seq <= 1_000; seq++) socket.send(notification(seq));
+  await tab.waitForFunction("client.getSnapshot().items.length === 1000", undefined, { timeout: 20_000 });
+  const ordered = "client.getSnapshot().items.every(({ seq }, at) => seq === 1000 - at)";
+  assert.equal(await tab.evaluate(ordered), true);
+});
