@@ -1,0 +1,5 @@
+// A page whose bell has a client of its own.
+
+import { define } from "../../src/bell.js";
+
+define();
