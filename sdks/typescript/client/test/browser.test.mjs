@@ -82,7 +82,7 @@ function story(name, story) {
  */
 const shows = (page, shown) =>
   page
-    .waitForFunction((wanted) => /** @type {any} */ (window).shown() === wanted, shown, { timeout: 10_000 })
+    .waitForFunction((wanted) => /** @type {any} */ (window).shown() === wanted, shown, { timeout: 20_000 })
     .catch(async () => {
       assert.equal(await page.evaluate("window.shown()"), shown);
     });

@@ -6,7 +6,7 @@
  * @param {string} what
  * @returns {Promise<T>}
  */
-export async function within(promise, what, ms = 5_000) {
+export async function within(promise, what, ms = 20_000) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no ${what} within ${ms} ms`)), ms);
