@@ -184,6 +184,7 @@ export class Store {
         this.#replayed = frame.head;
         if (resumed) {
           this.#upTo(frame);
+          now.epoch = epoch ?? now.epoch;
           // A replay that broke had come as far as this: what it left out is gone.
           this.#settle(seq);
           now.doubtful = now.items.filter((item) => (item.seq ?? 0) > seq).map(({ id }) => id);
@@ -249,9 +250,10 @@ export class Store {
   #notification(seq: number | null, item: Item): Told | undefined {
     const { now } = this;
     const known = this.#find(item.id);
-    // A page may have brought it before the stream does: then it is new all the same. On a surface without places, an id that is known is
-    // told again.
-    if (known && (known.seq !== seq || (seq ?? 0) <= now.seq)) return;
+    // Told again, by a surface that has no places.
+    if (known && (seq === null || known.seq !== seq)) return;
+    // A page may have brought it before the stream does: then it is new all the same.
+    const again = known && (seq ?? 0) <= now.seq;
     this.#assure(item.id);
     this.#reached(seq ?? 0);
     if (seq !== null && seq > this.#counted) {
@@ -260,7 +262,7 @@ export class Store {
       now.unseen += Number(!item.seen);
     }
     this.#put(item);
-    return ["notification", item, { replayed: seq !== null && seq <= this.#replayed }];
+    if (!again) return ["notification", item, { replayed: seq !== null && seq <= this.#replayed }];
   }
 
   #retract({ id, cause, by, seq }: Frame & { type: "retract" }): Told | undefined {
