@@ -2,7 +2,6 @@
 
 import { test } from "node:test";
 import { chaos } from "../chaos_run.mjs";
-
-const skip = process.env.CAMPANILE_BIN ? false : "CAMPANILE_BIN names no server";
+import { skip } from "./place.mjs";
 
 test("40 reconnects on a bad network", { skip, timeout: 300_000 }, (t) => chaos(t, 7, 40));
