@@ -249,8 +249,8 @@ class Session:
             self._greet(event)
         if isinstance(event, (Done, Refused)):
             done = self.pending.handle_answer(event)
-            if done:
-                self.store.confirm(done)
+            if done and isinstance(event, Done):
+                self.store.confirm(done, event.rev)
             self._pump()
             self._handle_change()
             return
