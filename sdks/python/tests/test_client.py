@@ -475,6 +475,21 @@ async def test_leaving_ends_iterators_and_coming_back_goes_on(server: ScriptedSe
         assert socket.query["since"] == "10"
 
 
+async def test_leaving_leaves_no_task_behind(server: ScriptedServer) -> None:
+    """In no state, and however it is left."""
+    before = asyncio.all_tasks()
+    async with _client(server) as client:
+        await _greeted(server, client)
+        ours = asyncio.all_tasks() - before - server.tasks
+        await client.disconnect()
+        assert not [task for task in ours if not task.done()]
+        client.connect()
+        await server.dialled()
+        ours = asyncio.all_tasks() - before - server.tasks
+        await client.close()
+        assert not [task for task in ours if not task.done()]
+
+
 async def test_a_redirect_is_not_followed(server: ScriptedServer) -> None:
     """A token is for one server."""
     async with ScriptedServer() as elsewhere:
