@@ -27,6 +27,7 @@ mod imports;
 mod issuers;
 mod lifecycle;
 mod limits;
+mod native;
 mod openapi;
 mod origins;
 mod places;

@@ -151,7 +151,7 @@ async fn check_079_other_paths_are_404_before_the_upgrade() {
     let server = server().await;
     let query = server.workspace_path("alice");
     let query = query.trim_start_matches('/');
-    for path in ["/x", "/ws/", "/notifications", "/api", "//", "/api/ws/notification/", "/v1/connect"] {
+    for path in ["/x", "/ws/", "/notifications", "/api", "//", "/api/ws/notification/", "/v1/connect/"] {
         let refused = Client::try_connect(server.address, &format!("{path}{query}")).await.err().expect(path);
         assert_eq!(refused.status, 404, "{path}");
     }
