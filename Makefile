@@ -26,13 +26,14 @@ gate: ## Formatting, lints, documentation, licences
 rust-tests: ## Every Rust test
 	cargo test --workspace --all-features --no-fail-fast
 
-client-tests: ## The real server with Node, Python and a browser
+client-tests: ## The real server with Node, Python, a browser and the Python SDK
 	cargo build --package campanile-server --bin campanile
 	./tests/clients/run.sh
 
 fmt: ## Format everything
 	cargo fmt --all
 	cd tests/clients && node_modules/.bin/biome check --write . && $(HOME)/.cache/campanile/venv/bin/ruff format .
+	cd sdks/python && $(HOME)/.cache/campanile/venv/bin/ruff format . ../../examples
 
 docs: ## Write the generated documents again
 	UPDATE_DOCS=1 cargo test --package campanile-server --test main docs

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, lints and types of the client tests.
+# Formatting, lints and types of the client tests, the Python SDK and the Python examples.
 set -euo pipefail
 cd "$(dirname "$0")"
 venv="$HOME/.cache/campanile/venv"
@@ -8,4 +8,9 @@ node_modules/.bin/biome ci --error-on-warnings .
 node_modules/.bin/tsc
 "$venv/bin/ruff" check .
 "$venv/bin/ruff" format --check .
+"$venv/bin/mypy"
+
+cd ../../sdks/python
+"$venv/bin/ruff" check . ../../examples
+"$venv/bin/ruff" format --check . ../../examples
 "$venv/bin/mypy"
