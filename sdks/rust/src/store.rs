@@ -52,6 +52,8 @@ pub(crate) struct Store {
     doubtful: BTreeSet<u64>,
     /// The server is telling again what this client missed.
     replaying: bool,
+    /// Items came from a log that had no name yet, thus the replay begins before them: what of them is gone, it leaves out.
+    nameless: bool,
     arrivals: u64,
     grown: usize,
     /// Where to resume; `None` until the server said where this client is.
@@ -130,7 +132,7 @@ impl Store {
                 let rev = self.position.as_ref().map_or(0, |position| position.rev);
                 self.position = Some(Position { epoch: epoch.clone(), seq: *seq, rev });
                 self.reload = Some(*seq);
-                self.replaying = false;
+                (self.replaying, self.nameless) = (false, false);
                 Some(Change::Resync { reason: reason.clone() })
             }
             _ => None,
@@ -234,7 +236,7 @@ impl Store {
 
     /// The items are not what the inbox holds, and a page that would heal that has not come yet.
     pub fn is_incomplete(&self) -> bool {
-        self.incomplete || self.reload.is_some()
+        self.incomplete || self.nameless || self.reload.is_some()
     }
 
     /// The horizon: up to here the client has everything.
@@ -300,6 +302,7 @@ impl Store {
             // What came before the log had a name comes again: the horizon stays.
             if position.epoch.is_none() {
                 position.epoch.clone_from(&hello.epoch);
+                self.nameless |= position.seq > hello.seq;
             }
             self.replaying = true;
             // A replay that broke had got this far: what it left out is gone.
@@ -310,7 +313,7 @@ impl Store {
                 self.reload = Some(hello.head);
             }
         } else {
-            self.replaying = false;
+            (self.replaying, self.nameless) = (false, false);
             self.doubtful.clear();
             self.position = Some(Position { epoch: hello.epoch.clone(), seq: hello.seq, rev: hello.rev });
             (self.read_up_to, self.seen_up_to) = (hello.read_up_to, hello.seen_up_to);
@@ -418,6 +421,9 @@ impl Store {
         }
         self.replaying = false;
         self.drop_doubtful(heartbeat.seq);
+        if std::mem::take(&mut self.nameless) {
+            self.reload = Some(heartbeat.seq);
+        }
         self.tell(heartbeat.head, heartbeat.rev, heartbeat.unread, heartbeat.unseen);
     }
 

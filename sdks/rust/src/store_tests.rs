@@ -204,6 +204,10 @@ fn a_log_that_had_no_name_yet_is_asked_for_from_its_start() {
     store.apply(&notification(2));
     let position = Position { epoch: Some("e".into()), seq: 2, rev: 1 };
     assert_eq!((ids(&store), store.unread, &store.position), (vec![2, 1], 2, &Some(position)));
+    // Had the first one gone meanwhile, the replay would not tell: it came and went after the start.
+    assert!(store.is_incomplete());
+    store.apply(&beat(2, 2));
+    assert_eq!(store.reload, Some(2));
 }
 
 #[test]
