@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Real clients against the real server: Node's ws, Python's websockets, pages in Chromium, and the Python SDK. All at
+# Real clients against the real server: Node's ws, Python's websockets, pages in Chromium, and the SDKs. All at
 # once: most of their time is waiting, up to three minutes. The binary is $CAMPANILE_BIN, or cargo's debug build.
 set -uo pipefail
 root="$(cd "$(dirname "$0")/../.." && pwd)"
@@ -15,9 +15,10 @@ declare -A command=(
   [node]="${node_test[*]} node/*.test.mjs"
   [browser]="${node_test[*]} browser/*.test.mjs"
   [python]="$HOME/.cache/campanile/venv/bin/pytest"
+  [sdk-typescript]="./typescript.sh"
   [sdk-python]="env --chdir=$root/sdks/python $HOME/.cache/campanile/venv/bin/pytest"
 )
-runners=(node browser python sdk-python)
+runners=(node browser python sdk-python sdk-typescript)
 declare -A pid
 for runner in "${runners[@]}"; do
   (
