@@ -126,7 +126,7 @@ export class Store {
    */
   page(page: InboxPage, filter: Filter, fresh: boolean, log: Log): void {
     const { now } = this;
-    const { items: old, loaded, ...before } = now;
+    const { items: old, loaded, doubtful, ...before } = now;
     const counted = this.#counted;
     if (fresh) {
       const { head, unread, unseen, rev } = page;
@@ -135,10 +135,9 @@ export class Store {
       this.#room = this.maxItems;
       this.#counted = head;
     }
-    for (const item of page.items) {
-      this.#put(item);
-      this.#assure(item.id);
-    }
+    for (const item of page.items) this.#put(item);
+    const held = new Set(page.items.map(({ id }) => id));
+    now.doubtful = doubtful.filter((id) => !held.has(id));
     now.loaded = { ...(fresh ? {} : loaded), [filterKey(filter)]: page.older };
     this.#room = Math.max(this.#room, now.items.length);
     now.readUpTo = log.readUpTo;
@@ -243,6 +242,7 @@ export class Store {
         now.seq = frame.seq;
         now.epoch = frame.epoch;
         now.stale = true;
+        now.doubtful = [];
         return ["resync", { reason: frame.reason }];
     }
   }
