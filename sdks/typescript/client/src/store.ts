@@ -61,6 +61,8 @@ export class Store {
   #counted = 0;
   /** What is not above this place comes late. */
   #replayed = 0;
+  /** Between a resumed hello and the heartbeat that ends its replay. */
+  #replaying = false;
   /** How many items may stay: the option, or as many as were asked for. */
   #room: number;
   readonly #logs = new Set<Log>();
@@ -181,6 +183,7 @@ export class Store {
         const { user, epoch, seq, rev, readUpTo, seenUpTo, resumed } = frame;
         now.user = user;
         this.#replayed = frame.head;
+        this.#replaying = resumed;
         if (resumed) {
           this.#upTo(frame);
           now.epoch = epoch ?? now.epoch;
@@ -237,6 +240,7 @@ export class Store {
         now.seq = frame.seq;
         now.epoch = frame.epoch ?? now.epoch;
         this.#settle(frame.seq);
+        this.#replaying = false;
         return this.#counts(frame);
       case "resync":
         now.seq = frame.seq;
@@ -270,7 +274,8 @@ export class Store {
     this.#reached(seq);
     const item = this.#find(id);
     if (!item) return;
-    if (cause === "superseded" && item.read) {
+    // A replay tells only of what is gone, and what is read here may have been read after that.
+    if (cause === "superseded" && item.read && !this.#replaying) {
       this.#put({ ...item, superseded: true });
       return;
     }
