@@ -162,7 +162,7 @@ async fn act(client: &Client, count: usize) {
     let shown = client.snapshot();
     let newest = |read: bool| shown.items.iter().find(|item| item.read == read).map(|item| item.id.clone());
     match (count / 7 % 6, newest(false), newest(true)) {
-        (0 | 1 | 2, Some(unread), _) => client.read(unread).await,
+        (0..=2, Some(unread), _) => client.read(unread).await,
         (3, _, Some(read)) => client.unread(read).await,
         (4, Some(unread), _) => client.archive(unread).await,
         (5, ..) => client.seen().await,
