@@ -45,6 +45,7 @@
 //! | GET | `/v1/revocations` | [`revocations::list`] |
 //! | DELETE | `/v1/revocations/{id}` | [`revocations::take_back`] |
 //! | GET | `/v1/issuers` | [`issuers::list`] |
+//! | GET | `/v1/workspaces/{workspace}/stream` | [`stream::follow`] |
 //! | GET | `/v1/workspaces/{workspace}/inbox` | [`inbox::list`] |
 //! | POST | `/v1/workspaces/{workspace}/inbox/{id}/read` | [`inbox::read`] |
 //! | POST | `/v1/workspaces/{workspace}/inbox/{id}/unread` | [`inbox::unread`] |

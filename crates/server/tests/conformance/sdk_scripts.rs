@@ -64,6 +64,8 @@ impl Story {
         for (at, step) in script["steps"].as_array().ok_or("no steps")?.iter().enumerate() {
             self.step(step).await.map_err(|why| format!("step {at} {step}: {why}"))?;
         }
+        // Who answers no close would be waited for.
+        self.socket = None;
         self.server.stop().await;
         Ok(())
     }
