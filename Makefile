@@ -23,19 +23,25 @@ gate: ## Formatting, lints, documentation, licences
 	./scripts/deny.sh
 	./tests/clients/lint.sh
 
-rust-tests: ## Every Rust test
+rust-tests: ## Every Rust test, and the Rust SDK as it would be published
 	cargo test --workspace --all-features --no-fail-fast
+	./sdks/rust/package.sh
 
-client-tests: ## The real server with Node, Python and a browser
-	cargo build --package campanile-server --bin campanile
+client-tests: ## The real server with Node, Python, a browser, and every SDK
+	cargo test --workspace --all-features --no-run
 	./tests/clients/run.sh
+	CAMPANILE_BIN="$(CARGO_TARGET_DIR)/debug/campanile" cargo test --workspace --all-features --test main -- --ignored chaos
 
 fmt: ## Format everything
 	cargo fmt --all
 	cd tests/clients && node_modules/.bin/biome check --write . && $(HOME)/.cache/campanile/venv/bin/ruff format .
+	cd sdks/typescript && npm run format
+	cd sdks/python && $(HOME)/.cache/campanile/venv/bin/ruff format . ../../examples
+	cd sdks/python && $(HOME)/.cache/campanile/venv/bin/ruff format . ../../examples
 
-docs: ## Write the generated documents again
+docs: ## Write the generated documents and the SDKs' close codes again
 	UPDATE_DOCS=1 cargo test --package campanile-server --test main docs
+	UPDATE_DOCS=1 cargo test --package campanile-wire
 
 bench: ## Measure a release build; minutes
 	cargo build --release --package campanile-server --package campanile-bench --bin campanile --bin campanile-bench

@@ -23,12 +23,13 @@ if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 
   exit 1
 fi
 
-# Both are marked by a copy of what they were installed from, written last: a broken install is done again.
-modules=tests/clients/node_modules
-if ! cmp -s tests/clients/package-lock.json "$modules/.installed"; then
-  (cd tests/clients && npm ci --no-audit --no-fund --loglevel=error >&2)
-  cp tests/clients/package-lock.json "$modules/.installed"
-fi
+# All are marked by a copy of what they were installed from, written last: a broken install is done again.
+for packages in tests/clients sdks/typescript; do
+  if ! cmp -s "$packages/package-lock.json" "$packages/node_modules/.installed"; then
+    (cd "$packages" && npm ci --no-audit --no-fund --loglevel=error >&2)
+    cp "$packages/package-lock.json" "$packages/node_modules/.installed"
+  fi
+done
 
 venv="$HOME/.cache/campanile/venv"
 if ! "$venv/bin/python" -c '' 2>/dev/null || ! cmp -s tests/clients/requirements.txt "$venv/.installed"; then

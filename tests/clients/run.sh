@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Real clients against the real server: Node's ws, Python's websockets, and pages in Chromium. All three at once:
-# most of their time is waiting, up to three minutes. The binary is $CAMPANILE_BIN, or cargo's debug build.
+# Real clients against the real server: Node's ws, Python's websockets, pages in Chromium, and the SDKs. All at
+# once: most of their time is waiting, up to three minutes. The binary is $CAMPANILE_BIN, or cargo's debug build.
 set -uo pipefail
-cd "$(dirname "$0")"
+root="$(cd "$(dirname "$0")/../.." && pwd)"
+CAMPANILE_BIN="$(realpath -m "${CAMPANILE_BIN:-${CARGO_TARGET_DIR:-$root/target}/debug/campanile}")"
+export CAMPANILE_BIN
+cd "$root/tests/clients" || exit 1
 logs="$(mktemp -d)"
 trap 'rm -rf "$logs"' EXIT
-if [ -n "${CAMPANILE_BIN:-}" ]; then
-  CAMPANILE_BIN="$(realpath "$CAMPANILE_BIN")"
-  export CAMPANILE_BIN
-fi
 
 # All files at once: the runner's own measure is the cores, which are idle here.
 node_test=(node --test --test-concurrency=16 --test-timeout=240000 --test-reporter=spec)
@@ -16,9 +15,12 @@ declare -A command=(
   [node]="${node_test[*]} node/*.test.mjs"
   [browser]="${node_test[*]} browser/*.test.mjs"
   [python]="$HOME/.cache/campanile/venv/bin/pytest"
+  [sdk-typescript]="./typescript.sh"
+  [sdk-python]="env --chdir=$root/sdks/python $HOME/.cache/campanile/venv/bin/pytest"
 )
+runners=(node browser python sdk-python sdk-typescript)
 declare -A pid
-for runner in node browser python; do
+for runner in "${runners[@]}"; do
   (
     start=$SECONDS
     # Unquoted: a list of words and patterns.
@@ -32,12 +34,12 @@ done
 
 declare -A status
 failed=0
-for runner in python browser node; do
+for runner in "${runners[@]}"; do
   wait "${pid[$runner]}"
   status[$runner]=$?
   cat "$logs/$runner"
 done
-for runner in node browser python; do
+for runner in "${runners[@]}"; do
   verdict=passed
   if [ "${status[$runner]}" != 0 ]; then
     verdict=FAILED

@@ -225,16 +225,23 @@ impl Page {
             items.into_iter().map(Told::Item).chain(changes.into_iter().map(Told::Change)).collect();
         told.retain(|told| told.seq() <= up_to);
         told.sort_by_key(Told::seq);
+        let room = match self.surface.envelopes {
+            Some(_) => MAX_RESUME.saturating_sub(from.served),
+            None => usize::MAX,
+        };
+        let too_many = told.len() > room;
+        told.truncate(room);
         let count = told.len();
         self.take(told.into_iter(), from);
-        if self.step.next.is_none() && up_to < head {
-            self.step.next = Some(Cursor { after: up_to, served: from.served + count, ..from });
-        }
-        if self.step.next.is_some_and(|next| next.served > MAX_RESUME)
-            && let Some(envelopes) = self.surface.envelopes
-        {
-            self.step.next = None;
-            self.step.payloads.push((envelopes.resync)(self.epoch, head, Resync::TooMany));
+        match self.surface.envelopes {
+            _ if self.step.next.is_some() => {}
+            Some(envelopes) if too_many => {
+                self.step.payloads.push((envelopes.resync)(self.epoch, head, Resync::TooMany));
+            }
+            _ if up_to < head => {
+                self.step.next = Some(Cursor { after: up_to, served: from.served + count, ..from });
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -78,39 +78,71 @@ mod tests {
 
     use super::*;
 
+    /// One line of a copy for every close.
+    fn lines(line: impl Fn(&Close) -> String) -> String {
+        ALL.iter().map(|close| line(close)).collect()
+    }
+
     /// The registry as a table of the protocol's document.
     fn table() -> String {
-        let rows = ALL.iter().map(|close| {
-            let reason = match close.reason {
-                "" => "(none)".to_owned(),
-                reason => format!("`{reason}`"),
-            };
-            let Close { name, code, come_back, .. } = close;
+        let rows = lines(|Close { name, code, reason, come_back }| {
+            let reason = if reason.is_empty() { "(none)".to_owned() } else { format!("`{reason}`") };
             format!("| {code} | {reason} | `{name}` | {} |\n", come_back.as_str())
         });
         let head = "| code | reason | name | come back? |\n|---|---|---|---|\n";
-        head.to_owned() + &rows.collect::<String>()
+        head.to_owned() + &rows
     }
 
-    /// `UPDATE_DOCS=1 cargo test -p campanile-wire close` writes the table anew.
+    /// The answer to "come back?" as a word of code.
+    fn word(come_back: &Return) -> String {
+        come_back.as_str().replace("with a new token", "with new token").replace(' ', "_")
+    }
+
+    fn typescript() -> String {
+        lines(|Close { name, code, reason, come_back }| {
+            let back = word(come_back);
+            format!("  {{ code: {code}, reason: \"{reason}\", name: \"{name}\", comeBack: \"{back}\" }},\n")
+        })
+    }
+
+    fn python() -> String {
+        lines(|Close { name, code, reason, come_back }| {
+            format!("    CloseCode({code}, \"{reason}\", \"{name}\", \"{}\"),\n", word(come_back))
+        })
+    }
+
+    fn rust() -> String {
+        lines(|Close { name, code, reason, come_back }| {
+            format!(
+                "    CloseCode {{ code: {code}, reason: \"{reason}\", name: \"{name}\", come_back: ComeBack::{come_back:?} }},\n"
+            )
+        })
+    }
+
+    /// `UPDATE_DOCS=1 cargo test -p campanile-wire close` writes the copies anew.
     #[test]
     #[allow(clippy::disallowed_methods, reason = "the one switch of this test")]
-    fn docs_list_every_close() {
-        const BEGIN: &str = "<!-- close-codes -->\n";
-        const END: &str = "<!-- /close-codes -->";
-        // Tests run in their package's directory; the one it was compiled in may be another checkout's.
-        let path = Path::new("../../docs/protocol.md");
-        let text = std::fs::read_to_string(path).unwrap();
-        let (before, rest) = text.split_once(BEGIN).unwrap();
-        let (committed, after) = rest.split_once(END).unwrap();
-        let made = table();
-        if std::env::var("UPDATE_DOCS").is_ok() {
-            std::fs::write(path, format!("{before}{BEGIN}{made}{END}{after}")).unwrap();
-        } else {
-            assert!(
-                committed == made,
-                "docs/protocol.md is not what the registry says: UPDATE_DOCS=1 writes it"
-            );
+    fn copies_list_every_close() {
+        let copies: [(&str, &str, &str, String); 4] = [
+            ("docs/protocol.md", "<!-- close-codes -->\n", "<!-- /close-codes -->", table()),
+            ("sdks/typescript/client/src/close_codes.ts", "CloseCode[] = [\n", "];", typescript()),
+            ("sdks/python/src/campanile/close_codes.py", "...]] = (\n", ")", python()),
+            ("sdks/rust/src/close_codes.rs", "&[CloseCode] = &[\n", "];", rust()),
+        ];
+        for (file, begin, end, made) in copies {
+            // Tests run in their package's directory; the one it was compiled in may be another checkout's.
+            let path = Path::new("../..").join(file);
+            let text = std::fs::read_to_string(&path).unwrap();
+            let (before, rest) = text.split_once(begin).unwrap();
+            let (committed, after) = rest.split_once(&format!("\n{end}")).unwrap();
+            if std::env::var("UPDATE_DOCS").is_ok() {
+                std::fs::write(path, format!("{before}{begin}{made}{end}{after}")).unwrap();
+            } else {
+                assert!(
+                    format!("{committed}\n") == made,
+                    "{file} is not what the registry says: UPDATE_DOCS=1 writes it"
+                );
+            }
         }
     }
 

@@ -125,7 +125,8 @@ class ScriptedServer:
     def __init__(self, subprotocol: str | None = "campanile.v1") -> None:
         self._subprotocols = [Subprotocol(subprotocol)] if subprotocol else None
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        """Its own, one a connection."""
         self.sockets: list[Socket] = []
         self.dials: asyncio.Queue[Socket] = asyncio.Queue()
         self.requests: asyncio.Queue[Asked] = asyncio.Queue()
@@ -141,9 +142,9 @@ class ScriptedServer:
     async def __aexit__(self, *_: object) -> None:
         assert self._server
         self._server.close()
-        for task in tuple(self._tasks):
+        for task in tuple(self.tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def dialled(self) -> Socket:
         """The next socket that the client opens."""
@@ -161,8 +162,8 @@ class ScriptedServer:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

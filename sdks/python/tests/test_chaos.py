@@ -85,7 +85,9 @@ class Chaos:
         """Publishes and reads until there were enough reconnects."""
         while self.lives <= RECONNECTS:
             users = [self.random.choice(("alice", "alice", "bob")) for _ in range(self.random.randrange(1, 4))]
-            notes: list[dict[str, Any]] = [{"to": {"user": user}, "title": f"For {user}"} for user in users]
+            notes: list[dict[str, Any]] = [
+                {"to": {"user": user}, "title": f"For {user}", "message": "Chaos"} for user in users
+            ]
             for user, entry in zip(users, await self._publisher.publish(notes), strict=True):
                 if user == "alice":
                     self.published.append(entry.seq)

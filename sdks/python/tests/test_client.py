@@ -348,6 +348,22 @@ async def test_suspended_while_there_is_no_network(server: ScriptedServer) -> No
         assert shown.retry_at <= client._clock.utc() + 1
 
 
+async def test_an_inbox_that_was_not_read_yet_does_not_look_empty(server: ScriptedServer) -> None:
+    """From the moment of being live it is said to be under way."""
+    async with _client(server) as client:
+        told: list[Snapshot] = []
+        client.on("state", told.append)
+        client.on("change", told.append)
+        (await server.dialled()).send(hello(10, unread=1, unseen=1))
+        asked = await server.asked()
+        await _until(client, lambda s: s.state is State.LIVE)
+        asked.reply(200, page(10, [item(10, "a")]))
+        await _until(client, lambda s: not s.loading)
+        live = [snapshot for snapshot in told if snapshot.state is State.LIVE]
+        assert live[0].loading
+        assert all(snapshot.loading or snapshot.items for snapshot in live)
+
+
 async def test_a_page_that_fails_is_asked_for_again(server: ScriptedServer) -> None:
     """As long as that can help."""
     async with _client(server) as client:
@@ -457,6 +473,21 @@ async def test_leaving_ends_iterators_and_coming_back_goes_on(server: ScriptedSe
     async with client:
         socket = await server.dialled()
         assert socket.query["since"] == "10"
+
+
+async def test_leaving_leaves_no_task_behind(server: ScriptedServer) -> None:
+    """In no state, and however it is left."""
+    before = asyncio.all_tasks()
+    async with _client(server) as client:
+        await _greeted(server, client)
+        ours = asyncio.all_tasks() - before - server.tasks
+        await client.disconnect()
+        assert not [task for task in ours if not task.done()]
+        client.connect()
+        await server.dialled()
+        ours = asyncio.all_tasks() - before - server.tasks
+        await client.close()
+        assert not [task for task in ours if not task.done()]
 
 
 async def test_a_redirect_is_not_followed(server: ScriptedServer) -> None:

@@ -29,6 +29,7 @@ def test_example_prints_what_its_readme_shows(name: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     blocks = (EXAMPLES / name / "README.md").read_text("utf-8").split("```\n")[1::2]
     (shown,) = [block for block in blocks if "told" in block]
     assert done.stdout == shown

@@ -34,6 +34,7 @@ class History:
         self.asked: str = ""
         self.sent: list[Action] = []
         self.number = 0
+        self.keys: set[str] = set()
 
     def play(self) -> None:
         """Something happens, many times; whenever nothing is on its way, all must be right."""
@@ -75,7 +76,7 @@ class History:
             if isinstance(event, Done):
                 action = self.actions.settle(event.ref)
                 assert action
-                self.store.confirm(action)
+                self.store.confirm(action, event.rev)
                 continue
             if isinstance(event, Hello) and self.joined_at is None:
                 self.joined_at = event.seq
@@ -100,10 +101,12 @@ class History:
         if action is None:
             return
         place = len(self.server.queue)
-        changed = self.server.act(action.kind, action.id, action.up_to)
+        # Under a key that was done before, as where the answer was lost, nothing is done.
+        changed = action.key not in self.keys and self.server.act(action.kind, action.id, action.up_to)
+        self.keys.add(action.key)
         if self.chance.random() < 0.5:
             place = len(self.server.queue)
-        self.server.queue.insert(place, {"type": "ok", "ref": action.key, "changed": changed})
+        self.server.queue.insert(place, {"type": "ok", "ref": action.key, "changed": changed, "rev": self.server.rev})
 
     def ask_page(self) -> None:
         if self.asked or self._greeting_waits() or not self.server.connected:

@@ -5,18 +5,16 @@ import json
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import pytest
+from readme import defined
 from scripted import Asked, ScriptedServer
 from stepped import SteppedClock
 
 from campanile import Problem, Published, Publisher, SyncPublisher, TokenFailed, Unreachable
 from campanile.rest import retry_after
 
-README = Path(__file__).parents[1] / "README.md"
-NOTE = {"to": {"user": "alice"}, "title": "Hello"}
+NOTE = {"to": {"user": "alice"}, "title": "Hello", "message": "World"}
 
 
 @pytest.fixture
@@ -167,8 +165,7 @@ async def test_from_plain_code(server: ScriptedServer) -> None:
 
 async def test_the_outbox_of_the_readme_publishes_each_order_once(server: ScriptedServer) -> None:
     """Also where the process ended between the publish and its note of it."""
-    scope: dict[str, Any] = {}
-    exec(compile(_block("def place_order"), str(README), "exec"), scope)
+    scope = defined("def place_order")
     database = sqlite3.connect(":memory:", check_same_thread=False)
     scope["prepare"](database)
     scope["place_order"](database, "alice", 1)
@@ -213,9 +210,3 @@ async def _after(server: ScriptedServer, clock: SteppedClock, seconds: float) ->
     assert not asking.done()
     await clock.step(0.001)
     return await asking
-
-
-def _block(start: str) -> str:
-    """The README's block of Python with these words."""
-    blocks: list[str] = [part.split("```")[0] for part in README.read_text("utf-8").split("```python\n")[1:]]
-    return next(block for block in blocks if start in block)

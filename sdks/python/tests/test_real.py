@@ -1,10 +1,12 @@
 """Every surface and the publishers against the real server."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from readme import defined
 from real import BINARY, LIMIT, RealServer
 from tokens import real_token
 
@@ -76,6 +78,23 @@ async def test_publishing_once_whatever_is_repeated(server: RealServer) -> None:
     with pytest.raises(Problem) as scope:
         await asyncio.to_thread(plain.publish, _to("alice", "no scope"))
     assert scope.value.status == 403
+
+
+async def test_the_outbox_of_the_readme(server: RealServer) -> None:
+    """Taken by the server as it stands; a row that is drained again tells nobody twice."""
+    outbox = defined("def place_order")
+    database = sqlite3.connect(":memory:", check_same_thread=False)
+    outbox["prepare"](database)
+    outbox["place_order"](database, "alice", 1)
+    outbox["place_order"](database, "alice", 2)
+    publisher = SyncPublisher(server.url, "acme", real_token("shop", "acme", "notifications:write"))
+    await asyncio.to_thread(outbox["drain"], database, publisher)
+    # As if the process had ended before it could note the second one.
+    database.execute("UPDATE outbox SET sent = 0 WHERE id = 2")
+    await asyncio.to_thread(outbox["drain"], database, publisher)
+    async with _client(server) as client:
+        await _live(client)
+        assert [item.title for item in client.snapshot.items] == ["Order 2 is placed", "Order 1 is placed"]
 
 
 async def test_native_surface_from_first_word_to_resume(server: RealServer) -> None:

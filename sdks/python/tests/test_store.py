@@ -183,6 +183,23 @@ def test_actions_show_at_once() -> None:
     assert store.view().unread == 3
 
 
+def test_the_answer_to_a_repetition_undoes_nothing_that_happened_since() -> None:
+    """Only the state as of its revision is true, and that came already or is to come."""
+    store = _loaded(item(10, "a"), item(9, "b"))
+    unread = Action("unread", "k1", "a")
+    # It was done at revision 1, but the answer was lost; then another device read the entry, at revision 2.
+    seen = {"id": "a", "seq": 10, "seen": True, "read": True, "archived": False}
+    _apply(store, receipts(2, 10, 1, seen))
+    # Sent again it is answered as of revision 3, which has something else in it.
+    store.confirm(unread, 3)
+    assert [i.read for i in store.view().items] == [False, False], "shown until the word comes"
+    _apply(store, receipts(3, 10, 0, {**seen, "id": "b", "seq": 9}))
+    assert [i.read for i in store.view().items] == [True, True]
+    assert store.view().unread == 0
+    store.confirm(unread, 3)
+    assert [i.read for i in store.view().items] == [True, True], "all of it was known"
+
+
 def test_read_all_does_not_read_what_comes_later() -> None:
     """It means what was there."""
     store = _loaded(item(10, "a"))

@@ -1,6 +1,6 @@
 //! What a client knows: items, counts, read state, position. Pure; applies frames and pages.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,12 @@ pub(crate) struct Store {
     items: BTreeMap<Spot, Arc<Item>>,
     spots: HashMap<String, Spot>,
     known: Known,
+    /// Places of items that a page brought ahead of a stream that broke: gone, unless the replay has them.
+    doubtful: BTreeSet<u64>,
+    /// The server is telling again what this client missed.
+    replaying: bool,
+    /// Items came from a log that had no name yet, thus the replay begins before them: what of them is gone, it leaves out.
+    nameless: bool,
     arrivals: u64,
     grown: usize,
     /// Where to resume; `None` until the server said where this client is.
@@ -126,6 +132,7 @@ impl Store {
                 let rev = self.position.as_ref().map_or(0, |position| position.rev);
                 self.position = Some(Position { epoch: epoch.clone(), seq: *seq, rev });
                 self.reload = Some(*seq);
+                (self.replaying, self.nameless) = (false, false);
                 Some(Change::Resync { reason: reason.clone() })
             }
             _ => None,
@@ -157,6 +164,7 @@ impl Store {
             self.loaded = true;
             self.items.clear();
             self.spots.clear();
+            self.doubtful.clear();
             self.grown = 0;
         } else {
             self.grown += (self.items.len() + page.items.len()).saturating_sub(self.limit());
@@ -169,6 +177,9 @@ impl Store {
                 }
                 None => self.insert(item.seq, item.clone()),
             }
+        }
+        if self.replaying {
+            self.doubt();
         }
         self.older = page.older;
         let newer = page.head >= self.head && page.rev >= self.told_rev;
@@ -225,7 +236,7 @@ impl Store {
 
     /// The items are not what the inbox holds, and a page that would heal that has not come yet.
     pub fn is_incomplete(&self) -> bool {
-        self.incomplete || self.reload.is_some()
+        self.incomplete || self.nameless || self.reload.is_some()
     }
 
     /// The horizon: up to here the client has everything.
@@ -284,12 +295,26 @@ impl Store {
 
     /// The server greeted.
     pub fn greet(&mut self, hello: &Hello) {
-        let resumes = hello.resumed && self.position.is_some();
-        if resumes && !self.loaded {
-            // It goes on from a place alone: what the inbox holds is still to be read.
-            self.reload = Some(hello.head);
-        } else if !resumes {
-            let asked = self.position.is_some();
+        let asked = self.position.is_some();
+        if hello.resumed
+            && let Some(position) = &mut self.position
+        {
+            // What came before the log had a name comes again: the horizon stays.
+            if position.epoch.is_none() {
+                position.epoch.clone_from(&hello.epoch);
+                self.nameless |= position.seq > hello.seq;
+            }
+            self.replaying = true;
+            // A replay that broke had got this far: what it left out is gone.
+            self.drop_doubtful(self.horizon());
+            self.doubt();
+            if !self.loaded {
+                // It goes on from a place alone: what the inbox holds is still to be read.
+                self.reload = Some(hello.head);
+            }
+        } else {
+            (self.replaying, self.nameless) = (false, false);
+            self.doubtful.clear();
             self.position = Some(Position { epoch: hello.epoch.clone(), seq: hello.seq, rev: hello.rev });
             (self.read_up_to, self.seen_up_to) = (hello.read_up_to, hello.seen_up_to);
             // Who asked to resume is told by a resync what to read.
@@ -310,11 +335,31 @@ impl Store {
         if seq.is_some_and(|seq| seq > self.head) {
             self.count(item);
         }
-        if !self.spots.contains_key(&item.id) {
+        if self.spots.contains_key(&item.id) {
+            // A page brought it before, and may be older than this. What changed since this was written follows.
+            let doubted = seq.is_some_and(|seq| self.doubtful.remove(&seq));
+            self.change(&item.id, |held| if doubted { *held = item.clone() } else { held.say_anew(item) });
+        } else {
             self.insert(seq, item.clone());
         }
         self.trim();
         Some(Change::Notification(self.item(&item.id).cloned().unwrap_or_else(|| Arc::new(item.clone()))))
+    }
+
+    /// What pages brought ahead of a replay may be gone by the time that the replay gets there.
+    fn doubt(&mut self) {
+        let ahead = self.items.range(Spot(self.horizon() + 1, 0)..);
+        self.doubtful = ahead.filter_map(|(_, item)| item.seq).collect();
+    }
+
+    /// Everything up to this place was replayed.
+    fn drop_doubtful(&mut self, up_to: u64) {
+        while let Some(seq) = self.doubtful.first().copied().filter(|seq| *seq <= up_to) {
+            self.doubtful.remove(&seq);
+            if let Some(item) = self.items.remove(&Spot(seq, 0)) {
+                self.spots.remove(&item.id);
+            }
+        }
     }
 
     fn count(&mut self, item: &Item) {
@@ -374,6 +419,11 @@ impl Store {
         if position.epoch.is_none() {
             position.epoch.clone_from(&heartbeat.epoch);
         }
+        self.replaying = false;
+        self.drop_doubtful(heartbeat.seq);
+        if std::mem::take(&mut self.nameless) {
+            self.reload = Some(heartbeat.seq);
+        }
         self.tell(heartbeat.head, heartbeat.rev, heartbeat.unread, heartbeat.unseen);
     }
 
@@ -417,6 +467,9 @@ impl Store {
         while self.items.len() > self.limit() {
             if let Some((_, item)) = self.items.pop_first() {
                 self.spots.remove(&item.id);
+                item.seq.inspect(|seq| {
+                    self.doubtful.remove(seq);
+                });
             }
             let oldest = self.items.values().find_map(|item| item.seq);
             self.older = oldest.or(self.older);

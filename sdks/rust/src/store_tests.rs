@@ -141,6 +141,75 @@ fn a_resync_keeps_what_is_shown_until_the_inbox_was_read_again() {
     assert_eq!((ids(&store), &store.position), (vec![3], &Some(position)));
 }
 
+fn resumed(seq: u64, head: u64, unread: u64) -> Frame {
+    let epoch = Some("e".to_owned());
+    let resumed =
+        Hello { epoch, seq, head, rev: 1, unread, unseen: unread, resumed: true, ..Hello::default() };
+    Frame::Hello(resumed)
+}
+
+fn beat(seq: u64, unread: u64) -> Frame {
+    let epoch = Some("e".into());
+    Frame::Heartbeat(Heartbeat { epoch, seq, head: seq, rev: 1, unread, unseen: unread })
+}
+
+#[test]
+fn what_a_page_brought_ahead_of_a_broken_stream_goes_unless_it_is_replayed() {
+    let mut store = Store::default();
+    store.apply(&hello(7, 1));
+    store.expect_page();
+    store.merge(&page(&[11, 10, 9, 7], 11, 1, 4), true);
+    store.apply(&resumed(7, 13, 2));
+    let anew = Item { title: "anew".into(), read: true, ..item(9) };
+    let replayed = Frame::Notification { seq: Some(9), item: Box::new(anew) };
+    assert!(matches!(store.apply(&replayed), Some(Change::Notification(_))));
+    assert_eq!(ids(&store), [11, 10, 9, 7], "the replay may still have them");
+    // The replay breaks, and goes on behind what it told; what it passed over is gone.
+    store.apply(&notification(11));
+    store.apply(&resumed(11, 13, 2));
+    assert_eq!(ids(&store), [11, 9, 7]);
+    store.apply(&beat(13, 2));
+    assert_eq!((ids(&store), store.unread), (vec![11, 9, 7], 2));
+    let held = store.item("n9").unwrap();
+    assert_eq!((held.title.as_str(), held.read), ("anew", true));
+}
+
+#[test]
+fn a_page_that_comes_amid_a_replay_is_in_doubt_as_well() {
+    let mut store = Store::at(Some(Position { epoch: Some("e".into()), seq: 7, rev: 1 }));
+    store.apply(&resumed(7, 9, 2));
+    store.expect_page();
+    store.merge(&page(&[9, 8, 7], 9, 1, 3), true);
+    store.apply(&notification(8));
+    store.apply(&beat(10, 2));
+    assert_eq!(ids(&store), [8, 7]);
+    // Nothing is in doubt any more: what a page has is there.
+    store.expect_page();
+    store.merge(&page(&[12, 8, 7], 12, 1, 3), true);
+    store.apply(&beat(12, 3));
+    assert_eq!(ids(&store), [12, 8, 7]);
+}
+
+#[test]
+fn a_log_that_had_no_name_yet_is_asked_for_from_its_start() {
+    let mut store = Store::default();
+    store.apply(&Frame::Hello(Hello { rev: 1, ..Hello::default() }));
+    store.expect_page();
+    store.merge(&Page { epoch: None, ..page(&[], 0, 1, 0) }, true);
+    store.apply(&notification(1));
+    let asked = crate::surface::native::query("demo", store.position.as_ref());
+    assert_eq!(asked[1..], [("since", "0".to_owned()), ("rev", "1".to_owned())]);
+    store.apply(&resumed(0, 2, 2));
+    assert_eq!(store.apply(&notification(1)), None, "it was told before the break");
+    store.apply(&notification(2));
+    let position = Position { epoch: Some("e".into()), seq: 2, rev: 1 };
+    assert_eq!((ids(&store), store.unread, &store.position), (vec![2, 1], 2, &Some(position)));
+    // Had the first one gone meanwhile, the replay would not tell: it came and went after the start.
+    assert!(store.is_incomplete());
+    store.apply(&beat(2, 2));
+    assert_eq!(store.reload, Some(2));
+}
+
 #[test]
 fn memory_is_bounded_and_older_ones_can_be_loaded_again() {
     let mut store = loaded(&[]);

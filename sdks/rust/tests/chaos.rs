@@ -6,16 +6,22 @@
 mod network;
 mod server;
 
+use std::borrow::Borrow;
+use std::iter;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use campanile_client::{Client, Clock, Environment, Event, Notification, Pending, Publisher, State};
+use campanile_client::{
+    Client, Clock, Environment, Event, Item, Notification, Pending, Publisher, Snapshot, State,
+};
 
 use self::network::Network;
-use self::server::Server;
+use self::server::{Inbox, Server};
 
 /// How much faster than real the clock of a client in trouble runs: a back-off of seconds takes milliseconds.
 const SPEED: u64 = 50;
+/// How many clients come later.
+const LATE: u64 = 4;
 
 /// A clock that runs fast, until it is told not to.
 struct FastClock {
@@ -61,16 +67,19 @@ async fn chaos_repeats_nothing_and_loses_nothing() {
     let token = server.token("alice", "notifications:write");
     let clock = Arc::new(FastClock::new());
     // The shortest pause each time: connections that are broken at once would be left alone for minutes otherwise.
-    let environment = Environment { clock: clock.clone(), random: Arc::new(|| 0.0) };
-    let (client, mut events) = Client::builder(format!("http://{}", network.address))
-        .workspace("demo")
-        .token(token.clone())
-        .environment(environment)
-        .connect()
-        .unwrap();
+    let connect = || {
+        let environment = Environment { clock: clock.clone(), random: Arc::new(|| 0.0) };
+        Client::builder(format!("http://{}", network.address))
+            .workspace("demo")
+            .token(token.clone())
+            .environment(environment)
+            .connect()
+            .unwrap()
+    };
+    let (client, mut events) = connect();
     let publisher = Publisher::builder(format!("http://{}", server.address))
         .workspace("demo")
-        .token(token)
+        .token(token.clone())
         .build()
         .unwrap();
     client.until(|shown| shown.state == State::Live && !shown.loading).await.unwrap();
@@ -90,14 +99,32 @@ async fn chaos_repeats_nothing_and_loses_nothing() {
     });
 
     let mut published = Vec::new();
+    let mut ids: Vec<String> = Vec::new();
+    // These come into the midst of it, and read the inbox over the same network.
+    let mut late = Vec::new();
     while network.broken() < reconnects {
-        let answer = publisher.publish(&Notification::to_user("alice", "T", "M")).await.unwrap();
+        let count = published.len();
+        let mut notification = Notification::to_user("alice", "T", "M");
+        if count % 5 == 0 {
+            notification = notification.collapse_key("newest");
+        }
+        let answer = publisher.publish(&notification).await.unwrap();
         published.push(answer.seq.unwrap());
-        if published.len() % 7 == 0 {
-            let unread = client.snapshot().items.iter().find(|item| !item.read).map(|item| item.id.clone());
-            if let Some(id) = unread {
-                client.read(id).await.unwrap();
+        ids.push(answer.id);
+        match count % 7 {
+            2 => server.retract(&ids[count - 1], &token).await,
+            4 => server.retitle(&ids[count - 2], &format!("anew {count}"), &token).await,
+            6 => {
+                let unread =
+                    client.snapshot().items.iter().find(|item| !item.read).map(|item| item.id.clone());
+                if let Some(id) = unread {
+                    client.read(id).await.unwrap();
+                }
             }
+            _ => {}
+        }
+        if network.broken() > reconnects * (late.len() as u64 + 1) / (LATE + 1) {
+            late.push(connect().0);
         }
         network.trouble().await;
     }
@@ -105,18 +132,51 @@ async fn chaos_repeats_nothing_and_loses_nothing() {
     clock.slow_down();
 
     let last = published.last().copied().unwrap();
-    let settled = client.until(|shown| {
+    let settled = |shown: &Snapshot| {
         let there = shown.position.as_ref().is_some_and(|position| position.seq >= last);
         there && shown.pending == 0 && shown.state == State::Live && !shown.loading
-    });
-    tokio::time::timeout(Duration::from_secs(120), settled).await.expect("it does not settle").unwrap();
-    let truth = server.unread("alice").await;
-    let counted = client.until(|shown| shown.unread == truth);
-    // One heartbeat: 25 s of the server's clock.
-    tokio::time::timeout(Duration::from_secs(30), counted).await.expect("the badge stays wrong").unwrap();
+    };
+    let clients: Vec<&Client> = iter::once(&client).chain(&late).collect();
+    for client in &clients {
+        let settled = tokio::time::timeout(Duration::from_secs(120), client.until(settled));
+        settled.await.expect("it does not settle").unwrap();
+    }
+    let truth = server.inbox("alice").await;
+    for client in &clients {
+        let same = client.until(|shown| shown.unread == truth.unread && shows(shown, &truth));
+        // One heartbeat: 25 s of the server's clock.
+        if tokio::time::timeout(Duration::from_secs(30), same).await.is_err() {
+            let shown = client.snapshot();
+            assert_eq!(shown.unread, truth.unread, "the badge stays wrong");
+            assert_eq!(titles(&shown.items), titles(&truth.items), "the list stays wrong");
+        }
+    }
     client.close().await.unwrap();
-    assert_eq!(heard.await.unwrap(), published);
+    // An entry that came and went while nobody was connected is told to nobody.
+    let heard = heard.await.unwrap();
+    let gone = |seq: &u64| !truth.items.iter().any(|item| item.seq == Some(*seq));
+    let missed = published.iter().filter(|seq| !heard.contains(seq) && !gone(seq));
+    assert_eq!(missed.count(), 0, "entries that are there were not told of");
+    assert!(heard.is_sorted_by(|one, next| one < next), "each once, and in order: {heard:?}");
+    assert!(heard.iter().all(|seq| published.contains(seq)));
     eprintln!("{} entries over {} broken connections", published.len(), network.broken());
+}
+
+/// The list of a client is the inbox, as far down as the client has it.
+fn shows(shown: &Snapshot, truth: &Inbox) -> bool {
+    let (held, there) = (titles(&shown.items), titles(&truth.items));
+    there.starts_with(&held) && (shown.has_more || held.len() == there.len())
+}
+
+/// What is compared of each entry.
+fn titles<I: Borrow<Item>>(items: &[I]) -> Vec<(Option<u64>, String, bool)> {
+    items
+        .iter()
+        .map(|item| {
+            let item: &Item = item.borrow();
+            (item.seq, item.title.clone(), item.read)
+        })
+        .collect()
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -14,7 +14,7 @@ const MAX_KEY: usize = 255;
 /// One message. Members that an action does not know are ignored; none may stand twice.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[schema(as = ClientFrame)]
-struct Message {
+pub(super) struct Message {
     /// What is asked for.
     action: Action,
     /// Which entry: `read`, `unread`, `archive`.
@@ -38,7 +38,7 @@ struct Message {
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Action {
+pub(super) enum Action {
     Read,
     Unread,
     Archive,

@@ -5,6 +5,8 @@ mod command;
 mod content;
 mod frame;
 mod item;
+#[cfg(test)]
+mod schema;
 
 pub use content::{Content, LevelName};
 pub use item::Item;

@@ -401,8 +401,10 @@ class Campanile:
         try:
             while not stay.done() and self._turn == turn:
                 woken = asyncio.ensure_future(self._wake.wait())
-                await asyncio.wait((stay, woken), return_when=asyncio.FIRST_COMPLETED)
-                await ended(woken)
+                try:
+                    await asyncio.wait((stay, woken), return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    await ended(woken)
                 self._wake.clear()
         finally:
             if not stay.done():

@@ -94,8 +94,10 @@ class Line:
         while True:
             self._turned.clear()
             turned = asyncio.ensure_future(self._turned.wait())
-            await asyncio.wait((turned, *self._tasks.values()), return_when=asyncio.FIRST_COMPLETED)
-            turned.cancel()
+            try:
+                await asyncio.wait((turned, *self._tasks.values()), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await ended(turned)
             current, following = self._current, self._next
             assert current
             if self._mismatch:

@@ -79,12 +79,18 @@ class Session:
         self.source = source
         self.workspace = workspace
         self.user = user
-        self.loading = False
+        self._reading = False
+        self._paging = False
         self.pending = Pending(self.surface, storage, self._report)
         self._storage = storage
         self.store = Store(self.surface.numbered, max_items)
         if resume:
             self.store.resume(resume)
+
+    @property
+    def loading(self) -> bool:
+        """Whether a page is under way, or is about to be."""
+        return self._reading or self._paging
 
     def view(self) -> View:
         """What to show."""
@@ -166,7 +172,7 @@ class Session:
             before = self.store.older if plain else self._older.get((unread, archived))
             if before is None and (plain or (unread, archived) in self._older):
                 return ()
-            store, self.loading = self.store, True
+            store, self._paging = self.store, True
             self._handle_change()
             store.begin_page()
             try:
@@ -182,7 +188,7 @@ class Session:
                 store.cancel_page()
                 raise
             finally:
-                self.loading = False
+                self._paging = False
                 self._handle_change()
             if store is not self.store:
                 return ()
@@ -233,6 +239,7 @@ class Session:
         if self._loader:
             self._loader.cancel()
             self._loader = None
+        self._reading = False
         self._handle_change()
 
     def _on_event(self, event: Event) -> None:
@@ -242,8 +249,8 @@ class Session:
             self._greet(event)
         if isinstance(event, (Done, Refused)):
             done = self.pending.handle_answer(event)
-            if done:
-                self.store.confirm(done)
+            if done and isinstance(event, Done):
+                self.store.confirm(done, event.rev)
             self._pump()
             self._handle_change()
             return
@@ -261,6 +268,9 @@ class Session:
             self._adopt(user)
         elif self._opener is None and self.user:
             self._adopt(self.user)
+        if isinstance(event, Hello) and not self.store.loaded:
+            # Told together with being live: nobody takes an inbox that was not read yet for an empty one.
+            self._reading = True
         self._handle_live()
         # Behind the frame itself: what the server says first counts first.
         asyncio.get_running_loop().call_soon(self._pump)
@@ -272,6 +282,8 @@ class Session:
         else:
             due = self.surface.numbered and isinstance(event, (LeftOut, Heartbeat))
         if due and not self.store.loaded and (self._loader is None or self._loader.done()):
+            self._reading = True
+            self._handle_change()
             self._loader = asyncio.ensure_future(self._load())
 
     async def _load(self) -> None:
@@ -279,7 +291,7 @@ class Session:
         store, backoff = self.store, Backoff()
         while not store.loaded and store is self.store:
             async with self._page_lock:
-                self.loading = True
+                self._reading = True
                 self._handle_change()
                 store.begin_page()
                 try:
@@ -293,7 +305,7 @@ class Session:
                     after = error.retry_after if isinstance(error, Problem) else None
                 finally:
                     store.cancel_page()
-                    self.loading = False
+                    self._reading = False
                     self._handle_change()
             if not store.loaded:
                 await self._clock.sleep(backoff.delay(self._random()) if after is None else after)
@@ -335,3 +347,7 @@ class Session:
         loader, self._loader = self._loader, None
         if loader:
             await ended(loader)
+        # One that had not begun could not say so itself; nor could one that waited for a resync.
+        if self._reading:
+            self._reading = False
+            self._handle_change()

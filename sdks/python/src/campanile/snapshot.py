@@ -26,7 +26,7 @@ class Snapshot:
     has_more: bool
     """Whether `load_more` may find older ones."""
     loading: bool
-    """Whether a page is under way."""
+    """Whether a page is under way, or is about to be: the first one is from the moment of being live."""
     position: Position | None
     """Up to where everything was received; `None` on the documented surfaces."""
     waiting_actions: int

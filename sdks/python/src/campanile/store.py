@@ -71,6 +71,8 @@ class Store:
         self._overflown = False
         self._doubtful: set[str] = set()
         """Held by a page that was ahead of the stream when it broke: gone, unless the replay has them."""
+        self._settling: list[tuple[int, Action]] = []
+        """Done at a revision that has not come yet."""
         self.needed = 0
         """Up to where the inbox must go when it is read."""
         self.epoch: str | None = None
@@ -130,7 +132,7 @@ class Store:
             self.seq = event.seq
             return self._update(event) if isinstance(event, Updated) else self._retract(event)
         if isinstance(event, Receipts):
-            self.rev = max(event.rev, self.rev or 0)
+            self._reach(event.rev)
             self._mark(event, self.read_up_to, self.seen_up_to)
             self.read_up_to, self.seen_up_to = event.read_up_to, event.seen_up_to
             # Of what is not held but came, such as an archived entry that is back, the marks alone tell.
@@ -142,7 +144,7 @@ class Store:
             self.epoch = event.epoch
             self.seq = max(self.seq, event.seq)
             self._drop_doubtful(event.seq)
-            self.rev = max(event.rev, self.rev or 0)
+            self._reach(event.rev)
             self._tell(event.head, event.unread, event.unseen)
         elif isinstance(event, Hello):
             self._greet(event)
@@ -199,8 +201,13 @@ class Store:
         self.loaded = True
         self._trim(moves=False)
 
-    def confirm(self, action: Action) -> None:
-        """The action is done: what it shows is now so. Counts are put right by the server's next word."""
+    def confirm(self, action: Action, rev: int | None = None) -> None:
+        """The action is done. With a revision, the server's word as of that one is what counts: it may be about a later
+        change, and the answer to a repetition is. Until it comes, what the action did is shown; if it came, nothing."""
+        if rev is not None:
+            if rev > (self.rev or 0):
+                self._settling.append((rev, action))
+            return
         view = self.view((action,), everything=True)
         self._items.update((item.id, item) for item in view.items)
         self.unread, self.unseen = view.unread, view.unseen
@@ -209,7 +216,7 @@ class Store:
         """What to show, with these actions done. `everything`: archived ones too."""
         items = dict(self._items)
         unread, unseen = self.unread, self.unseen
-        for action in actions:
+        for action in (*(action for _, action in self._settling), *actions):
             before = items
             items = self._done(action, items)
             unread, unseen = self._recount(action, before, items, unread, unseen)
@@ -261,7 +268,14 @@ class Store:
         del self._items[event.id], self._order[event.id]
         return held
 
+    def _reach(self, rev: int) -> None:
+        """The read state is known up to this revision."""
+        self.rev = max(rev, self.rev or 0)
+        self._settling = [(due, action) for due, action in self._settling if due > self.rev]
+
     def _greet(self, hello: Hello) -> None:
+        # Its counts have all that is done.
+        self._settling.clear()
         if hello.epoch != self.epoch and self.epoch is not None:
             self._items.clear()
             self._order.clear()

@@ -14,9 +14,10 @@ pub(crate) const HEARTBEAT_MS: u64 = 25_000;
 pub(crate) fn query(workspace: &str, position: Option<&Position>) -> Vec<(&'static str, String)> {
     let mut query = vec![("workspace", workspace.to_owned())];
     if let Some(position) = position {
-        // Before anything was stored there is no lineage, and "from the beginning" needs none.
+        // While the log has no name for this client, it can only ask for everything: the horizon drops what it has.
+        let since = if position.epoch.is_some() { position.seq } else { 0 };
         query.extend(position.epoch.clone().map(|epoch| ("epoch", epoch)));
-        query.push(("since", position.seq.to_string()));
+        query.push(("since", since.to_string()));
         query.push(("rev", position.rev.to_string()));
     }
     query

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use campanile_client::Item;
+use reqwest::{Method, Response, StatusCode};
+use serde_json::Value;
 use tokio::net::TcpStream;
 
 /// A server that ends with the test.
@@ -11,7 +14,15 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     binary: String,
     data: tempfile::TempDir,
+    http: reqwest::Client,
     process: Child,
+}
+
+/// What a user has, as the server says.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    pub(crate) items: Vec<Item>,
+    pub(crate) unread: u64,
 }
 
 impl Drop for Server {
@@ -39,7 +50,7 @@ impl Server {
             }
         };
         tokio::time::timeout(Duration::from_secs(60), ready).await.expect("the server does not listen");
-        Self { address, binary: binary.to_owned(), data, process }
+        Self { address, binary: binary.to_owned(), data, http: reqwest::Client::new(), process }
     }
 
     /// A token of this server.
@@ -54,12 +65,46 @@ impl Server {
         String::from_utf8(made.stdout).unwrap().trim().to_owned()
     }
 
-    /// How many entries of a user are unread, as the server counts.
-    pub(crate) async fn unread(&self, user: &str) -> u64 {
-        let url = format!("http://{}/v1/workspaces/demo/inbox?limit=1", self.address);
+    /// What a user's inbox holds, newest first, and how many of it are unread.
+    pub(crate) async fn inbox(&self, user: &str) -> Inbox {
         let token = self.token(user, "");
-        let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap();
-        let page: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-        page["unread"].as_u64().unwrap()
+        let mut inbox = Inbox::default();
+        let mut before = String::new();
+        loop {
+            let query = format!("inbox?limit=100{before}");
+            let answer = self.ask(Method::GET, &query, &token, None).await;
+            let page: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+            inbox.unread = page["unread"].as_u64().unwrap();
+            let items: Vec<Item> = serde_json::from_value(page["items"].clone()).unwrap();
+            inbox.items.extend(items);
+            match page["older"].as_u64() {
+                Some(place) => before = format!("&before={place}"),
+                None => return inbox,
+            }
+        }
+    }
+
+    /// Takes back an entry, whatever became of it.
+    pub(crate) async fn retract(&self, id: &str, token: &str) {
+        self.ask(Method::DELETE, &format!("notifications/{id}"), token, None).await;
+    }
+
+    /// Says an entry anew, if it is still there.
+    pub(crate) async fn retitle(&self, id: &str, title: &str, token: &str) {
+        let body = serde_json::json!({ "title": title }).to_string();
+        self.ask(Method::PATCH, &format!("notifications/{id}"), token, Some(body)).await;
+    }
+
+    /// What the server does to an entry that is gone is told by 404: that is no fault.
+    async fn ask(&self, method: Method, path: &str, token: &str, body: Option<String>) -> Response {
+        let url = format!("http://{}/v1/workspaces/demo/{path}", self.address);
+        let mut request = self.http.request(method, url).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.header("Content-Type", "application/json").body(body);
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        assert!(status.is_success() || status == StatusCode::NOT_FOUND, "{path}: {status}");
+        answer
     }
 }

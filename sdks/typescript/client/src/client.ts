@@ -276,7 +276,8 @@ export class Campanile implements Client {
       const { store } = session;
       if (resume && !store.now.placed) Object.assign(store.now, resume, { placed: true });
       const { epoch, seq, rev, placed } = store.now;
-      const since = placed && (epoch !== null || seq === 0) ? { epoch, seq, rev } : undefined;
+      // A log that had no name yet is told again from its beginning.
+      const since = placed ? { epoch, seq: epoch === null ? 0 : seq, rev } : undefined;
       const changeable = typeof this.#options.token === "function";
       this.#inbox = new Inbox(
         {

@@ -22,6 +22,8 @@ export interface Dump extends Counts {
   placed: boolean;
   /** Whether the list must be read from its beginning. */
   stale: boolean;
+  /** Ids that a page held ahead of the stream when that broke: they go, unless the replay repeats them. */
+  doubtful: readonly string[];
 }
 
 /** What came while a page was under way, to be done again on top of it. */
@@ -45,6 +47,7 @@ const EMPTY: Dump = {
   loaded: {},
   placed: false,
   stale: true,
+  doubtful: [],
 };
 
 /** The name of a filter: the key of `loaded`. */
@@ -80,7 +83,7 @@ export class Store {
   }
 
   restore(dump: Dump = EMPTY): void {
-    this.now = { ...dump };
+    this.now = { ...EMPTY, ...dump };
     this.#counted = this.#replayed = dump.head;
     this.#room = Math.max(this.maxItems, dump.items.length);
   }
@@ -132,7 +135,10 @@ export class Store {
       this.#room = this.maxItems;
       this.#counted = head;
     }
-    for (const item of page.items) this.#put(item);
+    for (const item of page.items) {
+      this.#put(item);
+      this.#assure(item.id);
+    }
     now.loaded = { ...(fresh ? {} : loaded), [filterKey(filter)]: page.older };
     this.#room = Math.max(this.#room, now.items.length);
     now.readUpTo = log.readUpTo;
@@ -178,11 +184,25 @@ export class Store {
         this.#replayed = frame.head;
         if (resumed) {
           this.#upTo(frame);
+          now.epoch = epoch ?? now.epoch;
+          // A replay that broke had come as far as this: what it left out is gone.
+          this.#settle(seq);
+          now.doubtful = now.items.filter((item) => (item.seq ?? 0) > seq).map(({ id }) => id);
         } else {
           this.#counted = 0;
           // What comes from now on has no gap, though the rest is still to be read.
           const loaded = { "": seq + 1, ...now.loaded };
-          Object.assign(now, { epoch, seq, rev, readUpTo, seenUpTo, loaded, placed: true, stale: true });
+          Object.assign(now, {
+            epoch,
+            seq,
+            rev,
+            readUpTo,
+            seenUpTo,
+            loaded,
+            placed: true,
+            stale: true,
+            doubtful: [],
+          });
         }
         return this.#counts(frame);
       }
@@ -217,6 +237,7 @@ export class Store {
       case "heartbeat":
         now.seq = frame.seq;
         now.epoch = frame.epoch ?? now.epoch;
+        this.#settle(frame.seq);
         return this.#counts(frame);
       case "resync":
         now.seq = frame.seq;
@@ -231,6 +252,9 @@ export class Store {
     const known = this.#find(item.id);
     // Told again, by a surface that has no places.
     if (known && (seq === null || known.seq !== seq)) return;
+    // A page may have brought it before the stream does: then it is new all the same.
+    const again = known && (seq ?? 0) <= now.seq;
+    this.#assure(item.id);
     this.#reached(seq ?? 0);
     if (seq !== null && seq > this.#counted) {
       this.#counted = seq;
@@ -238,7 +262,7 @@ export class Store {
       now.unseen += Number(!item.seen);
     }
     this.#put(item);
-    if (!known) return ["notification", item, { replayed: seq !== null && seq <= this.#replayed }];
+    if (!again) return ["notification", item, { replayed: seq !== null && seq <= this.#replayed }];
   }
 
   #retract({ id, cause, by, seq }: Frame & { type: "retract" }): Told | undefined {
@@ -260,6 +284,23 @@ export class Store {
 
   #reached(seq: number): void {
     this.now.seq = Math.max(this.now.seq, seq);
+  }
+
+  /** It is there: the server said so. */
+  #assure(id: string): void {
+    const { now } = this;
+    if (now.doubtful.includes(id)) now.doubtful = now.doubtful.filter((one) => one !== id);
+  }
+
+  /** Everything up to this place was replayed. */
+  #settle(place: number): void {
+    const { now } = this;
+    if (!now.doubtful.length) return;
+    const gone = new Set(
+      now.items.filter(({ id, seq }) => (seq ?? 0) <= place && now.doubtful.includes(id)).map(({ id }) => id),
+    );
+    now.items = now.items.filter(({ id }) => !gone.has(id));
+    now.doubtful = now.doubtful.filter((id) => !gone.has(id));
   }
 
   /** What lies between the places known so far and these is read, or seen. */

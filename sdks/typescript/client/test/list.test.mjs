@@ -45,6 +45,46 @@ story("the client goes on from a position that it is given", async (rig) => {
   await shows(client, { state: "live", ids: ["n7"], position: { epoch: "9f3c", seq: 5, rev: 3 } });
 });
 
+story("a log that had no name yet is told again from its beginning, and once", async (rig) => {
+  const client = rig.client();
+  /** @type {string[]} */
+  const told = [];
+  client.on("notification", ({ id }) => told.push(id));
+  client.connect();
+  const nothing = { epoch: null, head: 0, rev: 0, unread: 0, unseen: 0 };
+  const socket = await rig.dialled({ ...nothing, seq: 0 });
+  await rig.paged([], nothing);
+  socket.send(notification(1));
+  await shows(client, { ids: ["n1"], position: null });
+  socket.cut();
+  await shows(client, { state: "waiting" });
+  await rig.clock.pass(1_000);
+  const next = await rig.dialled({ resumed: true, seq: 0, head: 2, rev: 0, unread: 2, unseen: 2 });
+  assert.deepEqual([next.query.epoch, next.query.since], [undefined, "0"]);
+  for (const seq of [1, 2]) next.send(notification(seq));
+  next.send({ type: "heartbeat", epoch: "9f3c", seq: 2, head: 2, rev: 0, unread: 2, unseen: 2 });
+  await shows(client, { ids: ["n2", "n1"], unread: 2, position: { epoch: "9f3c", seq: 2, rev: 0 } });
+  assert.deepEqual(told, ["n1", "n2"]);
+});
+
+story("what a page brought before the stream is told when the stream tells it", async (rig) => {
+  const client = rig.client();
+  /** @type {string[]} */
+  const told = [];
+  client.on("notification", ({ id }) => told.push(id));
+  client.connect();
+  const socket = await rig.dialled();
+  await rig.paged([item(9), item(7)], { head: 9, unread: 2, unseen: 2 });
+  await shows(client, { state: "live", ids: ["n9", "n7"], unread: 2 });
+  assert.deepEqual(told, []);
+  socket.send(notification(9));
+  await shows(client, { position: { epoch: "9f3c", seq: 9, rev: 3 } });
+  socket.send(notification(9));
+  socket.send(notification(10));
+  await shows(client, { ids: ["n10", "n9", "n7"], unread: 3 });
+  assert.deepEqual(told, ["n9", "n10"]);
+});
+
 story("what was done offline outlives the page, and is sent once under its key", async (rig) => {
   const storage = new MemoryStorage();
   const { client, socket } = await rig.live({ storage });
