@@ -77,3 +77,58 @@ test("an expired token brings it back with another one; a handler that throws lo
     [true, false],
   );
 });
+
+test("it says PING every 25 s, and without a pong in 10 s it comes back", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  /** @type {Silent[]} */
+  const sockets = [];
+  /** A connection that is open, and on which nothing is said. */
+  class Silent {
+    readyState = 1;
+    /** @type {string[]} */
+    sent = [];
+    onopen = () => {};
+    onmessage = (/** @type {{data: string}} */ _message) => {};
+    onclose = (/** @type {{code: number, reason: string}} */ _close) => {};
+    constructor() {
+      sockets.push(this);
+    }
+    send(/** @type {string} */ text) {
+      this.sent.push(text);
+    }
+    close() {
+      this.readyState = 2;
+    }
+  }
+  const notifications = new Notifications({
+    url: "wss://notify.example.com",
+    token: () => "a token",
+    WebSocket: Silent,
+    onnotification: assert.fail,
+    onrefused: assert.fail,
+  });
+  await notifications.connect();
+  const [first] = sockets;
+  assert(first);
+  first.onopen();
+  t.mock.timers.tick(24_999);
+  assert.deepEqual(first.sent, []);
+  t.mock.timers.tick(1);
+  assert.deepEqual(first.sent, ["PING"]);
+  t.mock.timers.tick(9_999);
+  first.onmessage({ data: '{"type":"pong"}' });
+  t.mock.timers.tick(25_000);
+  assert.deepEqual([first.sent, first.readyState], [["PING", "PING"], 1]);
+  t.mock.timers.tick(10_000);
+  assert.equal(first.readyState, 2);
+  // Back within 500 ms and a second by chance; its late close changes nothing.
+  t.mock.timers.tick(1_500);
+  await Promise.resolve();
+  assert.equal(sockets.length, 2);
+  first.onclose({ code: 1006, reason: "" });
+  t.mock.timers.tick(60_000);
+  await Promise.resolve();
+  assert.equal(sockets.length, 2);
+  notifications.close();
+  assert.equal(sockets[1]?.readyState, 2);
+});
