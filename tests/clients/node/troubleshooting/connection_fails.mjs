@@ -11,7 +11,7 @@ import { Client, Refused } from "../client.mjs";
 import { Server } from "../server.mjs";
 import { productToken, seconds, sign, workspaceToken } from "../token.mjs";
 import { until, within } from "../waiting.mjs";
-import { call, close, opens, refusal, servers, symptom, UNAUTHORIZED } from "./symptom.mjs";
+import { call, close, logged, opens, refusal, servers, symptom, UNAUTHORIZED } from "./symptom.mjs";
 
 symptom("Connection fails", {
   "The token is missing": async () => {
@@ -76,6 +76,7 @@ symptom("Connection fails", {
     assert.equal(answer.status, 201);
     assert.deepEqual(await close(servers.plain.workspace(token)), UNAUTHORIZED);
     await opens(servers.plain.workspaceOf("dora"));
+    await logged("revoked");
   },
   "The ticket was used": async () => {
     const ticket = async () => {
@@ -87,6 +88,7 @@ symptom("Connection fails", {
     await opens(address);
     assert.deepEqual(await close(address), UNAUTHORIZED);
     await opens(servers.plain.ws(`/?ticket=${await ticket()}&workspaceSlug=acme`));
+    await logged("ticket_invalid");
   },
   "The workspace is not named": async () => {
     const missing = [4002, "workspaceSlug required"];
@@ -105,6 +107,7 @@ symptom("Connection fails", {
         slug,
       );
     await opens(servers.plain.workspaceOf("gwen"));
+    await logged("slug_not_granted");
   },
   "The token does not grant the workspace": async () => {
     const without = workspaceToken("hope", { workspaces: ["other"] });
@@ -112,6 +115,7 @@ symptom("Connection fails", {
     assert.deepEqual(await close(servers.plain.workspace(productToken("hope"))), UNAUTHORIZED);
     assert.deepEqual(await close(servers.plain.product(without)), [1008, "Access token invalid"]);
     await opens(servers.plain.workspace(workspaceToken("hope", { workspaces: ["other", "acme"] })));
+    await logged("slug_not_granted");
   },
   "The user's access was withdrawn": async () => {
     const client = await Client.connect(servers.plain.workspaceOf("lucy"));
@@ -189,6 +193,7 @@ symptom("Connection fails", {
         () => false,
       );
     await until(isFree, "there is room");
+    await logged("overloaded", small);
   },
   "The server is not there": async () => {
     const gone = await Server.start();

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { Client, Refused } from "../client.mjs";
 import { Server } from "../server.mjs";
 import { seconds, sign } from "../token.mjs";
+import { until } from "../waiting.mjs";
 
 export const UNAUTHORIZED = [4001, "unauthorized"];
 const SCOPES = "admin events:write notifications:write";
@@ -103,4 +104,14 @@ export async function call(method, path, body, scope = SCOPES) {
   );
   const text = await answer.text();
   return { status: answer.status, body: text === "" ? undefined : JSON.parse(text) };
+}
+
+/**
+ * Waits until the server has logged a connection refused for that cause.
+ *
+ * @param {string} cause
+ * @param {Server} server
+ */
+export async function logged(cause, server = servers.plain) {
+  await until(async () => server.log.includes(`"cause":"${cause}"`), `the log says ${cause}`);
 }
