@@ -76,6 +76,9 @@ impl Fanout {
         about: &Notification,
     ) {
         registry.rooms[room.0 as usize].emitted = position.seq;
+        if !registry.tells_changes(room) {
+            return;
+        }
         let seq = change.target_seq();
         let users = match &about.audience {
             Audience::Users(names) => {

@@ -39,6 +39,8 @@ pub(crate) struct Room {
     pub(crate) emitted: Seq,
     pub(crate) runs: std::collections::VecDeque<crate::Run>,
     users: usize,
+    /// Sockets that are told of changes.
+    told: usize,
 }
 
 pub(crate) struct User {
@@ -95,10 +97,23 @@ impl Registry {
             emitted: Seq::ZERO,
             runs: std::collections::VecDeque::new(),
             users: 0,
+            told: 0,
         };
         let id = RoomId(u32::try_from(self.rooms.insert(room)).unwrap_or(u32::MAX));
         self.by_slug.insert(workspace.clone(), id);
         id
+    }
+
+    /// Counts sockets of the room that are told of changes: one more or one less. Where there are none, changes are
+    /// passed over.
+    pub fn count_told(&mut self, user: UserKey, more: bool) {
+        let room = &mut self.rooms[self.users[user.0 as usize].room.0 as usize];
+        room.told = if more { room.told + 1 } else { room.told.saturating_sub(1) };
+    }
+
+    /// Whether anybody of the room is told of changes.
+    pub(crate) fn tells_changes(&self, room: RoomId) -> bool {
+        self.rooms[room.0 as usize].told > 0
     }
 
     /// Puts a socket of `user` into the room; returns its place there, to be given back to `leave`.
@@ -213,9 +228,16 @@ impl Registry {
         waiting.map_or(room.emitted, |first| Seq(first.0.saturating_sub(1)))
     }
 
-    /// How many sockets are in the room.
-    pub fn crowd(&self, room: RoomId) -> usize {
-        self.rooms[room.0 as usize].members.len()
+    /// The user has no access after `at`.
+    pub fn withdraw(&mut self, user: UserKey, at: Seq) {
+        self.users[user.0 as usize].sight.get_or_insert_default().access.close(at);
+    }
+
+    /// The user has access again, after `at`.
+    pub fn grant(&mut self, user: UserKey, at: Seq) {
+        if let Some(sight) = &mut self.users[user.0 as usize].sight {
+            sight.access.open(at);
+        }
     }
 
     /// The user's sockets in the order they came.

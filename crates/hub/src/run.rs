@@ -141,6 +141,11 @@ impl Run {
         }
     }
 
+    /// The place of the run's last entry, and its log.
+    pub fn position(&self) -> Option<Position> {
+        self.deliveries.last().and_then(|delivery| delivery.position)
+    }
+
     /// The place of the run's first entry; `None` for one that is in no log.
     pub fn first_seq(&self) -> Option<Seq> {
         self.deliveries.first().and_then(Delivery::seq)

@@ -70,16 +70,8 @@ impl Listeners {
         reception: &Reception,
         threads: &mut Vec<JoinHandle<()>>,
     ) -> anyhow::Result<Vec<DoorStop>> {
-        let descriptors = raise_descriptors();
-        let max_connections = match config.server.max_connections {
-            0 => descriptors.connections,
-            configured => configured.min(descriptors.connections),
-        };
-        tracing::info!(
-            descriptors = descriptors.limit,
-            max_connections,
-            "open descriptors are raised as far as the system allows"
-        );
+        let max_connections = max_connections(config);
+        tracing::info!(max_connections, "open descriptors are raised as far as the system allows");
         let handshake_timeout = config.connection.handshake_timeout;
         let max_handshakes = config.server.tls.max_handshakes;
         let mut stops = vec![];
@@ -95,5 +87,14 @@ impl Listeners {
             stops.push(stop);
         }
         Ok(stops)
+    }
+}
+
+/// Connections open at once: as configured, as far as the descriptors that the system gives allow.
+pub fn max_connections(config: &Config) -> usize {
+    let possible = raise_descriptors().connections;
+    match config.server.max_connections {
+        0 => possible,
+        configured => configured.min(possible),
     }
 }

@@ -25,7 +25,7 @@ use crate::http::Api;
 use crate::key_sources::KeySources;
 use crate::signing_keys::SigningKeys;
 use crate::socket::{
-    Asked, DoorStop, Gauge, Handshakes, Judge, REQUESTS, Shard, ShardConfig, ShardHandle, Shards,
+    Asked, DoorStop, Gauge, Handshakes, Judge, REQUESTS, Room, Shard, ShardConfig, ShardHandle, Shards,
     answer_requests, serve_plain,
 };
 use crate::tickets::Tickets;
@@ -180,7 +180,7 @@ pub async fn start(
         origins,
         proxies,
         shards.clone(),
-        gauge.clone(),
+        Room { gauge: gauge.clone(), max_connections: crate::doors::max_connections(config) },
         clock.clone(),
     );
     let handshakes = Arc::new(handshakes);

@@ -126,9 +126,9 @@ impl Session {
         self.expires_at = expires_at;
     }
 
-    /// The client was told its counts for the first time; `rev` is the read state that it has.
-    pub fn handle_hello(&mut self, counts: Counts, rev: Rev) {
-        self.badge = Some(Box::new(Badge::new(counts, rev)));
+    /// The client was told its counts for the first time; `rev` is the read state that it has, `start` its place.
+    pub fn handle_hello(&mut self, counts: Counts, rev: Rev, start: Seq) {
+        self.badge = Some(Box::new(Badge::new(counts, rev, start)));
     }
 
     /// What the client was told of its counts.
@@ -243,9 +243,9 @@ impl Session {
         self.active = now;
         if let Some(last) = last {
             self.position = self.position.max(last);
-        }
-        if let Some(badge) = &mut self.badge {
-            badge.handle_touched();
+            if let Some(badge) = &mut self.badge {
+                badge.handle_touched();
+            }
         }
     }
 

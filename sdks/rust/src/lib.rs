@@ -11,6 +11,7 @@ mod surface;
 mod actions;
 mod inbox;
 mod known;
+mod position;
 mod store;
 mod view;
 

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::actions::Action;
 use crate::inbox::Page;
 use crate::item::Item;
 use crate::known::Known;
+pub use crate::position::Position;
 use crate::surface::{Frame, Heartbeat, Hello, Receipts};
 use crate::view::perform;
 
@@ -16,17 +15,6 @@ use crate::view::perform;
 pub const ITEM_LIMIT: usize = 1_000;
 /// How many frames are remembered while a page is on its way. Beyond it the page is asked for again.
 const JOURNAL_LIMIT: usize = 10_000;
-
-/// A place from which a client can go on without missing or repeating anything.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Position {
-    /// The lineage of the log. `None`: nothing was ever stored.
-    pub epoch: Option<String>,
-    /// Up to here the client has everything.
-    pub seq: u64,
-    /// The revision of the read state that it has.
-    pub rev: u64,
-}
 
 /// What a frame did that a program may want to hear of.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +42,8 @@ pub(crate) struct Store {
     replaying: bool,
     /// Items came from a log that had no name yet, thus the replay begins before them: what of them is gone, it leaves out.
     nameless: bool,
+    /// Items that a page brought, and as of which revision, where receipts have not come that far yet.
+    paged: HashMap<String, u64>,
     arrivals: u64,
     grown: usize,
     /// Where to resume; `None` until the server said where this client is.
@@ -165,11 +155,15 @@ impl Store {
             self.items.clear();
             self.spots.clear();
             self.doubtful.clear();
+            self.paged.clear();
             self.grown = 0;
         } else {
             self.grown += (self.items.len() + page.items.len()).saturating_sub(self.limit());
         }
         for item in &page.items {
+            if page.rev > rev {
+                self.paged.insert(item.id.clone(), page.rev);
+            }
             match self.spots.get(&item.id) {
                 Some(_) if page.rev < rev => {}
                 Some(spot) => {
@@ -191,8 +185,8 @@ impl Store {
         if position.epoch.is_none() {
             position.epoch.clone_from(&page.epoch);
         }
-        // Receipts are told from here on once more.
-        position.rev = if fresh { page.rev } else { rev.min(page.rev) };
+        // Receipts are told from here on once more. Those up to the page are still to come for what it does not have.
+        position.rev = rev.min(page.rev);
         (self.read_up_to, self.seen_up_to) = (journal.read_up_to, journal.seen_up_to);
         for frame in &journal.frames {
             self.reapply(frame, page, newer);
@@ -277,7 +271,8 @@ impl Store {
             return;
         }
         for item in self.items.range_mut(Spot(after + 1, 0)..=Spot(up_to, 0)).map(|(_, item)| item) {
-            if item.seq.is_some() && (!item.seen || read && !item.read) {
+            let told = item.seq.is_some() && !self.paged.contains_key(&item.id);
+            if told && (!item.seen || read && !item.read) {
                 let item = Arc::make_mut(item);
                 item.seen = true;
                 item.read |= read;
@@ -338,6 +333,9 @@ impl Store {
         if self.spots.contains_key(&item.id) {
             // A page brought it before, and may be older than this. What changed since this was written follows.
             let doubted = seq.is_some_and(|seq| self.doubtful.remove(&seq));
+            if doubted {
+                self.paged.remove(&item.id);
+            }
             self.change(&item.id, |held| if doubted { *held = item.clone() } else { held.say_anew(item) });
         } else {
             self.insert(seq, item.clone());
@@ -397,13 +395,17 @@ impl Store {
             return;
         }
         position.rev = receipts.rev;
+        // What a page told of a later revision stays.
+        self.paged.retain(|_, rev| *rev > receipts.rev);
         let (read_from, seen_from) = (self.read_up_to, self.seen_up_to);
         self.mark_up_to(read_from, receipts.read_up_to, true);
         self.mark_up_to(seen_from, receipts.seen_up_to, false);
         self.read_up_to = read_from.max(receipts.read_up_to);
         self.seen_up_to = seen_from.max(receipts.seen_up_to);
         for receipt in &receipts.items {
-            self.mark(&receipt.id, receipt.seen, receipt.read, receipt.archived);
+            if !self.paged.contains_key(&receipt.id) {
+                self.mark(&receipt.id, receipt.seen, receipt.read, receipt.archived);
+            }
         }
         if receipts.rev > self.told_rev || receipts.head > self.head {
             self.tell(receipts.head, receipts.rev, receipts.unread, receipts.unseen);

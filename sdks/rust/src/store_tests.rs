@@ -191,6 +191,25 @@ fn a_page_that_comes_amid_a_replay_is_in_doubt_as_well() {
 }
 
 #[test]
+fn receipts_up_to_a_page_hold_for_what_the_page_does_not_have() {
+    let mut store = loaded(&[7]);
+    store.expect_page();
+    // 8 was archived at revision 2, 9 read at 3 and unread at 4, before the stream tells of any of it.
+    store.merge(&page(&[9, 7], 9, 4, 2), true);
+    store.apply(&notification(8));
+    store.apply(&notification(9));
+    let archived = Receipt { id: "n8".into(), seen: true, read: true, archived: true };
+    let receipts = Receipts { rev: 2, head: 9, items: vec![archived], ..Receipts::default() };
+    store.apply(&Frame::Receipts(receipts));
+    store.apply(&read(3, 9, 9, 1));
+    assert!(store.item("n8").unwrap().archived);
+    assert!(!store.item("n9").unwrap().read, "the page knows better");
+    assert_eq!(store.position.as_ref().unwrap().rev, 3, "after a break the rest is told");
+    store.apply(&read(5, 9, 9, 1));
+    assert!(store.item("n9").unwrap().read);
+}
+
+#[test]
 fn a_log_that_had_no_name_yet_is_asked_for_from_its_start() {
     let mut store = Store::default();
     store.apply(&Frame::Hello(Hello { rev: 1, ..Hello::default() }));

@@ -114,13 +114,8 @@ async fn chaos_repeats_nothing_and_loses_nothing() {
         match count % 7 {
             2 => server.retract(&ids[count - 1], &token).await,
             4 => server.retitle(&ids[count - 2], &format!("anew {count}"), &token).await,
-            6 => {
-                let unread =
-                    client.snapshot().items.iter().find(|item| !item.read).map(|item| item.id.clone());
-                if let Some(id) = unread {
-                    client.read(id).await.unwrap();
-                }
-            }
+            1 => act(late.last().unwrap_or(&client), count).await,
+            6 => act(&client, count).await,
             _ => {}
         }
         if network.broken() > reconnects * (late.len() as u64 + 1) / (LATE + 1) {
@@ -162,6 +157,20 @@ async fn chaos_repeats_nothing_and_loses_nothing() {
     eprintln!("{} entries over {} broken connections", published.len(), network.broken());
 }
 
+/// The user does something, now this and now that, to the newest entry for which there is a point in it.
+async fn act(client: &Client, count: usize) {
+    let shown = client.snapshot();
+    let newest = |read: bool| shown.items.iter().find(|item| item.read == read).map(|item| item.id.clone());
+    match (count / 7 % 6, newest(false), newest(true)) {
+        (0..=2, Some(unread), _) => client.read(unread).await,
+        (3, _, Some(read)) => client.unread(read).await,
+        (4, Some(unread), _) => client.archive(unread).await,
+        (5, ..) => client.seen().await,
+        _ => Ok(()),
+    }
+    .unwrap();
+}
+
 /// The list of a client is the inbox, as far down as the client has it.
 fn shows(shown: &Snapshot, truth: &Inbox) -> bool {
     let (held, there) = (titles(&shown.items), titles(&truth.items));
@@ -169,12 +178,12 @@ fn shows(shown: &Snapshot, truth: &Inbox) -> bool {
 }
 
 /// What is compared of each entry.
-fn titles<I: Borrow<Item>>(items: &[I]) -> Vec<(Option<u64>, String, bool)> {
+fn titles<I: Borrow<Item>>(items: &[I]) -> Vec<(Option<u64>, String, bool, bool)> {
     items
         .iter()
         .map(|item| {
             let item: &Item = item.borrow();
-            (item.seq, item.title.clone(), item.read)
+            (item.seq, item.title.clone(), item.seen, item.read)
         })
         .collect()
 }

@@ -13,15 +13,14 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
+use campanile_engine::access;
 use campanile_wire::STREAM;
 use futures_util::stream;
-use tokio::io::AsyncReadExt;
 
 use super::Api;
 use super::oidc::Peer;
 use super::problem::{self, Problem};
-use crate::socket::{Ask, Decision, Handshakes, Newcomer, Start};
-use campanile_engine::access;
+use crate::socket::{Ask, Decision, Entered, Handshakes, Newcomer, Start};
 
 /// Bytes passed on at once.
 const CHUNK: usize = 16 * 1024;
@@ -68,6 +67,10 @@ pub async fn follow(
     if access::is_withdrawn(&api.engine, &admitted.workspace, &admitted.user).await? {
         return Err(Problem::new(&problem::WORKSPACE_REFUSED));
     }
+    // Beside the connection itself, each end of the pipe is one.
+    let (Some(counted), Some(our_end)) = (handshakes.enter(), handshakes.enter()) else {
+        return Err(overloaded());
+    };
     let (theirs, ours) = pipe().map_err(|error| {
         tracing::error!(%error, "a stream can't be opened");
         overloaded()
@@ -84,10 +87,10 @@ pub async fn follow(
         start: Start::Replay(admitted.replay),
         order: handshakes.count(),
         peer,
-        counted: handshakes.enter(),
+        counted,
     };
     handshakes.hand_over(Box::new(newcomer)).map_err(|_| overloaded())?;
-    let mut response = Body::from_stream(chunks(ours)).into_response();
+    let mut response = Body::from_stream(chunks((ours, our_end))).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     // A proxy that gathers answers would hold back what is to be told at once.
@@ -110,13 +113,20 @@ fn pipe() -> std::io::Result<(crate::socket::Stream, tokio::net::UnixStream)> {
 }
 
 /// What comes, until the shard ends it. Dropped with the answer's body, it tells the shard that the client is gone.
-fn chunks(from: tokio::net::UnixStream) -> impl stream::Stream<Item = std::io::Result<Bytes>> {
-    stream::unfold(from, |mut from| async {
-        let mut chunk = BytesMut::with_capacity(CHUNK);
-        match from.read_buf(&mut chunk).await {
-            Ok(0) => None,
-            Ok(_) => Some((Ok(chunk.freeze()), from)),
-            Err(error) => Some((Err(error), from)),
+fn chunks(from: (tokio::net::UnixStream, Entered)) -> impl stream::Stream<Item = std::io::Result<Bytes>> {
+    stream::unfold(from, |(from, counted)| async {
+        loop {
+            // No buffer while nothing comes.
+            if let Err(error) = from.readable().await {
+                return Some((Err(error), (from, counted)));
+            }
+            let mut chunk = BytesMut::with_capacity(CHUNK);
+            match from.try_read_buf(&mut chunk) {
+                Ok(0) => return None,
+                Ok(_) => return Some((Ok(chunk.freeze()), (from, counted))),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => return Some((Err(error), (from, counted))),
+            }
         }
     })
 }

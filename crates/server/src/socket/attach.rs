@@ -260,6 +260,9 @@ impl Shard {
         let user = self.registry.user(&newcomer.workspace, &newcomer.user);
         let slot = self.sockets.insert(*newcomer, user);
         let place = self.registry.join(user, slot);
+        if self.sockets.get(slot).is_some_and(|conn| conn.session.surface().envelopes.is_some()) {
+            self.registry.count_told(user, true);
+        }
         if let Some(seat) = self.sockets.get_mut(slot).and_then(|conn| conn.seat.as_mut()) {
             seat.place = place;
         }

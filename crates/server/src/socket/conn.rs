@@ -56,6 +56,8 @@ pub struct Rare {
     pub(super) resume_at: Option<u64>,
     /// It goes on from where it was: the end of the replay is told.
     pub(super) resumed: bool,
+    /// Something was told while it caught up that nobody knows whom it concerned.
+    pub(super) overflowed: Option<campanile_model::Epoch>,
     /// Commands without an answer yet.
     pub(super) marks: u32,
     /// A newcomer waits whether this one is still alive.

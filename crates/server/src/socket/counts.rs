@@ -20,6 +20,8 @@ const RECEIPTS: usize = 300;
 /// Sockets of a room that look a second after a change which none of them can count: a change that concerns many is
 /// looked at over a longer time, so that the store has other things to do besides.
 const LOOKS_PER_SECOND: usize = 1_000;
+/// Ticks until a look that failed is repeated, and over which those of many connections are spread.
+const LOOK_AGAIN: u32 = 50;
 
 impl Shard {
     /// Up to where everything of a connection's was queued to it; `None` while it catches up.
@@ -79,32 +81,39 @@ impl Shard {
     /// receipt before the entry, and show the entry as if nothing had been done with it.
     pub(super) fn handle_looked(&mut self, slot: Slot, looked: Result<ReadState, StoreError>) {
         match looked {
-            Ok(state) => {
-                self.ahead.push((slot, state));
-                self.catch_up_with_counts();
-            }
+            Ok(state) => self.tell_in_time(slot, state),
+            // What is told is late then, and nothing is lost: the client is not made to come back for that.
             Err(error) => {
-                tracing::warn!(%error, "a user's read state can't be read");
-                self.sockets.doomed.push((slot, Doom::Close(&close::OVERLOADED)));
+                tracing::warn!(%error, "a user's read state can't be read; looking again");
+                let again = self.sockets.now.after(LOOK_AGAIN + slot.index % LOOK_AGAIN);
+                if let Some(badge) = self.sockets.get_mut(slot).and_then(|conn| conn.session.badge()) {
+                    badge.handle_failed(again);
+                }
+                self.sockets.reschedule(slot);
             }
+        }
+    }
+
+    fn tell_in_time(&mut self, slot: Slot, state: ReadState) {
+        if self.sockets.get(slot).is_none_or(|conn| conn.session.is_closing()) {
+            return;
+        }
+        if self.horizon(slot).is_some_and(|horizon| horizon >= state.counts.head) {
+            self.guarded(slot, |shard| shard.tell_read_state(slot, &state));
+        } else {
+            self.ahead.push((slot, state));
         }
     }
 
     /// Tells what waits for entries that have been told by now.
     pub(super) fn catch_up_with_counts(&mut self) {
         for (slot, state) in std::mem::take(&mut self.ahead) {
-            if self.sockets.get(slot).is_none_or(|conn| conn.session.is_closing()) {
-                continue;
-            }
-            if self.horizon(slot).is_some_and(|horizon| horizon >= state.counts.head) {
-                self.guarded(slot, |shard| shard.tell_read_state(slot, &state));
-            } else {
-                self.ahead.push((slot, state));
-            }
+            self.tell_in_time(slot, state);
         }
     }
 
     fn tell_read_state(&mut self, slot: Slot, state: &ReadState) {
+        let horizon = self.horizon(slot).unwrap_or_default();
         let Some(conn) = self.sockets.get_mut(slot) else { return };
         let surface = conn.session.surface();
         let (Some(badge), Some(envelopes)) = (conn.session.badge(), surface.envelopes) else { return };
@@ -112,7 +121,7 @@ impl Shard {
         let is_news = counts.rev > badge.rev();
         badge.handle_looked(*counts);
         if state.too_many {
-            self.answer(slot, &(envelopes.resync)(counts.epoch, counts.head, Resync::TooMany));
+            self.answer(slot, &(envelopes.resync)(counts.epoch, horizon, Resync::TooMany));
         } else if is_news {
             // At least one: a watermark may have moved alone.
             let mut rest = state.items.as_slice();
@@ -156,8 +165,14 @@ impl Shard {
         reference: Option<&str>,
         judged: Result<Refreshed, NotRefreshed>,
     ) {
+        let wall = self.sockets.wall;
         let Some(conn) = self.answered(slot) else { return };
-        let Some(envelopes) = conn.session.surface().envelopes else { return };
+        let surface = conn.session.surface();
+        let Some(envelopes) = surface.envelopes else { return };
+        if conn.session.expires_at() <= wall {
+            // Since then nothing was told any more: it is too late to live on.
+            return self.close(slot, surface.refusals.token_expired);
+        }
         let answer = match judged {
             Ok(Refreshed { expires_at, mark, told }) => {
                 conn.session.handle_refreshed(expires_at);

@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use campanile_engine::connect::Step;
 use campanile_hub::{RoomId, Run, Sink, Slot, UserKey};
-use campanile_model::{Change, Entry, EntryKind, Position, Seq, Topic, UserId, Visibility};
+use campanile_model::{Change, Entry, EntryKind, Epoch, Position, Seq, Topic, UserId, Visibility};
 use campanile_session::{Handover, Next, Wanted};
 use campanile_store::{Commit, StoreError};
 use campanile_wire::{Hello, Resync, close};
@@ -50,12 +50,15 @@ impl Sockets {
         if wanted == Wanted::Nothing {
             return self.hold(slot, run);
         }
+        if run.change().is_some() && surface.envelopes.is_none() {
+            // Its clients find out when they read; nothing is sent.
+            return;
+        }
         conn.session.handle_delivered(run.last_seq(), now);
+        if let (Some(badge), Some(position)) = (conn.session.badge(), run.position()) {
+            badge.handle_epoch(position.epoch);
+        }
         if run.change().is_some() {
-            if surface.envelopes.is_none() {
-                // Its clients find out when they read.
-                return;
-            }
             self.count_anew(slot);
         }
         match wanted {
@@ -66,10 +69,12 @@ impl Sockets {
             }
             Wanted::After(position) => {
                 let missing: Vec<_> = run.deliveries.iter().filter(|d| d.seq() > Some(position)).collect();
+                // In one piece: what does not fit is dropped as a whole, and said so once.
+                let mut joined = BytesMut::new();
                 for delivery in missing {
-                    let frame = frames::run(surface, std::slice::from_ref(delivery));
-                    self.send(slot, &frame);
+                    joined.extend_from_slice(&frames::run(surface, std::slice::from_ref(delivery)));
                 }
+                self.send(slot, &joined.freeze());
             }
         }
     }
@@ -78,7 +83,7 @@ impl Sockets {
     fn count_anew(&mut self, slot: Slot) {
         let at = Shard::look_after(self.now, slot, self.conns.len());
         if let Some(badge) = self.get_mut(slot).and_then(|conn| conn.session.badge()) {
-            badge.handle_changed(at);
+            badge.handle_uncounted(at);
             self.reschedule(slot);
         }
     }
@@ -108,6 +113,7 @@ impl Sockets {
 impl Shard {
     /// Takes entries in the order of their log, and what is told of marks after them.
     pub(super) fn handle_commit(&mut self, commit: &Commit) {
+        let mut unknown = false;
         for Entry { seq, kind } in &commit.entries {
             // Looked up each time: a withdrawal may have emptied the room.
             let Some(room) = self.registry.find_room(&commit.workspace) else { return };
@@ -130,7 +136,7 @@ impl Shard {
                 }
                 // Read back from the log, which no longer knows whom it reached: whoever might have had it is told to
                 // read again.
-                EntryKind::Retract { .. } | EntryKind::Supersede { .. } => self.say_overflow(room, position),
+                EntryKind::Retract { .. } | EntryKind::Supersede { .. } => unknown = true,
                 EntryKind::Subscribe { topic, user } => {
                     if let Some(user) = named(user, self) {
                         self.registry.subscribe(user, topic, *seq);
@@ -145,31 +151,45 @@ impl Shard {
                 }
                 EntryKind::Withdraw { user } => {
                     if let Some(user) = named(user, self) {
+                        self.registry.withdraw(user, *seq);
                         self.expel(room, user, *seq);
                     }
                     if self.registry.find_room(&commit.workspace) != Some(room) {
                         return;
                     }
                 }
-                // A grant opens nothing by itself: whoever is here had access.
-                EntryKind::Grant { .. } => {}
+                EntryKind::Grant { user } => {
+                    if let Some(user) = named(user, self) {
+                        self.registry.grant(user, *seq);
+                    }
+                }
             }
             let (fanout, registry) = self.fanout();
             fanout.skip(registry, room, *seq);
         }
         if let Some(room) = self.registry.find_room(&commit.workspace) {
+            if unknown {
+                self.say_overflow(room, commit.epoch);
+            }
             for marking in &commit.marks {
                 self.handle_marking(room, &marking.user);
             }
         }
     }
 
-    /// Tells those of a room that can be told to read again.
-    fn say_overflow(&mut self, room: RoomId, position: Position) {
+    /// Tells those of a room that can be told to read again: the store is ahead of whatever they have been told. Who
+    /// catches up is told afterwards.
+    fn say_overflow(&mut self, room: RoomId, epoch: Epoch) {
         for slot in self.registry.members(room) {
-            let live = self.sockets.get(slot).filter(|conn| conn.session.position().is_some());
-            let Some(envelopes) = live.and_then(|conn| conn.session.surface().envelopes) else { continue };
-            self.answer(slot, &(envelopes.resync)(Some(position.epoch), position.seq, Resync::Overflow));
+            let horizon = self.horizon(slot);
+            let Some(conn) = self.sockets.get_mut(slot) else { continue };
+            let Some(envelopes) = conn.session.surface().envelopes else { continue };
+            match horizon {
+                Some(horizon) => {
+                    self.answer(slot, &(envelopes.resync)(Some(epoch), horizon, Resync::Overflow));
+                }
+                None => conn.rare().overflowed = Some(epoch),
+            }
         }
     }
 
@@ -255,7 +275,12 @@ impl Shard {
                 conn.session.handle_live(position);
                 rare.handover = None;
                 let replayed = std::mem::take(&mut rare.resumed);
+                let overflowed = rare.overflowed.take();
+                let envelopes = conn.session.surface().envelopes;
                 conn.tidy();
+                if let (Some(epoch), Some(envelopes)) = (overflowed, envelopes) {
+                    self.answer(slot, &(envelopes.resync)(Some(epoch), position, Resync::Overflow));
+                }
                 if replayed {
                     self.heartbeat(slot);
                 } else {
@@ -279,14 +304,8 @@ impl Shard {
         let Some(conn) = self.sockets.get_mut(slot) else { return vec![] };
         let surface = conn.session.surface();
         let (Some(envelopes), Some(seat)) = (surface.envelopes, conn.seat) else { return vec![] };
-        conn.session.handle_hello(welcome.counts, welcome.rev);
-        if welcome.resumed {
-            conn.rare().resumed = true;
-            if let Some(badge) = conn.session.badge() {
-                // What was done since, which is told once everything was replayed.
-                badge.handle_touched();
-            }
-        }
+        conn.session.handle_hello(welcome.counts, welcome.rev, welcome.seq);
+        conn.rare().resumed = welcome.resumed;
         let expires_at = conn.session.expires_at();
         let heartbeat = keepalive(&self.sockets.config.connection, surface).unwrap_or_default();
         let hello = (envelopes.hello)(&Hello {

@@ -61,7 +61,12 @@ impl Shard {
 
     /// Takes a connection out of the registry: nobody finds it there any more.
     pub(super) fn leave(&mut self, slot: Slot) {
-        let Some(seat) = self.sockets.get_mut(slot).and_then(|conn| conn.seat.take()) else { return };
+        let Some(conn) = self.sockets.get_mut(slot) else { return };
+        let tells = conn.session.surface().envelopes.is_some();
+        let Some(seat) = conn.seat.take() else { return };
+        if tells {
+            self.registry.count_told(seat.user, false);
+        }
         let sockets = &mut self.sockets;
         self.registry.leave(seat.user, slot, seat.place, |moved, place| {
             campanile_hub::Sink::moved(sockets, moved, place);

@@ -32,9 +32,17 @@ pub struct Handshakes {
     hammer: Mutex<Hammer>,
     shards: Shards,
     clock: Clock,
-    gauge: Gauge,
+    room: Room,
     /// TCP connections accepted so far: the newest wins.
     accepted: AtomicU64,
+}
+
+/// How many connections there may be.
+pub struct Room {
+    /// Counts those that are.
+    pub gauge: Gauge,
+    /// Open at once, all kinds together; above: 503.
+    pub max_connections: usize,
 }
 
 /// How a handshake that is none is answered: the problem, and the headers that go with it.
@@ -70,11 +78,11 @@ impl Handshakes {
         origins: Arc<Origins>,
         proxies: Arc<Proxies>,
         shards: Shards,
-        gauge: Gauge,
+        room: Room,
         clock: Clock,
     ) -> Self {
         let (hammer, accepted) = (Mutex::default(), AtomicU64::new(0));
-        Self { judge, sources, origins, proxies, hammer, shards, gauge, clock, accepted }
+        Self { judge, sources, origins, proxies, hammer, shards, room, clock, accepted }
     }
 
     /// The number of a TCP connection just accepted.
@@ -82,9 +90,10 @@ impl Handshakes {
         self.accepted.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Counts one more connection that did not come through the door.
-    pub fn enter(&self) -> Entered {
-        self.gauge.enter()
+    /// Counts one more connection that did not come through the door; `None`: there is no room for it.
+    pub fn enter(&self) -> Option<Entered> {
+        let counted = self.room.gauge.enter();
+        (self.room.gauge.open() <= self.room.max_connections).then_some(counted)
     }
 
     /// Reads the headers of a handshake: well-formed, and not of a page that may not connect.

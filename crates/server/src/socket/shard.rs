@@ -276,7 +276,8 @@ impl Shard {
             // Before its handshake is answered there is nobody to ping, and the answer has to wait.
             Due::Ping if conn.rare.as_ref().is_some_and(|rare| rare.hello.is_some()) => {}
             Due::Ping => {
-                if conn.session.surface().framing == Framing::WebSocket {
+                let pings = sockets.config.connection.keepalive.is_some();
+                if pings && conn.session.surface().framing == Framing::WebSocket {
                     let ping = sockets.ping.clone();
                     sockets.send(slot, &ping);
                 }

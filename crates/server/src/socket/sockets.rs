@@ -169,8 +169,11 @@ impl Sockets {
         let resync = (envelopes.resync)(badge.epoch(), position, Resync::Overflow);
         let dropped = conn.outbox.as_mut().map_or(0, |outbox| outbox.drop_whole());
         tracing::debug!(dropped, "a client that reads too slowly was told to read again");
-        if conn.write(&frames::message(surface, &resync), limit + 1024, now) == Written::Gone {
-            self.doomed.push((slot, Doom::Drop));
+        match conn.write(&frames::message(surface, &resync), limit + 1024, now) {
+            Written::All | Written::Waiting => {}
+            // The rest of what has begun to leave is too much by itself.
+            Written::Full => self.doomed.push((slot, Doom::Close(&close::TOO_SLOW))),
+            Written::Gone => self.doomed.push((slot, Doom::Drop)),
         }
     }
 

@@ -80,7 +80,8 @@ impl Driver {
             }
             self.fold(&Action::Read { id: reference.clone() });
         } else {
-            self.queue.handle_done(reference, done.rev);
+            // What changed nothing was done before, and another client may have undone it since: it is not folded in.
+            self.queue.handle_done(reference, done.rev.filter(|_| done.changed));
             self.settle_told();
         }
         self.keep_now();

@@ -37,6 +37,11 @@ export function enqueue(
   return [...queue.filter((one) => !replaced(one)), action];
 }
 
+/** Whether an `ok` says more than is known up to `rev`. What changed nothing was done before: how it is now, receipts tell. */
+export function isNews(ok: { changed?: boolean; rev?: number }, rev: number): boolean {
+  return ok.changed !== false && (ok.rev ?? 0) > rev;
+}
+
 /** The list as it will be once `actions` are done. Items that they don't change stay the same objects. */
 export function withActions(shown: Shown, actions: readonly Action[]): Shown {
   let { items, unread, unseen } = shown;

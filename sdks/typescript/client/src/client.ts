@@ -1,6 +1,6 @@
 // The public client: options, lifecycle, events.
 
-import { type Action, MOST_ACTIONS, type Shown, withActions } from "./actions.js";
+import { type Action, isNews, MOST_ACTIONS, type Shown, withActions } from "./actions.js";
 import type { Connection } from "./connection.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
@@ -411,7 +411,7 @@ export class Campanile implements Client {
         if (ref !== undefined && session.queue.some(({ key }) => key === ref)) {
           if (frame.type === "error")
             session.do({ done: ref, commit: false, refused: [frame.code, frame.message ?? frame.code] });
-          else session.do({ done: ref, commit: (frame.rev ?? 0) > store.now.rev, unread: frame.unread });
+          else session.do({ done: ref, commit: isNews(frame, store.now.rev), unread: frame.unread });
         } else if (frame.type === "error") {
           this.#listeners.tell(
             "error",

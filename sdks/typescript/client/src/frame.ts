@@ -45,7 +45,7 @@ export type Frame =
   | ({ type: "heartbeat"; epoch: string | null; seq: number; rev: number } & Counts)
   | { type: "resync"; epoch: string | null; seq: number; reason: string }
   | { type: "drain"; retryAfterMs: number }
-  | { type: "ok"; ref?: string; rev?: number; unread?: number; expiresAt?: string }
+  | { type: "ok"; ref?: string; changed?: boolean; rev?: number; unread?: number; expiresAt?: string }
   | { type: "error"; code: string; message?: string; ref?: string; id?: string }
   | { type: "pong" };
 

@@ -61,6 +61,8 @@ export class Store {
   #counted = 0;
   /** What is not above this place comes late. */
   #replayed = 0;
+  /** Between a resumed hello and the heartbeat that ends its replay. */
+  #replaying = false;
   /** How many items may stay: the option, or as many as were asked for. */
   #room: number;
   readonly #logs = new Set<Log>();
@@ -126,7 +128,7 @@ export class Store {
    */
   page(page: InboxPage, filter: Filter, fresh: boolean, log: Log): void {
     const { now } = this;
-    const { items: old, loaded, ...before } = now;
+    const { items: old, loaded, doubtful, ...before } = now;
     const counted = this.#counted;
     if (fresh) {
       const { head, unread, unseen, rev } = page;
@@ -135,10 +137,9 @@ export class Store {
       this.#room = this.maxItems;
       this.#counted = head;
     }
-    for (const item of page.items) {
-      this.#put(item);
-      this.#assure(item.id);
-    }
+    for (const item of page.items) this.#put(item);
+    const held = new Set(page.items.map(({ id }) => id));
+    now.doubtful = doubtful.filter((id) => !held.has(id));
     now.loaded = { ...(fresh ? {} : loaded), [filterKey(filter)]: page.older };
     this.#room = Math.max(this.#room, now.items.length);
     now.readUpTo = log.readUpTo;
@@ -182,6 +183,7 @@ export class Store {
         const { user, epoch, seq, rev, readUpTo, seenUpTo, resumed } = frame;
         now.user = user;
         this.#replayed = frame.head;
+        this.#replaying = resumed;
         if (resumed) {
           this.#upTo(frame);
           now.epoch = epoch ?? now.epoch;
@@ -238,11 +240,13 @@ export class Store {
         now.seq = frame.seq;
         now.epoch = frame.epoch ?? now.epoch;
         this.#settle(frame.seq);
+        this.#replaying = false;
         return this.#counts(frame);
       case "resync":
         now.seq = frame.seq;
         now.epoch = frame.epoch;
         now.stale = true;
+        now.doubtful = [];
         return ["resync", { reason: frame.reason }];
     }
   }
@@ -270,7 +274,8 @@ export class Store {
     this.#reached(seq);
     const item = this.#find(id);
     if (!item) return;
-    if (cause === "superseded" && item.read) {
+    // A replay tells only of what is gone, and what is read here may have been read after that.
+    if (cause === "superseded" && item.read && !this.#replaying) {
       this.#put({ ...item, superseded: true });
       return;
     }

@@ -67,6 +67,34 @@ story("a log that had no name yet is told again from its beginning, and once", a
   assert.deepEqual(told, ["n1", "n2"]);
 });
 
+story(
+  "what was superseded before it was read is gone, though it is read by the time of the replay",
+  async (rig) => {
+    const { client, socket } = await rig.live();
+    socket.cut();
+    await shows(client, { state: "waiting" });
+    await rig.clock.pass(1_000);
+    const next = await rig.dialled({
+      resumed: true,
+      head: 9,
+      rev: 4,
+      unread: 1,
+      unseen: 1,
+      readUpTo: 7,
+      seenUpTo: 7,
+    });
+    next.send({ type: "retract", seq: 9, id: "n7", itemSeq: 7, cause: "superseded", by: "n9" });
+    next.send(notification(9));
+    next.send({ type: "heartbeat", epoch: "9f3c", seq: 9, head: 9, rev: 4, unread: 1, unseen: 1 });
+    await shows(client, {
+      state: "live",
+      ids: ["n9"],
+      unread: 1,
+      position: { epoch: "9f3c", seq: 9, rev: 3 },
+    });
+  },
+);
+
 story("what a page brought before the stream is told when the stream tells it", async (rig) => {
   const client = rig.client();
   /** @type {string[]} */
