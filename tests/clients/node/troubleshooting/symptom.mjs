@@ -17,14 +17,14 @@ export const tested = new Map();
 export const servers = {
   /** @type {Server} As it is, with one workspace that is in real time only. */
   plain: /** @type {any} */ (undefined),
-  /** @type {Server} One whose times are short, for pages of one origin only. */
+  /** @type {Server} One whose times are short, for pages of one origin only. It logs each close. */
   impatient: /** @type {any} */ (undefined),
 };
 before(async () => {
   servers.plain = await Server.start({ CAMPANILE_WORKSPACES__LIVE_ONLY__MODE: "realtime" });
   servers.impatient = await Server.start({
     CAMPANILE_SERVER__ALLOWED_ORIGINS: '["https://app.example.com"]',
-    CAMPANILE_SERVER__SHARDS: "1",
+    CAMPANILE_LOG__LEVEL: "debug",
     CAMPANILE_CONNECTION__KEEPALIVE: "1s",
     CAMPANILE_CONNECTION__STALL_TIMEOUT: "1s",
     CAMPANILE_CONNECTION__OUTBOX_BYTES: "131072",
