@@ -87,6 +87,11 @@ export class Server {
     this.#process?.kill("SIGHUP");
   }
 
+  /** What it has logged so far, one JSON object a line. */
+  get log() {
+    return this.#log;
+  }
+
   /** Ends the process as an operator would, and judges what it leaves. */
   async stop() {
     const child = this.#process;
