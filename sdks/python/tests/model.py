@@ -53,6 +53,11 @@ class Model:
     """What the client has not read yet."""
     connected: bool = False
 
+    @property
+    def epoch(self) -> str | None:
+        """The log's name: it has none before anything is in it."""
+        return "e1" if self.told else None
+
     def publish(self) -> None:
         """A new entry, behind some of others."""
         self.head += self.chance.randrange(1, 4)
@@ -60,6 +65,9 @@ class Model:
         self.entries[entry.name] = entry
         self.told.append(entry.seq)
         self._say(notification(entry.seq, entry.name, title=entry.title))
+        if len(self.told) == 1:
+            # The log has a name from now on.
+            self._say(self.heartbeat())
 
     def update(self) -> None:
         """An entry says something else."""
@@ -100,6 +108,7 @@ class Model:
         self._say(
             hello(
                 self.head if since is None else since,
+                epoch=self.epoch,
                 head=self.head,
                 rev=self.rev,
                 readUpTo=self.read_up_to,
@@ -133,7 +142,8 @@ class Model:
     def heartbeat(self) -> Frame:
         """The counts of now."""
         counts = self._counts(self.head)
-        return {"type": "heartbeat", "epoch": "e1", "seq": self.head, "head": self.head, "rev": self.rev, **counts}
+        places = {"epoch": self.epoch, "seq": self.head, "head": self.head, "rev": self.rev}
+        return {"type": "heartbeat", **places, **counts}
 
     def page(self, limit: int, before: int | None = None) -> Frame:
         """A page of the inbox of now."""
@@ -143,7 +153,7 @@ class Model:
             "items": [entry.shown() for entry in held],
             "older": held[-1].seq if len(listed) > limit else None,
             "head": self.head,
-            "epoch": "e1",
+            "epoch": self.epoch,
             "rev": self.rev,
             **self._counts(self.head),
         }

@@ -29,6 +29,11 @@ def _loaded(*items: dict[str, Any], seq: int = 10) -> Store:
     return store
 
 
+def _heartbeat(seq: int, unread: int) -> dict[str, Any]:
+    counts = {"unread": unread, "unseen": unread}
+    return {"type": "heartbeat", "epoch": "e1", "seq": seq, "head": seq, "rev": 0, **counts}
+
+
 def _ids(store: Store, *actions: Action) -> list[str]:
     return [shown.id for shown in store.view(actions).items]
 
@@ -129,6 +134,56 @@ def test_superseded_stays_for_whom_it_was_read() -> None:
     assert [change.by for change in told] == ["z", "z"]
     assert _ids(store) == ["a"]
     assert store.view().unread == 0
+
+
+def test_superseded_in_a_replay_is_gone_also_for_whom_it_was_read() -> None:
+    """The server tells of it only where the entry is gone: it was read after that, or unread before."""
+    gone = {"type": "retract", "seq": 11, "id": "a", "itemSeq": 9, "cause": "superseded", "by": "z"}
+    for replayed in (True, False):
+        store = _loaded(item(10, "b"), item(9, "a", read=True, seen=True))
+        _apply(store, hello(10, head=11, unread=1, unseen=1, resumed=True))
+        if not replayed:
+            _apply(store, _heartbeat(10, unread=1))
+        # A page of before, that comes later, changes nothing.
+        store.begin_page()
+        _apply(store, gone, _heartbeat(11, unread=1))
+        store.apply_page(Page.of(page(10, [item(10, "b"), item(9, "a", read=True, seen=True)])), anew=True)
+        assert _ids(store) == (["b"] if replayed else ["b", "a"])
+        assert store.view().unread == 1
+
+
+def test_what_came_from_a_log_without_a_name_stays_and_is_read_again() -> None:
+    """The replay begins before it: it comes again, which is no news, unless it is gone, which nothing tells."""
+    store = Store(numbered=True)
+    _apply(store, hello(0, epoch=None))
+    store.apply_page(Page.of(page(0, [], epoch=None)), anew=True)
+    _apply(store, notification(1, "a"), notification(2, "b"))
+    assert store.loaded
+    greeting = hello(0, head=3, unread=2, unseen=2, resumed=True)
+    told = _apply(store, greeting, notification(1, "a"))
+    # That replay broke as well; the next one goes on from the place that is known by now.
+    assert store.position
+    assert (store.position.epoch, store.position.seq) == ("e1", 2)
+    told += _apply(store, {**greeting, "seq": 2}, notification(3, "c"))
+    assert [change.id for change in told] == ["c"]
+    assert store.loaded
+    _apply(store, _heartbeat(3, unread=2))
+    assert _ids(store) == ["c", "b", "a"]
+    assert (store.loaded, store.needed) == (False, 3), "b is gone, but that only the inbox tells"
+    store.begin_page()
+    store.apply_page(Page.of(page(3, [item(3, "c"), item(1, "a")])), anew=True)
+    _apply(store, _heartbeat(3, unread=2))
+    assert (store.loaded, _ids(store), store.view().unread) == (True, ["c", "a"], 2)
+
+
+def test_a_page_that_comes_amid_a_replay_may_be_older_than_that() -> None:
+    """What it is ahead with is gone, unless the replay has it too."""
+    store = _loaded(item(10, "a"))
+    store.begin_page()
+    _apply(store, hello(10, head=13, unread=2, unseen=2, resumed=True))
+    store.apply_page(Page.of(page(12, [item(12, "c"), item(11, "b"), item(10, "a")])), anew=True)
+    _apply(store, notification(12, "c"), _heartbeat(13, unread=2))
+    assert (_ids(store), store.view().unread) == (["c", "a"], 2)
 
 
 def test_an_update_keeps_the_read_state() -> None:

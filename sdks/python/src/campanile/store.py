@@ -66,11 +66,15 @@ class Store:
         self._order: dict[str, tuple[float, int]] = {}
         self._arrivals = 0
         self._known: OrderedDict[str, None] = OrderedDict()
-        self._tail: list[tuple[Event, int, int]] | None = None
+        self._tail: list[tuple[Event, int, int, bool]] | None = None
         self._positioned = False
         self._overflown = False
         self._doubtful: set[str] = set()
         """Held by a page that was ahead of the stream when it broke: gone, unless the replay has them."""
+        self._replaying = False
+        """The server tells again what was missed."""
+        self._nameless = False
+        """Items came from a log that had no name yet: the replay begins before them, and leaves out what is gone."""
         self._settling: list[tuple[int, Action]] = []
         """Done at a revision that has not come yet."""
         self.needed = 0
@@ -119,7 +123,7 @@ class Store:
         """Takes in what happened, and says what to tell."""
         if self._tail is not None and isinstance(event, (Updated, Retracted, Receipts)):
             if len(self._tail) < TAIL:
-                self._tail.append((event, self.read_up_to, self.seen_up_to))
+                self._tail.append((event, self.read_up_to, self.seen_up_to, self._replaying))
             else:
                 # Too much happened meanwhile to put it right: another page is needed.
                 self._overflown = True
@@ -143,7 +147,7 @@ class Store:
         if isinstance(event, Heartbeat):
             self.epoch = event.epoch
             self.seq = max(self.seq, event.seq)
-            self._drop_doubtful(event.seq)
+            self._end_replay(event.seq)
             self._reach(event.rev)
             self._tell(event.head, event.unread, event.unseen)
         elif isinstance(event, Hello):
@@ -174,6 +178,8 @@ class Store:
             self._doubtful.discard(item.id)
             if item.id not in self._items:
                 self._keep(item)
+        if self._replaying:
+            self._doubt()
         if not anew:
             # What was asked for is kept, however much.
             self._limit = max(self._limit, len(self._items))
@@ -182,13 +188,13 @@ class Store:
         if page.head >= self.head and page.rev >= self.rev:
             self._tell(page.head, page.unread, page.unseen)
         tail, self._tail = self._tail or [], None
-        for event, read_up_to, seen_up_to in tail:
+        for event, read_up_to, seen_up_to, replayed in tail:
             if isinstance(event, Receipts) and event.rev > page.rev:
                 self._mark(event, read_up_to, seen_up_to)
             elif isinstance(event, Updated) and event.seq > page.head:
                 self._update(event)
             elif isinstance(event, Retracted) and event.seq > page.head:
-                self._drop(event)
+                self._drop(event, final=replayed)
         self._trim(moves=False)
 
     def apply_list(self, items: Iterable[Notification]) -> None:
@@ -254,16 +260,17 @@ class Store:
         return [Update(held.changed(event.members) if held else Notification.of(event.members), event.seq)]
 
     def _retract(self, event: Retracted) -> list[Change]:
-        gone = self._drop(event)
+        gone = self._drop(event, final=self._replaying)
         # Known and not counted by the server yet; of others it tells with its next heartbeat.
         if gone and event.seq > self.head:
             self.unread -= not gone.read
             self.unseen -= not gone.seen
         return [Retraction(event.id, event.cause, event.by, event.seq)]
 
-    def _drop(self, event: Retracted) -> Notification | None:
+    def _drop(self, event: Retracted, final: bool) -> Notification | None:
+        """`final`: a replay tells only of what is gone. What is read here may have been read after that."""
         held = self._items.get(event.id)
-        if not held or (event.cause == "superseded" and held.read):
+        if not held or (event.cause == "superseded" and held.read and not final):
             return None
         del self._items[event.id], self._order[event.id]
         return held
@@ -279,22 +286,37 @@ class Store:
         if hello.epoch != self.epoch and self.epoch is not None:
             self._items.clear()
             self._order.clear()
+        self._replaying = hello.resumed
         if hello.resumed:
+            self._nameless |= self.epoch is None and hello.seq < self.seq
+            # What came while the log had no name yet comes again: see `resume_from`. It is no news, and not in doubt.
+            self.seq = max(self.seq, hello.seq)
             self._mark_up_to(self.read_up_to, hello.read_up_to, self.seen_up_to, hello.seen_up_to)
             # A replay that broke had got this far: what it left out is gone.
-            self._drop_doubtful(hello.seq)
-            self._doubtful = {i.id for i in self._items.values() if i.seq is not None and i.seq > hello.seq}
+            self._drop_doubtful(self.seq)
+            self._doubt()
         else:
             self._doubtful.clear()
+            self._nameless = False
             self.loaded = False
+            self.seq = hello.seq
             self.needed = hello.seq
             self.rev = hello.rev
         self.epoch = hello.epoch
-        # What came while the log had no name yet comes again: see `resume_from`.
-        self.seq = max(self.seq, hello.seq) if hello.resumed else hello.seq
         self.read_up_to, self.seen_up_to = hello.read_up_to, hello.seen_up_to
         self._positioned = True
         self._tell(hello.head, hello.unread, hello.unseen)
+
+    def _doubt(self) -> None:
+        """What pages brought ahead of a replay may be gone by the time that the replay gets there."""
+        self._doubtful = {i.id for i in self._items.values() if i.seq is not None and i.seq > self.seq}
+
+    def _end_replay(self, up_to: int) -> None:
+        self._replaying = False
+        self._drop_doubtful(up_to)
+        if self._nameless:
+            # Only the inbox tells which of its items are gone, and how the others read now.
+            self._nameless, self.loaded, self.needed = False, False, up_to
 
     def _drop_doubtful(self, up_to: int) -> None:
         """Everything up to this place was replayed."""
@@ -304,7 +326,8 @@ class Store:
         self._doubtful &= self._items.keys()
 
     def _leave_out(self, event: LeftOut) -> list[Change]:
-        self.loaded = False
+        self.loaded = self._replaying = self._nameless = False
+        self._doubtful.clear()
         if self._numbered:
             if event.epoch != self.epoch:
                 self._items.clear()
