@@ -153,7 +153,8 @@ fn counts(snapshot: &Snapshot) -> Counts {
         unread: snapshot.unread,
         unseen: snapshot.unseen,
         read_up_to: snapshot.read_up_to,
-        seen_up_to: snapshot.seen_up_to,
+        // What is read is seen.
+        seen_up_to: snapshot.seen_up_to.max(snapshot.read_up_to),
     }
 }
 

@@ -55,7 +55,8 @@ pub async fn read_state(
         unread: state.unread,
         unseen: state.unseen,
         read_up_to: state.read_up_to,
-        seen_up_to: state.seen_up_to,
+        // What is read is seen.
+        seen_up_to: state.seen_up_to.max(state.read_up_to),
     };
     let items = state.items.iter().map(|item| (item.id, item.seq, item.receipt)).collect();
     Ok(ReadState { counts, items, too_many: state.more })

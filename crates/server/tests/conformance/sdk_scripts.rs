@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use campanile_testkit::{Client, Options, TestServer, request};
+use campanile_testkit::{Client, Options, TestServer, WAIT, request};
 use serde_json::{Map, Value, json};
 
 /// What names a script's publishes have, in order.
@@ -139,7 +139,9 @@ impl Story {
             }
         }
         loop {
-            let frame = self.socket()?.json().await;
+            // Before the client itself gives up, so that the step is named.
+            let coming = tokio::time::timeout(WAIT / 2, self.socket()?.json()).await;
+            let frame = coming.map_err(|_| "nothing came".to_owned())?;
             let Err(why) = self.fits(template, &frame) else { return Ok(()) };
             match (frame["type"].as_str(), template["type"].as_str()) {
                 (Some("heartbeat"), _) => {}
