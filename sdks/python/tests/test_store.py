@@ -182,8 +182,12 @@ def test_a_page_that_comes_amid_a_replay_may_be_older_than_that() -> None:
     store.begin_page()
     _apply(store, hello(10, head=13, unread=2, unseen=2, resumed=True))
     store.apply_page(Page.of(page(12, [item(12, "c"), item(11, "b"), item(10, "a")])), anew=True)
-    _apply(store, notification(12, "c"), _heartbeat(13, unread=2))
-    assert (_ids(store), store.view().unread) == (["c", "a"], 2)
+    _apply(store, notification(12, "c"))
+    # An older one has no word on what stands above it.
+    store.begin_page()
+    store.apply_page(Page.of(page(13, [item(9, "z", read=True)])), anew=False)
+    _apply(store, _heartbeat(13, unread=2))
+    assert (_ids(store), store.view().unread) == (["c", "a", "z"], 2)
 
 
 def test_an_update_keeps_the_read_state() -> None:
