@@ -288,6 +288,8 @@ class Store:
             self._items.clear()
             self._order.clear()
         self._replaying = hello.resumed
+        # A page that was asked for before is of before: it may have what the replay leaves out.
+        self._overflown |= self._tail is not None
         if hello.resumed:
             self._nameless |= self.epoch is None and hello.seq < self.seq
             # What came while the log had no name yet comes again: see `resume_from`. It is no news, and not in doubt.
