@@ -61,7 +61,8 @@ class History:
     def connect(self) -> None:
         if self.server.connected:
             return
-        if self.asked:
+        # A page does not come through the socket: it may outlive that.
+        if self.asked and self.chance.random() < 0.5:
             self.store.cancel_page()
             self.asked, self.page = "", None
         self.actions.handle_disconnected()

@@ -182,8 +182,25 @@ def test_a_page_that_comes_amid_a_replay_may_be_older_than_that() -> None:
     store.begin_page()
     _apply(store, hello(10, head=13, unread=2, unseen=2, resumed=True))
     store.apply_page(Page.of(page(12, [item(12, "c"), item(11, "b"), item(10, "a")])), anew=True)
-    _apply(store, notification(12, "c"), _heartbeat(13, unread=2))
-    assert (_ids(store), store.view().unread) == (["c", "a"], 2)
+    _apply(store, notification(12, "c"))
+    # An older one has no word on what stands above it.
+    store.begin_page()
+    store.apply_page(Page.of(page(13, [item(9, "z", read=True)])), anew=False)
+    _apply(store, _heartbeat(13, unread=2))
+    assert (_ids(store), store.view().unread) == (["c", "a", "z"], 2)
+
+
+def test_a_page_of_before_the_greeting_is_not_enough() -> None:
+    """It may have what the replay leaves out, and come after that."""
+    store = Store(numbered=True)
+    _apply(store, hello(10))
+    store.begin_page()
+    _apply(store, hello(10, head=12, resumed=True), _heartbeat(12, unread=0))
+    store.apply_page(Page.of(page(12, [item(11, "gone")])), anew=True)
+    assert not store.loaded
+    store.begin_page()
+    store.apply_page(Page.of(page(12, [])), anew=True)
+    assert (store.loaded, _ids(store)) == (True, [])
 
 
 def test_an_update_keeps_the_read_state() -> None:

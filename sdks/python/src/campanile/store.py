@@ -175,7 +175,8 @@ class Store:
             self.older = page.older
             self._limit = self._least
         for item in page.items:
-            self._doubtful.discard(item.id)
+            if not self._replaying:
+                self._doubtful.discard(item.id)
             if item.id not in self._items:
                 self._keep(item)
         if self._replaying:
@@ -287,6 +288,8 @@ class Store:
             self._items.clear()
             self._order.clear()
         self._replaying = hello.resumed
+        # A page that was asked for before is of before: it may have what the replay leaves out.
+        self._overflown |= self._tail is not None
         if hello.resumed:
             self._nameless |= self.epoch is None and hello.seq < self.seq
             # What came while the log had no name yet comes again: see `resume_from`. It is no news, and not in doubt.
@@ -309,7 +312,7 @@ class Store:
 
     def _doubt(self) -> None:
         """What pages brought ahead of a replay may be gone by the time that the replay gets there."""
-        self._doubtful = {i.id for i in self._items.values() if i.seq is not None and i.seq > self.seq}
+        self._doubtful |= {i.id for i in self._items.values() if i.seq is not None and i.seq > self.seq}
 
     def _end_replay(self, up_to: int) -> None:
         self._replaying = False
