@@ -311,6 +311,12 @@ mod tests {
     }
 
     /// The kernel is full, and TLS has taken the whole frame: nothing is left to queue, and all the same it waits.
+    /// The design, §5: what every one of many thousands holds at rest.
+    #[test]
+    fn a_connection_at_rest_is_small() {
+        assert!(size_of::<Conn>() <= 256, "{} bytes", size_of::<Conn>());
+    }
+
     #[test]
     fn what_waits_within_tls_is_stood_for_by_an_empty_outbox() {
         let gauge = Gauge::default();
