@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Real clients against the real server: Node's ws, Python's websockets, pages in Chromium, and the SDKs. All at
-# once: most of their time is waiting, up to three minutes. The binary is $CAMPANILE_BIN, or cargo's debug build.
+# Real clients against the real server: Node's ws, Python's websockets and pages in Chromium at once, then the SDKs. The binary is $CAMPANILE_BIN, or cargo's debug build.
 set -uo pipefail
 root="$(cd "$(dirname "$0")/../.." && pwd)"
 CAMPANILE_BIN="$(realpath -m "${CAMPANILE_BIN:-${CARGO_TARGET_DIR:-$root/target}/debug/campanile}")"
@@ -18,28 +17,29 @@ declare -A command=(
   [sdk-typescript]="./typescript.sh"
   [sdk-python]="env --chdir=$root/sdks/python $HOME/.cache/campanile/venv/bin/pytest"
 )
-runners=(node browser python sdk-python sdk-typescript)
-declare -A pid
-for runner in "${runners[@]}"; do
-  (
-    start=$SECONDS
-    # Unquoted: a list of words and patterns.
-    ${command[$runner]} >"$logs/$runner" 2>&1
-    status=$?
-    echo "$((SECONDS - start))" >"$logs/$runner.seconds"
-    exit "$status"
-  ) &
-  pid[$runner]=$!
-done
-
 declare -A status
 failed=0
-for runner in "${runners[@]}"; do
-  wait "${pid[$runner]}"
-  status[$runner]=$?
-  cat "$logs/$runner"
+# Those that mostly wait run at once; what keeps the cores busy comes after them, one by one.
+for wave in "node browser python" sdk-python sdk-typescript; do
+  declare -A pid=()
+  for runner in $wave; do
+    (
+      start=$SECONDS
+      # Unquoted: a list of words and patterns.
+      ${command[$runner]} >"$logs/$runner" 2>&1
+      status=$?
+      echo "$((SECONDS - start))" >"$logs/$runner.seconds"
+      exit "$status"
+    ) &
+    pid[$runner]=$!
+  done
+  for runner in $wave; do
+    wait "${pid[$runner]}"
+    status[$runner]=$?
+    cat "$logs/$runner"
+  done
 done
-for runner in "${runners[@]}"; do
+for runner in "${!status[@]}"; do
   verdict=passed
   if [ "${status[$runner]}" != 0 ]; then
     verdict=FAILED
