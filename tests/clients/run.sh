@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Real clients against the real server: Node's ws, Python's websockets and pages in Chromium at once, then the SDKs. The binary is $CAMPANILE_BIN, or cargo's debug build.
+# Real clients against the real server: Node's ws, Python's websockets and pages in Chromium at once, then the SDKs.
+# The binary is $CAMPANILE_BIN, or cargo's debug build.
 set -uo pipefail
 root="$(cd "$(dirname "$0")/../.." && pwd)"
 CAMPANILE_BIN="$(realpath -m "${CAMPANILE_BIN:-${CARGO_TARGET_DIR:-$root/target}/debug/campanile}")"
@@ -27,9 +28,9 @@ for wave in "node browser python" sdk-python sdk-typescript; do
       start=$SECONDS
       # Unquoted: a list of words and patterns.
       ${command[$runner]} >"$logs/$runner" 2>&1
-      status=$?
+      code=$?
       echo "$((SECONDS - start))" >"$logs/$runner.seconds"
-      exit "$status"
+      exit "$code"
     ) &
     pid[$runner]=$!
   done
