@@ -14,7 +14,7 @@ use crate::{Payload, Shown};
 
 /// One message of the server. Clients ignore types and members that they do not know.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
+#[serde(tag = "type", rename_all = "lowercase")]
 #[schema(as = ServerFrame)]
 pub enum Frame<'a> {
     /// The first message: who is connected, and where the client stands.
@@ -45,15 +45,19 @@ pub enum Frame<'a> {
         unseen: u64,
         /// Read up to here, unless a receipt says otherwise.
         #[schema(value_type = u64)]
+        #[serde(rename = "readUpTo")]
         read_up_to: Seq,
         /// Seen up to here.
         #[schema(value_type = u64)]
+        #[serde(rename = "seenUpTo")]
         seen_up_to: Seq,
         /// Whether the client goes on from where it was.
         resumed: bool,
         /// Milliseconds between two heartbeats.
+        #[serde(rename = "heartbeatMs")]
         heartbeat_ms: u64,
         /// When the token expires.
+        #[serde(rename = "expiresAt")]
         #[schema(value_type = String, format = DateTime)]
         expires_at: Timestamp,
     },
@@ -83,6 +87,7 @@ pub enum Frame<'a> {
         id: NotificationId,
         /// The entry's place.
         #[schema(value_type = u64)]
+        #[serde(rename = "itemSeq")]
         item_seq: Seq,
         /// Why: `retracted`, `expired`, or `superseded`, which hides it from those only who had not read it.
         cause: &'static str,
@@ -105,9 +110,11 @@ pub enum Frame<'a> {
         unseen: u64,
         /// Read up to here, unless a receipt says otherwise.
         #[schema(value_type = u64)]
+        #[serde(rename = "readUpTo")]
         read_up_to: Seq,
         /// Seen up to here.
         #[schema(value_type = u64)]
+        #[serde(rename = "seenUpTo")]
         seen_up_to: Seq,
         /// Entries that were touched.
         items: Vec<ReceiptFrame>,
@@ -145,6 +152,7 @@ pub enum Frame<'a> {
     /// The server ends.
     Drain {
         /// Come back after so many milliseconds.
+        #[serde(rename = "retryAfterMs")]
         retry_after_ms: u64,
     },
     /// A command is done.
@@ -166,7 +174,7 @@ pub enum Frame<'a> {
         #[schema(nullable = false)]
         unread: Option<u64>,
         /// When the new token expires.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(rename = "expiresAt", skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
         expires_at: Option<Timestamp>,
     },
