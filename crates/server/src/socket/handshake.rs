@@ -57,7 +57,7 @@ pub enum Decision {
     /// The upgrade, and a place.
     Admit(Admitted),
     /// Nothing yet: the token may be good by a key that its issuer has just published. Decide again once
-    /// [`Handshakes::keys_for`] has waited for it.
+    /// [`Handshakes::decide_at_leisure`] has waited for it.
     Await,
 }
 
