@@ -376,7 +376,8 @@ impl Store {
     fn retract(&mut self, seq: u64, id: &str, cause: &str) -> bool {
         let Some(spot) = self.spots.get(id).copied() else { return false };
         let Some(item) = self.items.get_mut(&spot) else { return false };
-        if cause == "superseded" && item.read {
+        // In a replay the server tells it only where the entry is gone, whatever is known of it here.
+        if cause == "superseded" && item.read && !self.replaying {
             Arc::make_mut(item).superseded = true;
             return false;
         }
