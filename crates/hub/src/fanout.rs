@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use campanile_model::{Audience, Change, Notification, Position, Seq, UserId};
+use campanile_model::{Audience, Change, Notification, Position, Seq};
+use slab::Slab;
 
-use crate::registry::{Registry, RoomId, Slot, UserKey};
+use crate::registry::{Registry, RoomId, Slot, User, UserKey};
 use crate::run::{Delivery, Run, Said, Target};
 
 /// Where entries go: the owner of the sockets.
@@ -65,29 +66,29 @@ impl Fanout {
         self.queue(registry, room, Delivery { position, said }, target);
     }
 
-    /// Queues what became of an earlier entry, for whoever of the room saw that: `about` is the entry as it read. They
-    /// are not asked again when their turn comes, so nobody is told of what they never had.
+    /// Queues what became of an earlier entry, for whoever of the room saw that: `about` is the entry as it read.
+    /// Nobody is told of what they never had: each is asked by the one predicate, when their turn comes.
     pub fn push_change(
         &mut self,
         registry: &mut Registry,
         room: RoomId,
         position: Position,
         change: Change,
-        about: &Notification,
+        about: &Arc<Notification>,
     ) {
         registry.rooms[room.0 as usize].emitted = position.seq;
         if !registry.tells_changes(room) {
             return;
         }
         let seq = change.target_seq();
-        let users = match &about.audience {
+        let target = match &about.audience {
             Audience::Users(names) => {
-                names.iter().filter_map(|name| registry.find_user(room, name)).collect()
+                let users = names.iter().filter_map(|name| registry.find_user(room, name));
+                Target::Sockets(sockets_of(registry, users.filter(|user| registry.saw(*user, seq, about))))
             }
-            Audience::Workspace | Audience::Topic(_) => registry.users_of(room),
+            // However many they are, they are walked in slices like those of an entry.
+            Audience::Workspace | Audience::Topic(_) => Target::WhoSaw { seq, about: Arc::clone(about) },
         };
-        let saw = |user: &UserKey| registry.saw(*user, seq, about);
-        let target = Target::Sockets(sockets_of(registry, users.into_iter().filter(saw)));
         self.queue(registry, room, Delivery { position: Some(position), said: Said::Change(change) }, target);
     }
 
@@ -127,12 +128,11 @@ impl Fanout {
         (slot, user): (Slot, UserKey),
         sink: &mut impl Sink,
     ) {
-        let name = registry.users.get(user.0 as usize).map(|user| &user.name);
         for run in &registry.rooms[room.0 as usize].runs {
             let is_meant = match &run.target {
-                Target::Everyone => true,
                 Target::Sockets(sockets) => sockets.contains(&(slot, user)),
-            } && !(run.has_exceptions() && name.is_some_and(|name| run.excepts(name)));
+                Target::Everyone | Target::WhoSaw { .. } => true,
+            } && registry.users.get(user.0 as usize).is_some_and(|user| is_for(run, user));
             // What stands in no log can't be told from what the socket has already.
             if is_meant && run.first_seq().is_some() {
                 sink.deliver(slot, run);
@@ -158,12 +158,11 @@ impl Fanout {
         let mut left = budget.sockets;
         while let Some(run) = room.runs.front_mut() {
             run.started = true;
-            let names = |user: UserKey| users.get(user.0 as usize).map(|user| &user.name);
             let finished = match &run.target {
-                Target::Everyone => {
-                    serve(run, room.members.iter().map(Option::as_ref), names, &mut left, sink)
+                Target::Everyone | Target::WhoSaw { .. } => {
+                    serve(run, room.members.iter().map(Option::as_ref), users, &mut left, sink)
                 }
-                Target::Sockets(sockets) => serve(run, sockets.iter().map(Some), names, &mut left, sink),
+                Target::Sockets(sockets) => serve(run, sockets.iter().map(Some), users, &mut left, sink),
             };
             match finished {
                 Served::All => {
@@ -192,23 +191,22 @@ enum Served {
     UpTo(usize),
 }
 
-/// Walks the members from the run's cursor. Exceptions are looked up by name: a user's key may have passed
-/// to somebody else since the entry came.
+/// Walks the members from the run's cursor.
 fn serve<'a>(
     run: &Run,
     members: impl Iterator<Item = Option<&'a (Slot, UserKey)>>,
-    name: impl Fn(UserKey) -> Option<&'a UserId>,
+    users: &Slab<User>,
     left: &mut usize,
     sink: &mut impl Sink,
 ) -> Served {
-    let exceptions = run.has_exceptions();
+    let asks = run.has_exceptions() || matches!(run.target, Target::WhoSaw { .. });
     for (cursor, member) in (0..).zip(members).skip(run.cursor) {
         if *left == 0 || (cursor > run.cursor && cursor % 16 == 15 && sink.is_due()) {
             *left = 0;
             return Served::UpTo(cursor);
         }
         let Some((slot, user)) = member else { continue };
-        if exceptions && name(*user).is_some_and(|name| run.excepts(name)) {
+        if asks && !users.get(user.0 as usize).is_some_and(|user| is_for(run, user)) {
             continue;
         }
         *left -= 1;
@@ -217,11 +215,20 @@ fn serve<'a>(
     Served::All
 }
 
+/// Whether a run that reaches this user's socket is for the user, who is asked as of now: a key may have passed
+/// to somebody else since the entry came.
+fn is_for(run: &Run, user: &User) -> bool {
+    match &run.target {
+        Target::WhoSaw { seq, about } => user.saw(*seq, about),
+        Target::Everyone | Target::Sockets(_) => !run.excepts(&user.name),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
-    use campanile_model::{Epoch, Level, NotificationId, Slug, Timestamp, Topic};
+    use campanile_model::{Epoch, Level, NotificationId, Slug, Timestamp, Topic, UserId};
     use proptest::prelude::*;
 
     use super::*;
@@ -396,5 +403,46 @@ mod tests {
             }
             prop_assert_eq!(registry.counts(), (0, 0));
         }
+    }
+
+    #[test]
+    fn a_change_goes_in_slices_to_whoever_saw_what_it_is_about() {
+        let (slug, topic) = (Slug::new("acme").unwrap(), Topic::new("t").unwrap());
+        let (mut registry, mut fanout, mut sink) =
+            (Registry::default(), Fanout::default(), Recorder::default());
+        let join = |registry: &mut Registry, index: u8| {
+            let key = registry.user(&slug, &name(index));
+            registry.join(key, Slot { index: u32::from(index), generation: 1 });
+            registry.count_told(key, true);
+            key
+        };
+        let here: Vec<_> = (0..100).map(|index| join(&mut registry, index)).collect();
+        for user in here.iter().step_by(2) {
+            registry.subscribe(*user, &topic, Seq(4));
+        }
+        let about = notification(Audience::Topic(topic.clone()), vec![name(8)]);
+        let change = Change::Update { target_seq: Seq(5), notification: Arc::clone(&about) };
+        let at = |seq| Position { epoch: Epoch(1), seq: Seq(seq) };
+        let room = registry.find_room(&slug).unwrap();
+        fanout.push_change(&mut registry, room, at(7), change, &about);
+        // Later subscriptions and newcomers change nothing about who saw it; who went before their turn is not told.
+        registry.subscribe(here[1], &topic, Seq(8));
+        registry.unsubscribe(here[2], &topic, Seq(9));
+        join(&mut registry, 100);
+        registry.leave(here[98], Slot { index: 98, generation: 1 }, 98, |_, _| {});
+        let mut slices = 0;
+        while !fanout.is_idle() {
+            let before = sink.got.len();
+            fanout.run_slice(&mut registry, Budget { sockets: 10 }, &mut sink);
+            assert!(sink.got.len() - before <= 10);
+            slices += 1;
+        }
+        let mut got: Vec<_> = sink.got.iter().map(|(slot, seqs)| (slot.index, seqs.clone())).collect();
+        got.sort();
+        let owed: Vec<_> =
+            (0..98).step_by(2).filter(|index| *index != 8).map(|index| (index, vec![7])).collect();
+        assert_eq!(got, owed);
+        assert!(slices >= 5, "{slices}");
+        assert_eq!(fanout.waiting_bytes(), 0);
     }
 }

@@ -52,6 +52,16 @@ pub(crate) struct User {
     duel: Option<Box<Duel>>,
 }
 
+impl User {
+    /// Whether the user saw what stands at `seq`, by the one predicate.
+    pub(crate) fn saw(&self, seq: Seq, notification: &Notification) -> bool {
+        match &self.sight {
+            Some(sight) => sight.sees(&self.name, seq, notification),
+            None => Visibility::default().sees(&self.name, seq, notification),
+        }
+    }
+}
+
 /// The connections of one shard by workspace and user.
 #[derive(Default)]
 pub struct Registry {
@@ -205,20 +215,7 @@ impl Registry {
 
     /// Whether the user saw what stands at `seq`, by the one predicate.
     pub(crate) fn saw(&self, user: UserKey, seq: Seq, notification: &Notification) -> bool {
-        let User { name, sight, .. } = &self.users[user.0 as usize];
-        match sight {
-            Some(sight) => sight.sees(name, seq, notification),
-            None => Visibility::default().sees(name, seq, notification),
-        }
-    }
-
-    /// Every user of the room who has a socket.
-    pub(crate) fn users_of(&self, room: RoomId) -> Vec<UserKey> {
-        let mut users: Vec<UserKey> =
-            self.rooms[room.0 as usize].members.iter().flatten().map(|(_, user)| *user).collect();
-        users.sort_unstable_by_key(|user| user.0);
-        users.dedup();
-        users
+        self.users[user.0 as usize].saw(seq, notification)
     }
 
     /// Up to where everything of the room has been handed to its sockets.

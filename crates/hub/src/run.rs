@@ -47,18 +47,21 @@ type Frames = [OnceCell<Bytes>; MAX_SURFACES];
 const MAX_SURFACES: usize = 4;
 
 /// Whom a run goes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Target {
     /// Everyone in the room.
     Everyone,
     /// Sockets as they were when the entry came.
     Sockets(Vec<(Slot, UserKey)>),
+    /// Whoever of the room saw an entry, which stands at `seq`.
+    WhoSaw { seq: Seq, about: Arc<Notification> },
 }
 
 impl Target {
     fn weight(&self) -> usize {
         match self {
             Self::Everyone => 0,
+            Self::WhoSaw { about, .. } => weight_of(about),
             Self::Sockets(sockets) => sockets.capacity() * size_of::<(Slot, UserKey)>(),
         }
     }
@@ -72,13 +75,12 @@ const MAX_MERGED_BYTES: usize = 32 * 1024;
 impl Delivery {
     /// About how many bytes it holds while it waits.
     pub(crate) fn weight(&self) -> usize {
-        let n = match &self.said {
+        match &self.said {
             Said::Notification(notification) | Said::Change(Change::Update { notification, .. }) => {
-                notification
+                weight_of(notification)
             }
-            Said::Change(Change::Withdrawn { .. }) => return 256,
-        };
-        256 + n.title.len() + n.message.len() + n.metadata.as_ref().map_or(0, |m| m.get().len())
+            Said::Change(Change::Withdrawn { .. }) => 256,
+        }
     }
 
     /// Its place in its log.
@@ -90,10 +92,14 @@ impl Delivery {
     fn exceptions(&self) -> &[UserId] {
         match &self.said {
             Said::Notification(notification) => &notification.except,
-            // Whoever is told of a change was asked one by one.
+            // Whoever is told of a change is asked one by one.
             Said::Change(_) => &[],
         }
     }
+}
+
+fn weight_of(n: &Notification) -> usize {
+    256 + n.title.len() + n.message.len() + n.metadata.as_ref().map_or(0, |m| m.get().len())
 }
 
 impl Run {
@@ -115,9 +121,9 @@ impl Run {
             is_notification && d.exceptions().is_empty() && d.position.is_some()
         };
         let fits = !self.started
+            && plain(&delivery)
             && self.target == *target
             && self.deliveries.len() < MAX_MERGED
-            && plain(&delivery)
             && self.deliveries.iter().all(plain)
             && self.weight() + delivery.weight() <= MAX_MERGED_BYTES;
         if !fits {
