@@ -31,6 +31,8 @@ const MAX_RETRY: Duration = Duration::from_secs(2);
 pub trait Deliver: Send {
     /// Takes a commit, waiting for room. `Break` once the shard is gone.
     async fn deliver(&mut self, commit: Arc<Commit>) -> ControlFlow<()>;
+    /// The log has nothing more to tell up to `place`: its newest entries there are damaged or past their retention.
+    async fn pass(&mut self, workspace: &Slug, place: Seq) -> ControlFlow<()>;
 }
 
 /// Follows all logs for one shard until the store or the shard goes away.
@@ -107,13 +109,13 @@ impl<D: Deliver> Follower<D> {
 
     /// Emits `[next, up_to]` from the log. Entries that retention took meanwhile are gone for everybody.
     async fn repair(&mut self, workspace: &Slug, epoch: Epoch, mut next: Seq, up_to: Seq) -> ControlFlow<()> {
-        let (mut pause, mut page) = (MIN_RETRY, PAGE);
+        let (mut pause, mut page, mut told) = (MIN_RETRY, PAGE, Seq::ZERO);
         while next <= up_to {
             match self.store.entries(workspace, Seq(next.0 - 1), up_to, page).await {
                 Ok(entries) => {
                     let Some(last) = entries.last().map(|e| e.seq) else { break };
                     let commit = Commit { workspace: workspace.clone(), epoch, entries, marks: Vec::new() };
-                    next = last.next();
+                    (next, told) = (last.next(), last);
                     self.next.insert(workspace.clone(), (epoch, next));
                     self.shard.deliver(Arc::new(commit)).await?;
                 }
@@ -131,7 +133,7 @@ impl<D: Deliver> Follower<D> {
             }
         }
         self.next.insert(workspace.clone(), (epoch, up_to.next()));
-        ControlFlow::Continue(())
+        if told == up_to { ControlFlow::Continue(()) } else { self.shard.pass(workspace, up_to).await }
     }
 
     async fn repair_all(&mut self) -> ControlFlow<()> {
@@ -180,6 +182,11 @@ mod tests {
         async fn deliver(&mut self, commit: Arc<Commit>) -> ControlFlow<()> {
             self.0.extend(commit.entries.iter().map(|entry| format!("entry {}", entry.seq)));
             self.0.extend(commit.marks.iter().map(|mark| format!("mark {}", mark.rev.0)));
+            ControlFlow::Continue(())
+        }
+
+        async fn pass(&mut self, _: &Slug, place: Seq) -> ControlFlow<()> {
+            self.0.push(format!("nothing up to {place}"));
             ControlFlow::Continue(())
         }
     }
@@ -251,5 +258,18 @@ mod tests {
         let mut told = Told(Vec::new());
         follow(store, commits, Vec::new(), &mut told).await;
         assert_eq!(told.0, ["entry 1", "entry 2", "entry 3", "entry 4", "mark 3", "mark 4"]);
+    }
+
+    #[tokio::test]
+    async fn what_the_log_can_no_longer_tell_is_passed() {
+        let (store, workspace, epoch) = with_entries(6).await;
+        let keep = campanile_store::Retention { max_age_ms: None, max_entries: Some(0) };
+        let gone = store.prune(&workspace, keep, 10, Timestamp::from_millis(0)).await;
+        let (tell, commits) = broadcast::channel(16);
+        tell.send(commit(&workspace, epoch, &[7], &[])).unwrap();
+        drop(tell);
+        let mut told = Told(Vec::new());
+        follow(store, commits, Vec::new(), &mut told).await;
+        assert_eq!(told.0, ["nothing up to 6", "entry 7"], "{gone:?}");
     }
 }

@@ -14,7 +14,7 @@ use campanile_engine::mark::ReadState;
 use campanile_engine::revocation::{Revocation, Tokens};
 use campanile_engine::{EngineError, Live};
 use campanile_hub::Slot;
-use campanile_model::{Notification, Slug, UserId};
+use campanile_model::{Notification, Seq, Slug, UserId};
 use campanile_store::{Commit, StoreError};
 use campanile_wire::{Asked, NotRefreshed};
 use tokio::sync::mpsc;
@@ -50,6 +50,8 @@ pub enum Command {
 pub enum Entries {
     /// Became durable.
     Commit(Arc<Commit>),
+    /// The log has nothing more to tell up to this place.
+    Passed(Slug, Seq),
     /// Are in no log.
     Realtime(Slug, Arc<[Arc<Notification>]>),
 }
@@ -123,6 +125,12 @@ impl ShardHandle {
 impl Deliver for ShardHandle {
     async fn deliver(&mut self, commit: Arc<Commit>) -> ControlFlow<()> {
         let sent = self.entries.send(Entries::Commit(commit)).await;
+        self.waking.wake();
+        if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    async fn pass(&mut self, workspace: &Slug, place: Seq) -> ControlFlow<()> {
+        let sent = self.entries.send(Entries::Passed(workspace.clone(), place)).await;
         self.waking.wake();
         if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }

@@ -201,6 +201,11 @@ impl Shard {
     fn handle_entries(&mut self, entries: &Entries) {
         let queued = catch_unwind(AssertUnwindSafe(|| match entries {
             Entries::Commit(commit) => self.handle_commit(commit),
+            Entries::Passed(workspace, place) => {
+                if let Some(room) = self.registry.find_room(workspace) {
+                    self.fanout.skip(&mut self.registry, room, *place);
+                }
+            }
             Entries::Realtime(workspace, notifications) => {
                 for notification in &**notifications {
                     if let Some(room) = self.registry.find_room(workspace) {
@@ -213,7 +218,7 @@ impl Shard {
             tracing::error!("queueing entries panicked; the connections of their workspace are closed");
             let workspace = match entries {
                 Entries::Commit(commit) => &commit.workspace,
-                Entries::Realtime(workspace, _) => workspace,
+                Entries::Realtime(workspace, _) | Entries::Passed(workspace, _) => workspace,
             };
             let members = self.registry.find_room(workspace).map(|room| self.registry.members(room));
             for slot in members.unwrap_or_default() {
