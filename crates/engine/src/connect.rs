@@ -76,7 +76,7 @@ pub async fn start(
 ) -> Result<Step, StoreError> {
     let (workspace, user) = (&reader.workspace, &reader.user);
     let snapshot = store.snapshot(workspace, user).await?;
-    let unread = snapshot.unread;
+    let unread = snapshot.counts.unread;
     let welcome = reader.surface.envelopes.map(|_| welcome(&snapshot, replay, ids(now)));
     let mut page = Page::of(reader.surface, snapshot);
     let resumes = welcome.as_ref().is_some_and(|welcome| welcome.resumed);
@@ -122,7 +122,7 @@ pub async fn more(store: &dyn Store, reader: &Reader, from: Cursor) -> Result<St
 
 /// What a client that says where it was is told.
 fn welcome(snapshot: &Snapshot, replay: Replay, session: NotificationId) -> Welcome {
-    let counts = counts(snapshot);
+    let counts = snapshot.counts;
     let refused =
         |why| Welcome { session, counts, seq: counts.head, rev: counts.rev, resumed: false, resync: why };
     match replay {
@@ -130,8 +130,8 @@ fn welcome(snapshot: &Snapshot, replay: Replay, session: NotificationId) -> Welc
             let is_before_all = seq == Seq::ZERO && epoch.is_none();
             match () {
                 () if epoch.is_none() && !is_before_all => refused(Some(Resync::Position)),
-                () if epoch != snapshot.epoch && !is_before_all => refused(Some(Resync::Epoch)),
-                () if seq > snapshot.head => refused(Some(Resync::Position)),
+                () if epoch != counts.epoch && !is_before_all => refused(Some(Resync::Epoch)),
+                () if seq > counts.head => refused(Some(Resync::Position)),
                 () if seq.next() < snapshot.first => refused(Some(Resync::Retained)),
                 // A revision that never was: the whole state is told.
                 () => {
@@ -142,19 +142,6 @@ fn welcome(snapshot: &Snapshot, replay: Replay, session: NotificationId) -> Welc
         }
         Replay::Unknown => refused(Some(Resync::Position)),
         _ => refused(None),
-    }
-}
-
-fn counts(snapshot: &Snapshot) -> Counts {
-    Counts {
-        epoch: snapshot.epoch,
-        head: snapshot.head,
-        rev: snapshot.rev,
-        unread: snapshot.unread,
-        unseen: snapshot.unseen,
-        read_up_to: snapshot.read_up_to,
-        // What is read is seen.
-        seen_up_to: snapshot.seen_up_to.max(snapshot.read_up_to),
     }
 }
 
@@ -183,13 +170,13 @@ impl Told {
 impl Page {
     fn of(surface: &'static Surface, snapshot: Snapshot) -> Self {
         let step = Step {
-            head: snapshot.head,
+            head: snapshot.counts.head,
             visibility: snapshot.visibility,
             welcome: None,
             payloads: vec![],
             next: None,
         };
-        Self { surface, epoch: snapshot.epoch, step }
+        Self { surface, epoch: snapshot.counts.epoch, step }
     }
 
     fn say_resync(&mut self, id: NotificationId, now: Timestamp) {
@@ -299,15 +286,11 @@ mod tests {
     use super::*;
 
     fn snapshot(epoch: Option<u64>, first: u64, head: u64) -> Snapshot {
+        let (unread, unseen, read_up_to, seen_up_to) = (2, 1, Seq(1), Seq(2));
+        let (epoch, head, rev) = (epoch.map(Epoch), Seq(head), Rev(5));
         Snapshot {
-            epoch: epoch.map(Epoch),
             first: Seq(first),
-            head: Seq(head),
-            rev: Rev(5),
-            unread: 2,
-            unseen: 1,
-            read_up_to: Seq(1),
-            seen_up_to: Seq(2),
+            counts: Counts { epoch, head, rev, unread, unseen, read_up_to, seen_up_to },
             visibility: Visibility::default(),
         }
     }

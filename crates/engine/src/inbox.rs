@@ -77,9 +77,9 @@ pub async fn list(
     }
     let snapshot = counts(engine, workspace, user, min_seq, wait).await?;
     let (after, up_to) = match page.from {
-        Cursor::Newest => (Seq::ZERO, snapshot.head),
-        Cursor::Before(seq) => (Seq::ZERO, Seq(seq.0.saturating_sub(1)).min(snapshot.head)),
-        Cursor::After(seq) => (seq.min(snapshot.head), snapshot.head),
+        Cursor::Newest => (Seq::ZERO, snapshot.counts.head),
+        Cursor::Before(seq) => (Seq::ZERO, Seq(seq.0.saturating_sub(1)).min(snapshot.counts.head)),
+        Cursor::After(seq) => (seq.min(snapshot.counts.head), snapshot.counts.head),
     };
     let upwards = matches!(page.from, Cursor::After(_));
     let mut items = if after == up_to {
@@ -158,7 +158,7 @@ pub async fn counts(
     wait: Duration,
 ) -> Result<Snapshot, EngineError> {
     let snapshot = engine.store.snapshot(workspace, user).await?;
-    if snapshot.head >= min_seq {
+    if snapshot.counts.head >= min_seq {
         return Ok(snapshot);
     }
     let mut commits = engine.store.commits();
@@ -166,7 +166,7 @@ pub async fn counts(
         loop {
             // Read again only after listening began, so that no commit falls between the two.
             let snapshot = engine.store.snapshot(workspace, user).await?;
-            if snapshot.head >= min_seq {
+            if snapshot.counts.head >= min_seq {
                 return Ok(Some(snapshot));
             }
             loop {

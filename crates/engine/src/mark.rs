@@ -48,16 +48,6 @@ pub async fn read_state(
     after: Rev,
 ) -> Result<ReadState, StoreError> {
     let state = store.receipts(workspace, user, after, MAX_RECEIPTS).await?;
-    let counts = Counts {
-        epoch: state.epoch,
-        head: state.head,
-        rev: state.rev,
-        unread: state.unread,
-        unseen: state.unseen,
-        read_up_to: state.read_up_to,
-        // What is read is seen.
-        seen_up_to: state.seen_up_to.max(state.read_up_to),
-    };
     let items = state.items.iter().map(|item| (item.id, item.seq, item.receipt)).collect();
-    Ok(ReadState { counts, items, too_many: state.more })
+    Ok(ReadState { counts: state.counts, items, too_many: state.more })
 }

@@ -35,7 +35,7 @@ pub enum Mark {
 /// Where one user's read state stands, as of one place in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// The log's lineage; `None`: nothing was ever stored.
+    /// The log's lineage; `None`: the workspace was never written to.
     pub epoch: Option<Epoch>,
     /// The log's head when it was counted.
     pub head: Seq,
@@ -47,6 +47,6 @@ pub struct Counts {
     pub unseen: u64,
     /// What is read unless a receipt says otherwise.
     pub read_up_to: Seq,
-    /// What is seen.
+    /// What is seen, as is whatever has a receipt: not less than what is read.
     pub seen_up_to: Seq,
 }

@@ -172,7 +172,7 @@ pub async fn start(
         tickets,
         engine: Arc::clone(&engine),
         product_workspace: config.surfaces.product.workspace.clone(),
-        leeway_ms: i64::try_from(auth.leeway_secs).unwrap_or(0) * 1000,
+        leeway_ms: leeway_ms(config),
     };
     let handshakes = Handshakes::new(
         judge,
@@ -289,6 +289,11 @@ fn runner(config: &Config, clock: &Clock, program: PathBuf) -> anyhow::Result<Ru
     Ok(Runner::new(pool, workers, Arc::new(move || clock.now())))
 }
 
+fn leeway_ms(config: &Config) -> i64 {
+    // The configuration allows seconds.
+    i64::try_from(config.auth.leeway.as_millis()).unwrap_or(0)
+}
+
 /// Cores that this process may use; tokio has as many workers.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -306,8 +311,11 @@ fn start_shards(
         0 => cores(),
         count => count,
     };
-    let shard_config =
-        ShardConfig { connection: config.connection.clone(), surfaces: config.surfaces.limits() };
+    let shard_config = ShardConfig {
+        connection: config.connection.clone(),
+        surfaces: config.surfaces.limits(),
+        leeway_ms: leeway_ms(config),
+    };
     (0..count)
         .map(|index| {
             let (shard, handle) = Shard::new(

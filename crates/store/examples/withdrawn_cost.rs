@@ -78,7 +78,7 @@ async fn measure(store: &SqliteStore) -> Result<String, StoreError> {
     let mut unread = 0;
     for _ in 0..100 {
         let began = Instant::now();
-        unread = store.snapshot(&workspace, &user).await?.unread;
+        unread = store.snapshot(&workspace, &user).await?.counts.unread;
         snapshots.push(began.elapsed());
         let began = Instant::now();
         store.visible(&workspace, &user, query).await?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use campanile_model::{
-    Cause, Entry, Epoch, Notification, NotificationId, Receipt, Rev, Seq, Slug, Timestamp, Topic, UserId,
-    Visibility,
+    Cause, Counts, Entry, Epoch, Notification, NotificationId, Receipt, Rev, Seq, Slug, Timestamp, Topic,
+    UserId, Visibility,
 };
 use tokio::sync::broadcast;
 
@@ -322,23 +322,11 @@ pub struct Published {
 /// What a connection or an inbox starts from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
-    /// `None`: the workspace was never written to.
-    pub epoch: Option<Epoch>,
     /// The oldest retained entry; head + 1 where nothing is retained.
     pub first: Seq,
-    /// The newest entry.
-    pub head: Seq,
-    /// The user's read-state revision.
-    pub rev: Rev,
-    /// How many notifications the user sees and has not read.
-    pub unread: u64,
-    /// How many of them were not seen either.
-    pub unseen: u64,
-    /// Entries up to here were read, unless a receipt says otherwise. What is known of entries by it and by receipts
-    /// together is the same in every backend; how it is divided between both is not.
-    pub read_up_to: Seq,
-    /// Entries up to here were seen; so was what was read, and whatever has a receipt.
-    pub seen_up_to: Seq,
+    /// Where the user's read state stands. What is known of entries by its watermarks and by receipts together is the
+    /// same in every backend; how it is divided between both is not.
+    pub counts: Counts,
     /// What the user sees.
     pub visibility: Visibility,
 }

@@ -1,6 +1,6 @@
 //! What users do with what they see, and how they are told of it.
 
-use campanile_model::{Epoch, Mark, NotificationId, Receipt, Rev, Seq, UserId};
+use campanile_model::{Counts, Mark, NotificationId, Receipt, Rev, Seq, UserId};
 
 /// How many keys of marks are kept of one user in a workspace: as many as a client may have waiting, many times.
 pub const MAX_MARK_KEYS: u64 = 1000;
@@ -29,44 +29,15 @@ pub struct Marked {
 }
 
 /// What a user did since some revision.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReadState {
-    /// `None`: the workspace was never written to.
-    pub epoch: Option<Epoch>,
-    /// The newest entry of the log, at which both counts are true.
-    pub head: Seq,
-    /// The revision that this is the state of.
-    pub rev: Rev,
-    /// How many notifications the user sees and has not read.
-    pub unread: u64,
-    /// How many of them were not seen either.
-    pub unseen: u64,
-    /// As in [`Snapshot`](crate::Snapshot).
-    pub read_up_to: Seq,
-    /// As in [`Snapshot`](crate::Snapshot).
-    pub seen_up_to: Seq,
+    /// As in [`Snapshot`](crate::Snapshot). Its revision is that which the items are the state of.
+    pub counts: Counts,
     /// Ascending by the revision that changed them, then by place.
     pub items: Vec<ReceiptChange>,
     /// There are further ones than `limit`, perhaps of the last one's revision: without them this is no state. Ask for
     /// more at once, or read the inbox.
     pub more: bool,
-}
-
-impl ReadState {
-    /// Of a workspace that was never written to.
-    pub(crate) fn nothing() -> Self {
-        Self {
-            epoch: None,
-            head: Seq::ZERO,
-            rev: Rev(0),
-            unread: 0,
-            unseen: 0,
-            read_up_to: Seq::ZERO,
-            seen_up_to: Seq::ZERO,
-            items: Vec::new(),
-            more: false,
-        }
-    }
 }
 
 /// What a user did with one entry.

@@ -70,13 +70,13 @@ fn a_backup_under_load_is_one_instant_of_the_log_under_new_epochs() {
     runtime.block_on(async {
         let was = store.snapshot(&workspace(0), &user(0)).await.unwrap();
         let is = restored.snapshot(&workspace(0), &user(0)).await.unwrap();
-        assert_ne!(was.epoch, is.epoch);
-        assert_eq!((is.head, is.unread), (Seq(report.entries), report.entries));
+        assert_ne!(was.counts.epoch, is.counts.epoch);
+        assert_eq!((is.counts.head, is.counts.unread), (Seq(report.entries), report.entries));
         let all = |store| async move {
-            Store::entries(store, &workspace(0), Seq(0), is.head, usize::MAX).await.unwrap()
+            Store::entries(store, &workspace(0), Seq(0), is.counts.head, usize::MAX).await.unwrap()
         };
         assert_eq!(all(&*store).await, all(&restored).await);
-        let last = is.head.0.to_string();
+        let last = is.counts.head.0.to_string();
         let document =
             async |store| document(store, &workspace(0), DocumentKind::Record, &last).await.unwrap();
         let (was, is_too) = (document(&*store).await, document(&restored).await);
@@ -84,7 +84,7 @@ fn a_backup_under_load_is_one_instant_of_the_log_under_new_epochs() {
         // The mark is gone with the first start: a restart keeps the epoch.
         restored.close().await;
         let again = open(other.path(), 3).snapshot(&workspace(0), &user(0)).await.unwrap();
-        assert_eq!(again.epoch, is.epoch);
+        assert_eq!(again.counts.epoch, is.counts.epoch);
     });
 }
 

@@ -34,7 +34,7 @@ async fn counts(store: &dyn Store) -> Vec<(u64, u64)> {
     let mut counts = Vec::new();
     for user in users() {
         let snapshot = store.snapshot(&workspace(0), &user).await.unwrap();
-        counts.push((snapshot.unread, snapshot.unseen));
+        counts.push((snapshot.counts.unread, snapshot.counts.unseen));
     }
     counts
 }

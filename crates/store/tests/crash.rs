@@ -42,7 +42,10 @@ fn a_dropped_store_keeps_what_was_acknowledged() {
     runtime().block_on(async {
         let store = sqlite(dir.path());
         let snapshot = store.snapshot(&workspace(0), &user(0)).await.unwrap();
-        assert_eq!((snapshot.head, snapshot.rev.0, snapshot.unread), (Seq(200), 20, 180));
+        assert_eq!(
+            (snapshot.counts.head, snapshot.counts.rev.0, snapshot.counts.unread),
+            (Seq(200), 20, 180)
+        );
     });
 }
 

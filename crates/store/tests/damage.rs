@@ -79,10 +79,10 @@ async fn read(store: &SqliteStore) -> Result<Whole, StoreError> {
     };
     let snapshot = store.snapshot(&workspace(0), &user(0)).await?;
     Ok(Whole {
-        epoch: snapshot.epoch.unwrap_or(Epoch(0)),
+        epoch: snapshot.counts.epoch.unwrap_or(Epoch(0)),
         entries: store.entries(&workspace(0), Seq(0), Seq(u64::MAX), usize::MAX).await?,
         visible: store.visible(&workspace(0), &user(0), all).await?,
-        unread: snapshot.unread,
+        unread: snapshot.counts.unread,
         read_state: store.receipts(&workspace(0), &user(0), Rev(0), usize::MAX).await?,
     })
 }

@@ -199,7 +199,7 @@ impl<S: Store> Witness<S> {
             let entries = self.store.entries(&workspace(ws), Seq(0), Seq(u64::MAX), usize::MAX).await;
             answers.push(format!("{:?}", entries.unwrap()));
             let snapshot = self.store.snapshot(&workspace(ws), &user(0)).await.unwrap();
-            answers.push(format!("{} unread of {}", snapshot.unread, snapshot.head));
+            answers.push(format!("{} unread of {}", snapshot.counts.unread, snapshot.counts.head));
         }
         answers
     }

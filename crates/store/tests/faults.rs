@@ -55,7 +55,7 @@ async fn publish(store: &dyn Store, n: u64) -> Result<Appended, StoreError> {
 }
 
 async fn head(store: &dyn Store) -> u64 {
-    store.snapshot(&workspace(0), &user(0)).await.unwrap().head.0
+    store.snapshot(&workspace(0), &user(0)).await.unwrap().counts.head.0
 }
 
 /// Waits for the writer to recover, at most ten seconds.
@@ -170,7 +170,7 @@ fn a_log_that_lost_acknowledged_entries_stays_unavailable_and_says_so() {
         store.close().await;
         copy_database(dir.path(), older.path());
         let store = open(dir.path(), &breaker);
-        let epoch = store.snapshot(&workspace(0), &user(0)).await.unwrap().epoch;
+        let epoch = store.snapshot(&workspace(0), &user(0)).await.unwrap().counts.epoch;
         for n in 4..=5 {
             publish(&store, n).await.unwrap();
         }
@@ -187,8 +187,8 @@ fn a_log_that_lost_acknowledged_entries_stays_unavailable_and_says_so() {
         // A start goes on from what is there, under new epochs: the old places mean something else now.
         let store = open(dir.path(), &breaker);
         let now = store.snapshot(&workspace(0), &user(0)).await.unwrap();
-        assert_eq!(now.head, Seq(3));
-        assert_ne!(now.epoch, epoch);
+        assert_eq!(now.counts.head, Seq(3));
+        assert_ne!(now.counts.epoch, epoch);
         publish(&store, 8).await.unwrap();
     });
 }
@@ -292,7 +292,7 @@ fn lost_documents_renew_the_epochs() {
         for (what, renewed) in [(None, false), (Some(rewrite()), true)] {
             let store = open(dir.path(), &breaker);
             publish(&store, 1 + u64::from(renewed)).await.unwrap();
-            let epoch = store.snapshot(&workspace(0), &user(0)).await.unwrap().epoch;
+            let epoch = store.snapshot(&workspace(0), &user(0)).await.unwrap().counts.epoch;
             store.close().await;
             copy_database(dir.path(), older.path());
             let store = open(dir.path(), &breaker);
@@ -302,7 +302,7 @@ fn lost_documents_renew_the_epochs() {
             store.close().await;
             std::fs::copy(older.path().join("campanile.db"), dir.path().join("campanile.db")).unwrap();
             let store = open(dir.path(), &breaker);
-            let now = store.snapshot(&workspace(0), &user(0)).await.unwrap().epoch;
+            let now = store.snapshot(&workspace(0), &user(0)).await.unwrap().counts.epoch;
             assert_eq!(now != epoch, renewed);
         }
     });

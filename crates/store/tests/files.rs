@@ -105,7 +105,7 @@ fn a_database_of_the_schema_before_is_brought_up_to_date() {
     let dir = tempfile::tempdir().unwrap();
     let everything_done = |store: &SqliteStore| {
         let told = runtime().block_on(store.receipts(&workspace(0), &user(0), Rev(0), 9)).unwrap();
-        assert_eq!((told.rev, told.read_up_to, told.more), (Rev(4), Seq(1), false));
+        assert_eq!((told.counts.rev, told.counts.read_up_to, told.more), (Rev(4), Seq(1), false));
         told.items
             .into_iter()
             .map(|item| (item.seq.0, item.receipt.read, item.receipt.archived))

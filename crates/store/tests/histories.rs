@@ -41,7 +41,7 @@ async fn compare(right: &dyn Store, got: &dyn Store, script: &Script) -> Result<
     prop_assert_eq!(right.heads().await.unwrap(), got.heads().await.unwrap());
     for ws in 0..WORKSPACES {
         let slug = workspace(ws);
-        let head = right.snapshot(&slug, &user(0)).await.unwrap().head;
+        let head = right.snapshot(&slug, &user(0)).await.unwrap().counts.head;
         for (after, up_to, limit) in [(0, u64::MAX, usize::MAX), (3, 20, 5), (head.0 / 2, head.0, 2)] {
             let (after, up_to) = (Seq(after), Seq(up_to));
             prop_assert_eq!(
@@ -72,7 +72,7 @@ async fn compare(right: &dyn Store, got: &dyn Store, script: &Script) -> Result<
             a.visibility.topics.clear();
             b.visibility.topics.clear();
             // Nor need both divide the read state alike between watermarks and receipts (read_state.rs).
-            (a.read_up_to, a.seen_up_to) = (b.read_up_to, b.seen_up_to);
+            (a.counts.read_up_to, a.counts.seen_up_to) = (b.counts.read_up_to, b.counts.seen_up_to);
             prop_assert_eq!(&a, &b, "{:?}", user);
             for (after, up_to, limit) in [(0, u64::MAX, 99), (head.0 / 2, u64::MAX, 99), (3, 30, 2)] {
                 let (after, up_to) = (Seq(after), Seq(up_to));

@@ -155,11 +155,11 @@ async fn five_ways(store: &dyn Store, steps: &[Step]) -> Result<(), TestCaseErro
             prop_assert_eq!(&pages(store, slug, &user, true).await, &expected);
             // Four: the count.
             let unread: BTreeSet<_> = expected.keys().filter(|seq| !client.read.contains(seq)).collect();
-            prop_assert_eq!(snapshot.unread, unread.len() as u64);
+            prop_assert_eq!(snapshot.counts.unread, unread.len() as u64);
             let unseen = unread.iter().filter(|seq| !client.seen.contains(seq)).count();
-            prop_assert_eq!(snapshot.unseen, unseen as u64);
+            prop_assert_eq!(snapshot.counts.unseen, unseen as u64);
             // Five: what may be marked.
-            let mut left = snapshot.unread;
+            let mut left = snapshot.counts.unread;
             for id in script.published.iter().flatten() {
                 let shown = expected.iter().find(|(_, n)| n.id == *id);
                 match store.mark(slug, &user, Mark::Read(*id), None, at(0)).await {

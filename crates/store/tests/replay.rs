@@ -92,7 +92,7 @@ async fn come_back(
 ) -> Result<(), TestCaseError> {
     let snapshot = store.snapshot(slug, user).await.unwrap();
     if !snapshot.visibility.access.is_open() {
-        let told = store.changes(slug, user, known.place, snapshot.head, 99).await.unwrap();
+        let told = store.changes(slug, user, known.place, snapshot.counts.head, 99).await.unwrap();
         prop_assert!(told.is_empty());
         return Ok(());
     }
@@ -108,7 +108,7 @@ async fn come_back(
         read: None,
         archived: None,
     };
-    let (after, head) = (known.place, snapshot.head);
+    let (after, head) = (known.place, snapshot.counts.head);
     for item in store.visible(slug, user, VisibleQuery { after, ..all }).await.unwrap() {
         known.inbox.insert(item.seq, (item.notification, item.superseded));
     }

@@ -130,11 +130,11 @@ pub async fn list(
         items: listed.items.iter().map(shown).collect(),
         older: listed.older,
         newer: listed.newer,
-        unread: snapshot.unread,
-        unseen: snapshot.unseen,
-        head: snapshot.head,
-        epoch: snapshot.epoch,
-        rev: snapshot.rev,
+        unread: snapshot.counts.unread,
+        unseen: snapshot.counts.unseen,
+        head: snapshot.counts.head,
+        epoch: snapshot.counts.epoch,
+        rev: snapshot.counts.rev,
     };
     Ok(Json(page).into_response())
 }

@@ -58,6 +58,8 @@ pub struct Rare {
     pub(super) resumed: bool,
     /// Something was told while it caught up that nobody knows whom it concerned.
     pub(super) overflowed: Option<campanile_model::Epoch>,
+    /// The user's read state changed before its client was greeted: what it was greeted with may be older.
+    pub(super) marked: bool,
     /// Commands without an answer yet.
     pub(super) marks: u32,
     /// A newcomer waits whether this one is still alive.

@@ -45,9 +45,12 @@ impl Shard {
         let Some(user) = self.registry.find_user(room, user) else { return };
         let now = self.sockets.now;
         for slot in self.registry.sockets(user).to_vec() {
-            if let Some(badge) = self.sockets.get_mut(slot).and_then(|conn| conn.session.badge()) {
+            let Some(conn) = self.sockets.get_mut(slot) else { continue };
+            if let Some(badge) = conn.session.badge() {
                 badge.handle_changed(now);
                 self.look(slot);
+            } else if conn.session.surface().envelopes.is_some() {
+                conn.rare().marked = true;
             }
         }
     }

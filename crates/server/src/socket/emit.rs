@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::{Bytes, BytesMut};
 use campanile_engine::connect::Step;
 use campanile_hub::{RoomId, Run, Sink, Slot, UserKey};
-use campanile_model::{Change, Entry, EntryKind, Epoch, Position, Seq, Topic, UserId, Visibility};
+use campanile_model::{Change, Entry, EntryKind, Epoch, Position, Seq, Timestamp, Topic, UserId, Visibility};
 use campanile_session::{Handover, Next, Wanted};
 use campanile_store::{Commit, StoreError};
 use campanile_wire::{Hello, Resync, close};
@@ -301,12 +301,19 @@ impl Shard {
     /// The first messages on a surface that says where its client stands, if this step brings them.
     fn welcome(&mut self, slot: Slot, step: &Step) -> Vec<Bytes> {
         let Some(welcome) = &step.welcome else { return vec![] };
+        let (now, leeway) = (self.sockets.now, self.sockets.config.leeway_ms);
         let Some(conn) = self.sockets.get_mut(slot) else { return vec![] };
         let surface = conn.session.surface();
         let (Some(envelopes), Some(seat)) = (surface.envelopes, conn.seat) else { return vec![] };
         conn.session.handle_hello(welcome.counts, welcome.rev, welcome.seq);
         conn.rare().resumed = welcome.resumed;
-        let expires_at = conn.session.expires_at();
+        if std::mem::take(&mut conn.rare().marked)
+            && let Some(badge) = conn.session.badge()
+        {
+            badge.handle_changed(now);
+        }
+        // The token's own end: what the server adds to it is for clocks that differ.
+        let expires_at = Timestamp::from_millis(conn.session.expires_at().as_millis() - leeway);
         let heartbeat = keepalive(&self.sockets.config.connection, surface).unwrap_or_default();
         let hello = (envelopes.hello)(&Hello {
             session: &welcome.session.to_string(),

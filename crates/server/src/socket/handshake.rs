@@ -197,7 +197,7 @@ impl Handshakes {
             Replay::None if surface.envelopes.is_none() => {
                 let store = &self.judge.engine.store;
                 let snapshot = store.snapshot(&admitted.workspace, &admitted.user).await?;
-                Start::After(snapshot.head)
+                Start::After(snapshot.counts.head)
             }
             replay => Start::Replay(replay),
         })

@@ -35,6 +35,8 @@ pub struct ShardConfig {
     pub connection: Connection,
     /// By surface index.
     pub surfaces: [SurfaceConfig; 4],
+    /// How long a token lives on beyond its end, in milliseconds.
+    pub leeway_ms: i64,
 }
 
 /// The connections, apart from who they are: what a delivery touches.

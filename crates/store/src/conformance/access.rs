@@ -29,7 +29,7 @@ pub(super) async fn a_withdrawal_hides_everything_until_a_grant(store: &dyn Stor
         publish(store, notification).await; // 5 to 8
     }
     let snapshot_then = snapshot(store, "alice").await;
-    assert_eq!((snapshot_then.unread, snapshot_then.unseen), (0, 0));
+    assert_eq!((snapshot_then.counts.unread, snapshot_then.counts.unseen), (0, 0));
     assert_eq!(seen(store, "alice").await, [0; 0]);
     assert!(matches!(store.find(&ws(), Some(&user("alice")), kept.id).await, Err(StoreError::NotFound)));
     let read = store.mark(&ws(), &user("alice"), Mark::Read(kept.id), None, at(0)).await;

@@ -24,8 +24,8 @@ pub(super) async fn each_audience_reaches_its_users_less_the_exceptions(store: &
     ] {
         assert_eq!(seen(store, name).await, places, "{name}");
         let snapshot = snapshot(store, name).await;
-        assert_eq!(snapshot.unread, places.len() as u64, "{name}");
-        assert_eq!(snapshot.unseen, places.len() as u64, "{name}");
+        assert_eq!(snapshot.counts.unread, places.len() as u64, "{name}");
+        assert_eq!(snapshot.counts.unseen, places.len() as u64, "{name}");
     }
 }
 
@@ -58,11 +58,11 @@ pub(super) async fn topics_of_a_user_are_bounded(store: &dyn Store) {
     for n in 0..limits::MAX_TOPICS_PER_USER {
         subscribe(store, &format!("topic {n}"), &["alice"]).await;
     }
-    let head = snapshot(store, "alice").await.head;
+    let head = snapshot(store, "alice").await.counts.head;
     let write = Write::Subscribe { topic: topic("one more"), users: users(&["bob", "alice"]) };
     let refused = store.append(&ws(), write, at(0)).await;
     assert!(matches!(refused, Err(StoreError::Limit { limit: limits::MAX_TOPICS_PER_USER, .. })));
-    assert_eq!(snapshot(store, "bob").await.head, head, "nothing was written for the others either");
+    assert_eq!(snapshot(store, "bob").await.counts.head, head, "nothing was written for the others either");
     subscribe(store, "topic 7", &["alice"]).await;
     publish(store, to_topic("topic 199")).await;
     publish(store, to_topic("topic 0")).await;

@@ -157,7 +157,7 @@ pub(super) async fn a_refused_change_writes_nothing(store: &dyn Store) {
     };
     assert!(matches!(try_change(store, &ws(), again, at(0)).await, Err(StoreError::Internal(_))));
 
-    assert_eq!(snapshot(store, "alice").await.head, Seq(2));
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(2));
     assert!(!snapshot(store, "alice").await.visibility.access.is_open());
     assert!(snapshot(store, "carol").await.visibility.access.is_open());
     assert_eq!(read(store, "new").await, None);

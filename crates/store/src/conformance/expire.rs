@@ -21,7 +21,7 @@ pub(super) async fn what_is_due_is_withdrawn(store: &dyn Store) {
     publish(store, lasting(to_all(), 11)).await; // 3
     mark(store, "alice", Mark::Read(id)).await;
     assert_eq!(expire(store, 9, 100).await, 0);
-    assert_eq!(snapshot(store, "alice").await.head, Seq(3), "nothing was written");
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(3), "nothing was written");
     let mut commits = store.commits();
     assert_eq!(expire(store, 10, 100).await, 1);
     assert_eq!(expire(store, 10, 100).await, 0);
@@ -98,5 +98,5 @@ pub(super) async fn what_was_withdrawn_or_pruned_is_not_due(store: &dyn Store) {
     publish(store, to_all()).await; // 4
     prune(store, crate::Retention { max_age_ms: None, max_entries: Some(1) }, at(0)).await;
     assert_eq!(expire(store, 100, 100).await, 0);
-    assert_eq!(snapshot(store, "alice").await.head, Seq(4));
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(4));
 }

@@ -109,7 +109,7 @@ pub(super) async fn snapshot(store: &dyn Store, name: &str) -> Snapshot {
 }
 
 pub(super) async fn unread(store: &dyn Store, name: &str) -> u64 {
-    snapshot(store, name).await.unread
+    snapshot(store, name).await.counts.unread
 }
 
 pub(super) async fn mark(store: &dyn Store, name: &str, mark: Mark) -> Marked {

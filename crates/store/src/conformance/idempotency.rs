@@ -27,14 +27,14 @@ pub(super) async fn a_repetition_gets_the_first_outcome(store: &dyn Store) {
     publish(store, to_all()).await;
     let again = send(store, &ws(), request("alice", "k", 1), at(1)).await;
     assert_eq!(again, Appended { replayed: true, ..first });
-    assert_eq!(snapshot(store, "alice").await.head, Seq(3));
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(3));
 }
 
 pub(super) async fn another_body_is_refused(store: &dyn Store) {
     send(store, &ws(), request("alice", "k", 1), at(0)).await;
     let reused = store.append(&ws(), request("alice", "k", 2), at(0)).await;
     assert!(matches!(reused, Err(StoreError::KeyReused)));
-    assert_eq!(snapshot(store, "alice").await.head, Seq(2));
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(2));
 }
 
 pub(super) async fn keys_belong_to_a_publisher_in_a_workspace(store: &dyn Store) {
@@ -65,7 +65,7 @@ pub(super) async fn calls_in_flight_join(store: &dyn Store) {
     assert_eq!(outcomes.iter().filter(|outcome| !outcome.replayed).count(), 1);
     outcomes.iter_mut().for_each(|outcome| outcome.replayed = false);
     assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
-    assert_eq!(snapshot(store, "alice").await.head, Seq(2));
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(2));
 }
 
 pub(super) async fn a_key_is_of_one_request_whatever_that_does(store: &dyn Store) {

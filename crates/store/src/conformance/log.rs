@@ -10,22 +10,25 @@ use crate::{Idempotency, Store, StoreError, Write};
 
 pub(super) async fn a_workspace_begins_with_its_first_write(store: &dyn Store) {
     let before = snapshot(store, "alice").await;
-    assert_eq!((before.epoch, before.first, before.head, before.unread), (None, Seq(1), Seq(0), 0));
+    assert_eq!(
+        (before.counts.epoch, before.first, before.counts.head, before.counts.unread),
+        (None, Seq(1), Seq(0), 0)
+    );
     assert!(store.heads().await.expect("heads can be read").is_empty());
     let published = publish(store, to_all()).await;
     assert_eq!(published.seq, Seq(1));
     let after = snapshot(store, "alice").await;
-    assert_eq!((after.first, after.head), (Seq(1), Seq(1)));
+    assert_eq!((after.first, after.counts.head), (Seq(1), Seq(1)));
     let heads = store.heads().await.expect("heads can be read");
     assert_eq!(heads.len(), 1);
-    assert_eq!((Some(heads[0].epoch), heads[0].first, heads[0].seq), (after.epoch, Seq(1), Seq(1)));
+    assert_eq!((Some(heads[0].epoch), heads[0].first, heads[0].seq), (after.counts.epoch, Seq(1), Seq(1)));
     assert_eq!(heads[0].workspace, ws());
 }
 
 pub(super) async fn a_refused_write_begins_no_workspace(store: &dyn Store) {
     let refused = store.append(&ws(), Write::Retract { id: new_id() }, at(0)).await;
     assert!(matches!(refused, Err(StoreError::NotFound)));
-    assert_eq!(snapshot(store, "alice").await.epoch, None);
+    assert_eq!(snapshot(store, "alice").await.counts.epoch, None);
 }
 
 pub(super) async fn places_have_no_gap_and_a_batch_stands_together(store: &dyn Store) {
@@ -74,7 +77,7 @@ pub(super) async fn workspaces_do_not_meet(store: &dyn Store) {
     }
     assert_eq!(seen(store, "alice").await, [1]);
     let there = store.snapshot(&other, &user("bob")).await.expect("a snapshot can be read");
-    assert_eq!(there.unread, 0);
+    assert_eq!(there.counts.unread, 0);
 }
 
 pub(super) async fn entries_are_read_in_order_and_in_pages(store: &dyn Store) {
@@ -130,7 +133,7 @@ pub(super) async fn bounds_are_refused_and_nothing_is_written(store: &dyn Store)
     let key = "k".repeat(limits::MAX_IDEMPOTENCY_KEY_BYTES + 1);
     let idempotency = Some(Idempotency { publisher: user("alice"), key, fingerprint: [0; 32] });
     refuse(Write::Publish { notifications: vec![Arc::new(to_all())], idempotency }).await;
-    assert_eq!(snapshot(store, "alice").await.epoch, None);
+    assert_eq!(snapshot(store, "alice").await.counts.epoch, None);
     publish(store, to_users(&names[1..])).await;
     assert_eq!(unread(store, "user 1000").await, 1);
 }
@@ -141,7 +144,7 @@ pub(super) async fn an_id_is_taken_once(store: &dyn Store) {
     let twice =
         Write::Publish { notifications: vec![Arc::new(to_all()), Arc::new(notification)], idempotency: None };
     assert!(matches!(store.append(&ws(), twice, at(0)).await, Err(StoreError::Internal(_))));
-    assert_eq!(snapshot(store, "alice").await.head, Seq(1));
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(1));
 }
 
 pub(super) async fn a_closed_store_refuses_writes(store: &dyn Store) {

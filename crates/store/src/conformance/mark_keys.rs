@@ -46,7 +46,7 @@ pub(super) async fn a_key_is_of_one_mark_of_one_user(store: &dyn Store) {
         let refused = keyed_mark(store, "alice", mark, "k", 0).await;
         assert!(matches!(refused, Err(StoreError::KeyReused)), "{refused:?}");
     }
-    assert_eq!(snapshot(store, "alice").await.rev, Rev(1));
+    assert_eq!(snapshot(store, "alice").await.counts.rev, Rev(1));
     assert!(keyed_mark(store, "bob", Mark::Read(other), "k", 0).await.expect("the mark is taken").changed);
     // A publisher's keys are others.
     let idempotency = Some(Idempotency { publisher: user("alice"), key: "k".into(), fingerprint: [1; 32] });

@@ -15,13 +15,16 @@ fn change(id: NotificationId, seq: u64, read: bool, archived: bool) -> ReceiptCh
 
 pub(super) async fn nothing_was_done_yet(store: &dyn Store) {
     let nothing = since(store, "alice", 0).await;
-    assert_eq!((nothing.epoch, nothing.head, nothing.rev), (None, Seq::ZERO, Rev(0)));
+    assert_eq!((nothing.counts.epoch, nothing.counts.head, nothing.counts.rev), (None, Seq::ZERO, Rev(0)));
     publish(store, to_all()).await;
     let now = since(store, "alice", 0).await;
-    assert_eq!(now.epoch, snapshot(store, "alice").await.epoch);
-    assert_eq!((now.head, now.rev, now.unread, now.unseen), (Seq(1), Rev(0), 1, 1));
+    assert_eq!(now.counts.epoch, snapshot(store, "alice").await.counts.epoch);
+    assert_eq!(
+        (now.counts.head, now.counts.rev, now.counts.unread, now.counts.unseen),
+        (Seq(1), Rev(0), 1, 1)
+    );
     assert!(now.items.is_empty() && !now.more);
-    assert_eq!((now.read_up_to, now.seen_up_to), (Seq::ZERO, Seq::ZERO));
+    assert_eq!((now.counts.read_up_to, now.counts.seen_up_to), (Seq::ZERO, Seq::ZERO));
 }
 
 pub(super) async fn receipts_come_by_revision_and_as_they_are_now(store: &dyn Store) {
@@ -36,7 +39,7 @@ pub(super) async fn receipts_come_by_revision_and_as_they_are_now(store: &dyn St
     let (second, first, fourth) =
         (change(ids[1], 2, true, true), change(ids[0], 1, true, false), change(ids[3], 4, false, false));
     let now = since(store, "alice", 0).await;
-    assert_eq!((now.rev, now.unread, now.unseen), (Rev(4), 3, 2));
+    assert_eq!((now.counts.rev, now.counts.unread, now.counts.unseen), (Rev(4), 3, 2));
     assert_eq!(now.items, [second, first, fourth]);
     assert_eq!(since(store, "alice", 2).await.items, [first, fourth]);
     assert_eq!(since(store, "alice", 4).await.items, []);
@@ -56,14 +59,14 @@ pub(super) async fn what_is_done_at_once_is_told_by_watermarks(store: &dyn Store
     mark(store, "alice", Mark::Unread(ids[1])).await; // 2
     mark(store, "alice", Mark::Seen(Some(Seq(5)))).await; // 3
     let now = since(store, "alice", 0).await;
-    assert_eq!((now.rev, now.read_up_to, now.seen_up_to), (Rev(3), Seq(3), Seq(5)));
+    assert_eq!((now.counts.rev, now.counts.read_up_to, now.counts.seen_up_to), (Rev(3), Seq(3), Seq(5)));
     assert_eq!(now.items, [change(ids[1], 2, false, false)]);
     let snapshot = snapshot(store, "alice").await;
-    assert_eq!((snapshot.read_up_to, snapshot.seen_up_to), (Seq(3), Seq(5)));
+    assert_eq!((snapshot.counts.read_up_to, snapshot.counts.seen_up_to), (Seq(3), Seq(5)));
     // Passing over what counted as unread again tells of it, at whatever place.
     mark(store, "alice", Mark::ReadAll(Some(Seq(u64::MAX)))).await; // 4
     let now = since(store, "alice", 3).await;
-    assert_eq!((now.rev, now.read_up_to, now.unread), (Rev(4), Seq(6), 0));
+    assert_eq!((now.counts.rev, now.counts.read_up_to, now.counts.unread), (Rev(4), Seq(6), 0));
     assert_eq!(now.items, [change(ids[1], 2, true, false)]);
 }
 
@@ -82,11 +85,11 @@ pub(super) async fn only_what_is_still_seen_is_told(store: &dyn Store) {
     assert_eq!(since(store, "alice", 0).await.items, [second, fourth], "superseded ones that had been read");
     mark(store, "alice", Mark::Archive(ids[1])).await; // 6
     let now = since(store, "alice", 5).await;
-    assert_eq!((now.rev, now.items), (Rev(6), vec![change(ids[1], 2, true, true)]));
+    assert_eq!((now.counts.rev, now.items), (Rev(6), vec![change(ids[1], 2, true, true)]));
     // Without access nothing is told, nor missed.
     append(store, Write::Withdraw { user: user("alice") }).await;
     let now = since(store, "alice", 5).await;
-    assert_eq!((now.rev, now.unread, now.items.len()), (Rev(5), 0, 0));
+    assert_eq!((now.counts.rev, now.counts.unread, now.items.len()), (Rev(5), 0, 0));
     append(store, Write::Grant { user: user("alice") }).await;
     assert_eq!(since(store, "alice", 5).await.items.len(), 1);
 }

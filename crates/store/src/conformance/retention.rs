@@ -20,7 +20,7 @@ pub(super) async fn the_oldest_go_by_count(store: &dyn Store) {
     assert_eq!(snapshot(store, "alice").await.first, Seq(1));
     prune(store, newest(4), at(0)).await;
     let now = snapshot(store, "alice").await;
-    assert_eq!((now.first, now.head, now.unread), (Seq(7), Seq(10), 4));
+    assert_eq!((now.first, now.counts.head, now.counts.unread), (Seq(7), Seq(10), 4));
     assert_eq!(seen(store, "alice").await, [7, 8, 9, 10]);
     assert_eq!(store.heads().await.expect("heads can be read")[0].first, Seq(7));
     let entries = store.entries(&ws(), Seq(0), Seq(10), 99).await.expect("entries can be read");
@@ -78,7 +78,7 @@ pub(super) async fn an_empty_log_goes_on_counting(store: &dyn Store) {
     mark(store, "alice", Mark::ReadAll(Some(Seq(2)))).await;
     prune(store, newest(0), at(0)).await;
     let now = snapshot(store, "alice").await;
-    assert_eq!((now.first, now.head, now.unread, now.rev.0), (Seq(4), Seq(3), 0, 1));
+    assert_eq!((now.first, now.counts.head, now.counts.unread, now.counts.rev.0), (Seq(4), Seq(3), 0, 1));
     assert_eq!(publish(store, to_users(&["alice"])).await.seq, Seq(4));
     assert_eq!(unread(store, "alice").await, 1);
     assert_eq!(seen(store, "alice").await, [4]);

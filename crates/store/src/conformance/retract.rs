@@ -62,7 +62,7 @@ pub(super) async fn counts_leave_out_what_was_retracted(store: &dyn Store) {
     retract(store, ids[0]).await;
     retract(store, ids[8]).await;
     let now = snapshot(store, "alice").await;
-    assert_eq!((now.unread, now.unseen), (2, 1));
+    assert_eq!((now.counts.unread, now.counts.unseen), (2, 1));
     assert_eq!(seen(store, "alice").await, [4, 5, 12, 13]);
     assert_eq!(mark(store, "alice", Mark::ReadAll(None)).await.unread, 0);
     assert_eq!(unread(store, "bob").await, 2);

@@ -32,14 +32,14 @@ fn superseded(target: &Notification, target_seq: u64, by: Option<&Notification>)
 /// Whether the user sees the older, and it is out of the way: not counted, and read for good.
 async fn check(store: &dyn Store, name: &str, id: NotificationId, sees: bool, unread_now: u64) {
     let now = snapshot(store, name).await;
-    assert_eq!((now.unread, now.unseen), (unread_now, unread_now), "{name}");
+    assert_eq!((now.counts.unread, now.counts.unseen), (unread_now, unread_now), "{name}");
     let found = item(store, name, id).await;
     assert_eq!(found.is_some(), sees, "{name}");
     let listed: Vec<Item> = list(store, name, everything()).await;
     assert_eq!(listed.iter().find(|item| item.notification.id == id), found.as_ref(), "{name}");
     let of_unread = VisibleQuery { read: Some(false), ..everything() };
     assert!(list(store, name, of_unread).await.iter().all(|item| !item.superseded));
-    let rev = now.rev;
+    let rev = now.counts.rev;
     for mark in [Mark::Unread(id), Mark::Read(id)] {
         match store.mark(&ws(), &user(name), mark, None, at(0)).await {
             Ok(marked) => {
@@ -106,7 +106,7 @@ pub(super) async fn the_same_key_to_others_supersedes_nothing(store: &dyn Store)
     publish(store, keyed(to_all(), "key")).await; // 7
     publish(store, keyed(to_users(&["alice", "bob"]), "key")).await; // 8
     store.append(&slug("other"), one(keyed(to_all(), "key")), at(0)).await.expect("the write is taken");
-    assert_eq!(snapshot(store, "alice").await.head, Seq(8));
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(8));
     for notification in kept {
         let found = store.find(&ws(), None, notification.id).await.expect("it is there");
         assert!(!found.superseded);
@@ -163,7 +163,7 @@ pub(super) async fn what_is_resolved_has_no_successor(store: &dyn Store) {
     check(store, "bob", b.id, true, 0).await;
     // The key names nothing now.
     publish(store, keyed(to_all(), "key")).await; // 7
-    assert_eq!(snapshot(store, "alice").await.head, Seq(7));
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(7));
 }
 
 pub(super) async fn the_newest_live_one_is_superseded(store: &dyn Store) {
@@ -199,7 +199,7 @@ pub(super) async fn a_superseded_one_can_be_put_away(store: &dyn Store) {
     assert_eq!(places(&list(store, "alice", archived).await), [3]);
     assert!(!mark(store, "alice", Mark::Archive(ids[2])).await.changed);
     for id in &ids[..2] {
-        let rev = snapshot(store, "alice").await.rev.0;
+        let rev = snapshot(store, "alice").await.counts.rev.0;
         let marked = mark(store, "alice", Mark::Archive(*id)).await;
         assert_eq!((marked.changed, marked.rev.0, marked.unread), (true, rev + 1, 0));
         assert!(!mark(store, "alice", Mark::Archive(*id)).await.changed);
@@ -240,6 +240,6 @@ pub(super) async fn a_repetition_supersedes_nothing_again(store: &dyn Store) {
     assert_eq!(first.head, Seq(3));
     let again = append(store, request()).await;
     assert!(again.replayed && again.published == first.published && again.head == first.head);
-    assert_eq!(snapshot(store, "alice").await.head, Seq(3));
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(3));
     assert_eq!(seen(store, "alice").await, [2]);
 }

@@ -82,7 +82,7 @@ pub(super) async fn what_is_not_live_cannot_be_updated(store: &dyn Store) {
     publish(store, retracted.clone()).await; // 4
     append(store, Write::Retract { id: retracted.id }).await; // 5
     assert!(matches!(update(store, &anew(&retracted)).await, Err(StoreError::NotFound)));
-    assert_eq!(snapshot(store, "alice").await.head, Seq(5));
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(5));
 }
 
 pub(super) async fn an_update_replaces_what_it_was_made_from(store: &dyn Store) {
@@ -101,7 +101,7 @@ pub(super) async fn an_update_replaces_what_it_was_made_from(store: &dyn Store) 
     assert_eq!(update_from(store, Some(kept), &both).await.expect("nobody changed it"), Seq(3));
     append(store, Write::Retract { id: old.id }).await; // 4
     assert!(matches!(update_from(store, Some(&both), &first).await, Err(StoreError::NotFound)));
-    assert_eq!(snapshot(store, "alice").await.head, Seq(4), "what was refused wrote nothing");
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(4), "what was refused wrote nothing");
 }
 
 pub(super) async fn an_update_keeps_its_people_and_its_time(store: &dyn Store) {
@@ -118,5 +118,5 @@ pub(super) async fn an_update_keeps_its_people_and_its_time(store: &dyn Store) {
     }
     let found = store.find(&ws(), None, old.id).await.expect("it is there");
     assert_eq!((*found.notification).clone(), old);
-    assert_eq!(snapshot(store, "alice").await.head, Seq(1));
+    assert_eq!(snapshot(store, "alice").await.counts.head, Seq(1));
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use campanile_model::{
-    Cause, Entry, Epoch, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility,
+    Cause, Counts, Entry, Epoch, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId, Visibility,
 };
 use tokio::sync::broadcast;
 
@@ -121,17 +121,7 @@ impl Store for MemoryStore {
     async fn snapshot(&self, workspace: &Slug, user: &UserId) -> Result<Snapshot, StoreError> {
         let inner = self.lock();
         Ok(inner.logs.get(workspace).map_or_else(
-            || Snapshot {
-                epoch: None,
-                first: Seq(1),
-                head: Seq::ZERO,
-                rev: Rev(0),
-                unread: 0,
-                unseen: 0,
-                read_up_to: Seq::ZERO,
-                seen_up_to: Seq::ZERO,
-                visibility: Visibility::default(),
-            },
+            || Snapshot { first: Seq(1), counts: Counts::default(), visibility: Visibility::default() },
             |log| log.snapshot(user),
         ))
     }
@@ -213,7 +203,7 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<ReadState, StoreError> {
         let inner = self.lock();
-        Ok(inner.logs.get(workspace).map_or_else(ReadState::nothing, |log| log.receipts(user, after, limit)))
+        Ok(inner.logs.get(workspace).map_or_else(ReadState::default, |log| log.receipts(user, after, limit)))
     }
 
     async fn subscribers(

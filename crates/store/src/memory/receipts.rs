@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use campanile_model::{Notification, NotificationId, Receipt, Rev, Seq, Timestamp, UserId};
+use campanile_model::{Counts, Notification, NotificationId, Receipt, Rev, Seq, Timestamp, UserId};
 
 use super::log::{BySeq, Log};
 use crate::{
@@ -109,14 +109,17 @@ impl Log {
         let seen = self.seen_by(user);
         let receipts = self.users.get(user).map(|user| &user.receipts);
         Snapshot {
-            epoch: Some(self.epoch()),
             first: self.first(),
-            head: self.head(),
-            rev: receipts.map_or(Rev(0), |receipts| receipts.rev),
-            unread: seen.iter().filter(|item| !item.receipt.read).count() as u64,
-            unseen: seen.iter().filter(|item| !item.receipt.read && !item.receipt.seen).count() as u64,
-            read_up_to: receipts.map_or(Seq::ZERO, |receipts| receipts.read_up_to),
-            seen_up_to: receipts.map_or(Seq::ZERO, |receipts| receipts.seen_up_to),
+            counts: Counts {
+                epoch: Some(self.epoch()),
+                head: self.head(),
+                rev: receipts.map_or(Rev(0), |receipts| receipts.rev),
+                unread: seen.iter().filter(|item| !item.receipt.read).count() as u64,
+                unseen: seen.iter().filter(|item| !item.receipt.read && !item.receipt.seen).count() as u64,
+                read_up_to: receipts.map_or(Seq::ZERO, |receipts| receipts.read_up_to),
+                seen_up_to: receipts
+                    .map_or(Seq::ZERO, |receipts| receipts.seen_up_to.max(receipts.read_up_to)),
+            },
             visibility: self.visibility(user),
         }
     }
@@ -130,14 +133,10 @@ impl Log {
         };
         let mut items: Vec<_> = self.seen_by(user).iter().filter_map(changed).collect();
         items.sort_by_key(|(rev, change)| (*rev, change.seq));
+        let rev = now.counts.rev;
+        let rev = if now.visibility.access.is_open() { rev } else { after.min(rev) };
         ReadState {
-            epoch: now.epoch,
-            head: now.head,
-            rev: if now.visibility.access.is_open() { now.rev } else { after.min(now.rev) },
-            unread: now.unread,
-            unseen: now.unseen,
-            read_up_to: now.read_up_to,
-            seen_up_to: now.seen_up_to,
+            counts: Counts { rev, ..now.counts },
             more: items.len() > limit,
             items: items.into_iter().take(limit).map(|(_, change)| change).collect(),
         }

@@ -1,6 +1,6 @@
 //! What is read in one transaction and without writing.
 
-use campanile_model::{Entry, EntryKind, NotificationId, Receipt, Rev, Seq, Slug, Topic, UserId};
+use campanile_model::{Counts, Entry, EntryKind, NotificationId, Receipt, Seq, Slug, Topic, UserId};
 use rusqlite::{Connection, params};
 
 use super::failure::{Failure, Outcome};
@@ -15,31 +15,14 @@ use crate::{Item, Snapshot, StoreError};
 
 pub(super) fn snapshot(conn: &Connection, slug: &Slug, name: &UserId) -> Outcome<Snapshot> {
     let Some(ws) = Workspace::load(conn, slug)? else {
-        return Ok(Snapshot {
-            epoch: None,
-            first: Seq(1),
-            head: Seq::ZERO,
-            rev: Rev(0),
-            unread: 0,
-            unseen: 0,
-            read_up_to: Seq::ZERO,
-            seen_up_to: Seq::ZERO,
-            visibility: Default::default(),
-        });
+        return Ok(Snapshot { first: Seq(1), counts: Counts::default(), visibility: Default::default() });
     };
     let state = UserState::load(conn, ws.id, name)?;
     let sight = Sight::load(conn, state.id)?;
     let state = unread::settled(conn, &ws, state)?;
-    let badges = unread::badges(conn, &ws, &state, &sight)?;
     Ok(Snapshot {
-        epoch: Some(ws.epoch),
         first: ws.first,
-        head: ws.head,
-        rev: state.rev,
-        unread: badges.unread,
-        unseen: badges.unseen,
-        read_up_to: state.read_upto,
-        seen_up_to: state.seen_upto,
+        counts: unread::counts(conn, &ws, &state, &sight)?,
         visibility: sight.visibility,
     })
 }

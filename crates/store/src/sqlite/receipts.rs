@@ -25,26 +25,16 @@ pub(super) fn receipts(
     after: Rev,
     limit: usize,
 ) -> Outcome<ReadState> {
-    let Some(ws) = Workspace::load(conn, slug)? else { return Ok(ReadState::nothing()) };
+    let Some(ws) = Workspace::load(conn, slug)? else { return Ok(ReadState::default()) };
     let state = UserState::load(conn, ws.id, name)?;
     let sight = Sight::load(conn, state.id)?;
     let state = unread::settled(conn, &ws, state)?;
-    let badges = unread::badges(conn, &ws, &state, &sight)?;
-    let mut read_state = ReadState {
-        epoch: Some(ws.epoch),
-        head: ws.head,
-        rev: state.rev,
-        unread: badges.unread,
-        unseen: badges.unseen,
-        read_up_to: state.read_upto,
-        seen_up_to: state.seen_upto,
-        items: Vec::new(),
-        more: false,
-    };
+    let counts = unread::counts(conn, &ws, &state, &sight)?;
+    let mut read_state = ReadState { counts, ..ReadState::default() };
     if sight.visibility.access.is_open() {
         (read_state.items, read_state.more) = changed(conn, &ws, state.id, after, limit)?;
     } else {
-        read_state.rev = after.min(state.rev);
+        read_state.counts.rev = after.min(state.rev);
     }
     Ok(read_state)
 }

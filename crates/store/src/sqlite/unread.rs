@@ -6,7 +6,7 @@
 //! index seeks, plus at most two buckets' steps, and one for each bucket with dead entries of that source
 //! above the user's watermark.
 
-use campanile_model::{Rev, Seq};
+use campanile_model::{Counts, Rev, Seq};
 use rusqlite::{Connection, params};
 
 use super::dead;
@@ -21,6 +21,20 @@ use super::workspace::Workspace;
 pub(super) struct Badges {
     pub(super) unread: u64,
     pub(super) unseen: u64,
+}
+
+/// Where the user's read state stands; as for [`badges`].
+pub(super) fn counts(conn: &Connection, ws: &Workspace, state: &UserState, sight: &Sight) -> Outcome<Counts> {
+    let Badges { unread, unseen } = badges(conn, ws, state, sight)?;
+    Ok(Counts {
+        epoch: Some(ws.epoch),
+        head: ws.head,
+        rev: state.rev,
+        unread,
+        unseen,
+        read_up_to: state.read_upto,
+        seen_up_to: state.seen_watermark(),
+    })
 }
 
 /// Counts what the user sees and has not read, and of that what was not seen either.
