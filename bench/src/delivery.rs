@@ -30,15 +30,15 @@ pub async fn measure(
     table: &mut Table,
 ) -> anyhow::Result<()> {
     let Args { sockets, rounds, hostile_rules, .. } = *args;
-    let audience = Audience::connect(server.address, WORKSPACE, sockets).await?;
+    let audience = Audience::connect(&server.door, WORKSPACE, sockets).await?;
     // Connections, caches and the allocator settle.
     stream(server, &audience, sockets, Duration::from_secs(2)).await?;
-    Hostile::prepare(server.address, WORKSPACE, hostile_rules).await?;
+    Hostile::prepare(&server.door, WORKSPACE, hostile_rules).await?;
     for round in 1..=rounds {
         eprintln!("delivery to {sockets} sockets, round {round}");
         let mut calm = stream(server, &audience, sockets, lasting).await?;
         for (harm, beside) in HARMS {
-            let hostile = Hostile::begin(server.address, WORKSPACE, harm, hostile_rules);
+            let hostile = Hostile::begin(&server.door, WORKSPACE, harm, hostile_rules);
             let mut harmed = stream(server, &audience, sockets, lasting).await?;
             let done = hostile.end().await?;
             for percent in [50, 99] {
@@ -69,7 +69,7 @@ async fn stream(
     sockets: usize,
     lasting: Duration,
 ) -> anyhow::Result<Vec<Duration>> {
-    let mut backend = Backend::connect(server.address, WORKSPACE).await?;
+    let mut backend = Backend::connect(&server.door, WORKSPACE).await?;
     let count = RATE * u32::try_from(lasting.as_secs())?;
     let started = Instant::now();
     for n in 0..count {

@@ -1,6 +1,5 @@
 //! How many events become notifications in the log in a second.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use crate::figures::{Table, percentile};
 use crate::http::Backend;
 use crate::server::Server;
+use crate::stream::Door;
 
 const WORKSPACE: &str = "shop";
 /// Events of one request, and requests under way at once.
@@ -24,7 +24,7 @@ pub fn event(kind: &str, data: &Value) -> Value {
 
 /// Singles and batches, each event through one rule to one user of a thousand.
 pub async fn measure(server: &Server, lasting: Duration, table: &mut Table) -> anyhow::Result<()> {
-    let mut backend = Backend::connect(server.address, WORKSPACE).await?;
+    let mut backend = Backend::connect(&server.door, WORKSPACE).await?;
     let rule = json!({
         "name": "paid", "on": {"types": ["order_paid"], "when": "data.total > 10"}, "to": {"user": "data.customer"},
         "title": "Order {{ data.number }} is paid", "message": "Thank you. We pack it now.", "type": "order_paid",
@@ -32,8 +32,9 @@ pub async fn measure(server: &Server, lasting: Duration, table: &mut Table) -> a
     backend.send("PUT", "/rules/paid", &rule).await?;
     for &(size, at_once) in SHAPES {
         let started = Instant::now();
-        let tasks: Vec<_> =
-            (0..at_once).map(|_| tokio::spawn(report(server.address, size, started + lasting))).collect();
+        let tasks: Vec<_> = (0..at_once)
+            .map(|_| tokio::spawn(report(server.door.clone(), size, started + lasting)))
+            .collect();
         let mut times = vec![];
         for task in tasks {
             times.extend(task.await??);
@@ -46,8 +47,8 @@ pub async fn measure(server: &Server, lasting: Duration, table: &mut Table) -> a
     Ok(())
 }
 
-async fn report(to: SocketAddr, size: usize, until: Instant) -> anyhow::Result<Vec<Duration>> {
-    let mut backend = Backend::connect(to, WORKSPACE).await?;
+async fn report(to: Door, size: usize, until: Instant) -> anyhow::Result<Vec<Duration>> {
+    let mut backend = Backend::connect(&to, WORKSPACE).await?;
     let mut times = vec![];
     while Instant::now() < until {
         let order = |n: usize| {

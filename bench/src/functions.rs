@@ -1,6 +1,5 @@
 //! How many runs of functions a second, from the request to its answer, and how long the first one takes.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use serde_json::json;
 use crate::figures::{Table, percentile};
 use crate::http::Backend;
 use crate::server::Server;
+use crate::stream::Door;
 
 const WORKSPACE: &str = "works";
 const FUNCTIONS: &[(&str, &str)] = &[
@@ -27,9 +27,9 @@ pub async fn measure_warm(server: &Server, lasting: Duration, table: &mut Table)
     for (name, _) in FUNCTIONS {
         for &at_once in AT_ONCE {
             // Each process has run it once.
-            run_until(server.address, name, at_once, Instant::now() + Duration::from_millis(500)).await?;
+            run_until(&server.door, name, at_once, Instant::now() + Duration::from_millis(500)).await?;
             let started = Instant::now();
-            let mut times = run_until(server.address, name, at_once, started + lasting).await?;
+            let mut times = run_until(&server.door, name, at_once, started + lasting).await?;
             let rate = times.len() as f64 / started.elapsed().as_secs_f64();
             table.take(&format!("runs a second, `{name}`, {at_once} at once"), rate);
             for percent in [50, 99] {
@@ -47,7 +47,7 @@ pub async fn measure_cold(program: &Path, data: &Path, table: &mut Table) -> any
     prepare(&server).await?;
     for _ in 0..COLD {
         server.restart()?;
-        let mut backend = Backend::connect(server.address, WORKSPACE).await?;
+        let mut backend = Backend::connect(&server.door, WORKSPACE).await?;
         // The token is verified, the store is warm.
         backend.send("GET", "/records/order", &json!({})).await?;
         let asked = Instant::now();
@@ -58,7 +58,7 @@ pub async fn measure_cold(program: &Path, data: &Path, table: &mut Table) -> any
 }
 
 async fn prepare(server: &Server) -> anyhow::Result<()> {
-    let mut backend = Backend::connect(server.address, WORKSPACE).await?;
+    let mut backend = Backend::connect(&server.door, WORKSPACE).await?;
     backend.send("PUT", "/collections/orders/records/order", &json!({"data": {"n": 7}})).await?;
     for (name, code) in FUNCTIONS {
         backend.send("PUT", &format!("/functions/{name}"), &json!({ "code": code })).await?;
@@ -74,7 +74,7 @@ async fn run(backend: &mut Backend, name: &str) -> anyhow::Result<()> {
 }
 
 async fn run_until(
-    to: SocketAddr,
+    to: &Door,
     name: &'static str,
     at_once: usize,
     until: Instant,

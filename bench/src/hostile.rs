@@ -1,6 +1,5 @@
 //! Load that means harm: functions that end at a limit, and large events for rules that do.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::http::Backend;
+use crate::stream::Door;
 
 /// Each kind of resource that a function can waste.
 const FUNCTIONS: &[&str] = &[
@@ -68,7 +68,7 @@ pub struct Hostile {
 
 impl Hostile {
     /// Puts the functions in place, and so many rules.
-    pub async fn prepare(to: SocketAddr, workspace: &str, rules: usize) -> anyhow::Result<()> {
+    pub async fn prepare(to: &Door, workspace: &str, rules: usize) -> anyhow::Result<()> {
         let mut backend = Backend::connect(to, workspace).await?;
         for (n, code) in FUNCTIONS.iter().enumerate() {
             let function = json!({"code": code, "limits": {"cpuMs": 1000, "wallMs": 5000}});
@@ -87,15 +87,15 @@ impl Hostile {
     }
 
     /// Begins, in the same workspace.
-    pub fn begin(to: SocketAddr, workspace: &'static str, harm: Harm, rules: usize) -> Self {
+    pub fn begin(to: &Door, workspace: &'static str, harm: Harm, rules: usize) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let mut tasks = vec![];
         for lane in 0..AT_ONCE {
             if harm != Harm::Rules {
-                tasks.push(tokio::spawn(run(to, workspace, lane, Arc::clone(&is_over))));
+                tasks.push(tokio::spawn(run(to.clone(), workspace, lane, Arc::clone(&is_over))));
             }
             if harm != Harm::Functions {
-                tasks.push(tokio::spawn(report(to, workspace, rules, Arc::clone(&is_over))));
+                tasks.push(tokio::spawn(report(to.clone(), workspace, rules, Arc::clone(&is_over))));
             }
         }
         Self { is_over, tasks }
@@ -114,8 +114,8 @@ impl Hostile {
     }
 }
 
-async fn run(to: SocketAddr, workspace: &str, lane: usize, is_over: Arc<AtomicBool>) -> anyhow::Result<Done> {
-    let mut backend = Backend::connect(to, workspace).await?;
+async fn run(to: Door, workspace: &str, lane: usize, is_over: Arc<AtomicBool>) -> anyhow::Result<Done> {
+    let mut backend = Backend::connect(&to, workspace).await?;
     let (mut next, mut runs) = (lane * FUNCTIONS.len() / AT_ONCE, 0);
     while !is_over.load(Ordering::Relaxed) {
         let path = format!("/functions/harm-{}/run?wait=15", next % FUNCTIONS.len());
@@ -127,13 +127,8 @@ async fn run(to: SocketAddr, workspace: &str, lane: usize, is_over: Arc<AtomicBo
     Ok(Done { runs, events: 0 })
 }
 
-async fn report(
-    to: SocketAddr,
-    workspace: &str,
-    rules: usize,
-    is_over: Arc<AtomicBool>,
-) -> anyhow::Result<Done> {
-    let mut backend = Backend::connect(to, workspace).await?;
+async fn report(to: Door, workspace: &str, rules: usize, is_over: Arc<AtomicBool>) -> anyhow::Result<Done> {
+    let mut backend = Backend::connect(&to, workspace).await?;
     let items: Vec<Value> = (0..8_000).map(|n| json!({ "n": n })).collect();
     let data = json!({"items": items, "text": "a".repeat(16_000)});
     let mut events = 0;

@@ -1,28 +1,24 @@
 //! A connection that sends one request after the other, and knows no more of HTTP than it needs.
 
-use std::net::SocketAddr;
-
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 
 use crate::server::token;
+use crate::stream::{Door, Stream};
 
 /// A backend of one workspace.
 pub struct Backend {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
     workspace: String,
     bearer: String,
 }
 
 impl Backend {
     /// Connects.
-    pub async fn connect(to: SocketAddr, workspace: &str) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(to).await?;
-        stream.set_nodelay(true)?;
+    pub async fn connect(to: &Door, workspace: &str) -> anyhow::Result<Self> {
         let bearer = token("backend", workspace);
-        Ok(Self { stream: BufReader::new(stream), workspace: workspace.to_owned(), bearer })
+        Ok(Self { stream: BufReader::new(to.connect().await?), workspace: workspace.to_owned(), bearer })
     }
 
     /// Sends a JSON body below the workspace's path; the answer, which must be a success.

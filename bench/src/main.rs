@@ -1,9 +1,10 @@
 //! Measures the server's program from outside, and prints its figures as Markdown: see the README beside it.
 //!
-//! Read in this order: `server` starts what is measured, `http` and `sockets` talk to it, `delivery`, `events` and
-//! `functions` measure, `hostile` is the load that means harm, `figures` sums up.
+//! Read in this order: `server` starts what is measured, `stream`, `http` and `sockets` talk to it, `connections`,
+//! `delivery`, `events` and `functions` measure, `hostile` is the load that means harm, `figures` sums up.
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
+mod connections;
 mod delivery;
 mod events;
 mod figures;
@@ -12,6 +13,7 @@ mod hostile;
 mod http;
 mod server;
 mod sockets;
+mod stream;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use figures::Table;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use server::Server;
 
 /// Measure a release build of `campanile`
@@ -49,6 +52,8 @@ struct Args {
 /// What there is to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
+    /// Idle connections and deliveries, in the clear and through TLS
+    Connections,
     /// The steady stream, calm and beside hostile load
     Delivery,
     /// Events into the log
@@ -68,7 +73,11 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let lasting = Duration::from_secs(args.seconds);
     let mut table = Table::default();
+    many_descriptors()?;
 
+    if args.wants(What::Connections) {
+        connections::measure(&args, lasting, &mut table).await?;
+    }
     if args.wants(What::Delivery) {
         let server = Server::start(&args.program, &args.data)?;
         delivery::measure(&server, &args, lasting, &mut table).await?;
@@ -90,4 +99,11 @@ async fn main() -> anyhow::Result<()> {
     }
     println!("{table}");
     Ok(())
+}
+
+/// As many sockets as the operating system allows; the server inherits that.
+fn many_descriptors() -> std::io::Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }

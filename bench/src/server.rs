@@ -4,15 +4,18 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustls::ClientConfig;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::hostile::AT_ONCE;
+use crate::stream::{Door, certify};
 
 /// Long enough for the server, and known to nobody else's.
 const SECRET: &str = "a-secret-for-measurements-0123456789abcdef";
@@ -27,22 +30,37 @@ pub struct Server {
     program: PathBuf,
     data: TempDir,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub door: Door,
 }
 
 impl Server {
     /// Starts the program on a free port, with its data in a new directory below `data`.
     pub fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
+        Self::start_in(program, tempfile::tempdir_in(data)?, None)
+    }
+
+    /// The same with a certificate.
+    pub fn start_with_tls(program: &Path, data: &Path) -> anyhow::Result<Self> {
         let data = tempfile::tempdir_in(data)?;
-        let (child, address) = spawn(program, data.path())?;
-        Ok(Self { child, program: program.to_owned(), data, address })
+        let tls = certify(data.path())?;
+        Self::start_in(program, data, Some(tls))
+    }
+
+    fn start_in(program: &Path, data: TempDir, tls: Option<Arc<ClientConfig>>) -> anyhow::Result<Self> {
+        let (child, address) = spawn(program, data.path(), tls.is_some())?;
+        Ok(Self { child, program: program.to_owned(), data, door: Door { address, tls } })
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it, and starts it on the same data.
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
         self.child.wait()?;
-        (self.child, self.address) = spawn(&self.program, self.data.path())?;
+        (self.child, self.door.address) = spawn(&self.program, self.data.path(), self.door.tls.is_some())?;
         Ok(())
     }
 }
@@ -55,10 +73,15 @@ impl Drop for Server {
     }
 }
 
-fn spawn(program: &Path, data: &Path) -> anyhow::Result<(Child, SocketAddr)> {
+fn spawn(program: &Path, data: &Path, tls: bool) -> anyhow::Result<(Child, SocketAddr)> {
     // The default, but enough for hostile functions on a machine with one core.
     let workers = std::thread::available_parallelism().map_or(1, usize::from).max(AT_ONCE) + 1;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    if tls {
+        command.env("CAMPANILE_SERVER__TLS__CERT_FILE", data.join("cert.pem"));
+        command.env("CAMPANILE_SERVER__TLS__KEY_FILE", data.join("key.pem"));
+    }
+    let mut child = command
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .env("CAMPANILE_SECRET", SECRET)

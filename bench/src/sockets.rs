@@ -3,17 +3,16 @@
 //! They don't read frames: each message is found by a mark in its text, which is much less work than a WebSocket library's,
 //! on a machine that the server has to share with its clients.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use futures_util::{StreamExt, future, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use crate::server::token;
+use crate::stream::{Door, Stream};
 
 /// Stand around the moment at which a message was due, in microseconds of the [`Audience`]'s own clock.
 const MARKS: [&str; 2] = ["~due=", ";"];
@@ -28,17 +27,18 @@ pub struct Audience {
 
 impl Audience {
     /// Connects so many users to a workspace; returns once all of them are.
-    pub async fn connect(to: SocketAddr, workspace: &str, count: usize) -> anyhow::Result<Self> {
+    pub async fn connect(to: &Door, workspace: &str, count: usize) -> anyhow::Result<Self> {
         let audience = Self { started: Instant::now(), ages: Arc::default() };
         let (started, ages) = (audience.started, Arc::clone(&audience.ages));
         let tokens = (0..count).map(|n| token(&format!("user-{n}"), workspace));
         let paths: Vec<_> =
             tokens.map(|token| format!("/?workspaceSlug={workspace}&token={token}")).collect();
+        let to = to.clone();
         let (connected, are_connected) = oneshot::channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async move {
-                let connecting = paths.iter().map(|path| upgrade(to, path));
+                let connecting = paths.iter().map(|path| upgrade(&to, path));
                 let sockets: Vec<_> = stream::iter(connecting).buffer_unordered(CONNECTING).collect().await;
                 let sockets = sockets.into_iter().collect::<Result<Vec<_>, _>>()?;
                 // Whoever waits for this goes away only with the whole measurement.
@@ -70,8 +70,8 @@ impl Audience {
     }
 }
 
-async fn upgrade(to: SocketAddr, path: &str) -> anyhow::Result<TcpStream> {
-    let mut socket = TcpStream::connect(to).await?;
+async fn upgrade(to: &Door, path: &str) -> anyhow::Result<Box<dyn Stream>> {
+    let mut socket = to.connect().await?;
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -87,7 +87,7 @@ async fn upgrade(to: SocketAddr, path: &str) -> anyhow::Result<TcpStream> {
 }
 
 /// Reads to the end. Pings stay unanswered: that the bytes are taken is enough for the server.
-async fn read(mut socket: TcpStream, started: Instant, ages: Arc<Mutex<Vec<Duration>>>) {
+async fn read(mut socket: Box<dyn Stream>, started: Instant, ages: Arc<Mutex<Vec<Duration>>>) {
     let [before, behind] = MARKS.map(str::as_bytes);
     let mut unread = Vec::with_capacity(4_096);
     while socket.read_buf(&mut unread).await.is_ok_and(|bytes| bytes > 0) {

@@ -49,6 +49,11 @@ impl Work {
         Self::Runs,
     ];
 
+    /// Whether it has a workspace's rules and functions asked, which may cost what their authors like.
+    pub fn asks_rules(self) -> bool {
+        !matches!(self, Self::Ends | Self::Schedules)
+    }
+
     /// Does all of this kind that is due, the longest due first. What fails is logged, left as it is, and tried
     /// again by the next call.
     ///

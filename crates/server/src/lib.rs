@@ -2,6 +2,7 @@
 //!
 //! [`run`] is the assembly on one page, [`routes`] all routes on one page.
 
+mod background;
 pub mod cli;
 pub mod clock;
 pub mod config;

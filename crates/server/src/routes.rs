@@ -106,7 +106,8 @@ use crate::socket::Serves;
 
 /// The whole HTTP API. Upgrades of the sockets' paths are taken before it.
 pub fn router(api: Arc<Api>) -> Router {
-    let (mut router, document) = documented().split_for_parts();
+    let in_background = from_fn_with_state(Arc::clone(&api), edge::in_background);
+    let (mut router, document) = documented(|causes| causes.layer(in_background)).split_for_parts();
     let document = finished(document);
     router = router
         .route("/openapi.json", get(move || std::future::ready(openapi::serve(document.clone()))))
@@ -147,37 +148,29 @@ fn is_for_machines(path: &str) -> bool {
 
 /// The OpenAPI document as it is served and committed.
 pub fn document() -> String {
-    finished(documented().into_openapi())
+    finished(documented(|causes| causes).into_openapi())
 }
 
-fn documented() -> OpenApiRouter<Arc<Api>> {
+/// All of them; `behind` says how [`causes`] are answered.
+fn documented(
+    behind: impl FnOnce(OpenApiRouter<Arc<Api>>) -> OpenApiRouter<Arc<Api>>,
+) -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(notifications::publish))
         .routes(routes!(notifications::read, notifications::update, notifications::retract))
         .routes(routes!(notifications::schedules))
-        .routes(routes!(events::take, events::list))
-        .routes(routes!(events::read))
-        .routes(routes!(events::rerun))
-        .routes(routes!(rules::list))
-        .routes(routes!(rules::read, rules::put, rules::delete))
-        .routes(routes!(rules::try_out))
-        .routes(routes!(settings::read, settings::replace))
         .routes(routes!(access::list))
         .routes(routes!(access::grant, access::withdraw))
-        .routes(routes!(announcements::announce, announcements::list))
-        .routes(routes!(announcements::read, announcements::change, announcements::withdraw))
-        .routes(routes!(announcements::announce_everywhere))
-        .routes(routes!(announcements::change_everywhere, announcements::withdraw_everywhere))
         .routes(routes!(drain::plan, drain::read, drain::cancel))
         .routes(routes!(service_accounts::create, service_accounts::list))
         .routes(routes!(service_accounts::read, service_accounts::delete))
         .routes(routes!(service_accounts::rotate))
+        .routes(routes!(revocations::revoke, revocations::list))
+        .routes(routes!(revocations::take_back))
         .routes(routes!(oidc::token))
         .routes(routes!(tickets::give))
         .routes(routes!(keys::jwks))
         .routes(routes!(keys::rotate))
-        .routes(routes!(revocations::revoke, revocations::list))
-        .routes(routes!(revocations::take_back))
         .routes(routes!(issuers::list))
         .routes(routes!(stream::follow))
         .routes(routes!(inbox::list))
@@ -188,6 +181,27 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(inbox::seen))
         .routes(routes!(topics::list, topics::subscribe, topics::unsubscribe))
         .routes(routes!(topics::unsubscribe_one))
+        .routes(routes!(product::list))
+        .routes(routes!(product::mark_read))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .merge(behind(causes()))
+}
+
+/// What may have many rules, conditions and filters asked before it is answered.
+fn causes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(events::take, events::list))
+        .routes(routes!(events::read))
+        .routes(routes!(events::rerun))
+        .routes(routes!(rules::list))
+        .routes(routes!(rules::read, rules::put, rules::delete))
+        .routes(routes!(rules::try_out))
+        .routes(routes!(settings::read, settings::replace))
+        .routes(routes!(announcements::announce, announcements::list))
+        .routes(routes!(announcements::read, announcements::change, announcements::withdraw))
+        .routes(routes!(announcements::announce_everywhere))
+        .routes(routes!(announcements::change_everywhere, announcements::withdraw_everywhere))
         .routes(routes!(records::create, records::list))
         .routes(routes!(records::bulk))
         .routes(routes!(records::read, records::replace, records::update, records::delete))
@@ -201,10 +215,6 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(functions::runs))
         .routes(routes!(functions::read_run))
         .routes(routes!(functions::repeat))
-        .routes(routes!(product::list))
-        .routes(routes!(product::mark_read))
-        .routes(routes!(health::live))
-        .routes(routes!(health::ready))
 }
 
 fn finished(mut document: utoipa::openapi::OpenApi) -> String {

@@ -18,6 +18,7 @@ use campanile_store::Store;
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 
+use crate::background::Background;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::doors::{Listeners, Reception};
@@ -75,6 +76,7 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     plain: tokio::task::JoinHandle<()>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    background: Background,
 }
 
 /// Starts every part and returns once the server listens. Must be called within a tokio runtime. `program` is
@@ -136,11 +138,16 @@ pub async fn start(
     tasks.push(tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())));
     tasks.extend(certificates.iter().map(|tls| tokio::spawn(watch_certificate(Arc::clone(tls)))));
     let ready = Arc::new(AtomicBool::new(true));
+    let background = Background::start(cores())?;
     // What ran out while the server was down is hidden before anybody can look, unless that takes too long.
     let _in_time = tokio::time::timeout(CATCH_UP, due::Work::Ends.until_done(&engine, || clock.now())).await;
     for work in due::Work::ALL {
         let working = work_for_ever(work, Arc::clone(&engine), clock.clone());
-        tasks.push(tokio::spawn(supervise_work(work, working, Arc::clone(&ready))));
+        let working = supervise_work(work, working, Arc::clone(&ready));
+        tasks.push(match work.asks_rules() {
+            true => background.handle().spawn(working),
+            false => tokio::spawn(working),
+        });
     }
     for (shard, commits) in commits {
         let following = follow::follow(Arc::clone(&store), commits, heads.clone(), shard);
@@ -162,6 +169,7 @@ pub async fn start(
         keys,
         tickets: Arc::clone(&tickets),
         guesses: Default::default(),
+        background: background.handle().clone(),
     });
     let (plain_in, plain_out) = mpsc::channel(PLAIN);
     let (stop, stopping) = watch::channel(false);
@@ -214,6 +222,7 @@ pub async fn start(
         threads,
         plain,
         tasks,
+        background,
     })
 }
 
@@ -270,6 +279,7 @@ impl Running {
         self.engine.runner.pool().shutdown(LAST_RUNS).await;
         self.engine.runner.idle().await;
         self.engine.store.close().await;
+        drop(self.background);
         tracing::info!("the store is flushed; goodbye");
     }
 }

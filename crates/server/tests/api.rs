@@ -90,6 +90,7 @@ impl TestApi {
             keys: Arc::new(keys),
             tickets: Default::default(),
             guesses: Default::default(),
+            background: tokio::runtime::Handle::current(),
         };
         Self { engine, clock, ready, sockets, router: router(Arc::new(api)), key }
     }

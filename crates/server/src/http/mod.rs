@@ -77,6 +77,8 @@ pub struct Api {
     pub tickets: Arc<Tickets>,
     /// Slows those down who guess secrets.
     pub guesses: Mutex<Hammer>,
+    /// Where requests are answered that may ask rules, conditions and filters.
+    pub background: tokio::runtime::Handle,
 }
 
 impl Api {

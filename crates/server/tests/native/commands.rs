@@ -103,6 +103,21 @@ async fn a_token_is_exchanged_on_the_live_socket() {
 }
 
 #[tokio::test]
+async fn a_client_is_told_the_end_of_its_token_and_not_of_the_leeway() {
+    let server = TestServer::configured("[auth]\nleeway = \"5s\"\n").await;
+    let ends = server.now() + 60;
+    let soon = server.token("alice").with("exp", json!(ends)).sign();
+    let mut client =
+        Client::connect(server.address, &format!("/v1/connect?workspace=acme&token={soon}")).await;
+    let told = |message: &serde_json::Value| message["expiresAt"].as_str().unwrap().to_owned();
+    let hello = told(&client.json().await);
+    client.send(&json!({"action": "refresh", "token": soon, "ref": "t"}).to_string()).await;
+    assert_eq!(told(&client.json().await), hello);
+    let seconds: i64 = hello[17..19].parse().unwrap();
+    assert_eq!(seconds, ends % 60, "{hello}");
+}
+
+#[tokio::test]
 async fn refusals_are_closes_and_say_which() {
     let server = TestServer::start().await;
     let good = server.token("alice").sign();
