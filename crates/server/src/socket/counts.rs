@@ -34,7 +34,7 @@ impl Shard {
 
     /// A heartbeat is due on a connection whose surface has them.
     pub(super) fn heartbeat(&mut self, slot: Slot) {
-        if let Some(badge) = self.sockets.get_mut(slot).and_then(|conn| conn.session.badge()) {
+        if let Some(badge) = self.sockets.badge(slot) {
             badge.handle_heartbeat_due();
             self.look(slot);
         }
@@ -89,7 +89,7 @@ impl Shard {
             Err(error) => {
                 tracing::warn!(%error, "a user's read state can't be read; looking again");
                 let again = self.sockets.now.after(LOOK_AGAIN + slot.index % LOOK_AGAIN);
-                if let Some(badge) = self.sockets.get_mut(slot).and_then(|conn| conn.session.badge()) {
+                if let Some(badge) = self.sockets.badge(slot) {
                     badge.handle_failed(again);
                 }
                 self.sockets.reschedule(slot);

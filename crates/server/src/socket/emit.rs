@@ -82,7 +82,7 @@ impl Sockets {
     /// A change was told whose effect on the counts a client may not know.
     fn count_anew(&mut self, slot: Slot) {
         let at = Shard::look_after(self.now, slot, self.conns.len());
-        if let Some(badge) = self.get_mut(slot).and_then(|conn| conn.session.badge()) {
+        if let Some(badge) = self.badge(slot) {
             badge.handle_uncounted(at);
             self.reschedule(slot);
         }

@@ -135,7 +135,7 @@ impl Shard {
                 // A client that is told its horizon means that where it leaves the place open.
                 let tells =
                     self.sockets.get(slot).is_some_and(|conn| conn.session.surface().envelopes.is_some());
-                let start = self.sockets.get_mut(slot).and_then(|conn| Some(conn.session.badge()?.start()));
+                let start = self.sockets.badge(slot).map(|badge| badge.start());
                 let horizon = self.horizon(slot).or(start).filter(|_| tells);
                 if let Some(conn) = self.sockets.get_mut(slot) {
                     conn.rare().marks += 1;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use campanile_hub::Slot;
 use campanile_model::Timestamp;
-use campanile_session::{Handover, Tick, Timing};
+use campanile_session::{Badge, Handover, Tick, Timing};
 use campanile_wire::close::{self, Close};
 use campanile_wire::{Resync, SURFACES, Surface};
 use slab::Slab;
@@ -125,6 +125,11 @@ impl Sockets {
 
     pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut Conn> {
         self.conns.get_mut(slot.index as usize).filter(|conn| conn.generation == slot.generation)
+    }
+
+    /// What a connection's client was told of its counts, on a surface that tells them, once it was greeted.
+    pub(super) fn badge(&mut self, slot: Slot) -> Option<&mut Badge> {
+        self.get_mut(slot)?.session.badge()
     }
 
     /// Writes a frame to a connection; one that can't take it is doomed.
