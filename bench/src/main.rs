@@ -38,8 +38,8 @@ struct Args {
     /// Sockets that receive the steady stream
     #[arg(long, default_value_t = 1_000)]
     sockets: usize,
-    /// Rules that each hostile event meets, at most 500
-    #[arg(long, default_value_t = 8)]
+    /// Rules that each hostile event meets, at most all 26
+    #[arg(long, default_value_t = 26)]
     hostile_rules: usize,
     /// Nothing but this; default: everything
     #[arg(long)]

@@ -14,7 +14,6 @@ use rustls::ClientConfig;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::hostile::AT_ONCE;
 use crate::stream::{Door, certify};
 
 /// Long enough for the server, and known to nobody else's.
@@ -23,6 +22,10 @@ const SECRET: &str = "a-secret-for-measurements-0123456789abcdef";
 const SCOPES: &str = "notifications:write events:write records:write functions:write functions:execute admin";
 /// 2100-01-01: tokens need no clock.
 const NEVER: i64 = 4_102_444_800;
+
+/// Hostile requests of each kind under way at once: functions, and events. The server has one process for functions more,
+/// since a workspace has all but one.
+pub const AT_ONCE: usize = 2;
 
 /// A server that is killed when this is dropped.
 pub struct Server {

@@ -28,12 +28,13 @@ async fn main() {
     let workspace = Slug::new("acme").unwrap();
 
     let started = Instant::now();
-    // 1,000 are due in a day, 50,000 in two days, the others in years.
+    // 1,000 are due in a day, 50,000 and 5,000 on the next ones, the others in years.
     for first in (0..products).step_by(ROWS) {
         let rows = (first..products.min(first + ROWS)).map(|n| {
             let date = match n {
                 0..1_000 => "2026-01-02T00:00:00Z",
                 1_000..51_000 => "2026-01-03T00:00:00Z",
+                51_000..56_000 => "2026-01-04T00:00:00Z",
                 _ => "2030-01-01",
             };
             let owner = format!("user-{}", n % 1_000);
@@ -55,7 +56,7 @@ async fn main() {
         started.elapsed() / LOOKS
     };
     println!("a look with nothing due: {:.1?}", look().await);
-    for (hours, rungs) in [(24, 1_000), (24, 50_000)] {
+    for (hours, rungs) in [(24, 1_000), (24, 50_000), (24, 5_000)] {
         let started = Instant::now();
         server.clock.advance(Duration::from_secs(hours * 3_600));
         while !engine.store.due(DocumentKind::Product, server.now_ms(), None, 1).await.unwrap().is_empty() {

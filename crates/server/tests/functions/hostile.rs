@@ -3,6 +3,7 @@
 
 mod code;
 mod rules;
+mod texts;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -78,7 +79,7 @@ async fn rules(server: &TestServer) -> Vec<String> {
             wrong.push(format!("{problem:.500}: {rule:.300}"));
         }
     }
-    let data = rules::largest();
+    let data = texts::largest();
     for (member, rule) in rules::failing() {
         let name = rule["name"].as_str().unwrap();
         let put = call(server, "PUT", &format!("/rules/{name}"), &rule).await;
