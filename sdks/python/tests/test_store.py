@@ -226,6 +226,18 @@ def test_what_was_read_elsewhere_before_it_was_superseded_comes_back() -> None:
         assert ("a" in _ids(store)) == back
 
 
+def test_what_a_late_page_has_of_superseded_entries_is_not_waited_for() -> None:
+    """That it was not read had been told before the page came."""
+    store = Store(numbered=True)
+    _apply(store, hello(10, unread=1, unseen=1))
+    store.begin_page()
+    gone = {"type": "retract", "seq": 12, "id": "a", "itemSeq": 10, "cause": "superseded", "by": "b"}
+    _apply(store, notification(11, "b"), gone, _heartbeat(12, unread=1))
+    store.apply_page(Page.of(page(10, [item(10, "a")])), anew=True)
+    _apply(store, receipts(1, 12, 0, readUpTo=12, seenUpTo=12))
+    assert (_ids(store), store.loaded) == (["b"], True)
+
+
 def test_what_was_read_up_to_before_a_break_holds_for_a_page_of_before() -> None:
     """The greeting tells it, and nothing else."""
     store = _loaded(item(10, "b"))

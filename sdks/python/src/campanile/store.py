@@ -125,7 +125,7 @@ class Store:
 
     def apply(self, event: Event) -> list[Change]:
         """Takes in what happened, and says what to tell."""
-        if self._tail is not None and isinstance(event, (Hello, Updated, Retracted, Receipts)):
+        if self._tail is not None and isinstance(event, (Heartbeat, Hello, Updated, Retracted, Receipts)):
             if len(self._tail) < TAIL:
                 self._tail.append((event, self.read_up_to, self.seen_up_to, self._replaying))
             else:
@@ -153,8 +153,7 @@ class Store:
             self.seq = max(self.seq, event.seq)
             self._end_replay(event.seq)
             self._reach(event.rev)
-            # Whatever was read by then has been told.
-            self._hidden = {name: hidden for name, hidden in self._hidden.items() if hidden[1] > event.head}
+            self._let_go(event.head)
             self._tell(event.head, event.unread, event.unseen)
         elif isinstance(event, Hello):
             self._greet(event)
@@ -184,7 +183,7 @@ class Store:
             self.loaded = page.head >= self.needed and page.epoch == self.epoch and not self._overflown
             self.older = page.older
             self._limit = self._least
-            self._hidden = {name: hidden for name, hidden in self._hidden.items() if hidden[1] > page.head}
+            self._let_go(page.head)
         if gone or len(self._tail or ()) == TAIL:
             self.loaded = False
         for item in page.items:
@@ -214,6 +213,8 @@ class Store:
                 self._update(event)
             elif isinstance(event, Retracted) and event.seq > page.head:
                 self._drop(event, final=replayed)
+            elif isinstance(event, Heartbeat):
+                self._let_go(event.head)
         self._trim(moves=False)
 
     def apply_list(self, items: Iterable[Notification]) -> None:
@@ -378,6 +379,10 @@ class Store:
         self._mark_up_to(read_up_to, receipts.read_up_to, seen_up_to, receipts.seen_up_to)
         for mark in receipts.items:
             self._mark_one(mark)
+
+    def _let_go(self, head: int) -> None:
+        """Whatever was read by then has been told."""
+        self._hidden = {name: hidden for name, hidden in self._hidden.items() if hidden[1] > head}
 
     def _bring_back(self, read: set[str], head: int, read_from: int, read_to: int) -> None:
         """What is superseded can't be read any more: if it was, it had been read before, and is still there."""
