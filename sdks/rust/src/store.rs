@@ -341,6 +341,8 @@ impl Store {
     }
 
     fn beat(&mut self, heartbeat: &Heartbeat) {
+        // Whatever was read by then has been told.
+        self.hidden.retain(|_, (_, place)| *place > heartbeat.head);
         let position = self.position.get_or_insert_default();
         if heartbeat.seq < position.seq {
             return;
@@ -351,8 +353,6 @@ impl Store {
         }
         self.replaying = false;
         self.drop_doubtful(heartbeat.seq);
-        // Whatever was read by then has been told.
-        self.hidden.retain(|_, (_, place)| *place > heartbeat.head);
         self.tell(heartbeat.head, heartbeat.rev, heartbeat.unread, heartbeat.unseen);
     }
 

@@ -297,6 +297,22 @@ fn what_was_read_elsewhere_before_it_was_superseded_comes_back() {
 }
 
 #[test]
+fn what_a_late_page_has_of_superseded_entries_is_not_waited_for() {
+    let mut store = Store::default();
+    store.apply(&hello(7, 1));
+    store.expect_page();
+    store.apply(&notification(8));
+    store.apply(&superseded(9, 7));
+    store.apply(&beat(9, 1));
+    store.apply(&notification(11));
+    // That it was not read had been told before this came.
+    store.merge(&page(&[7], 7, 1, 1), true);
+    let head = Receipts { rev: 2, head: 11, read_up_to: 11, seen_up_to: 11, ..Receipts::default() };
+    store.apply(&Frame::Receipts(head));
+    assert_eq!((ids(&store), store.reload), (vec![11, 8], None));
+}
+
+#[test]
 fn superseded_in_a_replay_is_gone_also_by_a_page_that_comes_after_it() {
     let mut store = Store::at(Some(Position { epoch: Some("e".into()), seq: 7, rev: 1 }));
     store.apply(&resumed(7, 7, 1));
