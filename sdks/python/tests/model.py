@@ -22,10 +22,16 @@ class Entry:
     """Whether it was ever archived: the list that a client has may then lack it, though it is back in the server's."""
     updated: int = 0
     """The place of its last change."""
+    overtaken: int = 0
+    """The place at which another one took its place."""
+    withdrawn: int = 0
+    """The place of its retraction, or of that."""
     gone: int = 0
-    """The place of its retraction."""
+    """The place from which on the user does not see it any more."""
     rev: int = 0
-    """The revision of its last change by the user."""
+    """The revision of its last change by the user, unless the watermarks tell that."""
+    unread_at: int = 0
+    """The revision at which it was unread again."""
 
     @property
     def name(self) -> str:
@@ -34,7 +40,8 @@ class Entry:
 
     def shown(self) -> Frame:
         """As the inbox has it."""
-        return item(self.seq, self.name, title=self.title, seen=self.seen, read=self.read, archived=self.archived)
+        marks = {"seen": self.seen, "read": self.read, "archived": self.archived}
+        return item(self.seq, self.name, title=self.title, superseded=self.overtaken > 0, **marks)
 
 
 @dataclass
@@ -52,6 +59,14 @@ class Model:
     queue: list[Frame] = field(default_factory=list)
     """What the client has not read yet."""
     connected: bool = False
+    replayed: int | None = None
+    """Up to where a replay has come: what happens meanwhile is told by that."""
+    told_rev: int = 0
+    """The revision that the client was told of."""
+    told_head: int = 0
+    """The place as of which counts were told last: they are never told as of one before it."""
+    uncounted: bool = False
+    """Something was told that no client can count: a heartbeat is due."""
 
     @property
     def epoch(self) -> str | None:
@@ -67,29 +82,45 @@ class Model:
         self._say(notification(entry.seq, entry.name, title=entry.title))
         if len(self.told) == 1:
             # The log has a name from now on.
-            self._say(self.heartbeat())
+            self.uncounted = True
 
     def update(self) -> None:
         """An entry says something else."""
-        if entry := self._any():
+        entry = self._any()
+        if entry and not entry.overtaken:
             self.head += 1
             entry.title, entry.updated = f"anew {self.head}", self.head
             self._say(_update(entry))
 
     def retract(self) -> None:
-        """An entry is gone. Counts are told right after, as no client can follow them."""
+        """An entry is gone. Counts are told soon after, as no client can follow them."""
         if entry := self._any():
             self.head += 1
+            entry.gone = entry.withdrawn = self.head
+            self._say(_retract(entry, "retracted"))
+            self.uncounted = True
+
+    def supersede(self) -> None:
+        """A new entry takes the place of one: that is gone, unless it had been read."""
+        entry = self._any()
+        if not entry or entry.overtaken or (entry.unread_at > self.told_rev and self.connected):
+            # That one was unread again a moment ago is told to nobody once it is superseded.
+            return
+        self.publish()
+        self.head += 1
+        entry.overtaken = entry.withdrawn = self.head
+        if not entry.read:
             entry.gone = self.head
-            self._say(_retract(entry))
-            self._say(self.heartbeat())
+        self._say(_retract(entry, "superseded"))
+        self.uncounted = True
 
     def act(self, kind: str, name: str | None = None, up_to: int | None = None) -> bool:
         """What the user does, on whichever device. Returns whether it changed anything."""
         changed = [entry for entry in self._meant(name, up_to) if _apply(entry, kind)]
+        told_by_place = {"read_all": self.read_up_to, "seen": max(self.read_up_to, self.seen_up_to)}
+        place = self.head if up_to is None else up_to
         moved = False
         if name is None:
-            place = self.head if up_to is None else up_to
             moved = place > (self.read_up_to if kind == "read_all" else self.seen_up_to)
             if kind == "read_all":
                 self.read_up_to = max(self.read_up_to, place)
@@ -98,13 +129,27 @@ class Model:
             return False
         self.rev += 1
         for entry in changed:
-            entry.rev = self.rev
-        self._say(self._receipts(self.rev - 1, late=True))
+            if entry.seq <= told_by_place.get(kind, self.head):
+                entry.rev = self.rev
+            if not entry.read:
+                entry.unread_at = self.rev
         return True
 
+    def look(self) -> None:
+        """Tells what the user did, wherever it was, and the counts if they are due."""
+        if not self.connected or self.replayed is not None:
+            return
+        if self.told_rev < self.rev:
+            self._tell_receipts(late=not self.uncounted)
+        if self.uncounted:
+            self.queue.append(self.heartbeat())
+            self.uncounted = False
+
     def connect(self, since: int | None, rev: int | None) -> None:
-        """A new socket: the greeting, what was missed, and the counts."""
-        self.connected, self.queue = True, []
+        """A new socket: the greeting, then what was missed."""
+        self.connected, self.queue, self.uncounted = True, [], False
+        self.told_head = self.head
+        self.told_rev = self.rev if since is None or rev is None else rev
         self._say(
             hello(
                 self.head if since is None else since,
@@ -117,30 +162,37 @@ class Model:
                 **self._counts(self.head),
             )
         )
-        if since is None:
+        self.replayed = since
+
+    def replay(self) -> None:
+        """Tells some of what was missed, as it is by now; after the last of it, what was done."""
+        if not self.connected or self.replayed is None:
             return
+        after, up_to = self.replayed, min(self.head, self.replayed + self.chance.choice((1, 8, 64)))
         missed: list[tuple[int, Frame]] = []
         for entry in self.entries.values():
-            if entry.gone:
-                if entry.seq <= since < entry.gone:
-                    missed.append((entry.gone, _retract(entry)))
-                continue
-            if entry.seq > since:
+            if after < entry.seq <= up_to and not entry.gone:
                 missed.append((entry.seq, {"type": "notification", "seq": entry.seq, "item": entry.shown()}))
-            elif entry.updated > since:
+            if after < entry.updated <= up_to and not entry.gone:
                 missed.append((entry.updated, _update(entry)))
-        for _, frame in sorted(missed, key=lambda pair: pair[0]):
-            self._say(frame)
-        if rev is None or rev < self.rev:
-            self._say(self._receipts(rev or 0))
-        self._say(self.heartbeat())
+            if entry.gone and entry.seq <= after < entry.withdrawn <= up_to:
+                cause = "superseded" if entry.overtaken == entry.withdrawn else "retracted"
+                missed.append((entry.withdrawn, _retract(entry, cause)))
+        self.queue += [frame for _, frame in sorted(missed, key=lambda told: told[0])]
+        self.replayed = up_to
+        if up_to == self.head:
+            self.replayed = None
+            if self.told_rev < self.rev:
+                self._tell_receipts()
+            self.queue.append(self.heartbeat())
 
     def disconnect(self) -> None:
         """The socket breaks; what was on its way is lost."""
-        self.connected, self.queue = False, []
+        self.connected, self.queue, self.replayed = False, [], None
 
     def heartbeat(self) -> Frame:
         """The counts of now."""
+        self.told_head = self.head
         counts = self._counts(self.head)
         places = {"epoch": self.epoch, "seq": self.head, "head": self.head, "rev": self.rev}
         return {"type": "heartbeat", **places, **counts}
@@ -171,9 +223,14 @@ class Model:
         within = [entry for entry in self.visible() if entry.seq <= head]
         return {"unread": sum(not e.read for e in within), "unseen": sum(not e.seen for e in within)}
 
-    def _receipts(self, since: int, late: bool = False) -> Frame:
+    def _tell_receipts(self, late: bool = False) -> None:
+        since, self.told_rev = self.told_rev, self.rev
+        self.queue.append(self._receipts(since, late))
+
+    def _receipts(self, since: int, late: bool) -> Frame:
         # A live count may be of a while ago: what came since is counted by the client.
-        head = self.head - self.chance.randrange(3) if late else self.head
+        head = max(self.told_head, self.head - self.chance.randrange(3)) if late else self.head
+        self.told_head = head
         items = [
             {"id": e.name, "seq": e.seq, "seen": e.seen, "read": e.read, "archived": e.archived}
             for e in self.visible()
@@ -193,12 +250,14 @@ class Model:
         return self.chance.choice(visible[:20]) if visible else None
 
     def _say(self, frame: Frame) -> None:
-        if self.connected:
+        if self.connected and (self.replayed is None or frame["type"] == "hello"):
             self.queue.append(frame)
 
 
 def _apply(entry: Entry, kind: str) -> bool:
     before = (entry.seen, entry.read, entry.archived)
+    if kind == "unread" and entry.overtaken:
+        return False
     if kind in ("read", "read_all", "archive"):
         entry.read = entry.seen = True
     if kind == "seen":
@@ -218,5 +277,5 @@ def _update(entry: Entry) -> Frame:
     }
 
 
-def _retract(entry: Entry) -> Frame:
-    return {"type": "retract", "seq": entry.gone, "id": entry.name, "itemSeq": entry.seq, "cause": "retracted"}
+def _retract(entry: Entry, cause: str) -> Frame:
+    return {"type": "retract", "seq": entry.withdrawn, "id": entry.name, "itemSeq": entry.seq, "cause": cause}

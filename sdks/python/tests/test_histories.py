@@ -42,6 +42,9 @@ class History:
             (self.server.publish, 6),
             (self.server.update, 2),
             (self.server.retract, 1),
+            (self.server.supersede, 1),
+            (self.server.look, 4),
+            (self.server.replay, 3),
             (self.elsewhere, 3),
             (self.here, 3),
             (self.receive, 14),
@@ -68,6 +71,11 @@ class History:
         self.actions.handle_disconnected()
         self.sent = []
         position = self.store.resume_from
+        if self.store.position and self.chance.random() < 0.3:
+            # Another process, from the place that this one saved: it holds nothing yet.
+            position = self.store.position
+            self.store, self.asked, self.page = Store(numbered=True), "", None
+            self.store.resume(position)
         self.server.connect(position.seq if position else None, position.rev if position else None)
 
     def receive(self) -> None:
@@ -136,8 +144,16 @@ class History:
     def come_to_rest(self) -> None:
         """Everything arrives; then nothing may be wrong."""
         self.connect()
-        while self.server.queue or self.asked or len(self.actions) or not self.store.loaded:
-            for step in (self.receive, self.ask_page, self.serve_page, self.take_page, self.answer):
+        while self._is_busy():
+            for step in (
+                self.server.replay,
+                self.server.look,
+                self.receive,
+                self.ask_page,
+                self.serve_page,
+                self.take_page,
+                self.answer,
+            ):
                 step()
         self._check()
 
@@ -158,6 +174,11 @@ class History:
         missing = set(self.server.told) - set(self.told)
         gone = {entry.seq for entry in self.server.entries.values() if entry.gone}
         assert {seq for seq in missing if seq > self.joined_at} <= gone, "nothing is lost but what was taken back"
+
+    def _is_busy(self) -> bool:
+        server = self.server
+        told = server.replayed is None and server.told_rev == server.rev and not server.uncounted
+        return not told or bool(server.queue or self.asked or len(self.actions)) or not self.store.loaded
 
     def _greeting_waits(self) -> bool:
         return any(frame["type"] == "hello" for frame in self.server.queue)

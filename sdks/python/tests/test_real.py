@@ -21,6 +21,7 @@ from campanile import (
     State,
     SyncPublisher,
 )
+from campanile.rest import Rest
 
 pytestmark = pytest.mark.skipif(BINARY is None, reason="CAMPANILE_BIN names no server")
 
@@ -155,6 +156,44 @@ async def test_native_surface_pages(server: RealServer) -> None:
             await client.load_more()
         assert [item.id for item in client.snapshot.items] == [entry.id for entry in reversed(entries[:-1])]
         assert client.snapshot.unread == 59
+
+
+async def test_what_was_read_a_moment_before_it_was_superseded_stays(server: RealServer) -> None:
+    """Whichever is told first, its reading elsewhere or what takes its place; read by its name, or up to a place."""
+    publisher, rest = _publisher(server), Rest(server.url)
+
+    async def elsewhere(path: str) -> None:
+        path = f"/v1/workspaces/acme/inbox/{path}"
+        answer = await asyncio.to_thread(rest.call, "POST", path, real_token("alice", "acme"), b"")
+        answer.checked()
+
+    async with _client(server, page_size=100) as client:
+        await _live(client)
+        for turn in range(20):
+            older = await publisher.publish(_to("alice", f"older {turn}", collapseKey="key"))
+            unread = await publisher.publish(_to("alice", f"unread {turn}", collapseKey="other"))
+
+            def is_there(shown: Snapshot, name: str = unread.id) -> bool:
+                return any(item.id == name for item in shown.items)
+
+            await _until(client, is_there)
+            if turn % 2:
+                await elsewhere(f"{older.id}/read")
+            else:
+                await elsewhere("read-all")
+            newer = [_to("alice", f"newer {turn}", collapseKey=key) for key in ("key", "other")]
+            last = (await publisher.publish(newer))[-1]
+            inbox = await asyncio.to_thread(
+                rest.call, "GET", "/v1/workspaces/acme/inbox?limit=100", real_token("alice", "acme"), None
+            )
+            served = {item["id"]: item["read"] for item in inbox.checked()["items"]}
+            assert served[older.id] is True
+
+            def is_the_inbox(shown: Snapshot, served: dict[str, bool] = served) -> bool:
+                return {item.id: item.read for item in shown.items} == served
+
+            await _until(client, is_the_inbox)
+            assert last.id in served
 
 
 async def test_native_surface_takes_over_a_token(server: RealServer) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from frames import hello, item, notification, page, receipts
 
 from campanile.actions import Action
-from campanile.notification import Notification
+from campanile.notification import Notification, Position
 from campanile.store import Page, Store
 from campanile.surface.native import Native
 
@@ -152,28 +152,22 @@ def test_superseded_in_a_replay_is_gone_also_for_whom_it_was_read() -> None:
         assert store.view().unread == 1
 
 
-def test_what_came_from_a_log_without_a_name_stays_and_is_read_again() -> None:
-    """The replay begins before it: it comes again, which is no news, unless it is gone, which nothing tells."""
+def test_what_came_from_a_log_without_a_name_comes_again_and_is_no_news() -> None:
+    """The replay begins before it. What that leaves out is gone, also where it takes two of them to get that far."""
     store = Store(numbered=True)
     _apply(store, hello(0, epoch=None))
     store.apply_page(Page.of(page(0, [], epoch=None)), anew=True)
-    _apply(store, notification(1, "a"), notification(2, "b"))
-    assert store.loaded
-    greeting = hello(0, head=3, unread=2, unseen=2, resumed=True)
-    told = _apply(store, greeting, notification(1, "a"))
-    # That replay broke as well; the next one goes on from the place that is known by now.
-    assert store.position
-    assert (store.position.epoch, store.position.seq) == ("e1", 2)
-    told += _apply(store, {**greeting, "seq": 2}, notification(3, "c"))
-    assert [change.id for change in told] == ["c"]
-    assert store.loaded
-    _apply(store, _heartbeat(3, unread=2))
+    _apply(store, *(notification(seq, name) for seq, name in ((1, "a"), (2, "b"), (3, "c"))))
+    assert store.resume_from == Position("", 0, 0)
+    greeting = hello(0, head=4, unread=3, unseen=3, resumed=True)
+    told = _apply(store, greeting, notification(1, "a", title="anew"))
+    # That replay broke as well. Whoever saves the place has had more than that.
+    assert (store.position, store.resume_from) == (Position("e1", 3, 0), Position("e1", 1, 0))
     assert _ids(store) == ["c", "b", "a"]
-    assert (store.loaded, store.needed) == (False, 3), "b is gone, but that only the inbox tells"
-    store.begin_page()
-    store.apply_page(Page.of(page(3, [item(3, "c"), item(1, "a")])), anew=True)
-    _apply(store, _heartbeat(3, unread=2))
-    assert (store.loaded, _ids(store), store.view().unread) == (True, ["c", "a"], 2)
+    told += _apply(store, {**greeting, "seq": 1}, notification(3, "c"), notification(4, "d"), _heartbeat(4, unread=3))
+    assert [change.id for change in told] == ["d"]
+    assert [entry.title for entry in store.view().items] == ["d", "c", "anew"]
+    assert (store.loaded, store.view().unread) == (True, 3)
 
 
 def test_a_page_that_comes_amid_a_replay_may_be_older_than_that() -> None:
@@ -188,6 +182,69 @@ def test_a_page_that_comes_amid_a_replay_may_be_older_than_that() -> None:
     store.apply_page(Page.of(page(13, [item(9, "z", read=True)])), anew=False)
     _apply(store, _heartbeat(13, unread=2))
     assert (_ids(store), store.view().unread) == (["c", "a", "z"], 2)
+
+
+def test_what_a_replay_passed_over_no_page_of_before_brings_back() -> None:
+    """It came, was listed, and was taken back before the replay got there: that it is gone nobody tells."""
+    for anew in (True, False):
+        store = Store(numbered=True)
+        store.resume(Position("e1", 10, 0))
+        _apply(store, hello(10, head=12, unread=2, unseen=2, resumed=True))
+        store.begin_page()
+        late = notification(14, "d")
+        _apply(store, notification(12, "c"), late, *([] if anew else [_heartbeat(14, unread=3)]))
+        store.apply_page(Page.of(page(12, [item(12, "c"), item(11, "gone"), item(10, "a")])), anew=anew)
+        assert (_ids(store), store.loaded) == (["d", "c", "a"], False)
+        _apply(store, _heartbeat(14, unread=3))
+        store.begin_page()
+        store.apply_page(Page.of(page(14, [late["item"], item(12, "c"), item(10, "a")])), anew=True)
+        assert (_ids(store), store.loaded, store.view().unread) == (["d", "c", "a"], True, 3)
+
+
+def test_what_was_read_elsewhere_before_it_was_superseded_comes_back() -> None:
+    """Once the server says so: by name, by a place as of before, or else in the inbox."""
+    gone = {"type": "retract", "seq": 12, "id": "a", "itemSeq": 9, "cause": "superseded", "by": "c"}
+    read = {"id": "a", "seq": 9, "seen": True, "read": True, "archived": False}
+    for told, back, loaded in (
+        (receipts(1, 12, 1, read), True, True),
+        (receipts(1, 11, 1, readUpTo=10), True, True),
+        (receipts(1, 12, 1, readUpTo=10), False, False),
+        (receipts(1, 12, 1, {**read, "id": "b", "seq": 10}), False, True),
+        (_heartbeat(12, unread=2), False, True),
+        (hello(12, rev=1, readUpTo=11, unread=1, unseen=1, resumed=True), False, False),
+    ):
+        store = _loaded(item(10, "b"), item(9, "a"))
+        _apply(store, notification(11, "c"), gone)
+        assert _ids(store) == ["c", "b"], "nobody sees it while it is not known"
+        _apply(store, told)
+        assert (_ids(store), store.loaded) == (["c", "b", "a"] if back else ["c", "b"], loaded)
+        if back:
+            shown = store.view().items[-1]
+            assert (shown.read, shown.superseded, store.view().unread) == (True, True, 1)
+        # Everything was told by now.
+        _apply(store, _heartbeat(12, unread=1), receipts(2, 12, 1, read))
+        assert ("a" in _ids(store)) == back
+
+
+def test_what_a_late_page_has_of_superseded_entries_is_not_waited_for() -> None:
+    """That it was not read had been told before the page came."""
+    store = Store(numbered=True)
+    _apply(store, hello(10, unread=1, unseen=1))
+    store.begin_page()
+    gone = {"type": "retract", "seq": 12, "id": "a", "itemSeq": 10, "cause": "superseded", "by": "b"}
+    _apply(store, notification(11, "b"), gone, _heartbeat(12, unread=1))
+    store.apply_page(Page.of(page(10, [item(10, "a")])), anew=True)
+    _apply(store, receipts(1, 12, 0, readUpTo=12, seenUpTo=12))
+    assert (_ids(store), store.loaded) == (["b"], True)
+
+
+def test_what_was_read_up_to_before_a_break_holds_for_a_page_of_before() -> None:
+    """The greeting tells it, and nothing else."""
+    store = _loaded(item(10, "b"))
+    store.begin_page()
+    _apply(store, hello(10, rev=1, seenUpTo=10, unread=2, resumed=True), receipts(1, 10, 2, seenUpTo=10))
+    store.apply_page(Page.of(page(10, [item(9, "a")])), anew=False)
+    assert [entry.seen for entry in store.view().items] == [True, True]
 
 
 def test_a_page_of_before_the_greeting_is_not_enough() -> None:

@@ -1,20 +1,20 @@
 //! What a client knows: items, counts, read state, position. Pure; applies frames and pages.
 
+mod pages;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use self::pages::Journal;
 use crate::actions::Action;
-use crate::inbox::Page;
 use crate::item::Item;
 use crate::known::Known;
 pub use crate::position::Position;
-use crate::surface::{Frame, Heartbeat, Hello, Receipts};
+use crate::surface::{Frame, Heartbeat, Hello, Receipt, Receipts};
 use crate::view::perform;
 
 /// How many items are in memory: the newest. Older ones are loaded again when asked for.
 pub const ITEM_LIMIT: usize = 1_000;
-/// How many frames are remembered while a page is on its way. Beyond it the page is asked for again.
-const JOURNAL_LIMIT: usize = 10_000;
 
 /// What a frame did that a program may want to hear of.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +40,10 @@ pub(crate) struct Store {
     doubtful: BTreeSet<u64>,
     /// The server is telling again what this client missed.
     replaying: bool,
-    /// Items came from a log that had no name yet, thus the replay begins before them: what of them is gone, it leaves out.
-    nameless: bool,
+    /// Up to where a log that had no name yet was told: its replay begins before that, and is no news up to there.
+    told: u64,
+    /// Superseded while unread here, and where: what was read elsewhere by then comes back once that is told.
+    hidden: BTreeMap<String, (Arc<Item>, u64)>,
     /// Items that a page brought, and as of which revision, where receipts have not come that far yet.
     paged: HashMap<String, u64>,
     arrivals: u64,
@@ -66,14 +68,6 @@ pub(crate) struct Store {
     journal: Option<Journal>,
 }
 
-/// Frames since a page was asked for, to be applied to it as well, and the places known by then.
-#[derive(Debug, Clone, Default)]
-struct Journal {
-    frames: Vec<Frame>,
-    read_up_to: u64,
-    seen_up_to: u64,
-}
-
 impl Store {
     /// A store that goes on from a place, whatever was before.
     pub fn at(position: Option<Position>) -> Self {
@@ -82,14 +76,9 @@ impl Store {
 
     /// Applies a frame. Once is as good as twice.
     pub fn apply(&mut self, frame: &Frame) -> Option<Change> {
+        let replaying = self.replaying;
         let change = self.take_in(frame);
-        if let Some(journal) = &mut self.journal {
-            if journal.frames.len() < JOURNAL_LIMIT {
-                journal.frames.push(frame.clone());
-            } else {
-                self.reload = Some(self.horizon());
-            }
-        }
+        self.note(frame, replaying);
         change
     }
 
@@ -103,12 +92,13 @@ impl Store {
             Frame::Update { seq, item } => {
                 let new = self.advance(*seq);
                 let said = self.change(&item.id, |known| known.say_anew(item));
-                said.filter(|_| new).map(Change::Update)
+                said.filter(|_| new && *seq > self.told).map(Change::Update)
             }
             Frame::Retract { seq, id, cause } => {
                 let new = self.advance(*seq);
-                let gone = self.retract(*seq, id, cause);
-                (gone && new).then(|| Change::Retract { id: id.clone(), cause: cause.clone() })
+                let gone = self.retract(*seq, id, cause, self.replaying);
+                (gone && new && *seq > self.told)
+                    .then(|| Change::Retract { id: id.clone(), cause: cause.clone() })
             }
             Frame::Receipts(receipts) => {
                 self.receive(receipts);
@@ -122,120 +112,28 @@ impl Store {
                 let rev = self.position.as_ref().map_or(0, |position| position.rev);
                 self.position = Some(Position { epoch: epoch.clone(), seq: *seq, rev });
                 self.reload = Some(*seq);
-                (self.replaying, self.nameless) = (false, false);
+                self.follow_anew();
                 Some(Change::Resync { reason: reason.clone() })
             }
             _ => None,
         }
     }
 
-    /// A page of the inbox is asked for: frames that come meanwhile are newer than it may be.
-    pub fn expect_page(&mut self) {
-        self.incomplete |= self.reload.take().is_some();
-        let (read_up_to, seen_up_to) = (self.read_up_to, self.seen_up_to);
-        self.journal = Some(Journal { frames: Vec::new(), read_up_to, seen_up_to });
-    }
-
-    /// The page won't come: what it was to heal is still to be healed.
-    pub fn give_up_page(&mut self) {
-        self.journal = None;
-        if self.incomplete && self.reload.is_none() {
-            self.reload = Some(self.horizon());
-        }
-    }
-
-    /// Takes in a page of the inbox. `fresh`: it is the newest one, and takes the place of what was there.
-    pub fn merge(&mut self, page: &Page, fresh: bool) {
-        let (read_up_to, seen_up_to) = (self.read_up_to, self.seen_up_to);
-        let journal = self.journal.take().unwrap_or(Journal { frames: Vec::new(), read_up_to, seen_up_to });
-        let rev = self.position.as_ref().map_or(0, |position| position.rev);
-        if fresh {
-            self.incomplete = false;
-            self.loaded = true;
-            self.items.clear();
-            self.spots.clear();
-            self.doubtful.clear();
-            self.paged.clear();
-            self.grown = 0;
-        } else {
-            self.grown += (self.items.len() + page.items.len()).saturating_sub(self.limit());
-        }
-        for item in &page.items {
-            if page.rev > rev {
-                self.paged.insert(item.id.clone(), page.rev);
-            }
-            match self.spots.get(&item.id) {
-                Some(_) if page.rev < rev => {}
-                Some(spot) => {
-                    self.items.insert(*spot, Arc::new(item.clone()));
-                }
-                None => self.insert(item.seq, item.clone()),
-            }
-        }
-        if self.replaying {
-            self.doubt();
-        }
-        self.older = page.older;
-        let newer = page.head >= self.head && page.rev >= self.told_rev;
-        if newer {
-            (self.head, self.unread, self.unseen, self.told_rev) =
-                (page.head, page.unread, page.unseen, page.rev);
-        }
-        let position = self.position.get_or_insert_default();
-        if position.epoch.is_none() {
-            position.epoch.clone_from(&page.epoch);
-        }
-        // Receipts are told from here on once more. Those up to the page are still to come for what it does not have.
-        position.rev = rev.min(page.rev);
-        (self.read_up_to, self.seen_up_to) = (journal.read_up_to, journal.seen_up_to);
-        for frame in &journal.frames {
-            self.reapply(frame, page, newer);
-        }
-        if !fresh && let Some(position) = &mut self.position {
-            position.rev = position.rev.max(rev);
-        }
-    }
-
-    /// A frame that came while the page was on its way: what it says about items holds for those of the page too.
-    fn reapply(&mut self, frame: &Frame, page: &Page, count: bool) {
-        match frame {
-            Frame::Notification { seq, item } => {
-                if count && seq.is_some_and(|seq| seq > self.head) {
-                    self.count(item);
-                }
-                // Up to its head the page has what there is: what it does not have is gone by then, or further below.
-                if seq.is_none_or(|seq| seq > page.head) && !self.spots.contains_key(&item.id) {
-                    self.insert(*seq, (**item).clone());
-                }
-            }
-            Frame::Update { seq, item } if *seq > page.head => {
-                self.change(&item.id, |known| known.say_anew(item));
-            }
-            Frame::Retract { seq, id, cause } if *seq > page.head => {
-                let counts = (self.unread, self.unseen);
-                self.retract(*seq, id, cause);
-                if !count {
-                    (self.unread, self.unseen) = counts;
-                }
-            }
-            Frame::Receipts(receipts) if receipts.rev > page.rev => self.receive(receipts),
-            Frame::Receipts(receipts) => {
-                self.read_up_to = self.read_up_to.max(receipts.read_up_to);
-                self.seen_up_to = self.seen_up_to.max(receipts.seen_up_to);
-            }
-            Frame::Heartbeat(heartbeat) => self.beat(heartbeat),
-            _ => {}
-        }
-    }
-
     /// The items are not what the inbox holds, and a page that would heal that has not come yet.
     pub fn is_incomplete(&self) -> bool {
-        self.incomplete || self.nameless || self.reload.is_some()
+        let settled = self.told <= self.horizon() && self.hidden.is_empty();
+        self.incomplete || !settled || self.reload.is_some()
     }
 
     /// The horizon: up to here the client has everything.
     pub fn horizon(&self) -> u64 {
         self.position.as_ref().map_or(0, |position| position.seq)
+    }
+
+    /// Up to where everything was told: further than where to go on from, while a log that had no name is told again.
+    pub fn reached(&self) -> Option<Position> {
+        let position = self.position.clone()?;
+        Some(Position { seq: position.seq.max(self.told), ..position })
     }
 
     /// What is in memory, newest first.
@@ -294,10 +192,10 @@ impl Store {
         if hello.resumed
             && let Some(position) = &mut self.position
         {
-            // What came before the log had a name comes again: the horizon stays.
+            // What came before the log had a name comes again.
             if position.epoch.is_none() {
                 position.epoch.clone_from(&hello.epoch);
-                self.nameless |= position.seq > hello.seq;
+                (self.told, position.seq) = (position.seq, hello.seq);
             }
             self.replaying = true;
             // A replay that broke had got this far: what it left out is gone.
@@ -308,7 +206,7 @@ impl Store {
                 self.reload = Some(hello.head);
             }
         } else {
-            (self.replaying, self.nameless) = (false, false);
+            self.follow_anew();
             self.doubtful.clear();
             self.position = Some(Position { epoch: hello.epoch.clone(), seq: hello.seq, rev: hello.rev });
             (self.read_up_to, self.seen_up_to) = (hello.read_up_to, hello.seen_up_to);
@@ -341,7 +239,14 @@ impl Store {
             self.insert(seq, item.clone());
         }
         self.trim();
-        Some(Change::Notification(self.item(&item.id).cloned().unwrap_or_else(|| Arc::new(item.clone()))))
+        let shown = self.item(&item.id).cloned().unwrap_or_else(|| Arc::new(item.clone()));
+        seq.is_none_or(|seq| seq > self.told).then_some(Change::Notification(shown))
+    }
+
+    /// What comes from now on has nothing to do with what came before.
+    fn follow_anew(&mut self) {
+        (self.replaying, self.told) = (false, 0);
+        self.hidden.clear();
     }
 
     /// What pages brought ahead of a replay may be gone by the time that the replay gets there.
@@ -373,13 +278,16 @@ impl Store {
         new
     }
 
-    fn retract(&mut self, seq: u64, id: &str, cause: &str) -> bool {
+    /// `replayed`: a replay tells of a superseded entry only where it is gone, whatever is known of it here.
+    fn retract(&mut self, seq: u64, id: &str, cause: &str, replayed: bool) -> bool {
         let Some(spot) = self.spots.get(id).copied() else { return false };
         let Some(item) = self.items.get_mut(&spot) else { return false };
-        // In a replay the server tells it only where the entry is gone, whatever is known of it here.
-        if cause == "superseded" && item.read && !self.replaying {
-            Arc::make_mut(item).superseded = true;
-            return false;
+        if cause == "superseded" && !replayed {
+            if item.read {
+                Arc::make_mut(item).superseded = true;
+                return false;
+            }
+            self.hidden.insert(id.to_owned(), (Arc::clone(item), seq));
         }
         if seq > self.head {
             self.unread = self.unread.saturating_sub(u64::from(!item.read));
@@ -390,6 +298,24 @@ impl Store {
         true
     }
 
+    /// What is superseded can't be read any more: if it was, it had been read before, and is still there.
+    fn bring_back(&mut self, head: u64, read_up_to: u64, receipts: &[Receipt]) {
+        for (id, (item, place)) in std::mem::take(&mut self.hidden) {
+            let passed = item.seq.is_some_and(|seq| self.read_up_to < seq && seq <= read_up_to);
+            let named = receipts.iter().any(|receipt| receipt.read && receipt.id == id);
+            if named || passed && head < place {
+                self.insert(item.seq, Item { superseded: true, ..(*item).clone() });
+                self.trim();
+                continue;
+            }
+            if passed {
+                // Before or after it was superseded: only the inbox tells.
+                self.reload = Some(place);
+            }
+            self.hidden.insert(id, (item, place));
+        }
+    }
+
     fn receive(&mut self, receipts: &Receipts) {
         let position = self.position.get_or_insert_default();
         if receipts.rev < position.rev {
@@ -398,6 +324,7 @@ impl Store {
         position.rev = receipts.rev;
         // What a page told of a later revision stays.
         self.paged.retain(|_, rev| *rev > receipts.rev);
+        self.bring_back(receipts.head, receipts.read_up_to, &receipts.items);
         let (read_from, seen_from) = (self.read_up_to, self.seen_up_to);
         self.mark_up_to(read_from, receipts.read_up_to, true);
         self.mark_up_to(seen_from, receipts.seen_up_to, false);
@@ -414,6 +341,8 @@ impl Store {
     }
 
     fn beat(&mut self, heartbeat: &Heartbeat) {
+        // Whatever was read by then has been told.
+        self.hidden.retain(|_, (_, place)| *place > heartbeat.head);
         let position = self.position.get_or_insert_default();
         if heartbeat.seq < position.seq {
             return;
@@ -424,9 +353,6 @@ impl Store {
         }
         self.replaying = false;
         self.drop_doubtful(heartbeat.seq);
-        if std::mem::take(&mut self.nameless) {
-            self.reload = Some(heartbeat.seq);
-        }
         self.tell(heartbeat.head, heartbeat.rev, heartbeat.unread, heartbeat.unseen);
     }
 
@@ -452,6 +378,7 @@ impl Store {
                 Spot(self.horizon(), self.arrivals)
             }
         };
+        self.hidden.remove(&item.id);
         self.spots.insert(item.id.clone(), spot);
         self.items.insert(spot, Arc::new(item));
     }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::surface::Receipt;
+use crate::inbox::Page;
 
 fn item(seq: u64) -> Item {
     Item { seq: Some(seq), id: format!("n{seq}"), title: format!("title {seq}"), ..Item::default() }
@@ -223,10 +223,105 @@ fn a_log_that_had_no_name_yet_is_asked_for_from_its_start() {
     store.apply(&notification(2));
     let position = Position { epoch: Some("e".into()), seq: 2, rev: 1 };
     assert_eq!((ids(&store), store.unread, &store.position), (vec![2, 1], 2, &Some(position)));
-    // Had the first one gone meanwhile, the replay would not tell: it came and went after the start.
-    assert!(store.is_incomplete());
     store.apply(&beat(2, 2));
-    assert_eq!(store.reload, Some(2));
+    assert!(!store.is_incomplete());
+}
+
+#[test]
+fn what_a_log_without_a_name_told_and_its_replay_leaves_out_is_gone() {
+    let mut store = Store::default();
+    store.apply(&Frame::Hello(Hello { rev: 1, ..Hello::default() }));
+    store.expect_page();
+    store.merge(&Page { epoch: None, ..page(&[], 0, 1, 0) }, true);
+    for seq in 1..=3 {
+        store.apply(&notification(seq));
+    }
+    store.apply(&resumed(0, 4, 3));
+    store.apply(&notification(1));
+    // That replay broke as well. Whoever saves the place has had more than that.
+    let reached = |store: &Store| (store.horizon(), store.reached().unwrap().seq, store.is_incomplete());
+    assert_eq!((ids(&store), reached(&store)), (vec![3, 2, 1], (1, 3, true)));
+    store.apply(&resumed(1, 4, 3));
+    assert_eq!(store.apply(&notification(3)), None);
+    assert!(matches!(store.apply(&notification(4)), Some(Change::Notification(_))));
+    store.apply(&beat(4, 3));
+    assert_eq!((ids(&store), reached(&store), store.unread), (vec![4, 3, 1], (4, 4, false), 3));
+}
+
+#[test]
+fn what_a_replay_passed_over_no_page_of_before_brings_back() {
+    for fresh in [true, false] {
+        let mut store = Store::at(Some(Position { epoch: Some("e".into()), seq: 7, rev: 1 }));
+        store.apply(&resumed(7, 9, 2));
+        store.expect_page();
+        store.apply(&notification(9));
+        store.apply(&notification(11));
+        if !fresh {
+            store.apply(&beat(11, 3));
+        }
+        // 8 came, was listed, and was taken back before the replay got there: that it is gone nobody tells.
+        store.merge(&page(&[9, 8, 7], 9, 1, 3), fresh);
+        assert_eq!((ids(&store), store.reload), (vec![11, 9, 7], Some(11)));
+    }
+}
+
+fn superseded(seq: u64, of: u64) -> Frame {
+    Frame::Retract { seq, id: format!("n{of}"), cause: "superseded".into() }
+}
+
+#[test]
+fn what_was_read_elsewhere_before_it_was_superseded_comes_back() {
+    let up_to = |head, read_up_to| {
+        Frame::Receipts(Receipts { rev: 2, head, read_up_to, unread: 2, unseen: 2, ..Receipts::default() })
+    };
+    let told = [
+        (read(2, 10, 6, 2), true, None),
+        (up_to(9, 7), true, None),
+        (up_to(10, 7), false, Some(10)),
+        (read(2, 10, 7, 2), false, None),
+        (beat(10, 2), false, None),
+    ];
+    for (frame, back, reload) in told {
+        let mut store = loaded(&[7, 6]);
+        store.apply(&notification(9));
+        store.apply(&superseded(10, 6));
+        assert_eq!(ids(&store), [9, 7], "nobody sees it while it is not known");
+        store.apply(&frame);
+        assert_eq!((store.item("n6").is_some(), store.reload), (back, reload), "{frame:?}");
+        assert!(!back || store.item("n6").is_some_and(|item| item.read && item.superseded));
+        // Everything was told by now.
+        store.apply(&beat(10, 2));
+        store.apply(&read(3, 10, 6, 2));
+        assert_eq!(store.item("n6").is_some(), back, "{frame:?}");
+    }
+}
+
+#[test]
+fn what_a_late_page_has_of_superseded_entries_is_not_waited_for() {
+    let mut store = Store::default();
+    store.apply(&hello(7, 1));
+    store.expect_page();
+    store.apply(&notification(8));
+    store.apply(&superseded(9, 7));
+    store.apply(&beat(9, 1));
+    store.apply(&notification(11));
+    // That it was not read had been told before this came.
+    store.merge(&page(&[7], 7, 1, 1), true);
+    let head = Receipts { rev: 2, head: 11, read_up_to: 11, seen_up_to: 11, ..Receipts::default() };
+    store.apply(&Frame::Receipts(head));
+    assert_eq!((ids(&store), store.reload), (vec![11, 8], None));
+}
+
+#[test]
+fn superseded_in_a_replay_is_gone_also_by_a_page_that_comes_after_it() {
+    let mut store = Store::at(Some(Position { epoch: Some("e".into()), seq: 7, rev: 1 }));
+    store.apply(&resumed(7, 7, 1));
+    store.expect_page();
+    store.apply(&superseded(9, 6));
+    store.apply(&beat(9, 1));
+    let read = Item { read: true, seen: true, ..item(6) };
+    store.merge(&Page { items: vec![item(7), read], ..page(&[], 7, 1, 1) }, true);
+    assert_eq!(ids(&store), [7], "it was unread again before that");
 }
 
 #[test]

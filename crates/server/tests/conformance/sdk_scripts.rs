@@ -42,6 +42,8 @@ struct Story {
     socket: Option<Client>,
     /// Answers to commands and receipts, which may come in either order.
     early: Vec<Value>,
+    /// What the last command calls itself, while it has no answer.
+    unanswered: Option<Value>,
 }
 
 impl Story {
@@ -57,6 +59,7 @@ impl Story {
             published: 0,
             socket: None,
             early: vec![],
+            unanswered: None,
         }
     }
 
@@ -79,6 +82,7 @@ impl Story {
             self.hear(frame).await
         } else if let Some(frame) = step.get("expect") {
             let frame = self.fill(frame);
+            self.unanswered = frame.get("ref").cloned();
             let text = frame.as_str().map_or_else(|| frame.to_string(), str::to_owned);
             self.socket()?.send(&text).await;
             Ok(())
@@ -94,6 +98,7 @@ impl Story {
             let (code, reason) = socket.close().await;
             self.fits(close, &json!({"code": code, "reason": reason}))
         } else if step.get("fault").is_some() {
+            self.lose_the_answer().await?;
             self.socket.take().ok_or("no socket")?.vanish();
             self.early.clear();
             Ok(())
@@ -142,6 +147,9 @@ impl Story {
             // Before the client itself gives up, so that the step is named.
             let coming = tokio::time::timeout(WAIT / 2, self.socket()?.json()).await;
             let frame = coming.map_err(|_| "nothing came".to_owned())?;
+            if frame.get("ref").is_some() && frame.get("ref") == self.unanswered.as_ref() {
+                self.unanswered = None;
+            }
             let Err(why) = self.fits(template, &frame) else { return Ok(()) };
             match (frame["type"].as_str(), template["type"].as_str()) {
                 (Some("heartbeat"), _) => {}
@@ -149,6 +157,18 @@ impl Story {
                 _ => return Err(format!("{frame} came: {why}")),
             }
         }
+    }
+
+    /// A connection that breaks behind a command breaks once that is done: what is lost is the answer.
+    async fn lose_the_answer(&mut self) -> Result<(), String> {
+        while let Some(reference) = &self.unanswered {
+            let reference = reference.clone();
+            let coming = tokio::time::timeout(WAIT / 2, self.socket()?.json()).await;
+            if coming.map_err(|_| "no answer came".to_owned())?["ref"] == reference {
+                self.unanswered = None;
+            }
+        }
+        Ok(())
     }
 
     async fn ask(&mut self, asked: &Value, answer: &Value) -> Result<(), String> {

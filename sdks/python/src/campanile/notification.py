@@ -59,6 +59,11 @@ class Notification:
         """The producer's own JSON; `None` where there is none."""
         return self.members.get("metadata")
 
+    @property
+    def superseded(self) -> bool:
+        """A later one took its place; this user had read it before."""
+        return self.members.get("superseded") is True
+
     @classmethod
     def of(cls, members: Mapping[str, Any], seq: int | None = None) -> "Notification":
         """Of an item as a surface or the inbox has it. `KeyError` or `TypeError` if it has no `id` of text."""
@@ -82,7 +87,7 @@ class Notification:
 
     def changed(self, members: Mapping[str, Any]) -> "Notification":
         """The same entry said anew: read, seen and archived stay as they were."""
-        anew = Notification.of({**members, "id": self.id}, self.seq)
+        anew = Notification.of({**members, "id": self.id, "superseded": self.superseded}, self.seq)
         return dataclasses.replace(anew, seen=self.seen, read=self.read, archived=self.archived, position=self.position)
 
     def marked(
@@ -95,6 +100,10 @@ class Notification:
             read=self.read if read is None else read,
             archived=self.archived if archived is None else archived,
         )
+
+    def overtaken(self) -> "Notification":
+        """The same once a later one took its place."""
+        return dataclasses.replace(self, members={**self.members, "superseded": True})
 
     def after(self, kind: str) -> "Notification":
         """The same as `read`, `unread` or `archive` leaves it."""

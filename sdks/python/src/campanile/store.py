@@ -67,14 +67,18 @@ class Store:
         self._arrivals = 0
         self._known: OrderedDict[str, None] = OrderedDict()
         self._tail: list[tuple[Event, int, int, bool]] | None = None
+        self._passed: int | None = None
+        """From where a replay went on while a page was on its way; `None`: none did."""
         self._positioned = False
         self._overflown = False
         self._doubtful: set[str] = set()
         """Held by a page that was ahead of the stream when it broke: gone, unless the replay has them."""
         self._replaying = False
         """The server tells again what was missed."""
-        self._nameless = False
-        """Items came from a log that had no name yet: the replay begins before them, and leaves out what is gone."""
+        self._told = 0
+        """Up to where a log that had no name yet was told: its replay is no news up to there."""
+        self._hidden: dict[str, tuple[Notification, int]] = {}
+        """Superseded while unread here, and where: what was read elsewhere by then comes back once that is told."""
         self._settling: list[tuple[int, Action]] = []
         """Done at a revision that has not come yet."""
         self.needed = 0
@@ -96,14 +100,14 @@ class Store:
         """Up to where everything was received; `None` before the first word of the server, or without a log."""
         if not self._positioned or self.epoch is None:
             return None
-        return Position(self.epoch, self.seq, self.rev)
+        return Position(self.epoch, max(self.seq, self._told), self.rev)
 
     @property
     def resume_from(self) -> Position | None:
         """Where the next connection goes on: from the start, where nothing was ever stored when this one began."""
-        if self._positioned and self.epoch is None:
-            return Position("", 0, self.rev)
-        return self.position
+        if not self._positioned:
+            return None
+        return Position("", 0, self.rev) if self.epoch is None else Position(self.epoch, self.seq, self.rev)
 
     def resume(self, position: Position) -> None:
         """Goes on from a position that was saved."""
@@ -121,7 +125,7 @@ class Store:
 
     def apply(self, event: Event) -> list[Change]:
         """Takes in what happened, and says what to tell."""
-        if self._tail is not None and isinstance(event, (Updated, Retracted, Receipts)):
+        if self._tail is not None and isinstance(event, (Heartbeat, Hello, Updated, Retracted, Receipts)):
             if len(self._tail) < TAIL:
                 self._tail.append((event, self.read_up_to, self.seen_up_to, self._replaying))
             else:
@@ -130,11 +134,11 @@ class Store:
         if isinstance(event, Arrived):
             return self._arrive(event.item)
         if isinstance(event, (Updated, Retracted)):
-            # The same place is no repetition: an entry and what it supersedes share theirs.
-            if event.seq < self.seq:
+            if event.seq <= self.seq:
                 return []
             self.seq = event.seq
-            return self._update(event) if isinstance(event, Updated) else self._retract(event)
+            change = self._update(event) if isinstance(event, Updated) else self._retract(event)
+            return [change] if event.seq > self._told else []
         if isinstance(event, Receipts):
             self._reach(event.rev)
             self._mark(event, self.read_up_to, self.seen_up_to)
@@ -149,6 +153,7 @@ class Store:
             self.seq = max(self.seq, event.seq)
             self._end_replay(event.seq)
             self._reach(event.rev)
+            self._let_go(event.head)
             self._tell(event.head, event.unread, event.unseen)
         elif isinstance(event, Hello):
             self._greet(event)
@@ -160,13 +165,17 @@ class Store:
         """A page is asked for: what happens until it is here is remembered, since the page may not know it."""
         self._tail = []
         self._overflown = False
+        self._passed = self.seq if self._replaying else None
 
     def cancel_page(self) -> None:
         """It won't come."""
-        self._tail = None
+        self._tail = self._passed = None
 
     def apply_page(self, page: Page, anew: bool) -> None:
         """Takes in a page. `anew`: it takes the place of what was held, but for what came after it."""
+        # What a replay passed over while the page was on its way is gone, unless it was only too much to be held.
+        passed = self.seq if self._passed is None else self._passed
+        gone = {i.id for i in page.items if passed < (i.seq or 0) <= self.seq and i.id not in self._items}
         if anew:
             kept = [i for i in self._items.values() if i.seq is None or i.seq > page.head]
             self._items = {item.id: item for item in kept}
@@ -174,7 +183,12 @@ class Store:
             self.loaded = page.head >= self.needed and page.epoch == self.epoch and not self._overflown
             self.older = page.older
             self._limit = self._least
+            self._let_go(page.head)
+        if gone or len(self._tail or ()) == TAIL:
+            self.loaded = False
         for item in page.items:
+            if item.id in gone:
+                continue
             if not self._replaying:
                 self._doubtful.discard(item.id)
             if item.id not in self._items:
@@ -188,14 +202,19 @@ class Store:
             self.rev = page.rev
         if page.head >= self.head and page.rev >= self.rev:
             self._tell(page.head, page.unread, page.unseen)
-        tail, self._tail = self._tail or [], None
+        tail = self._tail or []
+        self.cancel_page()
         for event, read_up_to, seen_up_to, replayed in tail:
             if isinstance(event, Receipts) and event.rev > page.rev:
                 self._mark(event, read_up_to, seen_up_to)
+            elif isinstance(event, Hello) and event.rev > page.rev:
+                self._mark_up_to(read_up_to, event.read_up_to, seen_up_to, event.seen_up_to)
             elif isinstance(event, Updated) and event.seq > page.head:
                 self._update(event)
             elif isinstance(event, Retracted) and event.seq > page.head:
                 self._drop(event, final=replayed)
+            elif isinstance(event, Heartbeat):
+                self._let_go(event.head)
         self._trim(moves=False)
 
     def apply_list(self, items: Iterable[Notification]) -> None:
@@ -252,27 +271,32 @@ class Store:
         self._doubtful.discard(item.id)
         self._keep(item)
         self._trim(moves=True)
-        return [item]
+        return [item] if (item.seq or 0) > self._told or item.seq is None else []
 
-    def _update(self, event: Updated) -> list[Change]:
+    def _update(self, event: Updated) -> Update:
         held = self._items.get(event.id)
         if held:
             self._items[event.id] = held.changed(event.members)
-        return [Update(held.changed(event.members) if held else Notification.of(event.members), event.seq)]
+        return Update(held.changed(event.members) if held else Notification.of(event.members), event.seq)
 
-    def _retract(self, event: Retracted) -> list[Change]:
+    def _retract(self, event: Retracted) -> Retraction:
         gone = self._drop(event, final=self._replaying)
         # Known and not counted by the server yet; of others it tells with its next heartbeat.
         if gone and event.seq > self.head:
             self.unread -= not gone.read
             self.unseen -= not gone.seen
-        return [Retraction(event.id, event.cause, event.by, event.seq)]
+        return Retraction(event.id, event.cause, event.by, event.seq)
 
     def _drop(self, event: Retracted, final: bool) -> Notification | None:
         """`final`: a replay tells only of what is gone. What is read here may have been read after that."""
         held = self._items.get(event.id)
-        if not held or (event.cause == "superseded" and held.read and not final):
+        if not held:
             return None
+        if event.cause == "superseded" and not final:
+            if held.read:
+                self._items[event.id] = held.overtaken()
+                return None
+            self._hidden[event.id] = (held, event.seq)
         del self._items[event.id], self._order[event.id]
         return held
 
@@ -291,16 +315,20 @@ class Store:
         # A page that was asked for before is of before: it may have what the replay leaves out.
         self._overflown |= self._tail is not None
         if hello.resumed:
-            self._nameless |= self.epoch is None and hello.seq < self.seq
-            # What came while the log had no name yet comes again: see `resume_from`. It is no news, and not in doubt.
-            self.seq = max(self.seq, hello.seq)
+            if self._tail is not None:
+                self._passed = self.seq if self._passed is None else min(self._passed, self.seq)
+            if self.epoch is None:
+                # What came while the log had no name yet comes again: see `resume_from`.
+                self._told, self.seq = self.seq, hello.seq
+            self._bring_back(set(), hello.head, self.read_up_to, hello.read_up_to)
             self._mark_up_to(self.read_up_to, hello.read_up_to, self.seen_up_to, hello.seen_up_to)
             # A replay that broke had got this far: what it left out is gone.
             self._drop_doubtful(self.seq)
             self._doubt()
         else:
             self._doubtful.clear()
-            self._nameless = False
+            self._hidden.clear()
+            self._told = 0
             self.loaded = False
             self.seq = hello.seq
             self.needed = hello.seq
@@ -317,9 +345,6 @@ class Store:
     def _end_replay(self, up_to: int) -> None:
         self._replaying = False
         self._drop_doubtful(up_to)
-        if self._nameless:
-            # Only the inbox tells which of its items are gone, and how the others read now.
-            self._nameless, self.loaded, self.needed = False, False, up_to
 
     def _drop_doubtful(self, up_to: int) -> None:
         """Everything up to this place was replayed."""
@@ -329,8 +354,10 @@ class Store:
         self._doubtful &= self._items.keys()
 
     def _leave_out(self, event: LeftOut) -> list[Change]:
-        self.loaded = self._replaying = self._nameless = False
+        self.loaded = self._replaying = False
+        self._told = 0
         self._doubtful.clear()
+        self._hidden.clear()
         if self._numbered:
             if event.epoch != self.epoch:
                 self._items.clear()
@@ -347,9 +374,26 @@ class Store:
         self.unseen = unseen + sum(not item.seen for item in beyond)
 
     def _mark(self, receipts: Receipts, read_up_to: int, seen_up_to: int) -> None:
+        read = {mark.id for mark in receipts.items if mark.read}
+        self._bring_back(read, receipts.head, read_up_to, receipts.read_up_to)
         self._mark_up_to(read_up_to, receipts.read_up_to, seen_up_to, receipts.seen_up_to)
         for mark in receipts.items:
             self._mark_one(mark)
+
+    def _let_go(self, head: int) -> None:
+        """Whatever was read by then has been told."""
+        self._hidden = {name: hidden for name, hidden in self._hidden.items() if hidden[1] > head}
+
+    def _bring_back(self, read: set[str], head: int, read_from: int, read_to: int) -> None:
+        """What is superseded can't be read any more: if it was, it had been read before, and is still there."""
+        for name, (item, place) in list(self._hidden.items()):
+            passed = read_from < (item.seq or 0) <= read_to
+            if name in read or (passed and head < place):
+                self._keep(item.overtaken())
+                self._trim(moves=True)
+            elif passed:
+                # Before or after it was superseded: only the inbox tells.
+                self.loaded, self.needed = False, max(self.needed, place)
 
     def _mark_up_to(self, read_from: int, read_to: int, seen_from: int, seen_to: int) -> None:
         if read_to <= read_from and seen_to <= seen_from:
@@ -405,6 +449,7 @@ class Store:
     def _keep(self, item: Notification) -> None:
         self._arrivals += 1
         self._items[item.id] = item
+        self._hidden.pop(item.id, None)
         if item.id in self._order:
             return
         if item.seq is not None:

@@ -467,7 +467,7 @@ impl Driver {
             unseen: view.unseen,
             has_more: self.store.older.is_some(),
             loading: self.pages.is_loading() || self.store.reload.is_some(),
-            position: self.store.position.clone().filter(|_| self.is_native()),
+            position: self.store.reached().filter(|_| self.is_native()),
             pending: self.queue.len(),
         }));
     }
@@ -485,7 +485,7 @@ impl Driver {
     async fn leave(mut self) -> Result<Option<Position>, Error> {
         self.keep_now();
         self.disconnect();
-        let position = self.store.position.take().filter(|_| self.is_native());
+        let position = self.store.reached().filter(|_| self.is_native());
         let saved = self.finish_saving().await;
         self.machine.close();
         self.show();

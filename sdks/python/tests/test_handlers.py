@@ -1,0 +1,152 @@
+"""Handlers and iterators: whatever they do, the reading goes on."""
+
+import asyncio
+
+import pytest
+from frames import item, notification
+from greeted import client_of, greeted, until
+from scripted import ScriptedServer
+
+from campanile import BadFrame, Defect, HandlerFailed, Lagging, Notification, State
+
+
+async def test_handlers_that_raise_or_hang_stop_nothing(server: ScriptedServer) -> None:
+    """Neither the reading, nor the next handler."""
+    errors: list[Exception] = []
+    seen: list[str] = []
+
+    def raises(_: Notification) -> None:
+        raise RuntimeError("mine")
+
+    async def hangs(_: Notification) -> None:
+        await asyncio.Event().wait()
+
+    async with client_of(server) as client:
+        client.on("error", errors.append)
+        client.on("notification", raises)
+        client.on("notification", hangs)
+        client.on("notification", lambda n: seen.append(n.id))
+        socket = await greeted(server, client)
+        for seq in range(11, 21):
+            socket.send(notification(seq, f"n{seq}"))
+        await until(client, lambda s: s.unread == 10)
+        await server.quiet()
+        assert seen == [f"n{seq}" for seq in range(11, 21)]
+        assert [type(error) for error in errors] == [HandlerFailed] * 10
+        assert isinstance(errors[0].__cause__, RuntimeError)
+
+
+async def test_a_slow_iterator_is_told_what_it_lost(server: ScriptedServer) -> None:
+    """Its queue is bounded; the client's state is whole."""
+    async with client_of(server) as client:
+        feed = client.notifications()
+        socket = await greeted(server, client)
+        for seq in range(11, 1013):
+            socket.send(notification(seq, f"n{seq}"))
+        await until(client, lambda s: s.unread == 1002)
+        with pytest.raises(Lagging) as lagging:
+            await anext(feed)
+        assert lagging.value.dropped == 1000
+        assert [(await anext(feed)).id for _ in range(2)] == ["n1011", "n1012"]
+    assert [entry async for entry in feed] == []
+
+
+async def test_handlers_come_and_go(server: ScriptedServer) -> None:
+    """Also by decorator; an unknown event is no typing error that goes unnoticed."""
+    async with client_of(server) as client:
+        seen: list[str] = []
+
+        @client.on("notification")
+        async def decorated(told: Notification) -> None:
+            seen.append(f"decorated {told.id}")
+
+        stop = client.on("notification", lambda told: seen.append(told.id))
+        socket = await greeted(server, client)
+        socket.send(notification(11, "a"))
+        await until(client, lambda s: s.unread == 1)
+        await server.quiet()
+        stop()
+        stop()
+        socket.send(notification(12, "b"))
+        await until(client, lambda s: s.unread == 2)
+        await server.quiet()
+        assert sorted(seen) == ["a", "decorated a", "decorated b"]
+        with pytest.raises(ValueError, match="events are"):
+            client.on("notifications", print)  # type: ignore[call-overload]
+
+
+async def test_leaving_ends_iterators_and_coming_back_goes_on(server: ScriptedServer) -> None:
+    """Nothing is forgotten by `disconnect`."""
+    client = client_of(server)
+    async with client:
+        await greeted(server, client, item(10, "a"))
+        feed = client.notifications()
+    assert [entry async for entry in feed] == []
+    assert (client.state, len(client.snapshot.items)) == (State.IDLE, 1)
+    async with client:
+        socket = await server.dialled()
+        assert socket.query["since"] == "10"
+
+
+HOSTILE = [
+    "",
+    "null",
+    "[]",
+    "{",
+    "7",
+    '"PING"',
+    "[" * 50_000,
+    '{"type":' + '{"a":' * 50_000,
+    '{"type":["hello"]}',
+    '{"type":"hello","user":"alice","seq":1e999}',
+    '{"type":"hello","user":"alice","seq":11,"heartbeatMs":"soon"}',
+    '{"type":"notification"}',
+    '{"type":"notification","seq":{},"item":{"id":"x"}}',
+    '{"type":"notification","seq":11,"item":{"id":7}}',
+    '{"type":"notification","seq":11,"item":[]}',
+    '{"type":"update","seq":11}',
+    '{"type":"update","seq":11,"item":{"id":"nobody"}}',
+    '{"type":"retract","seq":"eleven","id":"a"}',
+    '{"type":"receipts","rev":1,"head":11,"unread":1,"items":[7]}',
+    '{"type":"receipts"}',
+    '{"type":"heartbeat","seq":null}',
+    '{"type":"resync","reason":"overflow"}',
+    '{"type":"drain","retryAfterMs":"soon"}',
+    '{"type":"ok"}',
+    '{"type":"ok","ref":"99","changed":"maybe"}',
+    '{"type":"error","ref":{}}',
+    '{"type":"pong"}',
+    '{"type":"from the future","seq":12}',
+]
+
+
+async def test_whatever_a_server_sends_the_reading_goes_on(server: ScriptedServer) -> None:
+    """Frames that can't be understood are told and left out; none of them is repeated in an error."""
+    async with client_of(server) as client:
+        errors: list[Exception] = []
+        client.on("error", errors.append)
+        socket = await greeted(server, client, item(10, "a"))
+        for text in HOSTILE:
+            socket.send(text)
+        socket.send(notification(20, "b"))
+        await until(client, lambda s: len(s.items) == 2)
+        await server.quiet()
+        assert client.state is State.LIVE
+        assert len(server.sockets) == 1
+        assert {type(error) for error in errors} == {BadFrame}
+
+
+async def test_a_defect_is_told_and_survived(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client connects anew rather than hang without a word."""
+    async with client_of(server) as client:
+        errors: list[Exception] = []
+        client.on("error", errors.append)
+        socket = await greeted(server, client)
+        with monkeypatch.context() as patch:
+            patch.setattr(client._session.store, "apply", lambda _: 1 / 0)
+            socket.send(notification(11, "a"))
+            await until(client, lambda s: s.state is State.WAITING)
+        client.retry()
+        await server.dialled()
+        assert [type(error) for error in errors] == [Defect]
+        assert isinstance(errors[0].__cause__, ZeroDivisionError)

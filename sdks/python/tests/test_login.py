@@ -1,0 +1,94 @@
+"""Tokens of a client: where they come from, when they are asked for, and where they never go."""
+
+import logging
+
+import pytest
+from greeted import client_of, greeted, until
+from scripted import ScriptedServer
+from tokens import token
+
+from campanile import Campanile, InsecureUrl, State, TokenFailed
+
+
+async def test_the_token_is_in_no_address_log_error_or_repr(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only the header of the request has it."""
+    caplog.set_level(logging.DEBUG)
+    secret = token("alice", 4e9)
+    errors: list[Exception] = []
+    async with client_of(server, token=secret) as client:
+        client.on("error", errors.append)
+        socket = await greeted(server, client)
+        assert socket.headers["authorization"] == f"Bearer {secret}"
+        assert secret not in str(socket.query)
+        socket.send({"type": "hello"})
+        socket.close(4003, "token expired")
+        shown = await until(client, lambda s: s.state is State.REFUSED)
+        await server.quiet()
+        assert errors, "the frame that was no greeting is told"
+        assert secret not in caplog.text + repr(shown) + repr(errors) + repr(vars(client))
+
+
+@pytest.mark.parametrize("url", ["http://example.com", "ws://10.0.0.1:8700", "http://127.0.0.1.example.com"])
+def test_no_token_in_the_clear(url: str) -> None:
+    """But to this machine, or where it is asked for."""
+    with pytest.raises(InsecureUrl):
+        Campanile(url, workspace="demo")
+    Campanile(url, workspace="demo", allow_insecure=True)
+
+
+async def test_nobody_logged_in_is_idle(server: ScriptedServer) -> None:
+    """Until there are a token and a workspace."""
+    async with client_of(server, token=None, workspace=None) as client:
+        assert client.state is State.IDLE
+        client.update(token=lambda _: None)
+        client.update(workspace="demo")
+        await until(client, lambda s: s.state is State.IDLE)
+        client.update(token=token("alice", 4e9))
+        await greeted(server, client)
+
+
+async def test_a_token_callback_that_fails_is_asked_again(server: ScriptedServer) -> None:
+    """It is told, with why it was asked; nothing is dialled without a token."""
+    asked: list[str] = []
+
+    def source(reason: str) -> str:
+        asked.append(reason)
+        if len(asked) == 1:
+            raise OSError("login server is away")
+        return token("alice", 4e9)
+
+    errors: list[Exception] = []
+    client = client_of(server, token=source)
+    client.on("error", errors.append)
+    async with client:
+        waiting = await until(client, lambda s: s.state is State.WAITING)
+        assert waiting.reason
+        assert waiting.reason.kind == "token"
+        client.retry()
+        await greeted(server, client)
+        assert asked == ["initial", "reconnect"]
+        assert [type(error) for error in errors] == [TokenFailed]
+
+
+async def test_a_text_for_a_token_is_not_tried_again_once_it_has_expired(server: ScriptedServer) -> None:
+    """It would end in the same way, until another is given."""
+    async with client_of(server, token=token("alice", 4e9)) as client:
+        socket = await greeted(server, client)
+        socket.close(4003, "token expired")
+        await until(client, lambda s: s.state is State.REFUSED)
+        client.update(token=token("alice", 4e9))
+        await server.dialled()
+
+
+async def test_a_redirect_is_not_followed(server: ScriptedServer) -> None:
+    """A token is for one server."""
+    async with ScriptedServer() as elsewhere:
+        location = elsewhere.url.replace("http", "ws") + "/v1/connect"
+        server.refusal = (302, {"location": location}, b"")
+        async with client_of(server) as client:
+            waiting = await until(client, lambda s: s.state is State.WAITING)
+            assert waiting.reason
+            assert (waiting.reason.kind, waiting.reason.code) == ("http", 302)
+            assert elsewhere.sockets == []

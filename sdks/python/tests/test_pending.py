@@ -1,0 +1,55 @@
+"""Actions on their way: kept across restarts, and undone only if they are refused."""
+
+import asyncio
+
+import pytest
+from frames import hello, item, page
+from greeted import client_of, greeted, until
+from scripted import LIMIT, ScriptedServer
+
+from campanile import ActionRefused, MemoryStorage, State
+
+
+async def test_actions_outlive_the_process(server: ScriptedServer) -> None:
+    """They are sent once there is a connection, in order, under the keys they had."""
+    storage = MemoryStorage()
+    async with client_of(server, storage=storage) as client:
+        socket = await greeted(server, client, item(10, "a"), item(9, "b"))
+        socket.cut()
+        await until(client, lambda s: s.state is State.WAITING)
+        client.read("a")
+        client.archive("b")
+        assert (client.snapshot.unread, client.snapshot.waiting_actions) == (0, 2)
+    (kept,) = storage.texts.values()
+    assert "eyJ" not in kept
+    async with client_of(server, storage=storage) as client:
+        socket = await server.dialled()
+        socket.send(hello(10, unread=2, unseen=2))
+        said = [await socket.next(), await socket.next()]
+        assert '"read"' in said[0]
+        assert '"archive"' in said[1]
+        (await server.asked()).reply(200, page(10, [item(10, "a"), item(9, "b")]))
+        await until(client, lambda s: len(s.items) == 1 and s.unread == 0)
+        for ref in ("1", "2"):
+            socket.send({"type": "ok", "ref": ref, "changed": True, "rev": int(ref), "unread": 2 - int(ref)})
+        await until(client, lambda s: s.waiting_actions == 0)
+        assert client.snapshot.unread == 0
+    assert list(storage.texts.values()) == ["[]"]
+
+
+async def test_a_refused_action_is_undone_and_told(server: ScriptedServer) -> None:
+    """To whoever waits for it, and as an error."""
+    async with client_of(server) as client:
+        errors: list[Exception] = []
+        client.on("error", errors.append)
+        socket = await greeted(server, client, item(10, "a"))
+        future = client.read("a")
+        assert client.snapshot.unread == 0
+        await socket.next()
+        socket.send({"type": "error", "ref": "1", "code": "not_found", "message": "…"})
+        with pytest.raises(ActionRefused) as refused:
+            await asyncio.wait_for(future, LIMIT)
+        assert refused.value.code == "not_found"
+        assert client.snapshot.unread == 1
+        await server.quiet()
+        assert errors == [refused.value]

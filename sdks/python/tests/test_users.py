@@ -1,0 +1,101 @@
+"""Whose client it is: nothing of another user is ever shown, sent or kept."""
+
+import pytest
+from frames import hello, item, notification, page
+from greeted import client_of, greeted, until
+from scripted import ScriptedServer
+from tokens import token
+
+from campanile import ClientClosed, MemoryStorage, Snapshot, State
+
+
+async def test_another_user_sees_nothing_of_the_former(server: ScriptedServer) -> None:
+    """Not for a moment: every snapshot of the other is without it."""
+    async with client_of(server, token=token("alice", 4e9)) as client:
+        socket = await greeted(server, client, item(10, "secret"))
+        client.read("secret")
+        snapshots: list[Snapshot] = []
+        client.on("change", snapshots.append)
+        client.update(token=token("bob", 4e9))
+        assert client.snapshot.items == ()
+        assert (client.snapshot.user, client.snapshot.waiting_actions) == ("bob", 0)
+        socket.send(notification(11, "late"))
+        other = await server.dialled()
+        assert "since" not in other.query
+        other.send(hello(10, user="bob"))
+        (await server.asked()).reply(200, page(10, [item(9, "bobs")]))
+        await until(client, lambda s: len(s.items) == 1)
+        await server.quiet()
+        assert {entry.id for snapshot in snapshots for entry in snapshot.items} == {"bobs"}
+        assert other.frames.empty()
+
+
+async def test_a_server_that_knows_the_user_by_another_name_is_believed(server: ScriptedServer) -> None:
+    """Whose socket it is, the greeting says."""
+    sources = iter([token("alice", 4e9), "opaque"])
+    async with client_of(server, token=lambda _: next(sources)) as client:
+        socket = await greeted(server, client, item(10, "secret"))
+        socket.cut()
+        await until(client, lambda s: s.state is State.WAITING)
+        client.retry()
+        other = await server.dialled()
+        other.send(hello(10, user="bob", resumed=True))
+        await until(client, lambda s: s.user == "bob")
+        assert client.snapshot.items == ()
+        (await server.asked()).reply(200, page(10, []))
+
+
+async def test_another_workspace_starts_anew(server: ScriptedServer) -> None:
+    """As another user does."""
+    async with client_of(server) as client:
+        await greeted(server, client, item(10, "a"))
+        client.update(workspace="other")
+        assert (client.snapshot.items, client.position) == ((), None)
+        socket = await server.dialled()
+        assert socket.query == {"workspace": "other"}
+
+
+async def test_logging_out_erases_and_is_final(server: ScriptedServer) -> None:
+    """The storage too."""
+    storage = MemoryStorage()
+    client = client_of(server, storage=storage)
+    client.connect()
+    await greeted(server, client, item(10, "a"))
+    client.read("a")
+    await client._session.pending.flush()
+    assert len(storage.texts) == 1
+    await client.close()
+    assert storage.texts == {}
+    shown = client.snapshot
+    assert (shown.state, shown.items, shown.unread, shown.user, shown.waiting_actions) == (State.CLOSED, (), 0, None, 0)
+    for call in (client.connect, client.retry, client.read_all, client.notifications):
+        with pytest.raises(ClientClosed):
+            call()
+
+
+async def test_what_the_former_user_did_waits_for_her(server: ScriptedServer) -> None:
+    """In the storage, under her name; it is sent when she is back, and not before."""
+    storage = MemoryStorage()
+    async with client_of(server, token=token("alice", 4e9), storage=storage) as client:
+        socket = await greeted(server, client, item(10, "a"))
+        socket.cut()
+        await until(client, lambda s: s.state is State.WAITING)
+        client.read("a")
+        client.update(token=token("bob", 4e9))
+        other = await greeted(server, client, user="bob")
+        await server.quiet()
+        assert other.frames.empty()
+        client.update(token=token("alice", 4e9))
+        again = await greeted(server, client, item(10, "a"))
+        assert '"read"' in await again.next()
+        assert client.snapshot.unread == 0
+
+
+async def test_a_token_that_does_not_say_whose_it_is_shows_nothing(server: ScriptedServer) -> None:
+    """Until the server says."""
+    async with client_of(server) as client:
+        await greeted(server, client, item(10, "a"))
+        client.update(token="opaque")
+        assert (client.snapshot.items, client.snapshot.user) == ((), None)
+        await greeted(server, client, item(10, "a"))
+        assert client.snapshot.user == "alice"
