@@ -1,15 +1,15 @@
 // One connection, from dialling to its close: what the surfaces have in common.
 
 import type { Action } from "./actions.js";
+import { type Alarm, alarm } from "./alarm.js";
 import type { Environment, Socket } from "./environment.js";
 import type { CampanileError } from "./error.js";
 import type { Frame } from "./frame.js";
+import { claims } from "./token.js";
 import type { Reason } from "./types.js";
 
 /** Dialling is given up after so long; so late may a heartbeat or an answer be. */
-export const PATIENCE = 10_000;
-/** The longest that a timer may be set for. */
-const LONGEST = 2 ** 31 - 1;
+const PATIENCE = 10_000;
 
 /** Where the client is to go after a close. */
 export type ComeBack = "yes" | "no" | "with_new_token";
@@ -20,8 +20,8 @@ export interface Line {
   /** `https://host/base`, without a slash at its end. */
   readonly base: string;
   readonly workspace: string;
-  /** From where to resume; undefined: from now on. */
-  readonly since: { readonly epoch: string | null; readonly seq: number; readonly rev: number } | undefined;
+  /** From where to resume. Without an epoch, from now on; with null for one, all of a log that had no name. */
+  readonly since: { readonly epoch: string | null | undefined; readonly seq: number; readonly rev: number };
   /** Gives another token before the one in use expires; rejects if there is none now. Undefined: there never is another. */
   readonly refreshed: (() => Promise<string>) | undefined;
   readonly onFrame: (frame: Frame) => void;
@@ -29,125 +29,152 @@ export interface Line {
   readonly onLost: (reason: Reason, comeBack: ComeBack, retryAt?: number) => void;
 }
 
-export abstract class Connection {
-  /** Nothing is said any more. */
-  protected over = false;
-  protected socket: Socket | undefined;
-  readonly #timers = new Map<string, unknown>();
-
-  constructor(
-    protected readonly line: Line,
-    token: string,
-  ) {
-    this.after("dial", PATIENCE, () => this.dead("no answer in time"));
-    void this.dial(token);
-  }
-
-  protected abstract dial(token: string): Promise<void>;
-
+/** What a surface does in its own way. */
+export interface Talk {
+  /** Opens the connection. Never rejects. */
+  dial(token: string): Promise<void>;
   /** Shows the server another token of the same user. */
-  abstract refresh(token: string): void;
-
+  refresh(token: string): void;
   /** Tells the server what was done. True: an answer will come; false: it was not sent; undefined: nobody will answer. */
-  abstract act(action: Action): boolean | undefined;
-
+  act(action: Action): boolean | undefined;
   /** Looks whether the server is late, such as after the machine has slept. */
-  check(): void {}
+  check?(): void;
+}
 
+export interface Connection extends Talk {
   /** Hangs up. Nothing is told any more. */
-  close(): void {
-    this.over = true;
-    for (const name of [...this.#timers.keys()]) this.after(name, 0);
-    abandon(this.socket);
-  }
+  close(): void;
+}
 
-  protected lost(reason: Reason, comeBack: ComeBack, retryAt?: number): void {
-    if (this.over) return;
-    this.close();
-    this.line.onLost(reason, comeBack, retryAt);
-  }
-
-  protected dead(reason: string): void {
-    this.lost({ kind: "lost", code: 0, reason }, "yes");
-  }
-
+/** What surfaces are made with: one that is loaded by itself brings nothing that is here already. */
+export interface Wire extends Line {
+  readonly patience: number;
+  readonly claims: typeof claims;
+  /** Nothing is said any more. */
+  over: boolean;
+  /** The one that is spoken on. */
+  socket: Socket | undefined;
   /** Opens a socket. Nothing is heard of it once it was abandoned. */
-  protected open(
+  open(
     path: string,
     query: Record<string, string>,
     protocols: string[] | undefined,
-    ears: { open?: () => void; text: (text: string) => void; close: (code: number, reason: string) => void },
-  ): Socket {
-    const { environment, base } = this.line;
-    // A plus is a plus to the server, so no space may be one.
-    const asked = `${new URLSearchParams(query)}`.replaceAll("+", "%20");
-    const socket = new (environment.WebSocket as NonNullable<Environment["WebSocket"]>)(
-      `${base.replace(/^http/, "ws")}${path}?${asked}`,
-      protocols,
-    );
-    socket.onopen = () => ears.open?.();
-    socket.onmessage = ({ data }: { data: unknown }) => ears.text(data as string);
-    socket.onclose = ({ code, reason }: { code: number; reason: string }) => ears.close(code, reason);
-    // A close follows.
-    socket.onerror = () => {};
-    return socket;
-  }
-
-  protected send(text: string): boolean {
-    try {
-      this.socket?.send(text);
-      return !!this.socket;
-    } catch {
-      return false;
-    }
-  }
-
+    ears: {
+      open?(): void;
+      heard(frame: Record<string, unknown>): void;
+      closed(code: number, reason: string): void;
+    },
+  ): Socket;
+  /** Closes a socket that nobody listens to any more. */
+  abandon(socket: Socket | undefined): void;
+  send(text: string): boolean;
+  lost: Line["onLost"];
+  dead(reason: string): void;
+  /** The server closed, and may have said when to come back. */
+  closed(code: number, reason: string, retryAt?: number): void;
+  /** Does something later, in place of what had the same name; without `then`, nothing. */
+  after(name: string, ms?: number, then?: () => unknown): void;
   /** Plans the exchange of a token that ends at `at`. */
-  protected expires(at: number | undefined): void {
-    if (!at || !this.line.refreshed) return;
-    const { now, random } = this.line.environment;
-    const life = at - now();
-    const lead = Math.min(Math.max(30_000, life / 10), life / 2) * (0.9 + random() * 0.2);
-    this.refreshIn(Math.max(5_000, life - lead));
-  }
-
+  expires(at: number | undefined): void;
+  refreshIn(ms: number): void;
   /** A refresh failed: again in 5 to 10 s. */
-  protected again(): void {
-    this.refreshIn(5_000 + this.line.environment.random() * 5_000);
-  }
+  again(): void;
+}
 
-  protected refreshIn(ms: number): void {
-    this.after("refresh", ms, async () => {
+/** Dials on a surface. */
+export function connect(line: Line, token: string, surface: (wire: Wire) => Talk): Connection {
+  const { environment, base, refreshed, onLost } = line;
+  const { now, random } = environment;
+  const alarms: Record<string, Alarm> = {};
+  const sockets = new Set<Socket>();
+
+  const close = () => {
+    wire.over = true;
+    for (const name in alarms) after(name);
+    for (const socket of sockets) abandon(socket);
+  };
+  const lost: Line["onLost"] = (...how) => {
+    if (wire.over) return;
+    close();
+    onLost(...how);
+  };
+  const dead = (reason: string) => lost({ kind: "lost", code: 0, reason }, "yes");
+  const abandon = (socket: Socket | undefined) => {
+    if (!socket) return;
+    sockets.delete(socket);
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(1000);
+  };
+  const after: Wire["after"] = (name, ms, then) => {
+    alarms[name] ??= alarm(environment);
+    alarms[name](ms, wire.over ? undefined : then);
+  };
+  const refreshIn = (ms: number) =>
+    after("refresh", ms, async () => {
       try {
-        const token = await this.line.refreshed?.();
-        if (token && !this.over) this.refresh(token);
+        const token = await refreshed?.();
+        if (token && !wire.over) talk.refresh(token);
       } catch {
-        this.again();
+        again();
       }
     });
-  }
+  const again = () => refreshIn(5_000 + random() * 5_000);
 
-  /** Does something later, in place of what had the same name; without `then`, nothing. */
-  protected after(name: string, ms: number, then?: () => unknown): void {
-    const { setTimeout, clearTimeout } = this.line.environment;
-    clearTimeout(this.#timers.get(name));
-    if (then && !this.over) this.#timers.set(name, setTimeout(then, Math.min(ms, LONGEST)));
-  }
+  const wire: Wire = {
+    ...line,
+    patience: PATIENCE,
+    claims,
+    over: false,
+    socket: undefined,
+    open(path, query, protocols, ears) {
+      // A plus is a plus to the server, so no space may be one.
+      const asked = `${new URLSearchParams(query)}`.replaceAll("+", "%20");
+      const url = `${base.replace(/^http/, "ws")}${path}?${asked}`;
+      const socket = new (environment.WebSocket as NonNullable<Environment["WebSocket"]>)(url, protocols);
+      sockets.add(socket);
+      socket.onopen = () => ears.open?.();
+      socket.onmessage = ({ data }: { data: string }) => ears.heard(parsed(data));
+      socket.onclose = ({ code, reason }: { code: number; reason: string }) => ears.closed(code, reason);
+      // A close follows.
+      socket.onerror = () => {};
+      return socket;
+    },
+    abandon,
+    send(text) {
+      try {
+        wire.socket?.send(text);
+        return !!wire.socket;
+      } catch {
+        return false;
+      }
+    },
+    lost,
+    dead,
+    // 1006 is no code of a server: no close came.
+    closed: (code, reason, retryAt) =>
+      lost({ kind: code === 1006 ? "lost" : "close", code, reason }, comeBackAfter(code, reason), retryAt),
+    after,
+    expires(at) {
+      if (!at || !refreshed) return;
+      const life = at - now();
+      const lead = Math.min(Math.max(30_000, life / 10), life / 2) * (0.9 + random() * 0.2);
+      refreshIn(Math.max(5_000, life - lead));
+    },
+    refreshIn,
+    again,
+  };
+  const talk = surface(wire);
+  after("dial", PATIENCE, () => dead("no answer in time"));
+  void talk.dial(token);
+  return { ...talk, close };
 }
 
-/** Closes a socket that nobody listens to any more. */
-export function abandon(socket: Socket | undefined): void {
-  if (!socket) return;
-  socket.onopen = socket.onmessage = socket.onclose = null;
-  socket.close(1000);
-}
-
-/** The JSON of a text; undefined for any other text. */
-export function parsed(text: string): Record<string, unknown> | undefined {
+/** The JSON of a text; an empty object for any other text. */
+function parsed(text: string): Record<string, unknown> {
   try {
-    return JSON.parse(text) ?? undefined;
+    return JSON.parse(text) ?? {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 

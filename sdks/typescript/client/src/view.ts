@@ -1,0 +1,62 @@
+// What a page shows of a session. Objects stay the same as long as nothing in them changed.
+
+import { type Shown, withActions } from "./actions.js";
+import type { Session, Status } from "./session.js";
+import { filterKey } from "./store.js";
+import type { Filter, List, Snapshot } from "./types.js";
+
+export interface View {
+  list(filter?: Filter): List;
+  getSnapshot(): Snapshot;
+  /** Something changed. */
+  changed(): void;
+}
+
+const NOTHING: Shown = { items: [], unread: 0, unseen: 0 };
+
+/** `visible` is the session, if it may be shown; `paged`: its surface has an inbox to load from. */
+export function createView(
+  visible: () => Session | undefined,
+  status: () => Status,
+  paged: () => boolean,
+): View {
+  const lists = new Map<string, List>();
+  /** All there is, with what was done and is not confirmed. */
+  let shown: Shown | undefined;
+  let snapshot: Snapshot | undefined;
+
+  const now = () => {
+    const session = visible();
+    shown ??= withActions(session?.store.now ?? NOTHING, session?.queue ?? []);
+    return shown;
+  };
+
+  const list = (filter: Filter = {}): List => {
+    const session = visible();
+    const key = filterKey(filter);
+    const old = lists.get(key);
+    let items: List["items"] = session?.store.view(now().items, filter) ?? [];
+    if (old?.items.length === items.length && items.every((item, at) => item === old.items[at]))
+      items = old.items;
+    const hasMore = !!session && paged() && session.store.bottom(filter) !== null;
+    const loading = !!session?.loading(filter);
+    if (old?.items === items && old.hasMore === hasMore && old.loading === loading) return old;
+    const list = { items, hasMore, loading };
+    lists.set(key, list);
+    return list;
+  };
+
+  return {
+    list,
+    getSnapshot() {
+      const store = visible()?.store;
+      const { unread, unseen } = now();
+      const whose = { user: store?.now.user ?? null, position: store?.position ?? null };
+      snapshot ??= { ...status(), ...list(), unread, unseen, ...whose };
+      return snapshot;
+    },
+    changed() {
+      shown = snapshot = undefined;
+    },
+  };
+}
