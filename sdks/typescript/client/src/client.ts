@@ -1,6 +1,6 @@
 // The public client: options, lifecycle, events.
 
-import { type Action, isNews, MOST_ACTIONS } from "./actions.js";
+import { type Action, MOST_ACTIONS } from "./actions.js";
 import { alarm } from "./alarm.js";
 import { type Connection, connect } from "./connection.js";
 import { CampanileError } from "./error.js";
@@ -19,6 +19,9 @@ import { within } from "./within.js";
 
 /** How long a token is waited for. */
 const TOKEN_PATIENCE = 30_000;
+
+/** The answer to what no server answers. */
+const DONE = { type: "ok", rev: Infinity } as const;
 
 /** A client of one user in one workspace. See `Client` for what its methods promise; each of them may be handed on without the client. */
 export class Campanile implements Client {
@@ -61,6 +64,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   const { page, now, random } = environment;
   const isNative = surface === "native";
   const { on, tell } = createListeners();
+  const failed = (error: unknown) => tell("error", error as CampanileError);
   const waking = alarm(environment);
   let machine: Machine = IDLE;
   let session: Session | undefined;
@@ -151,23 +155,12 @@ function createClient(given: Options): Omit<Client, "state"> {
       const { store } = entered;
       if (options.resume && store.now.epoch === undefined) Object.assign(store.now, options.resume);
       const { epoch, seq, rev } = store.now;
-      const workspace = options.workspace ?? "";
+      const place = { environment, base, workspace: options.workspace ?? "" };
       const changeable = typeof options.token === "function";
-      inbox = createInbox(
-        {
-          environment,
-          url: `${base}/v1/workspaces/${encodeURIComponent(workspace)}/inbox`,
-          token: () => token,
-          pageSize,
-          failed: (error) => tell("error", error),
-        },
-        entered,
-      );
+      inbox = createInbox({ ...place, pageSize, token: () => token, failed }, entered);
       connection = connect(
         {
-          environment,
-          base,
-          workspace,
+          ...place,
           since: { epoch, seq, rev },
           refreshed: changeable ? () => refreshed(attempt) : undefined,
           onFrame: (frame) => onFrame(entered, frame, epoch !== undefined),
@@ -182,7 +175,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       );
     } catch (error) {
       if (!current()) return;
-      tell("error", error as CampanileError);
+      failed(error);
       const { code: reason = "failed" } = error as CampanileError;
       const comeBack = why === "expired" ? "with_new_token" : "yes";
       happens({ type: "lost", reason: { kind: "token", code: 0, reason }, comeBack });
@@ -197,13 +190,14 @@ function createClient(given: Options): Omit<Client, "state"> {
     // Without a name, only the server's greeting tells whether it is still the same.
     concealed = who === undefined;
     changed();
-    await next.open(shareTabs);
+    await next.open();
     return next;
   };
 
   const owner: Owner = {
     environment,
     maxItems,
+    shareTabs,
     status,
     changed,
     tell,
@@ -243,7 +237,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   /** Another token for the connection of `attempt`. One of another user begins anew. */
   const refreshed = async (attempt: number): Promise<string> => {
     const asked = await ask("refresh").catch((error) => {
-      tell("error", error);
+      failed(error);
       throw error;
     });
     if (machine.attempt !== attempt)
@@ -258,52 +252,37 @@ function createClient(given: Options): Omit<Client, "state"> {
   };
 
   const onFrame = (session: Session, frame: Frame, resumes: boolean) => {
-    const { store } = session;
-    switch (frame.type) {
-      case "greeting":
-      case "hello": {
-        const { user } = store.now;
-        const other = user !== null && frame.user !== null && user !== frame.user;
-        if (other) session.empty();
-        concealed = false;
-        const known = { ...frame, user: frame.user ?? session.identity ?? null };
-        session.do({ frame: (other ? { ...known, resumed: false } : known) as Frame });
-        happens({ type: "live" });
-        if (frame.type === "hello" && store.now.stale && (other || frame.resumed || !resumes))
-          inbox?.reload();
-        flush();
-        return;
-      }
-      case "ok":
-      case "error": {
-        const { ref: key } = frame;
-        if (key !== undefined && session.queue.some((one) => one.key === key)) {
-          if (frame.type === "error")
-            session.do({ done: { key, commit: false, refused: [frame.code, frame.message ?? frame.code] } });
-          else session.do({ done: { key, commit: isNews(frame, store.now.rev), unread: frame.unread } });
-        } else if (frame.type === "error") {
-          tell("error", new CampanileError(frame.code, frame.message ?? frame.code, { id: frame.id }));
-        }
-        return;
-      }
+    if (frame.type !== "hello" && frame.type !== "greeting") {
+      session.do({ frame });
+      if (frame.type === "resync") inbox?.reload();
+      if (frame.type === "notification" && options.autoMarkRead && !isNative) act("read", frame.item.id);
+      return;
     }
-    session.do({ frame });
-    if (frame.type === "resync") inbox?.reload();
-    if (frame.type === "arrival" && options.autoMarkRead) act("read", frame.item.id);
+    const { store, identity = null } = session;
+    const other = store.now.user !== null && frame.user !== null && store.now.user !== frame.user;
+    if (other) session.empty();
+    concealed = false;
+    const hello = frame.type === "hello" && { resumed: frame.resumed && !other };
+    session.do({ frame: { ...frame, ...hello, user: frame.user ?? identity } as Frame });
+    happens({ type: "live" });
+    if (frame.type === "hello" && store.now.stale && (other || frame.resumed || !resumes)) inbox?.reload();
+    flush();
   };
 
   const act = (action: Action["action"], id?: string) => {
     if (!session) return;
     if (session.queue.length >= MOST_ACTIONS) {
-      tell("error", new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }));
+      failed(new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }));
       return;
     }
     const { seq, epoch, items } = session.store.now;
     const upTo = Math.max(seq, ...items.slice(0, 100).map((one) => one.seq ?? 0));
     const key = environment.uuid();
-    session.act({ key, action, ...(id === undefined ? { upTo, epoch } : { id }) });
+    const act: Action = { key, action, ...(id === undefined ? { upTo, epoch } : { id }) };
+    session.do({ act });
+    if (session.follows) session.wish({ act });
     // What is in no log is known here only.
-    if (items.find((one) => one.id === id)?.seq === null) session.do({ done: { key, commit: true } });
+    if (items.find((one) => one.id === id)?.seq === null) session.do({ frame: { ...DONE, ref: key } });
     flush();
   };
 
@@ -315,7 +294,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       if (session.sent.has(key)) continue;
       const sent = connection.act(action);
       if (sent) session.sent.add(key);
-      else if (sent === undefined) session.do({ done: { key, commit: true } });
+      else if (sent === undefined) session.do({ frame: { ...DONE, ref: key } });
     }
   };
 

@@ -3,13 +3,12 @@
 import type { Action } from "./actions.js";
 import { type Alarm, alarm } from "./alarm.js";
 import type { Environment, Socket } from "./environment.js";
-import type { CampanileError } from "./error.js";
 import type { Frame } from "./frame.js";
 import { claims } from "./token.js";
 import type { Reason } from "./types.js";
 
 /** Dialling is given up after so long; so late may a heartbeat or an answer be. */
-const PATIENCE = 10_000;
+export const PATIENCE = 10_000;
 
 /** Where the client is to go after a close. */
 export type ComeBack = "yes" | "no" | "with_new_token";
@@ -39,6 +38,8 @@ export interface Talk {
   act(action: Action): boolean | undefined;
   /** Looks whether the server is late, such as after the machine has slept. */
   check?(): void;
+  /** Hangs up what is open beside the wire's socket. */
+  close?(): void;
 }
 
 export interface Connection extends Talk {
@@ -48,13 +49,10 @@ export interface Connection extends Talk {
 
 /** What surfaces are made with: one that is loaded by itself brings nothing that is here already. */
 export interface Wire extends Line {
-  readonly patience: number;
   readonly claims: typeof claims;
-  /** Nothing is said any more. */
-  over: boolean;
   /** The one that is spoken on. */
   socket: Socket | undefined;
-  /** Opens a socket. Nothing is heard of it once it was abandoned. */
+  /** Opens a socket, unless this was hung up. Nothing is heard of it once it was abandoned. */
   open(
     path: string,
     query: Record<string, string>,
@@ -64,7 +62,7 @@ export interface Wire extends Line {
       heard(frame: Record<string, unknown>): void;
       closed(code: number, reason: string): void;
     },
-  ): Socket;
+  ): Socket | undefined;
   /** Closes a socket that nobody listens to any more. */
   abandon(socket: Socket | undefined): void;
   send(text: string): boolean;
@@ -86,34 +84,35 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
   const { environment, base, refreshed, onLost } = line;
   const { now, random } = environment;
   const alarms: Record<string, Alarm> = {};
-  const sockets = new Set<Socket>();
+  /** Nothing is said any more. */
+  let over = false;
 
   const close = () => {
-    wire.over = true;
+    over = true;
     for (const name in alarms) after(name);
-    for (const socket of sockets) abandon(socket);
+    abandon(wire.socket);
+    talk.close?.();
   };
   const lost: Line["onLost"] = (...how) => {
-    if (wire.over) return;
+    if (over) return;
     close();
     onLost(...how);
   };
   const dead = (reason: string) => lost({ kind: "lost", code: 0, reason }, "yes");
   const abandon = (socket: Socket | undefined) => {
     if (!socket) return;
-    sockets.delete(socket);
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close(1000);
   };
   const after: Wire["after"] = (name, ms, then) => {
     alarms[name] ??= alarm(environment);
-    alarms[name](ms, wire.over ? undefined : then);
+    alarms[name](ms, over ? undefined : then);
   };
   const refreshIn = (ms: number) =>
     after("refresh", ms, async () => {
       try {
         const token = await refreshed?.();
-        if (token && !wire.over) talk.refresh(token);
+        if (token && !over) talk.refresh(token);
       } catch {
         again();
       }
@@ -122,16 +121,14 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
 
   const wire: Wire = {
     ...line,
-    patience: PATIENCE,
     claims,
-    over: false,
     socket: undefined,
     open(path, query, protocols, ears) {
+      if (over) return;
       // A plus is a plus to the server, so no space may be one.
       const asked = `${new URLSearchParams(query)}`.replaceAll("+", "%20");
       const url = `${base.replace(/^http/, "ws")}${path}?${asked}`;
       const socket = new (environment.WebSocket as NonNullable<Environment["WebSocket"]>)(url, protocols);
-      sockets.add(socket);
       socket.onopen = () => ears.open?.();
       socket.onmessage = ({ data }: { data: string }) => ears.heard(parsed(data));
       socket.onclose = ({ code, reason }: { code: number; reason: string }) => ears.closed(code, reason);
@@ -191,6 +188,6 @@ export function comeBackAfter(code: number, reason: string): ComeBack {
 }
 
 /** What a request before the socket that was refused means. */
-export function comeBackFrom({ code, detail: { status } }: CampanileError): ComeBack {
+export function comeBackFrom(code: string, status: number): ComeBack {
   return code === "token_expired" ? "with_new_token" : status === 401 || status === 403 ? "no" : "yes";
 }

@@ -11,8 +11,9 @@ import type { Filter } from "./types.js";
 
 export interface Reader {
   readonly environment: Environment;
-  /** Where the session's inbox is. */
-  readonly url: string;
+  /** `https://host/base`, without a slash at its end. */
+  readonly base: string;
+  readonly workspace: string;
   readonly pageSize: number;
   token(): string;
   failed(error: CampanileError): void;
@@ -28,7 +29,8 @@ export interface Inbox {
 }
 
 export function createInbox(reader: Reader, session: Session): Inbox {
-  const { environment, url, pageSize, token, failed } = reader;
+  const { environment, base, workspace, pageSize, token, failed } = reader;
+  const url = `${base}/v1/workspaces/${encodeURIComponent(workspace)}/inbox`;
   /** Which list it is, of those that were begun anew; once it is over it equals none. A page that was asked for before is of a former one. */
   let list = 1;
   let first: Promise<void> | undefined;

@@ -1,10 +1,10 @@
 // What there is of one user in one workspace: the list, what waits to be done, its cache, and the other tabs that show the same.
 
-import { type Action, enqueue, joined, type Queue } from "./actions.js";
+import { type Action, enqueue, isNews, joined, type Queue } from "./actions.js";
 import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
-import type { Frame, InboxPage } from "./frame.js";
+import type { Answer, Frame, InboxPage } from "./frame.js";
 import { bounded, createStore, type Dump, filterKey, type Log, type Store, type Told } from "./store.js";
 import { joinTabs, type Shared, type Tabs } from "./tabs.js";
 import type { Filter, Reason, State } from "./types.js";
@@ -22,22 +22,15 @@ export interface Status {
   readonly retryAt: number | null;
 }
 
-/** What happened, the same in every tab: one of these. */
+/** What happened, the same in every tab. */
 export interface Change {
-  readonly all?: { dump: Dump; queue: Queue; status: Status };
+  readonly all?: { dump: Dump; queue: Queue };
+  /** Of the tab that leads; null: none does any more. */
+  readonly status?: Status | null;
   readonly frame?: Frame;
   /** Without `found`, it could not be had. */
   readonly page?: { filter: Filter; fresh: boolean; found: InboxPage | undefined; log: Log };
   readonly act?: Action;
-  /** The action is no longer waited for. `commit`: it is part of the list. */
-  readonly done?: {
-    key: string;
-    commit: boolean;
-    unread?: number | undefined;
-    refused?: [code: string, message: string];
-  };
-  /** Null: nobody leads any more. */
-  readonly status?: Status | null;
 }
 
 /** What a tab wants of the one that leads. `erased` is said to all of them. */
@@ -46,6 +39,7 @@ export type Wish = "join" | "retry" | "erased" | { act: Action } | { load: Filte
 export interface Owner {
   readonly environment: Environment;
   readonly maxItems: number;
+  readonly shareTabs: boolean;
   status(): Status;
   changed(): void;
   tell(...told: Told): void;
@@ -64,7 +58,7 @@ export interface Session {
   /** Whether another tab does what is to be done. */
   readonly follows: boolean;
   /** Reads what was kept, if nothing is here yet, and meets the other tabs. */
-  open(share: boolean): Promise<void>;
+  open(): Promise<void>;
   /** Resolves to true once this tab is the one that connects; to false if it resigned before. */
   lead(): Promise<boolean>;
   resign(): void;
@@ -72,8 +66,6 @@ export interface Session {
   announce(change: Change): void;
   /** Does something here, and in the tabs that follow. */
   do(change: Change): void;
-  /** Does what the user did: at once here, and then where the connection is. */
-  act(act: Action): void;
   wish(wish: Wish): void;
   /** Whether a page of the filter is under way. */
   loading(filter: Filter): boolean;
@@ -96,14 +88,15 @@ export function createSession(
   identity: string | undefined,
   key: string | undefined,
 ): Session {
-  const { environment, maxItems } = owner;
+  const { environment, maxItems, shareTabs } = owner;
   const { storage, locks, channel } = environment;
   const store = createStore(maxItems);
   const sent = new Set<string>();
   const saving = alarm(environment);
   /** There is something to write. */
   let dirty = false;
-  let erased = false;
+  /** Something is kept. */
+  let keeps = key !== undefined;
   let tabs: Tabs<Change, Wish> | undefined;
   /** Who waits for a page, by its filter. */
   const loads = new Map<string, (() => void)[]>();
@@ -123,7 +116,7 @@ export function createSession(
   /** What was kept; nothing, if that takes too long. */
   const kept = (what: string) => within(environment, PATIENCE, stored("get", what));
   const keep = (what: string, value: unknown) => {
-    if (key && !erased) void stored("set", what, value);
+    if (keeps) void stored("set", what, value);
   };
   const loaded = (key: string) => {
     const waiting = loads.get(key) ?? [];
@@ -136,20 +129,35 @@ export function createSession(
   /** What a tab needs to follow. Only who leads says it. */
   const all = (): Change => {
     self.mirror = undefined;
-    return { all: { dump: store.now, queue: self.queue, status: owner.status() } };
+    return { all: { dump: store.now, queue: self.queue }, status: owner.status() };
   };
 
-  const take = ({ all, frame, page, act, done, status }: Change) => {
+  /** The server did it, or won't: it waits no longer. */
+  const answered = (answer: Answer): Told | undefined => {
+    const done = self.queue.find(({ key }) => key === answer.ref);
+    self.queue = self.queue.filter((one) => one !== done);
+    if (done) sent.delete(done.key);
+    if (answer.type === "error") {
+      const { code, message = code } = answer;
+      const { id = answer.id, action } = done ?? {};
+      return ["error", new CampanileError(code, message, { id, action })];
+    }
+    if (done && isNews(answer, store.now.rev)) store.commit(done, answer.unread);
+  };
+
+  const take = ({ all, status, frame, page, act }: Change) => {
     const { queue } = self;
     let told: Told | undefined;
     if (all) {
       store.restore(all.dump);
       self.queue = joined(all.queue, queue);
       for (const act of self.queue.slice(all.queue.length)) wish({ act });
-      self.mirror = all.status;
       loadedAll();
     }
-    if (frame) {
+    if (status !== undefined) self.mirror = status ?? undefined;
+    if (frame?.type === "ok" || frame?.type === "error") {
+      told = answered(frame);
+    } else if (frame) {
       // Another lineage of the log: its places mean something else.
       if (frame.type === "hello")
         self.queue = queue.filter(({ epoch }) => !epoch || !frame.epoch || epoch === frame.epoch);
@@ -161,19 +169,9 @@ export function createSession(
       loaded(filterKey(filter));
     }
     if (act) self.queue = enqueue(queue, act, sent);
-    if (done) {
-      const { key, commit, unread, refused } = done;
-      const action = queue.find((one) => one.key === key);
-      self.queue = queue.filter((one) => one !== action);
-      sent.delete(key);
-      if (action && commit) store.commit(action, unread);
-      if (refused)
-        told = ["error", new CampanileError(...refused, { action: action?.action, id: action?.id })];
-    }
-    if (status !== undefined) self.mirror = status ?? undefined;
 
     if (self.queue !== queue && !self.follows) keep("queue", self.queue);
-    if (key && !erased && !dirty) {
+    if (keeps && !dirty) {
       dirty = true;
       saving(SAVE, self.save);
     }
@@ -193,20 +191,19 @@ export function createSession(
     get follows() {
       return !!tabs && !tabs.leads && !!self.mirror;
     },
-    async open(share) {
-      if (!key || erased) return;
-      if (share && locks && channel)
+    async open() {
+      if (!keeps) return;
+      if (shareTabs && locks && channel)
         tabs ??= joinTabs(environment as Shared, `campanile ${key}`, { onTold: take, onWish, all }, "join");
       const empty = () => store.now.epoch === undefined && !store.now.items.length;
       const [dump, queue] = await Promise.all([empty() && kept("list"), kept("queue")]);
-      if (erased) return;
+      if (!keeps) return;
       if (dump && empty()) store.restore(dump as Dump);
       if (!self.mirror) self.queue = joined((queue ?? []) as Queue, self.queue);
       owner.changed();
     },
     lead: async () => tabs?.lead() ?? true,
     resign() {
-      sent.clear();
       self.announce({ status: null });
       tabs?.resign();
     },
@@ -214,14 +211,6 @@ export function createSession(
     do(change) {
       self.announce(change);
       take(change);
-    },
-    act(act) {
-      if (self.follows) {
-        take({ act });
-        wish({ act });
-      } else {
-        self.do({ act });
-      }
     },
     wish,
     loading: (filter) => loads.has(filterKey(filter)),
@@ -245,7 +234,7 @@ export function createSession(
       loadedAll();
     },
     erase(everywhere) {
-      erased = true;
+      keeps = false;
       if (everywhere) wish("erased");
       self.leave();
       self.empty();

@@ -2,7 +2,7 @@
 
 import { type Action, withActions } from "./actions.js";
 import type { Counts, Frame, InboxPage, Item } from "./frame.js";
-import type { Events, Filter, Position } from "./types.js";
+import type { Events, Filter } from "./types.js";
 
 /** One event to tell, as arguments of `on`'s handlers. */
 export type Told = { [Name in keyof Events]: [Name, ...Parameters<Events[Name]>] }[keyof Events];
@@ -32,7 +32,6 @@ export type Log = [Frame, Known][];
 
 export interface Store {
   readonly now: Dump;
-  readonly position: Position | null;
   /** Each notes what comes, as long as it is here. */
   readonly logs: Set<Log>;
   /** Begins anew, with what is given. */
@@ -49,7 +48,8 @@ export interface Store {
   apply(frame: Frame): Told | undefined;
 }
 
-const EMPTY: Dump = {
+/** What there is before anything came. */
+export const EMPTY: Dump = {
   user: null,
   epoch: undefined,
   seq: 0,
@@ -169,11 +169,6 @@ export function createStore(maxItems: number): Store {
         recount(frame);
         return;
       }
-      case "arrival": {
-        // What comes later is higher.
-        const seq = Math.max(now.seq + 1, Date.parse(frame.item.timestamp) || 0);
-        return arrives(seq, { ...frame.item, seq });
-      }
       case "notification":
         return arrives(frame.seq, frame.item);
       case "update": {
@@ -232,10 +227,6 @@ export function createStore(maxItems: number): Store {
   return {
     get now() {
       return now;
-    },
-    get position() {
-      const { epoch, seq, rev } = now;
-      return epoch ? { epoch, seq, rev } : null;
     },
     logs,
     restore(dump) {

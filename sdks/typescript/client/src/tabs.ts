@@ -6,16 +6,15 @@ import type { Environment } from "./environment.js";
 export type Shared = Environment &
   Required<{ [Name in "channel" | "locks"]: NonNullable<Environment[Name]> }>;
 
-/** A message of the leader, numbered within its term; or a wish of another tab. */
+/** A message of the leader, with its number; or a wish of another tab. */
 interface Envelope<Told, Wish> {
-  readonly term: string;
   readonly n: number;
   readonly told: Told;
   readonly wish?: Wish;
 }
 
 export interface Ears<Told, Wish> {
-  /** What the leader did. Not said before `all` of a term, nor after a gap. */
+  /** What the leader did. Not said before `all` of a leader, nor after a gap. */
   onTold(told: Told): void;
   onWish(wish: Wish): void;
   /** Everything, so that another tab can follow. It has a member `all`. */
@@ -37,24 +36,21 @@ export interface Tabs<Told, Wish> {
 
 /** Meets the tabs of the same `name`. `join` is what a tab asks for that missed something. */
 export function joinTabs<Told extends object, Wish>(
-  environment: Shared,
+  { channel, locks, random }: Shared,
   name: string,
-  ears: Ears<Told, Wish>,
+  { onTold, onWish, all }: Ears<Told, Wish>,
   join: Wish,
 ): Tabs<Told, Wish> {
-  const channel = environment.channel(name);
+  const line = channel(name);
   let leads = false;
-  /** Of the leader, whichever tab that is; empty: something was missed. */
-  let term = "";
-  /** The number of the next message. */
-  let n = 0;
-  let joining = true;
+  /** The number of the next message; none, while `all` is waited for. Each leader begins somewhere else. */
+  let next = NaN;
   let led: Promise<boolean> | undefined;
   let abort: AbortController | undefined;
 
-  const wish = (wish: Wish) => channel.postMessage({ wish });
+  const wish = (wish: Wish) => line.postMessage({ wish });
   const tell = (told: Told) => {
-    if (leads) channel.postMessage({ term, n: n++, told });
+    if (leads) line.postMessage({ n: next++, told });
   };
   const resign = () => {
     abort?.abort();
@@ -62,20 +58,17 @@ export function joinTabs<Told extends object, Wish>(
     leads = false;
   };
 
-  channel.onmessage = ({ data }) => {
-    const { wish: wished, told, ...at } = data as Envelope<Told, Wish>;
-    if (wished) ears.onWish(wished);
+  line.onmessage = ({ data }) => {
+    const { wish: wished, told, n } = data as Envelope<Told, Wish>;
+    if (wished) onWish(wished);
     else if (leads) return;
-    // `all` comes first in a term, and whenever somebody joins.
-    else if ("all" in told || (at.term === term && at.n === n)) {
-      joining = false;
-      term = at.term;
-      n = at.n + 1;
-      ears.onTold(told);
-    } else if (at.term !== term || at.n > n) {
-      term = "";
-      if (!joining) wish(join);
-      joining = true;
+    // It comes first of a leader, and whenever somebody joins.
+    else if ("all" in told || n === next) {
+      next = n + 1;
+      onTold(told);
+    } else if (next) {
+      next = NaN;
+      wish(join);
     }
   };
   wish(join);
@@ -88,19 +81,16 @@ export function joinTabs<Told extends object, Wish>(
       led ??= new Promise((resolve) => {
         abort = new AbortController();
         const { signal } = abort;
-        const held = async () => {
-          if (signal.aborted) return;
-          const released = new Promise((release) => {
+        const held = () =>
+          new Promise<unknown>((release) => {
+            if (signal.aborted) return release(0);
             signal.onabort = release;
+            leads = true;
+            next = Math.floor(random() * 2 ** 50);
+            tell(all());
+            resolve(true);
           });
-          leads = true;
-          term = environment.uuid();
-          n = 0;
-          tell(ears.all());
-          resolve(true);
-          await released;
-        };
-        environment.locks
+        locks
           .request(name, { signal }, held)
           .catch(() => {})
           .then(() => resolve(!signal.aborted));
@@ -112,8 +102,8 @@ export function joinTabs<Told extends object, Wish>(
     wish,
     leave() {
       resign();
-      channel.onmessage = null;
-      channel.close();
+      line.onmessage = null;
+      line.close();
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import { type Shown, withActions } from "./actions.js";
 import type { Session, Status } from "./session.js";
-import { filterKey } from "./store.js";
+import { EMPTY, filterKey } from "./store.js";
 import type { Filter, List, Snapshot } from "./types.js";
 
 export interface View {
@@ -11,8 +11,6 @@ export interface View {
   /** Something changed. */
   changed(): void;
 }
-
-const NOTHING: Shown = { items: [], unread: 0, unseen: 0 };
 
 /** `visible` is the session, if it may be shown; `paged`: its surface has an inbox to load from. */
 export function createView(
@@ -25,9 +23,9 @@ export function createView(
   let shown: Shown | undefined;
   let snapshot: Snapshot | undefined;
 
+  const dump = () => visible()?.store.now ?? EMPTY;
   const now = () => {
-    const session = visible();
-    shown ??= withActions(session?.store.now ?? NOTHING, session?.queue ?? []);
+    shown ??= withActions(dump(), visible()?.queue ?? []);
     return shown;
   };
 
@@ -49,10 +47,8 @@ export function createView(
   return {
     list,
     getSnapshot() {
-      const store = visible()?.store;
-      const { unread, unseen } = now();
-      const whose = { user: store?.now.user ?? null, position: store?.position ?? null };
-      snapshot ??= { ...status(), ...list(), unread, unseen, ...whose };
+      const { user, epoch, seq, rev } = dump();
+      snapshot ??= { ...status(), ...now(), ...list(), user, position: epoch ? { epoch, seq, rev } : null };
       return snapshot;
     },
     changed() {

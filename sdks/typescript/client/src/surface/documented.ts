@@ -5,6 +5,8 @@ import type { Talk, Wire } from "../connection.js";
 import type { Socket } from "../environment.js";
 import type { Item } from "../frame.js";
 
+/** So long a pong, or the next socket, is waited for. */
+const PATIENCE = 10_000;
 const LEVELS = ["info", "success", "warning", "error", "alert"];
 
 /** How one of them differs from the other. */
@@ -40,13 +42,15 @@ export const product = (wire: Wire): Talk =>
       else return false;
       return true;
     },
-    pinged: () => wire.after("pong", wire.patience, () => wire.dead("no pong")),
+    pinged: () => wire.after("pong", PATIENCE, () => wire.dead("no pong")),
   });
 
 function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits): Talk {
   /** The one that opens beside the other, with a refreshed token. */
   let next: Socket | undefined;
   let live = false;
+  /** A place for what has none. */
+  let { seq } = wire.since;
 
   const ping = () => {
     wire.send("PING");
@@ -54,7 +58,7 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
     pinged?.();
   };
 
-  const begin = (token: string) => {
+  const begin = (token: string): Socket | undefined => {
     const mine = () => socket === wire.socket || socket === next;
     const greeted = (user: string | null) => {
       if (!mine()) return;
@@ -72,13 +76,15 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
       const { exp } = wire.claims(token);
       wire.expires(typeof exp === "number" ? exp * 1_000 : undefined);
     };
-    const socket: Socket = wire.open(path, query(token), undefined, {
+    const socket = wire.open(path, query(token), undefined, {
       open: heard ? undefined : () => greeted(null),
       heard(frame) {
         if (heard?.(frame, greeted)) return;
         const item = notification(frame);
-        if (text(item.id) !== undefined && text(item.message) !== undefined)
-          wire.onFrame({ type: "arrival", item });
+        if (text(item.id) === undefined || text(item.message) === undefined) return;
+        // What comes later is higher.
+        seq = Math.max(seq + 1, Date.parse(item.timestamp) || 0);
+        wire.onFrame({ type: "notification", seq, item: { ...item, seq } });
       },
       closed(code, reason) {
         if (!mine()) return;
@@ -105,7 +111,7 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
       try {
         // Not before whoever dialled knows of the connection.
         await undefined;
-        if (!wire.over) wire.socket = begin(token);
+        wire.socket = begin(token);
       } catch {
         wire.dead("the socket can't be opened");
       }
@@ -114,8 +120,9 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
       if (!live) return;
       wire.abandon(next);
       next = begin(token);
-      wire.after("next", wire.patience, failed);
+      wire.after("next", PATIENCE, failed);
     },
+    close: () => wire.abandon(next),
     act({ action, id }) {
       // Whether the server knows the word or not: there is no answer to wait for.
       if (action === "read" || action === "archive") wire.send(JSON.stringify({ action: "mark_read", id }));

@@ -1,11 +1,12 @@
 // Campanile's own surface: opened by a ticket, alive by heartbeats, and its frames are the client's.
 
-import { comeBackFrom, type Talk, type Wire } from "../connection.js";
+import { comeBackFrom, PATIENCE, type Talk, type Wire } from "../connection.js";
+import type { CampanileError } from "../error.js";
 import type { Frame } from "../frame.js";
-import { type RequestError, request } from "../request.js";
+import { request } from "../request.js";
 
 export function native(wire: Wire): Talk {
-  const { environment, base, workspace, since, patience } = wire;
+  const { environment, base, workspace, since } = wire;
   const { now, fetch } = environment;
   let lastFrame = 0;
   let heartbeatMs = 0;
@@ -13,7 +14,7 @@ export function native(wire: Wire): Talk {
 
   const check = () => {
     if (!heartbeatMs) return;
-    const left = lastFrame + heartbeatMs + patience - now();
+    const left = lastFrame + heartbeatMs + PATIENCE - now();
     if (left <= 0) wire.dead("no heartbeat");
     else wire.after("heartbeat", left, check);
   };
@@ -40,7 +41,6 @@ export function native(wire: Wire): Talk {
     async dial(token) {
       try {
         const { ticket } = (await request(fetch, "POST", `${base}/v1/tickets`, token)) as { ticket: string };
-        if (wire.over) return;
         const { epoch, seq, rev } = since;
         const query: Record<string, string> = { workspace, ticket };
         if (epoch !== undefined) Object.assign(query, { since: epoch ? seq : 0, rev });
@@ -50,20 +50,16 @@ export function native(wire: Wire): Talk {
           closed: (code, reason) => wire.closed(code, reason, drainAt),
         });
       } catch (error) {
-        const { code: reason, retryAfterMs, detail } = error as RequestError;
-        const { status: code = 0 } = detail ?? {};
+        const { code: reason, detail } = error as CampanileError;
+        const { status: code = 0, retryAfterMs } = detail;
         const retryAt = retryAfterMs === undefined ? undefined : now() + retryAfterMs;
-        wire.lost(
-          { kind: code ? "http" : "lost", code, reason },
-          comeBackFrom(error as RequestError),
-          retryAt,
-        );
+        wire.lost({ kind: code ? "http" : "lost", code, reason }, comeBackFrom(reason, code), retryAt);
       }
     },
     refresh(token) {
       wire.send(JSON.stringify({ action: "refresh", token, ref: "refresh" }));
       // Unless an answer plans it anew.
-      wire.refreshIn(patience);
+      wire.refreshIn(PATIENCE);
     },
     act: ({ key, action, id, upTo }) => wire.send(JSON.stringify({ action, id, upTo, key, ref: key })),
     check,
