@@ -64,7 +64,11 @@ function createClient(given: Options): Omit<Client, "state"> {
   const { page, now, random } = environment;
   const isNative = surface === "native";
   const { on, tell } = createListeners();
-  const failed = (error: unknown) => tell("error", error as CampanileError);
+  const failed = (...what: ConstructorParameters<typeof CampanileError>) => {
+    const error = new CampanileError(...what);
+    tell("error", error);
+    return error;
+  };
   const waking = alarm(environment);
   let machine: Machine = IDLE;
   let session: Session | undefined;
@@ -136,7 +140,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     const current = () => machine.attempt === attempt && machine.state === "connecting";
     try {
       if (!environment.WebSocket)
-        throw new CampanileError("no_websocket", "there is no WebSocket here: give one as an option");
+        throw failed("no_websocket", "there is no WebSocket here: give one as an option");
       const early = knownUser();
       if (early !== undefined) await enter(early);
       if (!current()) return;
@@ -157,12 +161,13 @@ function createClient(given: Options): Omit<Client, "state"> {
       const { epoch, seq, rev } = store.now;
       const place = { environment, base, workspace: options.workspace ?? "" };
       const changeable = typeof options.token === "function";
-      inbox = createInbox({ ...place, pageSize, token: () => token, failed }, entered);
+      inbox = createInbox({ ...place, pageSize, token: () => token, tell }, entered);
       connection = connect(
         {
           ...place,
           since: { epoch, seq, rev },
-          refreshed: changeable ? () => refreshed(attempt) : undefined,
+          ask: changeable ? () => ask("refresh") : undefined,
+          accepts,
           onFrame: (frame) => onFrame(entered, frame, epoch !== undefined),
           onLost(reason, comeBack, retryAt) {
             // The same token would be refused again.
@@ -175,7 +180,6 @@ function createClient(given: Options): Omit<Client, "state"> {
       );
     } catch (error) {
       if (!current()) return;
-      failed(error);
       const { code: reason = "failed" } = error as CampanileError;
       const comeBack = why === "expired" ? "with_new_token" : "yes";
       happens({ type: "lost", reason: { kind: "token", code: 0, reason }, comeBack });
@@ -220,7 +224,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     return createSession(owner, place, who, key);
   };
 
-  /** A token, or what stands for none. Rejects with `token_failed`. */
+  /** A token, or what stands for none. Rejects with `token_failed`, which a refresh tells. */
   const ask = async (why: TokenReason) => {
     const { token } = options;
     if (typeof token !== "function") return token;
@@ -231,24 +235,19 @@ function createClient(given: Options): Omit<Client, "state"> {
     } catch (error) {
       cause = error;
     }
-    throw new CampanileError("token_failed", "the token callback failed, or took too long", { cause });
+    throw failed("token_failed", "the token callback failed, or took too long", { cause });
   };
 
-  /** Another token for the connection of `attempt`. One of another user begins anew. */
-  const refreshed = async (attempt: number): Promise<string> => {
-    const asked = await ask("refresh").catch((error) => {
-      failed(error);
-      throw error;
-    });
-    if (machine.attempt !== attempt)
-      throw new CampanileError("token_failed", "it is too late for this token");
-    if (!asked || (options.user === undefined && identity(asked) !== session?.identity)) {
+  /** Whether another token is of the same user. One of another begins anew. */
+  const accepts = (asked: string | null | undefined): asked is string => {
+    const same = !!asked && (options.user !== undefined || identity(asked) === session?.identity);
+    if (same) {
+      token = asked;
+    } else {
       concealed = true;
       happens({ type: "anew", ready: !!asked });
-      throw new CampanileError("token_failed", "the token is of another user");
     }
-    token = asked;
-    return token;
+    return same;
   };
 
   const onFrame = (session: Session, frame: Frame, resumes: boolean) => {
@@ -272,7 +271,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   const act = (action: Action["action"], id?: string) => {
     if (!session) return;
     if (session.queue.length >= MOST_ACTIONS) {
-      failed(new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }));
+      failed("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id });
       return;
     }
     const { seq, epoch, items } = session.store.now;
@@ -345,26 +344,22 @@ function createClient(given: Options): Omit<Client, "state"> {
     close: () => end(true),
     retry,
     update(change) {
-      const { token: was, workspace, user } = options;
       if (machine.state === "closed") return;
-      const moved =
-        (change.workspace !== undefined && change.workspace !== workspace) ||
-        (change.user !== undefined && change.user !== user);
+      const was = { ...options };
       Object.assign(options, change);
       const { token: is } = options;
+      const moved = (["workspace", "user"] as const).some(
+        (name) => change[name] !== undefined && change[name] !== was[name],
+      );
       if (moved || !is) {
         leave();
-      } else if (is === was) {
+      } else if (is === was.token) {
         return;
       } else if (session && (knownUser() ?? null) === session.identity) {
         // The same user goes on.
-        if (typeof is === "string" && connection) {
-          token = is;
-          connection.refresh(is);
-        } else {
-          retry();
-        }
-        return;
+        if (typeof is !== "string" || !connection) return retry();
+        token = is;
+        return connection.refresh(is);
       } else {
         concealed = true;
       }

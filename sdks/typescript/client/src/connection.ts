@@ -22,7 +22,9 @@ export interface Line {
   /** From where to resume. Without an epoch, from now on; with null for one, all of a log that had no name. */
   readonly since: { readonly epoch: string | null | undefined; readonly seq: number; readonly rev: number };
   /** Gives another token before the one in use expires; rejects if there is none now. Undefined: there never is another. */
-  readonly refreshed: (() => Promise<string>) | undefined;
+  readonly ask: (() => Promise<string | null | undefined>) | undefined;
+  /** Whether the connection may go on with a token; else it is hung up. */
+  readonly accepts: (token: string | null | undefined) => token is string;
   readonly onFrame: (frame: Frame) => void;
   /** Said once, and nothing after it. */
   readonly onLost: (reason: Reason, comeBack: ComeBack, retryAt?: number) => void;
@@ -81,7 +83,7 @@ export interface Wire extends Line {
 
 /** Dials on a surface. */
 export function connect(line: Line, token: string, surface: (wire: Wire) => Talk): Connection {
-  const { environment, base, refreshed, onLost } = line;
+  const { environment, base, ask, accepts, onLost } = line;
   const { now, random } = environment;
   const alarms: Record<string, Alarm> = {};
   /** Nothing is said any more. */
@@ -111,8 +113,8 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
   const refreshIn = (ms: number) =>
     after("refresh", ms, async () => {
       try {
-        const token = await refreshed?.();
-        if (token && !over) talk.refresh(token);
+        const token = await ask?.();
+        if (!over && accepts(token)) talk.refresh(token);
       } catch {
         again();
       }
@@ -152,7 +154,7 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
       lost({ kind: code === 1006 ? "lost" : "close", code, reason }, comeBackAfter(code, reason), retryAt),
     after,
     expires(at) {
-      if (!at || !refreshed) return;
+      if (!at || !ask) return;
       const life = at - now();
       const lead = Math.min(Math.max(30_000, life / 10), life / 2) * (0.9 + random() * 0.2);
       refreshIn(Math.max(5_000, life - lead));
@@ -180,11 +182,10 @@ function parsed(text: string): Record<string, unknown> {
  * same at length, which a test compares.
  */
 export function comeBackAfter(code: number, reason: string): ComeBack {
-  if (code === 4003 || (code === 1008 && !/required|invalid|Too many|in time/.test(reason)))
-    return "with_new_token";
-  return (code === 1008 && !/in time/.test(reason)) || /^(100[2379]|400[129])$/.test(`${code}`)
-    ? "no"
-    : "yes";
+  const final =
+    code === 1008 ? /required|invalid|Too many/.test(reason) : /^(100[2379]|400[129])$/.test(`${code}`);
+  if (final) return "no";
+  return code === 4003 || (code === 1008 && !/in time/.test(reason)) ? "with_new_token" : "yes";
 }
 
 /** What a request before the socket that was refused means. */

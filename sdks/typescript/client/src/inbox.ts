@@ -16,7 +16,7 @@ export interface Reader {
   readonly workspace: string;
   readonly pageSize: number;
   token(): string;
-  failed(error: CampanileError): void;
+  tell(event: "error", error: CampanileError): void;
 }
 
 /** Reads for one connection: with it, everything that is under way ends. */
@@ -29,7 +29,7 @@ export interface Inbox {
 }
 
 export function createInbox(reader: Reader, session: Session): Inbox {
-  const { environment, base, workspace, pageSize, token, failed } = reader;
+  const { environment, base, workspace, pageSize, token, tell } = reader;
   const url = `${base}/v1/workspaces/${encodeURIComponent(workspace)}/inbox`;
   /** Which list it is, of those that were begun anew; once it is over it equals none. A page that was asked for before is of a former one. */
   let list = 1;
@@ -39,9 +39,8 @@ export function createInbox(reader: Reader, session: Session): Inbox {
   const page = async (filter: Filter, of: number, fresh: boolean): Promise<boolean> => {
     const { store } = session;
     const bottom = store.bottom(filter);
-    const query = new URLSearchParams({ limit: `${pageSize}` });
-    if (fresh) query.set("minSeq", `${store.now.seq}`);
-    else if (bottom) query.set("before", `${bottom}`);
+    const query = new URLSearchParams({ limit: `${pageSize}`, minSeq: `${store.now.seq}` });
+    if (!fresh && bottom) query.set("before", `${bottom}`);
     if (filter.unread) query.set("unread", "true");
     if (filter.archived) query.set("archived", "true");
     void session.load(filter);
@@ -51,7 +50,7 @@ export function createInbox(reader: Reader, session: Session): Inbox {
     try {
       found = (await request(environment.fetch, "GET", `${url}?${query}`, token())) as InboxPage;
     } catch (error) {
-      if (of === list) failed(error as CampanileError);
+      if (of === list) tell("error", error as CampanileError);
     }
     store.logs.delete(log);
     if (of !== list) found = undefined;

@@ -245,26 +245,23 @@ export function createStore(maxItems: number): Store {
     },
     bottom,
     page({ head, unread, unseen, rev, items, older }, filter, fresh, log) {
-      const { items: held, loaded, ...before } = now;
-      const countedBefore = counted;
+      const { seq, epoch, readUpTo, seenUpTo, loaded, stale } = now;
       if (fresh) {
-        Object.assign(now, { items: held.filter(({ seq }) => seq === null), head, unread, unseen, rev });
+        now.items = now.items.filter((item) => item.seq === null);
         room = maxItems;
-        counted = head;
       }
-      items.forEach(put);
+      Object.assign(now, { head, unread, unseen, rev, stale: stale && !fresh });
       now.loaded = { ...(fresh ? {} : loaded), [filterKey(filter)]: older };
+      counted = head;
+      items.forEach(put);
       room = Math.max(room, now.items.length);
-      for (const [frame, known] of log) {
-        const newer = frame.type === "receipts" ? frame.rev > rev : "seq" in frame && (frame.seq ?? 0) > head;
-        if (newer && (fresh || frame.type !== "notification")) {
+      for (const [frame, known] of log)
+        if (frame.type === "receipts" ? frame.rev > rev : "seq" in frame && (frame.seq ?? 0) > head) {
           Object.assign(now, known);
           take(frame);
         }
-      }
-      const { seq, epoch, readUpTo, seenUpTo } = before;
-      Object.assign(now, fresh ? { seq, epoch, readUpTo, seenUpTo, stale: false } : before);
-      if (!fresh) counted = countedBefore;
+      // A page is ahead of the stream, which is where it was.
+      Object.assign(now, { seq, epoch, readUpTo, seenUpTo });
     },
     commit(action, unread) {
       Object.assign(now, withActions(now, [action]));

@@ -7,8 +7,9 @@ const LOOPBACK = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 /** `https://host/base`, without a slash at its end. Throws `bad_url`, or `insecure_url` where tokens would travel in the clear. */
 export function checkedBase(address: string, allowInsecure?: boolean): string {
   const { protocol, hostname, origin, pathname } = new URL(address.replace(/^ws/, "http"));
-  if (!/^https?:$/.test(protocol)) throw new CampanileError("bad_url", "url begins with https: or wss:");
+  if (protocol !== "https:" && protocol !== "http:")
+    throw new CampanileError("bad_url", "url begins with https: or wss:");
   if (protocol === "http:" && !allowInsecure && !LOOPBACK.test(hostname))
-    throw new CampanileError("insecure_url", "tokens would travel in the clear");
+    throw new CampanileError("insecure_url", "tokens would travel in the clear: use https:");
   return (origin + pathname).replace(/\/+$/, "");
 }
