@@ -160,20 +160,15 @@ function createClient(given: Options): Omit<Client, "state"> {
       if (options.resume && store.now.epoch === undefined) Object.assign(store.now, options.resume);
       const { epoch, seq, rev } = store.now;
       const place = { environment, base, workspace: options.workspace ?? "" };
-      const changeable = typeof options.token === "function";
       inbox = createInbox({ ...place, pageSize, token: () => token, tell }, entered);
       connection = connect(
         {
           ...place,
           since: { epoch, seq, rev },
-          ask: changeable ? () => ask("refresh") : undefined,
+          ask: typeof options.token === "function" ? () => ask("refresh") : undefined,
           accepts,
           onFrame: (frame) => onFrame(entered, frame, epoch !== undefined),
-          onLost(reason, comeBack, retryAt) {
-            // The same token would be refused again.
-            const back = comeBack === "with_new_token" && !changeable ? "no" : comeBack;
-            happens({ type: "lost", reason, comeBack: back, retryAt });
-          },
+          onLost: (reason, comeBack, retryAt) => happens({ type: "lost", reason, comeBack, retryAt }),
         },
         token,
         talk,

@@ -2,7 +2,7 @@
 
 import type { Action } from "./actions.js";
 import { type Alarm, alarm } from "./alarm.js";
-import type { Environment, Socket } from "./environment.js";
+import type { Environment } from "./environment.js";
 import type { Frame } from "./frame.js";
 import { claims } from "./token.js";
 import type { Reason } from "./types.js";
@@ -30,44 +30,45 @@ export interface Line {
   readonly onLost: (reason: Reason, comeBack: ComeBack, retryAt?: number) => void;
 }
 
-/** What a surface does in its own way. */
-export interface Talk {
-  /** Opens the connection. Never rejects. */
-  dial(token: string): Promise<void>;
+export interface Connection {
   /** Shows the server another token of the same user. */
   refresh(token: string): void;
   /** Tells the server what was done. True: an answer will come; false: it was not sent; undefined: nobody will answer. */
   act(action: Action): boolean | undefined;
   /** Looks whether the server is late, such as after the machine has slept. */
   check?(): void;
-  /** Hangs up what is open beside the wire's socket. */
-  close?(): void;
+  /** Hangs up. Nothing is told any more. */
+  close(): void;
 }
 
-export interface Connection extends Talk {
-  /** Hangs up. Nothing is told any more. */
+/** What a surface does in its own way. */
+export interface Talk extends Connection {
+  /** Opens the connection. Never rejects. */
+  dial(token: string): Promise<void>;
+}
+
+/** A socket that is open, or opens. */
+export interface Ear {
+  /** False: it could not be sent. */
+  send(text: string): boolean;
+  /** Nothing is heard of it any more. */
   close(): void;
 }
 
 /** What surfaces are made with: one that is loaded by itself brings nothing that is here already. */
 export interface Wire extends Line {
   readonly claims: typeof claims;
-  /** The one that is spoken on. */
-  socket: Socket | undefined;
-  /** Opens a socket, unless this was hung up. Nothing is heard of it once it was abandoned. */
+  /** Opens a socket, unless this was hung up. */
   open(
     path: string,
     query: Record<string, string>,
-    protocols: string[] | undefined,
-    ears: {
+    told: {
       open?(): void;
-      heard(frame: Record<string, unknown>): void;
-      closed(code: number, reason: string): void;
+      frame(frame: Record<string, unknown>): void;
+      close(code: number, reason: string): void;
     },
-  ): Socket | undefined;
-  /** Closes a socket that nobody listens to any more. */
-  abandon(socket: Socket | undefined): void;
-  send(text: string): boolean;
+    protocols?: string[],
+  ): Ear | undefined;
   lost: Line["onLost"];
   dead(reason: string): void;
   /** The server closed, and may have said when to come back. */
@@ -76,9 +77,8 @@ export interface Wire extends Line {
   after(name: string, ms?: number, then?: () => unknown): void;
   /** Plans the exchange of a token that ends at `at`. */
   expires(at: number | undefined): void;
-  refreshIn(ms: number): void;
-  /** A refresh failed: again in 5 to 10 s. */
-  again(): void;
+  /** Exchanges the token after so long; by default, in 5 to 10 s. */
+  exchange(ms?: number): void;
 }
 
 /** Dials on a surface. */
@@ -92,60 +92,57 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
   const close = () => {
     over = true;
     for (const name in alarms) after(name);
-    abandon(wire.socket);
-    talk.close?.();
+    talk.close();
   };
-  const lost: Line["onLost"] = (...how) => {
+  const lost: Wire["lost"] = (reason, comeBack, retryAt) => {
     if (over) return;
     close();
-    onLost(...how);
+    // The same token would be refused again.
+    onLost(reason, comeBack === "with_new_token" && !ask ? "no" : comeBack, retryAt);
   };
   const dead = (reason: string) => lost({ kind: "lost", code: 0, reason }, "yes");
-  const abandon = (socket: Socket | undefined) => {
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(1000);
-  };
   const after: Wire["after"] = (name, ms, then) => {
     alarms[name] ??= alarm(environment);
     alarms[name](ms, over ? undefined : then);
   };
-  const refreshIn = (ms: number) =>
-    after("refresh", ms, async () => {
+  const exchange = (ms = 5_000 + random() * 5_000) =>
+    after("exchange", ms, async () => {
       try {
         const token = await ask?.();
         if (!over && accepts(token)) talk.refresh(token);
       } catch {
-        again();
+        exchange();
       }
     });
-  const again = () => refreshIn(5_000 + random() * 5_000);
 
-  const wire: Wire = {
+  const talk = surface({
     ...line,
     claims,
-    socket: undefined,
-    open(path, query, protocols, ears) {
+    open(path, query, told, protocols) {
       if (over) return;
       // A plus is a plus to the server, so no space may be one.
       const asked = `${new URLSearchParams(query)}`.replaceAll("+", "%20");
       const url = `${base.replace(/^http/, "ws")}${path}?${asked}`;
       const socket = new (environment.WebSocket as NonNullable<Environment["WebSocket"]>)(url, protocols);
-      socket.onopen = () => ears.open?.();
-      socket.onmessage = ({ data }: { data: string }) => ears.heard(parsed(data));
-      socket.onclose = ({ code, reason }: { code: number; reason: string }) => ears.closed(code, reason);
+      socket.onopen = () => told.open?.();
+      socket.onmessage = ({ data }: { data: string }) => told.frame(parsed(data));
+      socket.onclose = ({ code, reason }: { code: number; reason: string }) => told.close(code, reason);
       // A close follows.
       socket.onerror = () => {};
-      return socket;
-    },
-    abandon,
-    send(text) {
-      try {
-        wire.socket?.send(text);
-        return !!wire.socket;
-      } catch {
-        return false;
-      }
+      return {
+        send(text) {
+          try {
+            socket.send(text);
+            return true;
+          } catch {
+            return false;
+          }
+        },
+        close() {
+          socket.onopen = socket.onmessage = socket.onclose = null;
+          socket.close(1000);
+        },
+      };
     },
     lost,
     dead,
@@ -157,12 +154,10 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
       if (!at || !ask) return;
       const life = at - now();
       const lead = Math.min(Math.max(30_000, life / 10), life / 2) * (0.9 + random() * 0.2);
-      refreshIn(Math.max(5_000, life - lead));
+      exchange(Math.max(5_000, life - lead));
     },
-    refreshIn,
-    again,
-  };
-  const talk = surface(wire);
+    exchange,
+  });
   after("dial", PATIENCE, () => dead("no answer in time"));
   void talk.dial(token);
   return { ...talk, close };

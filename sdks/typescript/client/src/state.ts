@@ -8,7 +8,11 @@ import type { Reason, State, TokenReason } from "./types.js";
 const STABLE = 30_000;
 /** How long a page is hidden before it no longer retries, and before it hangs up. */
 const HIDDEN_RETRY = 30_000;
-const HIDDEN_LIVE = 300_000;
+const HIDDEN: Partial<Record<State, number>> = {
+  live: 300_000,
+  connecting: HIDDEN_RETRY,
+  waiting: HIDDEN_RETRY,
+};
 /** The latest that a sign of life (online, visible, pageshow) takes effect. */
 const SOON = 1_000;
 
@@ -122,8 +126,7 @@ function changes(
       return { ...(minded && soon()), online: true };
     case "offline":
       return {
-        ...((state === "live" || state === "connecting" || state === "waiting") &&
-          resting("suspended", lost("offline"))),
+        ...(state in HIDDEN && resting("suspended", lost("offline"))),
         online: false,
       };
     case "visible":
@@ -146,6 +149,5 @@ export function wakeAt(machine: Machine): number {
 
 /** When a page that nobody sees gives up. */
 function tiredAt({ state, hiddenSince }: Machine): number {
-  if (state === "live") return hiddenSince + HIDDEN_LIVE;
-  return state === "waiting" || state === "connecting" ? hiddenSince + HIDDEN_RETRY : Infinity;
+  return hiddenSince + (HIDDEN[state] ?? Infinity);
 }

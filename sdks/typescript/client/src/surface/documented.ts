@@ -1,8 +1,7 @@
 // The two documented surfaces. Only what their documents say is relied on: neither has places, and neither has to answer.
 // They are loaded by themselves, where one is asked for: whatever of the client they need, the wire has.
 
-import type { Talk, Wire } from "../connection.js";
-import type { Socket } from "../environment.js";
+import type { Ear, Talk, Wire } from "../connection.js";
 import type { Item } from "../frame.js";
 
 /** So long a pong, or the next socket, is waited for. */
@@ -46,25 +45,26 @@ export const product = (wire: Wire): Talk =>
   });
 
 function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits): Talk {
-  /** The one that opens beside the other, with a refreshed token. */
-  let next: Socket | undefined;
+  let socket: Ear | undefined;
+  /** The one that opens beside it, with a refreshed token. */
+  let next: Ear | undefined;
   let live = false;
   /** A place for what has none. */
   let { seq } = wire.since;
 
   const ping = () => {
-    wire.send("PING");
+    socket?.send("PING");
     wire.after("ping", pingMs, ping);
     pinged?.();
   };
 
-  const begin = (token: string): Socket | undefined => {
-    const mine = () => socket === wire.socket || socket === next;
+  const begin = (token: string): Ear | undefined => {
+    const mine = () => own === socket || own === next;
     const greeted = (user: string | null) => {
       if (!mine()) return;
-      if (socket === next) {
-        wire.abandon(wire.socket);
-        wire.socket = socket;
+      if (own === next) {
+        socket?.close();
+        socket = own;
         next = undefined;
       } else if (!live) {
         live = true;
@@ -76,9 +76,9 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
       const { exp } = wire.claims(token);
       wire.expires(typeof exp === "number" ? exp * 1_000 : undefined);
     };
-    const socket = wire.open(path, query(token), undefined, {
+    const own = wire.open(path, query(token), {
       open: heard ? undefined : () => greeted(null),
-      heard(frame) {
+      frame(frame) {
         if (heard?.(frame, greeted)) return;
         const item = notification(frame);
         if (text(item.id) === undefined || text(item.message) === undefined) return;
@@ -86,23 +86,23 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
         seq = Math.max(seq + 1, Date.parse(item.timestamp) || 0);
         wire.onFrame({ type: "notification", seq, item: { ...item, seq } });
       },
-      closed(code, reason) {
+      close(code, reason) {
         if (!mine()) return;
-        if (socket === next) failed();
+        if (own === next) failed();
         // It made room for the next one.
-        else if (next) wire.socket = undefined;
+        else if (next) socket = undefined;
         else wire.closed(code, reason);
       },
     });
-    return socket;
+    return own;
   };
 
   /** The refreshed socket did not come to life. */
   const failed = () => {
-    wire.abandon(next);
+    next?.close();
     next = undefined;
     wire.after("next");
-    if (wire.socket) wire.again();
+    if (socket) wire.exchange();
     else wire.dead("the next socket failed");
   };
 
@@ -111,21 +111,25 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
       try {
         // Not before whoever dialled knows of the connection.
         await undefined;
-        wire.socket = begin(token);
+        socket = begin(token);
       } catch {
         wire.dead("the socket can't be opened");
       }
     },
     refresh(token) {
       if (!live) return;
-      wire.abandon(next);
+      next?.close();
       next = begin(token);
       wire.after("next", PATIENCE, failed);
     },
-    close: () => wire.abandon(next),
+    close() {
+      socket?.close();
+      next?.close();
+    },
     act({ action, id }) {
       // Whether the server knows the word or not: there is no answer to wait for.
-      if (action === "read" || action === "archive") wire.send(JSON.stringify({ action: "mark_read", id }));
+      if (action === "read" || action === "archive")
+        socket?.send(JSON.stringify({ action: "mark_read", id }));
       return undefined;
     },
   };

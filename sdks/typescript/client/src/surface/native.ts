@@ -1,6 +1,6 @@
 // Campanile's own surface: opened by a ticket, alive by heartbeats, and its frames are the client's.
 
-import { comeBackFrom, PATIENCE, type Talk, type Wire } from "../connection.js";
+import { comeBackFrom, type Ear, PATIENCE, type Talk, type Wire } from "../connection.js";
 import type { CampanileError } from "../error.js";
 import type { Frame } from "../frame.js";
 import { request } from "../request.js";
@@ -8,9 +8,12 @@ import { request } from "../request.js";
 export function native(wire: Wire): Talk {
   const { environment, base, workspace, since } = wire;
   const { now, fetch } = environment;
+  let socket: Ear | undefined;
   let lastFrame = 0;
   let heartbeatMs = 0;
   let drainAt: number | undefined;
+
+  const send = (message: object) => socket?.send(JSON.stringify(message)) ?? false;
 
   const check = () => {
     if (!heartbeatMs) return;
@@ -31,7 +34,7 @@ export function native(wire: Wire): Talk {
       heartbeatMs = frame.heartbeatMs ?? 25_000;
       check();
     } else if (refresh && frame.type === "error") {
-      wire.again();
+      wire.exchange();
     }
     if ("expiresAt" in frame) wire.expires(Date.parse(frame.expiresAt ?? ""));
     if (!refresh) wire.onFrame(frame);
@@ -45,10 +48,11 @@ export function native(wire: Wire): Talk {
         const query: Record<string, string> = { workspace, ticket };
         if (epoch !== undefined) Object.assign(query, { since: epoch ? seq : 0, rev });
         if (epoch) query.epoch = epoch;
-        wire.socket = wire.open("/v1/connect", query, ["campanile.v1"], {
-          heard: (frame) => heard(frame as unknown as Frame),
-          closed: (code, reason) => wire.closed(code, reason, drainAt),
-        });
+        const told = {
+          frame: (frame: unknown) => heard(frame as Frame),
+          close: (code: number, reason: string) => wire.closed(code, reason, drainAt),
+        };
+        socket = wire.open("/v1/connect", query, told, ["campanile.v1"]);
       } catch (error) {
         const { code: reason, detail } = error as CampanileError;
         const { status: code = 0, retryAfterMs } = detail;
@@ -57,11 +61,12 @@ export function native(wire: Wire): Talk {
       }
     },
     refresh(token) {
-      wire.send(JSON.stringify({ action: "refresh", token, ref: "refresh" }));
+      send({ action: "refresh", token, ref: "refresh" });
       // Unless an answer plans it anew.
-      wire.refreshIn(PATIENCE);
+      wire.exchange(PATIENCE);
     },
-    act: ({ key, action, id, upTo }) => wire.send(JSON.stringify({ action, id, upTo, key, ref: key })),
+    act: ({ key, action, id, upTo }) => send({ action, id, upTo, key, ref: key }),
     check,
+    close: () => socket?.close(),
   };
 }
