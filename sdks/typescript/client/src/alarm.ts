@@ -13,6 +13,6 @@ export function alarm({ setTimeout, clearTimeout }: Environment): Alarm {
   let timer: unknown;
   return (ms = Infinity, then) => {
     clearTimeout(timer);
-    if (then && ms < Infinity) timer = setTimeout(then, Math.min(Math.max(0, ms), LONGEST));
+    if (then && ms < Infinity) timer = setTimeout(then, Math.min(ms, LONGEST));
   };
 }

@@ -64,11 +64,6 @@ function createClient(given: Options): Omit<Client, "state"> {
   const { page, now, random } = environment;
   const isNative = surface === "native";
   const { on, tell } = createListeners();
-  const failed = (...what: ConstructorParameters<typeof CampanileError>) => {
-    const error = new CampanileError(...what);
-    tell("error", error);
-    return error;
-  };
   const waking = alarm(environment);
   let machine: Machine = IDLE;
   let session: Session | undefined;
@@ -140,9 +135,8 @@ function createClient(given: Options): Omit<Client, "state"> {
     const current = () => machine.attempt === attempt && machine.state === "connecting";
     try {
       if (!environment.WebSocket)
-        throw failed("no_websocket", "there is no WebSocket here: give one as an option");
-      const early = knownUser();
-      if (early !== undefined) await enter(early);
+        throw new CampanileError("no_websocket", "there is no WebSocket here: give one as an option");
+      if (knownUser() !== undefined) await enter(knownUser());
       if (!current()) return;
       const asked = await ask(why);
       if (!current()) return;
@@ -159,8 +153,8 @@ function createClient(given: Options): Omit<Client, "state"> {
       const { store } = entered;
       if (options.resume && store.now.epoch === undefined) Object.assign(store.now, options.resume);
       const { epoch, seq, rev } = store.now;
-      const place = { environment, base, workspace: options.workspace ?? "" };
-      inbox = createInbox({ ...place, pageSize, token: () => token, tell }, entered);
+      const place = { environment, base, workspace: options.workspace ?? "", tell };
+      inbox = createInbox({ ...place, pageSize, token: () => token }, entered);
       connection = connect(
         {
           ...place,
@@ -175,6 +169,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       );
     } catch (error) {
       if (!current()) return;
+      tell("error", error as CampanileError);
       const { code: reason = "failed" } = error as CampanileError;
       const comeBack = why === "expired" ? "with_new_token" : "yes";
       happens({ type: "lost", reason: { kind: "token", code: 0, reason }, comeBack });
@@ -219,7 +214,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     return createSession(owner, place, who, key);
   };
 
-  /** A token, or what stands for none. Rejects with `token_failed`, which a refresh tells. */
+  /** A token, or what stands for none. Rejects with `token_failed`. */
   const ask = async (why: TokenReason) => {
     const { token } = options;
     if (typeof token !== "function") return token;
@@ -230,7 +225,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     } catch (error) {
       cause = error;
     }
-    throw failed("token_failed", "the token callback failed, or took too long", { cause });
+    throw new CampanileError("token_failed", "the token callback failed, or took too long", { cause });
   };
 
   /** Whether another token is of the same user. One of another begins anew. */
@@ -256,17 +251,18 @@ function createClient(given: Options): Omit<Client, "state"> {
     const other = store.now.user !== null && frame.user !== null && store.now.user !== frame.user;
     if (other) session.empty();
     concealed = false;
-    const hello = frame.type === "hello" && { resumed: frame.resumed && !other };
-    session.do({ frame: { ...frame, ...hello, user: frame.user ?? identity } as Frame });
+    const hello = frame.type === "hello";
+    const resumed = hello && frame.resumed && !other;
+    session.do({ frame: { ...frame, resumed, user: frame.user ?? identity } as Frame });
     happens({ type: "live" });
-    if (frame.type === "hello" && store.now.stale && (other || frame.resumed || !resumes)) inbox?.reload();
+    if (hello && store.now.stale && (other || frame.resumed || !resumes)) inbox?.reload();
     flush();
   };
 
   const act = (action: Action["action"], id?: string) => {
     if (!session) return;
     if (session.queue.length >= MOST_ACTIONS) {
-      failed("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id });
+      tell("error", new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }));
       return;
     }
     const { seq, epoch, items } = session.store.now;
@@ -308,11 +304,8 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   const end = (everywhere: boolean) => {
     if (machine.state === "closed") return;
-    hangUp();
     deaf = void deaf?.();
-    const user = knownUser();
-    if (!session && user !== undefined) session = sessionOf(user);
-    session?.erase(everywhere);
+    (session ?? sessionOf(knownUser())).erase(everywhere);
     session = options.token = undefined;
     token = "";
     happens({ type: "close" });

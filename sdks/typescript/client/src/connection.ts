@@ -3,6 +3,7 @@
 import type { Action } from "./actions.js";
 import { type Alarm, alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
+import type { CampanileError } from "./error.js";
 import type { Frame } from "./frame.js";
 import { claims } from "./token.js";
 import type { Reason } from "./types.js";
@@ -25,6 +26,7 @@ export interface Line {
   readonly ask: (() => Promise<string | null | undefined>) | undefined;
   /** Whether the connection may go on with a token; else it is hung up. */
   readonly accepts: (token: string | null | undefined) => token is string;
+  readonly tell: (event: "error", error: CampanileError) => void;
   readonly onFrame: (frame: Frame) => void;
   /** Said once, and nothing after it. */
   readonly onLost: (reason: Reason, comeBack: ComeBack, retryAt?: number) => void;
@@ -83,7 +85,7 @@ export interface Wire extends Line {
 
 /** Dials on a surface. */
 export function connect(line: Line, token: string, surface: (wire: Wire) => Talk): Connection {
-  const { environment, base, ask, accepts, onLost } = line;
+  const { environment, base, ask, accepts, tell, onLost } = line;
   const { now, random } = environment;
   const alarms: Record<string, Alarm> = {};
   /** Nothing is said any more. */
@@ -110,7 +112,8 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
       try {
         const token = await ask?.();
         if (!over && accepts(token)) talk.refresh(token);
-      } catch {
+      } catch (error) {
+        tell("error", error as CampanileError);
         exchange();
       }
     });

@@ -1,13 +1,14 @@
 // The platform as it is: the default environment.
 
-import type { Channel, Environment, Locks, Page, Socket } from "./environment.js";
+import type { Channel, Environment, Locks, Page } from "./environment.js";
 import type { Storage } from "./types.js";
 
 /** Whatever is missing here is undefined: Node.js 20 has no WebSocket, a worker no page. */
 export function platform(): Environment {
-  const { WebSocket, BroadcastChannel } = globalThis;
-  // Node.js has channels and locks too, but no tabs.
-  const browser = typeof indexedDB !== "undefined";
+  // Node.js has channels and locks too, but no tabs: those are where there is IndexedDB.
+  const { WebSocket, BroadcastChannel, navigator, document, indexedDB } = globalThis as Partial<
+    typeof globalThis
+  >;
   return {
     now: () => Date.now(),
     setTimeout: (then, ms) => setTimeout(then, ms),
@@ -16,12 +17,11 @@ export function platform(): Environment {
     // `randomUUID` is there on pages with TLS only.
     uuid: () => crypto.getRandomValues(new Uint32Array(4)).join("-"),
     fetch: (...ask) => fetch(...ask),
-    WebSocket: WebSocket as unknown as new (url: string) => Socket,
-    storage: browser ? indexed() : undefined,
-    locks: browser ? (navigator.locks as Locks | undefined) : undefined,
-    channel:
-      browser && BroadcastChannel ? (name) => new BroadcastChannel(name) as unknown as Channel : undefined,
-    page: typeof document === "undefined" ? undefined : page(),
+    WebSocket: WebSocket as unknown as Environment["WebSocket"],
+    storage: indexedDB && indexed(),
+    locks: indexedDB && (navigator?.locks as Locks | undefined),
+    channel: indexedDB && BroadcastChannel && ((name) => new BroadcastChannel(name) as unknown as Channel),
+    page: document && page(),
   };
 }
 

@@ -16,7 +16,7 @@ export interface Reader {
   readonly workspace: string;
   readonly pageSize: number;
   token(): string;
-  tell(event: "error", error: CampanileError): void;
+  readonly tell: (event: "error", error: CampanileError) => void;
 }
 
 /** Reads for one connection: with it, everything that is under way ends. */

@@ -2,7 +2,7 @@
 
 import { CampanileError } from "./error.js";
 
-const LOOPBACK = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+const LOOPBACK = /^((.+\.)?localhost|127\.[\d.]+|\[::1\])$/;
 
 /** `https://host/base`, without a slash at its end. Throws `bad_url`, or `insecure_url` where tokens would travel in the clear. */
 export function checkedBase(address: string, allowInsecure?: boolean): string {
