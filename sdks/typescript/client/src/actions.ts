@@ -26,7 +26,7 @@ export type Queue = readonly Action[];
 
 /** Both queues, one after the other. What is in both is done once. */
 export function joined(first: Queue, second: Queue): Queue {
-  return [...first, ...second.filter(({ key }) => !first.some((one) => one.key === key))];
+  return [...first, ...second.filter((action) => !first.some((one) => one.key === action.key))];
 }
 
 /**
@@ -34,9 +34,9 @@ export function joined(first: Queue, second: Queue): Queue {
  * it was there already.
  */
 export function enqueue(queue: Queue, last: Action, sent: ReadonlySet<string>): Queue {
-  if (queue.some(({ key }) => key === last.key)) return queue;
-  const stays = ({ key, id, action }: Action) =>
-    sent.has(key) || id !== last.id || (id === undefined && action !== last.action);
+  if (queue.some((one) => one.key === last.key)) return queue;
+  const stays = (one: Action) =>
+    sent.has(one.key) || one.id !== last.id || (last.id === undefined && one.action !== last.action);
   return [...queue.filter(stays), last];
 }
 
@@ -63,9 +63,9 @@ export function withActions({ items, unread, unseen }: Shown, actions: Queue): S
     });
     // Those beneath the loaded ones too.
     if (id === undefined) {
-      const newer = items.filter(({ seq }) => seq !== null && seq > upTo);
-      unseen = newer.filter(({ seen }) => !seen).length;
-      if (action === "read_all") unread = newer.filter(({ read }) => !read).length;
+      const newer = items.filter((item) => (item.seq ?? 0) > upTo);
+      unseen = newer.filter((item) => !item.seen).length;
+      if (action === "read_all") unread = newer.filter((item) => !item.read).length;
     }
   }
   return { items, unread: Math.max(0, unread), unseen: Math.max(0, unseen) };

@@ -53,7 +53,7 @@ export class Campanile implements Client {
 
 function createClient(given: Options): Omit<Client, "state"> {
   const options = { ...given };
-  const { surface = "native", shareTabs = true, maxItems = 1_000, pageSize = 25 } = options;
+  const { surface = "native", shareTabs = true } = options;
   const base = checkedBase(options.url, options.allowInsecure);
   const environment = platform();
   for (const [name, value] of Object.entries(options.environment ?? {}))
@@ -61,7 +61,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   if (options.WebSocket) environment.WebSocket = options.WebSocket;
   if (options.storage !== undefined) environment.storage = options.storage ?? undefined;
 
-  const { page, now, random } = environment;
+  const { page } = environment;
   const isNative = surface === "native";
   const { on, tell } = createListeners();
   const waking = alarm(environment);
@@ -103,12 +103,12 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   const happens = (happening: Happening) => {
     const was = machine;
-    machine = step(was, happening, now(), random);
-    const { state, attempt, hiddenSince } = machine;
-    waking(wakeAt(machine) - now(), () => happens({ type: "time" }));
+    machine = step(was, happening, environment.now(), environment.random);
+    const { state, attempt } = machine;
+    waking(wakeAt(machine) - environment.now(), () => happens({ type: "time" }));
     const again = attempt !== was.attempt;
     if (again || (state !== "live" && state !== "connecting")) hangUp();
-    if (state === "idle" || state === "refused" || (state === "suspended" && hiddenSince < Infinity))
+    if (state === "idle" || state === "refused" || (state === "suspended" && machine.hiddenSince < Infinity))
       session?.resign();
     changed();
     if (again) void open(attempt, machine.why);
@@ -154,7 +154,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       if (options.resume && store.now.epoch === undefined) Object.assign(store.now, options.resume);
       const { epoch, seq, rev } = store.now;
       const place = { environment, base, workspace: options.workspace ?? "", tell };
-      inbox = createInbox({ ...place, pageSize, token: () => token }, entered);
+      inbox = createInbox({ ...place, pageSize: options.pageSize ?? 25, token: () => token }, entered);
       connection = connect(
         {
           ...place,
@@ -190,7 +190,7 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   const owner: Owner = {
     environment,
-    maxItems,
+    maxItems: options.maxItems ?? 1_000,
     shareTabs,
     status,
     changed,
@@ -247,13 +247,13 @@ function createClient(given: Options): Omit<Client, "state"> {
       if (frame.type === "notification" && options.autoMarkRead && !isNative) act("read", frame.item.id);
       return;
     }
-    const { store, identity = null } = session;
+    const { store } = session;
     const other = store.now.user !== null && frame.user !== null && store.now.user !== frame.user;
     if (other) session.empty();
     concealed = false;
     const hello = frame.type === "hello";
     const resumed = hello && frame.resumed && !other;
-    session.do({ frame: { ...frame, resumed, user: frame.user ?? identity } as Frame });
+    session.do({ frame: { ...frame, resumed, user: frame.user ?? session.identity ?? null } as Frame });
     happens({ type: "live" });
     if (hello && store.now.stale && (other || frame.resumed || !resumes)) inbox?.reload();
     flush();
@@ -265,14 +265,14 @@ function createClient(given: Options): Omit<Client, "state"> {
       tell("error", new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }));
       return;
     }
-    const { seq, epoch, items } = session.store.now;
-    const upTo = Math.max(seq, ...items.slice(0, 100).map((one) => one.seq ?? 0));
+    const { now } = session.store;
+    const upTo = Math.max(now.seq, ...now.items.slice(0, 100).map((one) => one.seq ?? 0));
     const key = environment.uuid();
-    const act: Action = { key, action, ...(id === undefined ? { upTo, epoch } : { id }) };
+    const act: Action = { key, action, ...(id === undefined ? { upTo, epoch: now.epoch } : { id }) };
     session.do({ act });
     if (session.follows) session.wish({ act });
     // What is in no log is known here only.
-    if (items.find((one) => one.id === id)?.seq === null) session.do({ frame: { ...DONE, ref: key } });
+    if (now.items.find((one) => one.id === id)?.seq === null) session.do({ frame: { ...DONE, ref: key } });
     flush();
   };
 

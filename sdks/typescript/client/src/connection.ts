@@ -85,8 +85,7 @@ export interface Wire extends Line {
 
 /** Dials on a surface. */
 export function connect(line: Line, token: string, surface: (wire: Wire) => Talk): Connection {
-  const { environment, base, ask, accepts, tell, onLost } = line;
-  const { now, random } = environment;
+  const { environment, ask } = line;
   const alarms: Record<string, Alarm> = {};
   /** Nothing is said any more. */
   let over = false;
@@ -100,20 +99,20 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
     if (over) return;
     close();
     // The same token would be refused again.
-    onLost(reason, comeBack === "with_new_token" && !ask ? "no" : comeBack, retryAt);
+    line.onLost(reason, comeBack === "with_new_token" && !ask ? "no" : comeBack, retryAt);
   };
   const dead = (reason: string) => lost({ kind: "lost", code: 0, reason }, "yes");
   const after: Wire["after"] = (name, ms, then) => {
     alarms[name] ??= alarm(environment);
     alarms[name](ms, over ? undefined : then);
   };
-  const exchange = (ms = 5_000 + random() * 5_000) =>
+  const exchange = (ms = 5_000 + environment.random() * 5_000) =>
     after("exchange", ms, async () => {
       try {
         const token = await ask?.();
-        if (!over && accepts(token)) talk.refresh(token);
+        if (!over && line.accepts(token)) talk.refresh(token);
       } catch (error) {
-        tell("error", error as CampanileError);
+        line.tell("error", error as CampanileError);
         exchange();
       }
     });
@@ -125,7 +124,7 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
       if (over) return;
       // A plus is a plus to the server, so no space may be one.
       const asked = `${new URLSearchParams(query)}`.replaceAll("+", "%20");
-      const url = `${base.replace(/^http/, "ws")}${path}?${asked}`;
+      const url = `${line.base.replace(/^http/, "ws")}${path}?${asked}`;
       const socket = new (environment.WebSocket as NonNullable<Environment["WebSocket"]>)(url, protocols);
       socket.onopen = () => told.open?.();
       socket.onmessage = ({ data }: { data: string }) => told.frame(parsed(data));
@@ -155,8 +154,8 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
     after,
     expires(at) {
       if (!at || !ask) return;
-      const life = at - now();
-      const lead = Math.min(Math.max(30_000, life / 10), life / 2) * (0.9 + random() * 0.2);
+      const life = at - environment.now();
+      const lead = Math.min(Math.max(30_000, life / 10), life / 2) * (0.9 + environment.random() * 0.2);
       exchange(Math.max(5_000, life - lead));
     },
     exchange,

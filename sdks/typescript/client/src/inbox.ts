@@ -29,8 +29,8 @@ export interface Inbox {
 }
 
 export function createInbox(reader: Reader, session: Session): Inbox {
-  const { environment, base, workspace, pageSize, token, tell } = reader;
-  const url = `${base}/v1/workspaces/${encodeURIComponent(workspace)}/inbox`;
+  const { environment } = reader;
+  const url = `${reader.base}/v1/workspaces/${encodeURIComponent(reader.workspace)}/inbox`;
   /** Which list it is, of those that were begun anew; once it is over it equals none. A page that was asked for before is of a former one. */
   let list = 1;
   let first: Promise<void> | undefined;
@@ -39,7 +39,7 @@ export function createInbox(reader: Reader, session: Session): Inbox {
   const page = async (filter: Filter, of: number, fresh: boolean): Promise<boolean> => {
     const { store } = session;
     const bottom = store.bottom(filter);
-    const query = new URLSearchParams({ limit: `${pageSize}`, minSeq: `${store.now.seq}` });
+    const query = new URLSearchParams({ limit: `${reader.pageSize}`, minSeq: `${store.now.seq}` });
     if (!fresh && bottom) query.set("before", `${bottom}`);
     if (filter.unread) query.set("unread", "true");
     if (filter.archived) query.set("archived", "true");
@@ -48,9 +48,9 @@ export function createInbox(reader: Reader, session: Session): Inbox {
     store.logs.add(log);
     let found: InboxPage | undefined;
     try {
-      found = (await request(environment.fetch, "GET", `${url}?${query}`, token())) as InboxPage;
+      found = (await request(environment.fetch, "GET", `${url}?${query}`, reader.token())) as InboxPage;
     } catch (error) {
-      if (of === list) tell("error", error as CampanileError);
+      if (of === list) reader.tell("error", error as CampanileError);
     }
     store.logs.delete(log);
     if (of !== list) found = undefined;

@@ -88,9 +88,8 @@ export function createSession(
   identity: string | undefined,
   key: string | undefined,
 ): Session {
-  const { environment, maxItems, shareTabs } = owner;
-  const { storage, locks, channel } = environment;
-  const store = createStore(maxItems);
+  const { environment } = owner;
+  const store = createStore(owner.maxItems);
   const sent = new Set<string>();
   const saving = alarm(environment);
   /** There is something to write. */
@@ -107,7 +106,7 @@ export function createSession(
     value?: unknown,
   ): Promise<unknown> => {
     try {
-      return await storage?.[method](`${key} ${what}`, value);
+      return await environment.storage?.[method](`${key} ${what}`, value);
     } catch (cause) {
       owner.tell("error", new CampanileError("storage_failed", "the cache can't be used", { cause }));
       return undefined;
@@ -134,7 +133,7 @@ export function createSession(
 
   /** The server did it, or won't: it waits no longer. */
   const answered = (answer: Answer): Told | undefined => {
-    const done = self.queue.find(({ key }) => key === answer.ref);
+    const done = self.queue.find((one) => one.key === answer.ref);
     self.queue = self.queue.filter((one) => one !== done);
     if (done) sent.delete(done.key);
     if (answer.type === "error") {
@@ -160,13 +159,12 @@ export function createSession(
     } else if (frame) {
       // Another lineage of the log: its places mean something else.
       if (frame.type === "hello")
-        self.queue = queue.filter(({ epoch }) => !epoch || !frame.epoch || epoch === frame.epoch);
+        self.queue = queue.filter((one) => !one.epoch || !frame.epoch || one.epoch === frame.epoch);
       told = store.apply(frame);
     }
     if (page) {
-      const { filter, fresh, found, log } = page;
-      if (found) store.page(found, filter, fresh, log);
-      loaded(filterKey(filter));
+      if (page.found) store.page(page.found, page.filter, page.fresh, page.log);
+      loaded(filterKey(page.filter));
     }
     if (act) self.queue = enqueue(queue, act, sent);
 
@@ -193,7 +191,7 @@ export function createSession(
     },
     async open() {
       if (!keeps) return;
-      if (shareTabs && locks && channel)
+      if (owner.shareTabs && environment.locks && environment.channel)
         tabs ??= joinTabs(environment as Shared, `campanile ${key}`, { onTold: take, onWish, all }, "join");
       const empty = () => store.now.epoch === undefined && !store.now.items.length;
       const [dump, queue] = await Promise.all([empty() && kept("list"), kept("queue")]);
@@ -224,7 +222,7 @@ export function createSession(
     save() {
       dirty = false;
       saving();
-      if (!self.follows && store.now.epoch !== undefined) keep("list", bounded(store.now, maxItems));
+      if (!self.follows && store.now.epoch !== undefined) keep("list", bounded(store.now, owner.maxItems));
     },
     leave() {
       if (dirty) self.save();

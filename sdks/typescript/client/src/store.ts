@@ -69,11 +69,16 @@ export function filterKey({ unread, archived }: Filter): string {
   return (unread ? "u" : "") + (archived ? "a" : "");
 }
 
+/** What the user did with an item. */
+function marks({ seen, read, archived }: Pick<Item, "seen" | "read" | "archived">) {
+  return { seen, read, archived };
+}
+
 /** With the newest `most` items. No filter is then loaded further down than the items that are left. */
 export function bounded(dump: Dump, most: number): Dump {
   if (dump.items.length <= most) return dump;
   const items = dump.items.slice(0, most);
-  const oldest = items.findLast(({ seq }) => seq !== null)?.seq ?? 0;
+  const oldest = items.findLast((item) => item.seq !== null)?.seq ?? 0;
   const loaded = { ...dump.loaded };
   for (const key in loaded) loaded[key] = Math.max(loaded[key] ?? 0, oldest);
   return { ...dump, items, loaded };
@@ -93,55 +98,48 @@ export function createStore(maxItems: number): Store {
 
   const find = (id: string) => now.items.find((item) => item.id === id);
 
+  /** Takes over some of what is told. */
+  const adopt = <Name extends keyof Dump>(from: Pick<Dump, Name>, ...names: Name[]) => {
+    for (const name of names) now[name] = from[name];
+  };
+
   /** Puts an item in its place, or in place of its former self. */
   const put = (item: Item) => {
     const items = [...now.items];
-    const at = items.findIndex(({ id }) => id === item.id);
+    const at = items.findIndex((one) => one.id === item.id);
     // Below the last one that is newer; what has no place is on top, and stays where it came.
     const place = item.seq ?? Infinity;
-    if (at < 0) items.splice(items.findLastIndex(({ seq }) => (seq ?? 0) > place) + 1, 0, item);
+    if (at < 0) items.splice(items.findLastIndex((one) => (one.seq ?? 0) > place) + 1, 0, item);
     else items[at] = item;
     now.items = items;
   };
 
   /** An item is in the counts from now on, or no longer. */
-  const count = ({ read, seen }: Item, by: 1 | -1) => {
-    now.unread = Math.max(0, now.unread + (read ? 0 : by));
-    now.unseen = Math.max(0, now.unseen + (seen ? 0 : by));
+  const count = (item: Item, by: 1 | -1) => {
+    if (!item.read) now.unread = Math.max(0, now.unread + by);
+    if (!item.seen) now.unseen = Math.max(0, now.unseen + by);
   };
 
   /** Counts as of `head`, and what was counted here above it. */
-  const recount = ({ head, unread, unseen }: Counts) => {
-    Object.assign(now, { head, unread, unseen });
-    for (const item of now.items) if (item.seq && item.seq > head && item.seq <= counted) count(item, 1);
-    counted = Math.max(counted, head);
+  const recount = (frame: Counts) => {
+    adopt(frame, "head", "unread", "unseen");
+    for (const item of now.items) {
+      const seq = item.seq ?? 0;
+      if (seq > now.head && seq <= counted) count(item, 1);
+    }
+    counted = Math.max(counted, now.head);
   };
 
   /** What lies between the places known so far and these is read, or seen. */
-  const upTo = ({ readUpTo, seenUpTo }: Known) => {
-    const { readUpTo: readTo, seenUpTo: seenTo } = now;
+  const upTo = (known: Known) => {
     now.items = now.items.map((item) => {
-      const seq = item.seq ?? 0;
-      const read = item.read || (seq > readTo && seq <= readUpTo);
-      const seen = item.seen || read || (seq > seenTo && seq <= seenUpTo);
+      const within = (to: "readUpTo" | "seenUpTo") =>
+        (item.seq ?? 0) > now[to] && (item.seq ?? 0) <= known[to];
+      const read = item.read || within("readUpTo");
+      const seen = item.seen || read || within("seenUpTo");
       return read === item.read && seen === item.seen ? item : { ...item, read, seen };
     });
-    Object.assign(now, { readUpTo, seenUpTo });
-  };
-
-  const arrives = (seq: number | null, item: Item): Told | undefined => {
-    const known = find(item.id);
-    // Told again, by a surface that has no places.
-    if (known && (seq === null || known.seq !== seq)) return;
-    // A page may have brought it before the stream does: then it is new all the same.
-    const again = seq !== null && seq <= now.seq;
-    now.seq = Math.max(now.seq, seq ?? 0);
-    if (seq !== null && seq > counted) {
-      counted = seq;
-      count(item, 1);
-    }
-    put(item);
-    return again ? undefined : ["notification", item, { replayed: seq !== null && seq <= replayed }];
+    adopt(known, "readUpTo", "seenUpTo");
   };
 
   const take = (frame: Frame): Told | undefined => {
@@ -150,39 +148,52 @@ export function createStore(maxItems: number): Store {
         now.user = frame.user;
         now.loaded = { "": null, u: null, a: null };
         return;
-      case "hello": {
-        const { user, epoch, seq, rev, readUpTo, seenUpTo } = frame;
-        now.user = user;
+      case "hello":
+        now.user = frame.user;
         replayed = frame.head;
         replaying = frame.resumed;
         if (replaying) {
           upTo(frame);
-          now.epoch = epoch ?? now.epoch;
+          now.epoch = frame.epoch ?? now.epoch;
           // What a page, or a replay that broke, brought ahead of here comes again, if it is still there.
-          now.items = now.items.filter((item) => (item.seq ?? 0) <= seq);
+          now.items = now.items.filter((item) => (item.seq ?? 0) <= frame.seq);
         } else {
           counted = 0;
+          adopt(frame, "epoch", "seq", "rev", "readUpTo", "seenUpTo");
           // What comes from now on has no gap, though the rest is still to be read.
-          const loaded = { "": seq + 1, ...now.loaded };
-          Object.assign(now, { epoch, seq, rev, readUpTo, seenUpTo, loaded, stale: true });
+          now.loaded = { "": frame.seq + 1, ...now.loaded };
+          now.stale = true;
         }
         recount(frame);
         return;
+      case "notification": {
+        const { item } = frame;
+        const known = find(item.id);
+        // Told again, by a surface that has no places.
+        if (known && (frame.seq === null || known.seq !== frame.seq)) return;
+        // One that has no place is always new.
+        const seq = frame.seq ?? Infinity;
+        // A page may have brought it before the stream does: then it is new all the same.
+        const again = seq <= now.seq;
+        if (frame.seq !== null) now.seq = Math.max(now.seq, seq);
+        if (frame.seq !== null && seq > counted) {
+          counted = seq;
+          count(item, 1);
+        }
+        put(item);
+        return again ? undefined : ["notification", item, { replayed: seq <= replayed }];
       }
-      case "notification":
-        return arrives(frame.seq, frame.item);
       case "update": {
         now.seq = Math.max(now.seq, frame.seq);
         const old = find(frame.item.id);
         if (!old) return;
-        const { seen, read, archived } = old;
-        const item = { ...frame.item, seen, read, archived };
+        const item = { ...frame.item, ...marks(old) };
         put(item);
         return ["update", item];
       }
       case "retract": {
-        const { id, cause, by, seq } = frame;
-        now.seq = Math.max(now.seq, seq);
+        const { id, cause, by } = frame;
+        now.seq = Math.max(now.seq, frame.seq);
         const item = find(id);
         if (!item) return;
         // A replay tells only of what is gone, and what is read here may have been read after that.
@@ -191,14 +202,14 @@ export function createStore(maxItems: number): Store {
           return;
         }
         now.items = now.items.filter((one) => one !== item);
-        if (seq > now.head) count(item, -1);
+        if (frame.seq > now.head) count(item, -1);
         return ["retract", { id, cause, by }];
       }
       case "receipts":
         upTo(frame);
-        for (const { id, seen, read, archived } of frame.items) {
-          const item = find(id);
-          if (item) put({ ...item, seen, read, archived });
+        for (const said of frame.items) {
+          const item = find(said.id);
+          if (item) put({ ...item, ...marks(said) });
         }
         now.rev = Math.max(now.rev, frame.rev);
         recount(frame);
@@ -209,11 +220,10 @@ export function createStore(maxItems: number): Store {
         replaying = false;
         recount(frame);
         return;
-      case "resync": {
-        const { epoch, seq, reason } = frame;
-        Object.assign(now, { epoch, seq, stale: true });
-        return ["resync", { reason }];
-      }
+      case "resync":
+        adopt(frame, "epoch", "seq");
+        now.stale = true;
+        return ["resync", { reason: frame.reason }];
     }
   };
 
@@ -237,39 +247,42 @@ export function createStore(maxItems: number): Store {
     view(shown, filter) {
       const last = bottom(filter);
       return shown.filter(
-        ({ archived, read, seq }) =>
-          archived === !!filter.archived &&
-          !(filter.unread && read) &&
-          (seq ?? Infinity) >= (last === undefined ? Infinity : (last ?? 0)),
+        (item) =>
+          item.archived === !!filter.archived &&
+          !(filter.unread && item.read) &&
+          (item.seq ?? Infinity) >= (last === undefined ? Infinity : (last ?? 0)),
       );
     },
     bottom,
-    page({ head, unread, unseen, rev, items, older }, filter, fresh, log) {
-      const { seq, epoch, readUpTo, seenUpTo, loaded, stale } = now;
+    page(page, filter, fresh, log) {
+      const before = { ...now };
       if (fresh) {
         now.items = now.items.filter((item) => item.seq === null);
+        now.loaded = {};
+        now.stale = false;
         room = maxItems;
       }
-      Object.assign(now, { head, unread, unseen, rev, stale: stale && !fresh });
-      now.loaded = { ...(fresh ? {} : loaded), [filterKey(filter)]: older };
-      counted = head;
-      items.forEach(put);
+      adopt(page, "head", "unread", "unseen", "rev");
+      counted = page.head;
+      page.items.forEach(put);
+      now.loaded = { ...now.loaded, [filterKey(filter)]: page.older };
       room = Math.max(room, now.items.length);
       for (const [frame, known] of log)
-        if (frame.type === "receipts" ? frame.rev > rev : "seq" in frame && (frame.seq ?? 0) > head) {
-          Object.assign(now, known);
+        if (
+          frame.type === "receipts" ? frame.rev > page.rev : "seq" in frame && (frame.seq ?? 0) > page.head
+        ) {
+          adopt(known, "readUpTo", "seenUpTo");
           take(frame);
         }
       // A page is ahead of the stream, which is where it was.
-      Object.assign(now, { seq, epoch, readUpTo, seenUpTo });
+      adopt(before, "seq", "epoch", "readUpTo", "seenUpTo");
     },
     commit(action, unread) {
       Object.assign(now, withActions(now, [action]));
       now.unread = unread ?? now.unread;
     },
     apply(frame) {
-      const { readUpTo, seenUpTo } = now;
-      for (const log of logs) log.push([frame, { readUpTo, seenUpTo }]);
+      for (const log of logs) log.push([frame, { readUpTo: now.readUpTo, seenUpTo: now.seenUpTo }]);
       const told = take(frame);
       now = bounded(now, room);
       return told;

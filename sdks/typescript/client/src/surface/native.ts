@@ -6,8 +6,8 @@ import type { Frame } from "../frame.js";
 import { request } from "../request.js";
 
 export function native(wire: Wire): Talk {
-  const { environment, base, workspace, since } = wire;
-  const { now, fetch } = environment;
+  const { environment } = wire;
+  const { epoch, seq, rev } = wire.since;
   let socket: Ear | undefined;
   let lastFrame = 0;
   let heartbeatMs = 0;
@@ -17,13 +17,13 @@ export function native(wire: Wire): Talk {
 
   const check = () => {
     if (!heartbeatMs) return;
-    const left = lastFrame + heartbeatMs + PATIENCE - now();
+    const left = lastFrame + heartbeatMs + PATIENCE - environment.now();
     if (left <= 0) wire.dead("no heartbeat");
     else wire.after("heartbeat", left, check);
   };
 
   const heard = (frame: Frame) => {
-    lastFrame = now();
+    lastFrame = environment.now();
     if (frame.type === "drain") {
       drainAt = lastFrame + frame.retryAfterMs;
       return;
@@ -43,11 +43,15 @@ export function native(wire: Wire): Talk {
   return {
     async dial(token) {
       try {
-        const { ticket } = (await request(fetch, "POST", `${base}/v1/tickets`, token)) as { ticket: string };
-        const { epoch, seq, rev } = since;
-        const query: Record<string, string> = { workspace, ticket };
-        if (epoch !== undefined) Object.assign(query, { since: epoch ? seq : 0, rev });
-        if (epoch) query.epoch = epoch;
+        const { ticket } = (await request(environment.fetch, "POST", `${wire.base}/v1/tickets`, token)) as {
+          ticket: string;
+        };
+        const query = {
+          workspace: wire.workspace,
+          ticket,
+          ...(epoch !== undefined && { since: `${epoch ? seq : 0}`, rev: `${rev}` }),
+          ...(epoch && { epoch }),
+        };
         const told = {
           frame: (frame: unknown) => heard(frame as Frame),
           close: (code: number, reason: string) => wire.closed(code, reason, drainAt),
@@ -56,7 +60,7 @@ export function native(wire: Wire): Talk {
       } catch (error) {
         const { code: reason, detail } = error as CampanileError;
         const { status: code = 0, retryAfterMs } = detail;
-        const retryAt = retryAfterMs === undefined ? undefined : now() + retryAfterMs;
+        const retryAt = retryAfterMs === undefined ? undefined : environment.now() + retryAfterMs;
         wire.lost({ kind: code ? "http" : "lost", code, reason }, comeBackFrom(reason, code), retryAt);
       }
     },
