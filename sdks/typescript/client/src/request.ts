@@ -15,13 +15,17 @@ export async function request(
   body?: string,
   more?: Record<string, string>,
 ): Promise<unknown> {
-  const headers: Record<string, string> = { authorization: `Bearer ${token}`, ...more };
   let status: number | undefined;
   let retryAfterMs: number | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: whatever the server, or a proxy, says
   let problem: any;
   try {
-    const answer = await fetch(url, { method, headers, body, cache: "no-store" });
+    const answer = await fetch(url, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...more },
+      body,
+      cache: "no-store",
+    });
     status = answer.status;
     const seconds = Number.parseFloat(answer.headers.get("retry-after") ?? "");
     if (seconds >= 0) retryAfterMs = seconds * 1_000;

@@ -6,7 +6,7 @@ import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
 import type { Answer, Frame, InboxPage } from "./frame.js";
 import { bounded, createStore, type Dump, filterKey, type Log, type Store, type Told } from "./store.js";
-import { joinTabs, type Shared, type Tabs } from "./tabs.js";
+import { type Ears, joinTabs, type Shared, type Tabs } from "./tabs.js";
 import type { Filter, Reason, State } from "./types.js";
 import { within } from "./within.js";
 
@@ -50,11 +50,11 @@ export interface Session {
   readonly workspace: string;
   readonly identity: string | undefined;
   readonly store: Store;
-  queue: Queue;
+  readonly queue: Queue;
   /** Actions that the present connection was told. */
   readonly sent: Set<string>;
   /** What the leading tab's connection is; undefined where there is none. */
-  mirror: Status | undefined;
+  readonly mirror: Status | undefined;
   /** Whether another tab does what is to be done. */
   readonly follows: boolean;
   /** Reads what was kept, if nothing is here yet, and meets the other tabs. */
@@ -91,6 +91,8 @@ export function createSession(
   const { environment } = owner;
   const store = createStore(owner.maxItems);
   const sent = new Set<string>();
+  let queue: Queue = [];
+  let mirror: Status | undefined;
   const saving = alarm(environment);
   /** There is something to write. */
   let dirty = false;
@@ -117,6 +119,20 @@ export function createSession(
   const keep = (what: string, value: unknown) => {
     if (keeps) void stored("set", what, value);
   };
+  const save = () => {
+    dirty = false;
+    saving();
+    if (!follows() && store.now.epoch !== undefined) keep("list", bounded(store.now, owner.maxItems));
+  };
+
+  const follows = () => !!tabs && !tabs.leads && !!mirror;
+  const announce = (change: Change) => tabs?.tell(change);
+  const wish = (wish: Wish) => tabs?.wish(wish);
+  const resign = () => {
+    announce({ status: null });
+    tabs?.resign();
+  };
+
   const loaded = (key: string) => {
     const waiting = loads.get(key) ?? [];
     loads.delete(key);
@@ -125,89 +141,110 @@ export function createSession(
   const loadedAll = () => {
     for (const key of loads.keys()) loaded(key);
   };
-  /** What a tab needs to follow. Only who leads says it. */
-  const all = (): Change => {
-    self.mirror = undefined;
-    return { all: { dump: store.now, queue: self.queue }, status: owner.status() };
+
+  const empty = () => {
+    store.restore();
+    queue = [];
+  };
+  const leave = () => {
+    if (dirty) save();
+    resign();
+    tabs?.leave();
+    tabs = mirror = undefined;
+    loadedAll();
   };
 
   /** The server did it, or won't: it waits no longer. */
   const answered = (answer: Answer): Told | undefined => {
-    const done = self.queue.find((one) => one.key === answer.ref);
-    self.queue = self.queue.filter((one) => one !== done);
+    const done = queue.find((one) => one.key === answer.ref);
+    queue = queue.filter((one) => one !== done);
     if (done) sent.delete(done.key);
     if (answer.type === "error") {
       const { code, message = code } = answer;
-      const { id = answer.id, action } = done ?? {};
-      return ["error", new CampanileError(code, message, { id, action })];
+      return [
+        "error",
+        new CampanileError(code, message, { id: done?.id ?? answer.id, action: done?.action }),
+      ];
     }
     if (done && isNews(answer, store.now.rev)) store.commit(done, answer.unread);
   };
 
   const take = ({ all, status, frame, page, act }: Change) => {
-    const { queue } = self;
+    const was = queue;
     let told: Told | undefined;
     if (all) {
       store.restore(all.dump);
-      self.queue = joined(all.queue, queue);
-      for (const act of self.queue.slice(all.queue.length)) wish({ act });
+      queue = joined(all.queue, was);
+      for (const act of queue.slice(all.queue.length)) wish({ act });
       loadedAll();
     }
-    if (status !== undefined) self.mirror = status ?? undefined;
+    if (status !== undefined) mirror = status ?? undefined;
     if (frame?.type === "ok" || frame?.type === "error") {
       told = answered(frame);
     } else if (frame) {
       // Another lineage of the log: its places mean something else.
       if (frame.type === "hello")
-        self.queue = queue.filter((one) => !one.epoch || !frame.epoch || one.epoch === frame.epoch);
+        queue = was.filter((one) => !one.epoch || !frame.epoch || one.epoch === frame.epoch);
       told = store.apply(frame);
     }
     if (page) {
       if (page.found) store.page(page.found, page.filter, page.fresh, page.log);
       loaded(filterKey(page.filter));
     }
-    if (act) self.queue = enqueue(queue, act, sent);
+    if (act) queue = enqueue(was, act, sent);
 
-    if (self.queue !== queue && !self.follows) keep("queue", self.queue);
+    if (queue !== was && !follows()) keep("queue", queue);
     if (keeps && !dirty) {
       dirty = true;
-      saving(SAVE, self.save);
+      saving(SAVE, save);
     }
     owner.changed();
     if (told) owner.tell(...told);
   };
 
-  const wish = (wish: Wish) => tabs?.wish(wish);
+  const ears: Ears<Change, Wish> = {
+    onTold: take,
+    onWish(wish) {
+      if (wish !== "erased" && !tabs?.leads) return;
+      if (wish === "join") announce(ears.all());
+      else owner.wished(wish);
+    },
+    all() {
+      mirror = undefined;
+      return { all: { dump: store.now, queue }, status: owner.status() };
+    },
+  };
 
-  const self: Session = {
+  return {
     workspace,
     identity,
     store,
-    queue: [],
+    get queue() {
+      return queue;
+    },
     sent,
-    mirror: undefined,
+    get mirror() {
+      return mirror;
+    },
     get follows() {
-      return !!tabs && !tabs.leads && !!self.mirror;
+      return follows();
     },
     async open() {
       if (!keeps) return;
       if (owner.shareTabs && environment.locks && environment.channel)
-        tabs ??= joinTabs(environment as Shared, `campanile ${key}`, { onTold: take, onWish, all }, "join");
-      const empty = () => store.now.epoch === undefined && !store.now.items.length;
-      const [dump, queue] = await Promise.all([empty() && kept("list"), kept("queue")]);
+        tabs ??= joinTabs(environment as Shared, `campanile ${key}`, ears, "join");
+      const nothing = () => store.now.epoch === undefined && !store.now.items.length;
+      const [dump, waiting] = await Promise.all([nothing() && kept("list"), kept("queue")]);
       if (!keeps) return;
-      if (dump && empty()) store.restore(dump as Dump);
-      if (!self.mirror) self.queue = joined((queue ?? []) as Queue, self.queue);
+      if (dump && nothing()) store.restore(dump as Dump);
+      if (!mirror) queue = joined((waiting ?? []) as Queue, queue);
       owner.changed();
     },
     lead: async () => tabs?.lead() ?? true,
-    resign() {
-      self.announce({ status: null });
-      tabs?.resign();
-    },
-    announce: (change) => tabs?.tell(change),
+    resign,
+    announce,
     do(change) {
-      self.announce(change);
+      announce(change);
       take(change);
     },
     wish,
@@ -219,36 +256,16 @@ export function createSession(
         loads.set(key, [...(waiting ?? []), then]);
         if (!waiting) owner.changed();
       }),
-    save() {
-      dirty = false;
-      saving();
-      if (!self.follows && store.now.epoch !== undefined) keep("list", bounded(store.now, owner.maxItems));
-    },
-    leave() {
-      if (dirty) self.save();
-      self.resign();
-      tabs?.leave();
-      tabs = self.mirror = undefined;
-      loadedAll();
-    },
+    save,
+    leave,
     erase(everywhere) {
       keeps = false;
       if (everywhere) wish("erased");
-      self.leave();
-      self.empty();
-      for (const what of ["list", "queue"]) void stored("delete", what);
+      leave();
+      empty();
+      void stored("delete", "list");
+      void stored("delete", "queue");
     },
-    empty() {
-      store.restore();
-      self.queue = [];
-    },
+    empty,
   };
-
-  const onWish = (wish: Wish) => {
-    if (wish !== "erased" && !tabs?.leads) return;
-    if (wish === "join") self.announce(all());
-    else owner.wished(wish);
-  };
-
-  return self;
 }

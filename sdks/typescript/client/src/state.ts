@@ -69,9 +69,9 @@ function changes(
   now: number,
   random: () => number,
 ): Partial<Machine> | undefined {
-  const { state, online, hiddenSince, notBefore } = was;
+  const { state } = was;
   const away = state === "waiting" || state === "suspended";
-  const minded = now - hiddenSince < HIDDEN_RETRY;
+  const minded = now - was.hiddenSince < HIDDEN_RETRY;
   const anew = { failures: 0, why: "initial" } as const;
   const connecting = (more?: Partial<Machine>): Partial<Machine> => ({
     state: "connecting",
@@ -89,7 +89,7 @@ function changes(
   const soon = (): Partial<Machine> | false =>
     away && {
       state: "waiting",
-      retryAt: Math.max(notBefore, Math.min(was.retryAt, now + random() * SOON)),
+      retryAt: Math.max(was.notBefore, Math.min(was.retryAt, now + random() * SOON)),
     };
   const lost = (reason: string): Reason => ({ kind: "lost", code: 0, reason });
 
@@ -116,7 +116,7 @@ function changes(
       if (comeBack === "no") return resting("refused", reason, next);
       const at = retryAt ?? now + delay(failures, random());
       return {
-        ...(online && minded
+        ...(was.online && minded
           ? resting("waiting", reason, { ...next, retryAt: at })
           : resting("suspended", reason, next)),
         notBefore: retryAt ?? 0,
@@ -133,7 +133,7 @@ function changes(
     case "pageshow":
       return { ...soon(), hiddenSince: Infinity };
     case "hidden":
-      return { hiddenSince: Math.min(hiddenSince, now) };
+      return { hiddenSince: Math.min(was.hiddenSince, now) };
     case "retry":
       return away || state === "refused" ? connecting({ failures: 0 }) : undefined;
     case "time":

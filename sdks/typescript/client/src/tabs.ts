@@ -36,12 +36,12 @@ export interface Tabs<Told, Wish> {
 
 /** Meets the tabs of the same `name`. `join` is what a tab asks for that missed something. */
 export function joinTabs<Told extends object, Wish>(
-  { channel, locks, random }: Shared,
+  environment: Shared,
   name: string,
-  { onTold, onWish, all }: Ears<Told, Wish>,
+  ears: Ears<Told, Wish>,
   join: Wish,
 ): Tabs<Told, Wish> {
-  const line = channel(name);
+  const line = environment.channel(name);
   let leads = false;
   /** The number of the next message; none, while `all` is waited for. Each leader begins somewhere else. */
   let next = NaN;
@@ -60,12 +60,12 @@ export function joinTabs<Told extends object, Wish>(
 
   line.onmessage = ({ data }) => {
     const { wish: wished, told, n } = data as Envelope<Told, Wish>;
-    if (wished) onWish(wished);
+    if (wished) ears.onWish(wished);
     else if (leads) return;
     // It comes first of a leader, and whenever somebody joins.
     else if ("all" in told || n === next) {
       next = n + 1;
-      onTold(told);
+      ears.onTold(told);
     } else if (next) {
       next = NaN;
       wish(join);
@@ -86,11 +86,11 @@ export function joinTabs<Told extends object, Wish>(
             if (signal.aborted) return release(0);
             signal.onabort = release;
             leads = true;
-            next = Math.floor(random() * 2 ** 50);
-            tell(all());
+            next = Math.floor(environment.random() * 2 ** 50);
+            tell(ears.all());
             resolve(true);
           });
-        locks
+        environment.locks
           .request(name, { signal }, held)
           .catch(() => {})
           .then(() => resolve(!signal.aborted));
