@@ -2,14 +2,14 @@
 
 import { type Action, MOST_ACTIONS } from "./actions.js";
 import { alarm } from "./alarm.js";
-import { type Connection, connect } from "./connection.js";
+import { type Connection, connect, type Line } from "./connection.js";
 import { CampanileError } from "./error.js";
 import type { Frame } from "./frame.js";
 import { platform } from "./globals.js";
-import { createInbox, type Inbox } from "./inbox.js";
+import { createInbox, type Inbox, type Reader } from "./inbox.js";
 import { createListeners } from "./listeners.js";
 import { createSession, type Owner, type Session, type Status } from "./session.js";
-import { type Happening, IDLE, type Machine, step, wakeAt } from "./state.js";
+import { type Happening, IDLE, type Lost, type Machine, step, wakeAt } from "./state.js";
 import { native } from "./surface/native.js";
 import { identity } from "./token.js";
 import type { Client, Options, State, TokenReason } from "./types.js";
@@ -79,14 +79,9 @@ function createClient(given: Options): Omit<Client, "state"> {
   /** The connection as it is shown: that of the tab that leads, if another one does. */
   const status = (): Status => {
     const { state, reason, retryAt } = machine;
-    const mirror = state === "idle" || state === "closed" ? undefined : session?.mirror;
-    return mirror ?? { state, reason, retryAt: state === "waiting" ? retryAt : null };
+    return session?.mirror ?? { state, reason, retryAt: state === "waiting" ? retryAt : null };
   };
-  const view = createView(
-    () => (concealed ? undefined : session),
-    status,
-    () => isNative,
-  );
+  const view = createView(() => (concealed ? undefined : session), status, isNative);
   const { list, getSnapshot } = view;
 
   const changed = () => {
@@ -101,11 +96,11 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   const ready = () => !!options.token && (!!options.workspace || surface === "product");
 
-  const happens = (happening: Happening) => {
+  const happens = (type: Happening["type"], more?: { ready: boolean } | Omit<Lost, "type">) => {
     const was = machine;
-    machine = step(was, happening, environment.now(), environment.random);
+    machine = step(was, { type, ...more } as Happening, environment.now(), environment.random);
     const { state, attempt } = machine;
-    waking(wakeAt(machine) - environment.now(), () => happens({ type: "time" }));
+    waking(wakeAt(machine) - environment.now(), () => happens("time"));
     const again = attempt !== was.attempt;
     if (again || (state !== "live" && state !== "connecting")) hangUp();
     if (state === "idle" || state === "refused" || (state === "suspended" && machine.hiddenSince < Infinity))
@@ -142,7 +137,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       if (!current()) return;
       if (!asked) {
         leave();
-        happens({ type: "anew", ready: false });
+        happens("anew", { ready: false });
         return;
       }
       token = asked;
@@ -153,26 +148,27 @@ function createClient(given: Options): Omit<Client, "state"> {
       const { store } = entered;
       if (options.resume && store.now.epoch === undefined) Object.assign(store.now, options.resume);
       const { epoch, seq, rev } = store.now;
-      const place = { environment, base, workspace: options.workspace ?? "", tell };
-      inbox = createInbox({ ...place, pageSize: options.pageSize ?? 25, token: () => token }, entered);
-      connection = connect(
-        {
-          ...place,
-          since: { epoch, seq, rev },
-          ask: typeof options.token === "function" ? () => ask("refresh") : undefined,
-          accepts,
-          onFrame: (frame) => onFrame(entered, frame, epoch !== undefined),
-          onLost: (reason, comeBack, retryAt) => happens({ type: "lost", reason, comeBack, retryAt }),
-        },
-        token,
-        talk,
-      );
+      const line: Line & Reader = {
+        environment,
+        base,
+        workspace: options.workspace ?? "",
+        pageSize: options.pageSize ?? 25,
+        since: { epoch, seq, rev },
+        token: () => token,
+        ask: typeof options.token === "function" ? () => ask("refresh") : undefined,
+        accepts,
+        tell,
+        onFrame: (frame) => onFrame(entered, frame, epoch !== undefined),
+        onLost: (reason, comeBack, retryAt) => happens("lost", { reason, comeBack, retryAt }),
+      };
+      inbox = createInbox(line, entered);
+      connection = connect(line, token, talk);
     } catch (error) {
       if (!current()) return;
       tell("error", error as CampanileError);
       const { code: reason = "failed" } = error as CampanileError;
       const comeBack = why === "expired" ? "with_new_token" : "yes";
-      happens({ type: "lost", reason: { kind: "token", code: 0, reason }, comeBack });
+      happens("lost", { reason: { kind: "token", code: 0, reason }, comeBack });
     }
   };
 
@@ -234,8 +230,9 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (same) {
       token = asked;
     } else {
+      if (!asked) leave();
       concealed = true;
-      happens({ type: "anew", ready: !!asked });
+      happens("anew", { ready: !!asked });
     }
     return same;
   };
@@ -254,7 +251,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     const hello = frame.type === "hello";
     const resumed = hello && frame.resumed && !other;
     session.do({ frame: { ...frame, resumed, user: frame.user ?? session.identity ?? null } as Frame });
-    happens({ type: "live" });
+    happens("live");
     if (hello && store.now.stale && (other || frame.resumed || !resumes)) inbox?.reload();
     flush();
   };
@@ -290,7 +287,7 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   const retry = () => {
     if (session?.follows) session.wish("retry");
-    else happens({ type: "retry" });
+    else happens("retry");
   };
 
   const loadMore: Client["loadMore"] = async (filter = {}) => {
@@ -308,7 +305,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     (session ?? sessionOf(knownUser())).erase(everywhere);
     session = options.token = undefined;
     token = "";
-    happens({ type: "close" });
+    happens("close");
   };
 
   return {
@@ -316,18 +313,18 @@ function createClient(given: Options): Omit<Client, "state"> {
       deaf ??= page?.listen((type) => {
         if (type === "pagehide" || type === "hidden") session?.save();
         connection?.check?.();
-        happens({ type });
+        happens(type);
       });
       if (page) {
-        happens({ type: page.online() ? "online" : "offline" });
-        happens({ type: page.hidden() ? "hidden" : "visible" });
+        happens(page.online() ? "online" : "offline");
+        happens(page.hidden() ? "hidden" : "visible");
       }
-      happens({ type: "start", ready: ready() });
+      happens("start", { ready: ready() });
     },
     disconnect() {
-      happens({ type: "stop" });
       deaf = void deaf?.();
       session?.leave();
+      happens("stop");
     },
     close: () => end(true),
     retry,
@@ -351,7 +348,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       } else {
         concealed = true;
       }
-      happens({ type: "anew", ready: ready() });
+      happens("anew", { ready: ready() });
     },
     subscribe: (listener) => on("change", listener),
     getSnapshot,

@@ -40,7 +40,7 @@ export function createInbox(reader: Reader, session: Session): Inbox {
     const { store } = session;
     const bottom = store.bottom(filter);
     const query = new URLSearchParams({ limit: `${reader.pageSize}`, minSeq: `${store.now.seq}` });
-    if (!fresh && bottom) query.set("before", `${bottom}`);
+    if (!fresh && bottom < Infinity) query.set("before", `${bottom}`);
     if (filter.unread) query.set("unread", "true");
     if (filter.archived) query.set("archived", "true");
     void session.load(filter);

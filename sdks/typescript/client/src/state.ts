@@ -42,7 +42,15 @@ export type Happening =
   | { type: "online" | "offline" | "visible" | "hidden" | "pageshow" | "pagehide" }
   /** `anew`: token or workspace changed. `ready`: both are there. */
   | { type: "start" | "anew"; ready: boolean }
-  | { type: "lost"; reason: Reason; comeBack: ComeBack; retryAt?: number | undefined };
+  | Lost;
+
+export interface Lost {
+  readonly type: "lost";
+  readonly reason: Reason;
+  readonly comeBack: ComeBack;
+  /** What the server said. */
+  readonly retryAt?: number | undefined;
+}
 
 export const IDLE: Machine = {
   state: "idle",

@@ -21,8 +21,8 @@ export interface Dump extends Counts, Known {
   seq: number;
   rev: number;
   items: readonly Item[];
-  /** How far down each filter was loaded: a place, or null for the end. Absent: not at all. */
-  loaded: Readonly<Record<string, number | null>>;
+  /** Down to which place each filter was loaded. Absent: not at all. */
+  loaded: Readonly<Record<string, number>>;
   /** Whether the list must be read from its beginning. */
   stale: boolean;
 }
@@ -38,8 +38,8 @@ export interface Store {
   restore(dump?: Partial<Dump>): void;
   /** The items of a filter, of all that are shown: without a gap, as far as they were loaded. */
   view(shown: readonly Item[], filter: Filter): Item[];
-  /** How far down a filter is loaded: a place, or null for the end. The default list holds unread ones too. */
-  bottom(filter: Filter): number | null | undefined;
+  /** Down to which place a filter is loaded: 0 is the end, Infinity not at all. The default list holds unread ones too. */
+  bottom(filter: Filter): number;
   /** Takes a page in. `fresh`: it is the first, in place of all there was. What came since, and is newer than it, is in the log. */
   page(page: InboxPage, filter: Filter, fresh: boolean, log: Log): void;
   /** Makes what was done part of what is. */
@@ -146,7 +146,7 @@ export function createStore(maxItems: number): Store {
     switch (frame.type) {
       case "greeting":
         now.user = frame.user;
-        now.loaded = { "": null, u: null, a: null };
+        now.loaded = { "": 0, u: 0, a: 0 };
         return;
       case "hello":
         now.user = frame.user;
@@ -227,12 +227,10 @@ export function createStore(maxItems: number): Store {
     }
   };
 
-  const bottom: Store["bottom"] = (filter) => {
-    const own = now.loaded[filterKey(filter)];
-    const wider = now.loaded[filterKey({ archived: filter.archived })];
-    if (own === null || wider === null) return null;
-    return own === undefined ? wider : Math.min(own, wider ?? own);
-  };
+  const bottom = (filter: Filter) =>
+    Math.min(
+      ...[filter, { archived: filter.archived }].map((wider) => now.loaded[filterKey(wider)] ?? Infinity),
+    );
 
   return {
     get now() {
@@ -250,7 +248,7 @@ export function createStore(maxItems: number): Store {
         (item) =>
           item.archived === !!filter.archived &&
           !(filter.unread && item.read) &&
-          (item.seq ?? Infinity) >= (last === undefined ? Infinity : (last ?? 0)),
+          (item.seq ?? Infinity) >= last,
       );
     },
     bottom,
@@ -265,7 +263,7 @@ export function createStore(maxItems: number): Store {
       adopt(page, "head", "unread", "unseen", "rev");
       counted = page.head;
       page.items.forEach(put);
-      now.loaded = { ...now.loaded, [filterKey(filter)]: page.older };
+      now.loaded = { ...now.loaded, [filterKey(filter)]: page.older ?? 0 };
       room = Math.max(room, now.items.length);
       for (const [frame, known] of log)
         if (

@@ -13,11 +13,7 @@ export interface View {
 }
 
 /** `visible` is the session, if it may be shown; `paged`: its surface has an inbox to load from. */
-export function createView(
-  visible: () => Session | undefined,
-  status: () => Status,
-  paged: () => boolean,
-): View {
+export function createView(visible: () => Session | undefined, status: () => Status, paged: boolean): View {
   const lists = new Map<string, List>();
   /** All there is, with what was done and is not confirmed. */
   let shown: Shown | undefined;
@@ -36,7 +32,7 @@ export function createView(
     let items: List["items"] = session?.store.view(now().items, filter) ?? [];
     if (old?.items.length === items.length && items.every((item, at) => item === old.items[at]))
       items = old.items;
-    const hasMore = !!session && paged() && session.store.bottom(filter) !== null;
+    const hasMore = !!session && paged && session.store.bottom(filter) > 0;
     const loading = !!session?.loading(filter);
     if (old?.items === items && old.hasMore === hasMore && old.loading === loading) return old;
     const list = { items, hasMore, loading };
