@@ -51,6 +51,7 @@ export class Campanile implements Client {
   }
 }
 
+/** What a client does, but for its state, which is a member. */
 function createClient(given: Options): Omit<Client, "state"> {
   const options = { ...given };
   const { surface = "native", shareTabs = true } = options;
@@ -86,10 +87,10 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   const changed = () => {
     view.changed();
-    const is = JSON.stringify(status());
-    const news = is !== toldStatus;
-    toldStatus = is;
-    if (news) session?.announce({ status: status() });
+    const is = status();
+    const news = JSON.stringify(is) !== toldStatus;
+    toldStatus = JSON.stringify(is);
+    if (news) session?.announce({ status: is });
     tell("change");
     if (news) tell("state", getSnapshot());
   };
