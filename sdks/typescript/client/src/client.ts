@@ -103,18 +103,16 @@ function createClient(given: Options): Omit<Client, "state"> {
     const { state, attempt } = machine;
     waking(wakeAt(machine) - environment.now(), () => happens("time"));
     const again = attempt !== was.attempt;
-    if (again || (state !== "live" && state !== "connecting")) hangUp();
+    if (again || (state !== "live" && state !== "connecting")) {
+      connection?.close();
+      inbox?.close();
+      connection = inbox = undefined;
+      session?.sent.clear();
+    }
     if (state === "idle" || state === "refused" || (state === "suspended" && machine.hiddenSince < Infinity))
       session?.resign();
     changed();
     if (again) void open(attempt, machine.why);
-  };
-
-  const hangUp = () => {
-    connection?.close();
-    inbox?.close();
-    connection = inbox = undefined;
-    session?.sent.clear();
   };
 
   const leave = () => {
@@ -205,10 +203,9 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   const sessionOf = (who: string | undefined): Session => {
     const place = surface === "product" ? "" : (options.workspace ?? "");
-    if (session?.workspace === place && session.identity === who) return session;
     // Its first part is the form of what is kept, and told to other tabs.
-    const key = who === undefined ? undefined : JSON.stringify([1, base, surface, place, who]);
-    return createSession(owner, place, who, key);
+    const key = JSON.stringify([1, base, surface, place, who]);
+    return session?.key === key ? session : createSession(owner, key, who);
   };
 
   /** A token, or what stands for none. Rejects with `token_failed`. */
@@ -264,7 +261,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       return;
     }
     const { now } = session.store;
-    const upTo = Math.max(now.seq, ...now.items.slice(0, 100).map((one) => one.seq ?? 0));
+    const upTo = Math.max(now.seq, now.items.find((one) => one.seq !== null)?.seq ?? 0);
     const key = environment.uuid();
     const act: Action = { key, action, ...(id === undefined ? { upTo, epoch: now.epoch } : { id }) };
     session.do({ act });
@@ -297,7 +294,15 @@ function createClient(given: Options): Omit<Client, "state"> {
       if (session.follows) session.wish({ load: filter });
       else void inbox?.more(filter);
     }
-    await session.load(filter);
+    const here = session;
+    here.load(filter);
+    await new Promise<void>((then) => {
+      const stop = on("change", () => {
+        if (here.loading(filter)) return;
+        stop();
+        then();
+      });
+    });
   };
 
   const end = (everywhere: boolean) => {

@@ -43,7 +43,7 @@ export function createInbox(reader: Reader, session: Session): Inbox {
     if (!fresh && bottom < Infinity) query.set("before", `${bottom}`);
     if (filter.unread) query.set("unread", "true");
     if (filter.archived) query.set("archived", "true");
-    void session.load(filter);
+    session.load(filter);
     const log: Log = [];
     store.logs.add(log);
     let found: InboxPage | undefined;
@@ -69,7 +69,7 @@ export function createInbox(reader: Reader, session: Session): Inbox {
       })();
     },
     async more(filter) {
-      void session.load(filter);
+      session.load(filter);
       // A list that is begun anew meanwhile is to have the page, too.
       for (let of = 0; list && of !== list; ) {
         await first;

@@ -47,7 +47,7 @@ export interface Owner {
 }
 
 export interface Session {
-  readonly workspace: string;
+  readonly key: string;
   readonly identity: string | undefined;
   readonly store: Store;
   readonly queue: Queue;
@@ -69,8 +69,8 @@ export interface Session {
   wish(wish: Wish): void;
   /** Whether a page of the filter is under way. */
   loading(filter: Filter): boolean;
-  /** Resolves when the page that is under way has come, or could not. */
-  load(filter: Filter): Promise<void>;
+  /** One is, from now on. */
+  load(filter: Filter): void;
   /** Writes the cache now. */
   save(): void;
   /** Leaves the other tabs. What is here stays, and `open` goes on. */
@@ -81,13 +81,8 @@ export interface Session {
   empty(): void;
 }
 
-/** `key` names what is kept, and the tabs that share it; undefined: nothing is, and none do. */
-export function createSession(
-  owner: Owner,
-  workspace: string,
-  identity: string | undefined,
-  key: string | undefined,
-): Session {
+/** `key` names what is kept, and the tabs that share it. Without an `identity`, nothing is, and none do. */
+export function createSession(owner: Owner, key: string, identity: string | undefined): Session {
   const { environment } = owner;
   const store = createStore(owner.maxItems);
   const sent = new Set<string>();
@@ -97,10 +92,10 @@ export function createSession(
   /** There is something to write. */
   let dirty = false;
   /** Something is kept. */
-  let keeps = key !== undefined;
+  let keeps = identity !== undefined;
   let tabs: Tabs<Change, Wish> | undefined;
-  /** Who waits for a page, by its filter. */
-  const loads = new Map<string, (() => void)[]>();
+  /** The filters of which a page is under way. */
+  const loads = new Set<string>();
 
   const stored = async (
     method: "get" | "set" | "delete",
@@ -133,15 +128,6 @@ export function createSession(
     tabs?.resign();
   };
 
-  const loaded = (key: string) => {
-    const waiting = loads.get(key) ?? [];
-    loads.delete(key);
-    for (const then of waiting) then();
-  };
-  const loadedAll = () => {
-    for (const key of loads.keys()) loaded(key);
-  };
-
   const empty = () => {
     store.restore();
     queue = [];
@@ -151,7 +137,7 @@ export function createSession(
     resign();
     tabs?.leave();
     tabs = mirror = undefined;
-    loadedAll();
+    loads.clear();
   };
 
   /** The server did it, or won't: it waits no longer. */
@@ -176,7 +162,7 @@ export function createSession(
       store.restore(all.dump);
       queue = joined(all.queue, was);
       for (const act of queue.slice(all.queue.length)) wish({ act });
-      loadedAll();
+      loads.clear();
     }
     if (status !== undefined) mirror = status ?? undefined;
     if (frame?.type === "ok" || frame?.type === "error") {
@@ -189,7 +175,7 @@ export function createSession(
     }
     if (page) {
       if (page.found) store.page(page.found, page.filter, page.fresh, page.log);
-      loaded(filterKey(page.filter));
+      loads.delete(filterKey(page.filter));
     }
     if (act) queue = enqueue(was, act, sent);
 
@@ -216,7 +202,7 @@ export function createSession(
   };
 
   return {
-    workspace,
+    key,
     identity,
     store,
     get queue() {
@@ -249,13 +235,12 @@ export function createSession(
     },
     wish,
     loading: (filter) => loads.has(filterKey(filter)),
-    load: (filter) =>
-      new Promise((then) => {
-        const key = filterKey(filter);
-        const waiting = loads.get(key);
-        loads.set(key, [...(waiting ?? []), then]);
-        if (!waiting) owner.changed();
-      }),
+    load(filter) {
+      const key = filterKey(filter);
+      if (loads.has(key)) return;
+      loads.add(key);
+      owner.changed();
+    },
     save,
     leave,
     erase(everywhere) {

@@ -58,7 +58,7 @@ export function native(wire: Wire): Talk {
         };
         socket = wire.open("/v1/connect", query, told, ["campanile.v1"]);
       } catch (error) {
-        const { code: reason, detail } = error as CampanileError;
+        const { code: reason = "failed", detail = {} } = error as Partial<CampanileError>;
         const { status: code = 0, retryAfterMs } = detail;
         const retryAt = retryAfterMs === undefined ? undefined : environment.now() + retryAfterMs;
         wire.lost({ kind: code ? "http" : "lost", code, reason }, comeBackFrom(reason, code), retryAt);
