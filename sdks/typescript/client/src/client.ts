@@ -54,7 +54,7 @@ export class Campanile implements Client {
 /** What a client does, but for its state, which is a member. */
 function createClient(given: Options): Omit<Client, "state"> {
   const options = { ...given };
-  const { surface = "native", shareTabs = true } = options;
+  const { surface = "native" } = options;
   const base = checkedBase(options.url, options.allowInsecure);
   const environment = platform();
   for (const [name, value] of Object.entries(options.environment ?? {}))
@@ -129,7 +129,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     const current = () => machine.attempt === attempt && machine.state === "connecting";
     try {
       if (!environment.WebSocket)
-        throw new CampanileError("no_websocket", "there is no WebSocket here: give one as an option");
+        throw new CampanileError("no_websocket", "no WebSocket here: give one as an option");
       if (knownUser() !== undefined) await enter(knownUser());
       if (!current()) return;
       const asked = await ask(why);
@@ -141,7 +141,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       }
       token = asked;
       const entered = await enter(options.user ?? identity(token));
-      if (!current() || (shareTabs && !(await entered.lead()))) return;
+      if (!current() || !(await entered.lead())) return;
       const talk = isNative ? native : (await import("./surface/documented.js"))[surface];
       if (!current()) return;
       const { store } = entered;
@@ -186,7 +186,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   const owner: Owner = {
     environment,
     maxItems: options.maxItems ?? 1_000,
-    shareTabs,
+    shareTabs: options.shareTabs ?? true,
     status,
     changed,
     tell,
@@ -276,7 +276,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (!session || !connection || machine.state !== "live") return;
     for (const action of session.queue) {
       const { key } = action;
-      if (session.sent.has(key)) continue;
+      if (session.sent.has(key) || action.due) continue;
       const sent = connection.act(action);
       if (sent) session.sent.add(key);
       else if (sent === undefined) session.do({ frame: { ...DONE, ref: key } });

@@ -10,6 +10,6 @@ export function checkedBase(address: string, allowInsecure?: boolean): string {
   if (url.protocol !== "https:" && url.protocol !== "http:")
     throw new CampanileError("bad_url", "url begins with https: or wss:");
   if (url.protocol === "http:" && !allowInsecure && !LOOPBACK.test(url.hostname))
-    throw new CampanileError("insecure_url", "tokens would travel in the clear: use https:");
+    throw new CampanileError("insecure_url", "tokens travel by https: only");
   return (url.origin + url.pathname).replace(/\/+$/, "");
 }
