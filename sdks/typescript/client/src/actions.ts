@@ -13,8 +13,6 @@ export interface Action {
   /** Of `read_all` and `seen`: the place up to which, in `epoch`. */
   readonly upTo?: number;
   readonly epoch?: string | null;
-  /** The server did it, and will have told of it by this revision of the read state. */
-  readonly due?: number | undefined;
 }
 
 /** Items, newest first, and their counts. */

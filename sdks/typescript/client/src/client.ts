@@ -276,7 +276,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (!session || !connection || machine.state !== "live") return;
     for (const action of session.queue) {
       const { key } = action;
-      if (session.sent.has(key) || action.due) continue;
+      if (session.sent.has(key)) continue;
       const sent = connection.act(action);
       if (sent) session.sent.add(key);
       else if (sent === undefined) session.do({ frame: { ...DONE, ref: key } });

@@ -140,18 +140,11 @@ export function createSession(owner: Owner, key: string, identity: string | unde
     loads.clear();
   };
 
-  /** The server did it, or won't. */
+  /** The server did it, or won't: it waits no longer. */
   const answered = (answer: Answer): Told | undefined => {
     const done = queue.find((one) => one.key === answer.ref);
-    const due = answer.type === "ok" && isNews(answer, store.now.rev) && answer.rev;
-    // An answer may overtake what happened before it. A receipt does not, so that one makes it part of the list.
-    if (done && due && due < Infinity) {
-      queue = queue.map((one) => (one === done ? { ...one, due } : one));
-      return;
-    }
     queue = queue.filter((one) => one !== done);
-    // Nobody will tell.
-    if (done && due) store.commit(done);
+    if (done) sent.delete(done.key);
     if (answer.type === "error") {
       const { code, message = code } = answer;
       return [
@@ -159,6 +152,7 @@ export function createSession(owner: Owner, key: string, identity: string | unde
         new CampanileError(code, message, { id: done?.id ?? answer.id, action: done?.action }),
       ];
     }
+    if (done && isNews(answer, store.now.rev)) store.commit(done, answer.unread);
   };
 
   const take = ({ all, status, frame, page, act }: Change) => {
@@ -174,9 +168,9 @@ export function createSession(owner: Owner, key: string, identity: string | unde
     if (frame?.type === "ok" || frame?.type === "error") {
       told = answered(frame);
     } else if (frame) {
-      // The server says how it is now. Places of another lineage of the log mean something else.
+      // Another lineage of the log: its places mean something else.
       if (frame.type === "hello")
-        queue = was.filter((one) => !one.due && (!one.epoch || !frame.epoch || one.epoch === frame.epoch));
+        queue = was.filter((one) => !one.epoch || !frame.epoch || one.epoch === frame.epoch);
       told = store.apply(frame);
     }
     if (page) {
@@ -184,8 +178,6 @@ export function createSession(owner: Owner, key: string, identity: string | unde
       loads.delete(filterKey(page.filter));
     }
     if (act) queue = enqueue(was, act, sent);
-    const settled = (one: Action) => (one.due ?? Infinity) <= store.now.rev;
-    if (queue.some(settled)) queue = queue.filter((one) => !settled(one));
 
     if (queue !== was && !follows()) keep("queue", queue);
     if (keeps && !dirty) {

@@ -43,7 +43,7 @@ export interface Store {
   /** Takes a page in. `fresh`: it is the first, in place of all there was. What came since, and is newer than it, is in the log. */
   page(page: InboxPage, filter: Filter, fresh: boolean, log: Log): void;
   /** Makes what was done part of what is. */
-  commit(action: Action): void;
+  commit(action: Action, unread?: number): void;
   /** Takes a frame in; returns the event of it. */
   apply(frame: Frame): Told | undefined;
 }
@@ -275,8 +275,9 @@ export function createStore(maxItems: number): Store {
       // A page is ahead of the stream, which is where it was.
       adopt(before, "seq", "epoch", "readUpTo", "seenUpTo");
     },
-    commit(action) {
+    commit(action, unread) {
       Object.assign(now, withActions(now, [action]));
+      now.unread = unread ?? now.unread;
     },
     apply(frame) {
       for (const log of logs) log.push([frame, { readUpTo: now.readUpTo, seenUpTo: now.seenUpTo }]);

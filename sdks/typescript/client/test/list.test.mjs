@@ -174,27 +174,6 @@ story("the answer to what was done before does not undo what was done since", as
   assert.deepEqual(client.getSnapshot().items.at(-1)?.read, false);
 });
 
-story("an answer that overtakes a retraction does not keep what was not read before it", async (rig) => {
-  const { client, socket } = await rig.live();
-  socket.send(notification(8));
-  await shows(client, { ids: ["n8", "n7"], unread: 2 });
-  client.readAll();
-  const { ref } = JSON.parse(await socket.texts.next("read_all"));
-  // The server took n7's place before it read the rest, and says so after its answer.
-  socket.send({ type: "ok", ref, changed: true, rev: 4, unread: 0 });
-  await shows(client, { unread: 0, readIds: ["n8", "n7"] });
-  socket.send({ type: "retract", seq: 9, id: "n7", itemSeq: 7, cause: "superseded", by: "n8" });
-  await shows(client, { ids: ["n8"], readIds: ["n8"], unread: 0 });
-  const known = { head: 9, unread: 0, unseen: 0, readUpTo: 8, seenUpTo: 8 };
-  socket.send({ type: "receipts", rev: 4, ...known, items: [] });
-  socket.send(notification(10));
-  await shows(client, { ids: ["n10", "n8"], readIds: ["n8"], unread: 1 });
-  // What is read by then stays.
-  socket.send({ type: "retract", seq: 11, id: "n8", itemSeq: 8, cause: "superseded", by: "n10" });
-  socket.send({ type: "heartbeat", epoch: "9f3c", seq: 11, head: 11, rev: 4, unread: 1, unseen: 1 });
-  await shows(client, { ids: ["n10", "n8"], position: { epoch: "9f3c", seq: 11, rev: 4 } });
-});
-
 story("a page that is read while the stream goes on leaves the count right", async (rig) => {
   const client = rig.client();
   client.connect();
