@@ -106,16 +106,19 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
     alarms[name] ??= alarm(environment);
     alarms[name](ms, over ? undefined : then);
   };
-  const exchange = (ms = 5_000 + environment.random() * 5_000) =>
+  const exchange = (ms = 5_000 + environment.random() * 5_000) => {
+    // What is given by `update` only is not asked for.
+    if (!ask) return;
     after("exchange", ms, async () => {
       try {
-        const token = await ask?.();
+        const token = await ask();
         if (!over && line.accepts(token)) talk.refresh(token);
       } catch (error) {
         line.tell("error", error as CampanileError);
         exchange();
       }
     });
+  };
 
   const talk = surface({
     ...line,
@@ -153,7 +156,7 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
       lost({ kind: code === 1006 ? "lost" : "close", code, reason }, comeBackAfter(code, reason), retryAt),
     after,
     expires(at) {
-      if (!at || !ask) return;
+      if (!at) return;
       const life = at - environment.now();
       const lead = Math.min(Math.max(30_000, life / 10), life / 2) * (0.9 + environment.random() * 0.2);
       exchange(Math.max(5_000, life - lead));
