@@ -1,16 +1,17 @@
-// Says what the client costs a page, minified and gzipped, and fails above the bound. The documented surfaces are a part of their
-// own, loaded by whom they are asked for.
+// Says what the published client costs a page on the native surface, bundled, minified and gzipped, and fails above the bound. The
+// documented surfaces are a part of their own, loaded by whom they are asked for.
 
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-/** The aim is 8,192. */
-const BOUND = 11_264;
+/** Bytes: 9 KiB. The aim is 8 KiB, 8,192. */
+const BOUND = 9_216;
 
-const { outputFiles } = await build({
+// As an application imports it: by the package's own name and `exports`, so what is measured is `dist`.
+const { outputFiles, metafile } = await build({
   stdin: {
-    contents: 'export { Campanile } from "./src/index.ts";',
+    contents: 'export { Campanile } from "@campanile/client";',
     resolveDir: fileURLToPath(new URL(".", import.meta.url)),
   },
   bundle: true,
@@ -20,10 +21,20 @@ const { outputFiles } = await build({
   target: "es2022",
   outdir: "/",
   write: false,
+  metafile: true,
 });
-const size = (part) => gzipSync(part.contents, { level: 9 }).length;
-const lazy = outputFiles.filter(({ path }) => /documented/.test(path));
-const first = outputFiles.filter((part) => !lazy.includes(part));
-const total = first.reduce((sum, part) => sum + size(part), 0);
-console.log(`client: ${total} bytes gzipped, of ${BOUND}; documented surfaces: ${lazy.map(size)} more`);
+const size = (/** @type {string} */ name) => {
+  const part = outputFiles.find(({ path }) => path.endsWith(`/${name.split("/").pop()}`));
+  return gzipSync(part.contents, { level: 9 }).length;
+};
+
+// Loaded at once is the entry with all that it imports; what else there is, it loads when it is asked to.
+const entry = Object.keys(metafile.outputs).find((name) => metafile.outputs[name].entryPoint === "<stdin>");
+const first = new Set([entry]);
+for (const name of first)
+  for (const { path, kind } of metafile.outputs[name].imports)
+    if (kind === "import-statement") first.add(path);
+const later = Object.keys(metafile.outputs).filter((name) => !first.has(name));
+const total = [...first].reduce((sum, name) => sum + size(name), 0);
+console.log(`client: ${total} bytes gzipped, of ${BOUND}; documented surfaces: ${later.map(size)} more`);
 if (total > BOUND) process.exitCode = 1;

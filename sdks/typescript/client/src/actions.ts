@@ -22,19 +22,22 @@ export interface Shown {
   readonly unseen: number;
 }
 
+export type Queue = readonly Action[];
+
+/** Both queues, one after the other. What is in both is done once. */
+export function joined(first: Queue, second: Queue): Queue {
+  return [...first, ...second.filter((action) => !first.some((one) => one.key === action.key))];
+}
+
 /**
  * The queue with one more: in order, the last word on an entry in place of the former ones that are not `sent` yet. The same queue if
  * it was there already.
  */
-export function enqueue(
-  queue: readonly Action[],
-  action: Action,
-  sent: ReadonlySet<string>,
-): readonly Action[] {
-  if (queue.some((one) => one.key === action.key)) return queue;
-  const replaced = (one: Action) =>
-    !sent.has(one.key) && one.id === action.id && (action.id !== undefined || one.action === action.action);
-  return [...queue.filter((one) => !replaced(one)), action];
+export function enqueue(queue: Queue, last: Action, sent: ReadonlySet<string>): Queue {
+  if (queue.some((one) => one.key === last.key)) return queue;
+  const stays = (one: Action) =>
+    sent.has(one.key) || one.id !== last.id || (last.id === undefined && one.action !== last.action);
+  return [...queue.filter(stays), last];
 }
 
 /** Whether an `ok` says more than is known up to `rev`. What changed nothing was done before: how it is now, receipts tell. */
@@ -43,35 +46,26 @@ export function isNews(ok: { changed?: boolean; rev?: number }, rev: number): bo
 }
 
 /** The list as it will be once `actions` are done. Items that they don't change stay the same objects. */
-export function withActions(shown: Shown, actions: readonly Action[]): Shown {
-  let { items, unread, unseen } = shown;
+export function withActions({ items, unread, unseen }: Shown, actions: Queue): Shown {
   for (const { action, id, upTo = 0 } of actions) {
-    if (id !== undefined) {
-      const at = items.findIndex((item) => item.id === id);
-      const item = items[at];
-      if (!item) continue;
-      const read = action !== "unread";
-      const next: Item = {
-        ...item,
-        read,
-        seen: item.seen || read,
-        archived: action === "archive" || (read && item.archived),
-      };
+    const forth = action !== "unread";
+    items = items.map((item) => {
+      if (id === undefined ? (item.seq ?? 0) > upTo : item.id !== id) return item;
+      const read = action === "seen" ? item.read : forth;
+      const seen = item.seen || forth;
+      const archived = action === "archive" || (forth && item.archived);
+      if (read === item.read && seen === item.seen && archived === item.archived) return item;
       if (item.seq !== null) {
-        unread += Number(!next.read) - Number(!item.read);
-        unseen -= Number(next.seen) - Number(item.seen);
+        unread += Number(item.read) - Number(read);
+        unseen += Number(item.seen) - Number(seen);
       }
-      items = items.map((one) => (one === item ? next : one));
-    } else {
-      const all = action === "read_all";
-      const newer = items.filter((item) => item.seq !== null && item.seq > upTo);
-      items = items.map((item) =>
-        (item.seq ?? 0) > upTo || (item.seen && (item.read || !all))
-          ? item
-          : { ...item, seen: true, read: item.read || all },
-      );
+      return { ...item, read, seen, archived };
+    });
+    // Those beneath the loaded ones too.
+    if (id === undefined) {
+      const newer = items.filter((item) => (item.seq ?? 0) > upTo);
       unseen = newer.filter((item) => !item.seen).length;
-      if (all) unread = newer.filter((item) => !item.read).length;
+      if (action === "read_all") unread = newer.filter((item) => !item.read).length;
     }
   }
   return { items, unread: Math.max(0, unread), unseen: Math.max(0, unseen) };

@@ -1,499 +1,373 @@
 // The public client: options, lifecycle, events.
 
-import { type Action, isNews, MOST_ACTIONS, type Shown, withActions } from "./actions.js";
-import type { Connection } from "./connection.js";
-import type { Environment } from "./environment.js";
+import { type Action, MOST_ACTIONS } from "./actions.js";
+import { alarm } from "./alarm.js";
+import { type Connection, connect, type Line } from "./connection.js";
 import { CampanileError } from "./error.js";
 import type { Frame } from "./frame.js";
 import { platform } from "./globals.js";
-import { Inbox } from "./inbox.js";
-import { Listeners } from "./listeners.js";
-import { type Line, Session, type Wish } from "./session.js";
-import { type Happening, IDLE, type Machine, step, wakeAt } from "./state.js";
-import { filterKey, type Told } from "./store.js";
-import { Native } from "./surface/native.js";
+import { createInbox, type Inbox, type Reader } from "./inbox.js";
+import { createListeners } from "./listeners.js";
+import { createSession, type Owner, type Session, type Status } from "./session.js";
+import { type Happening, IDLE, type Lost, type Machine, step, wakeAt } from "./state.js";
+import { native } from "./surface/native.js";
 import { identity } from "./token.js";
-import type { Change, Client, Events, Filter, List, Options, Snapshot, State, TokenReason } from "./types.js";
+import type { Client, Options, State, TokenReason } from "./types.js";
 import { checkedBase } from "./url.js";
+import { createView } from "./view.js";
 import { within } from "./within.js";
 
 /** How long a token is waited for. */
 const TOKEN_PATIENCE = 30_000;
 
-/** A client of one user in one workspace. See `Client` for what its methods promise. */
+/** The answer to what no server answers. */
+const DONE = { type: "ok", rev: Infinity } as const;
+
+/** A client of one user in one workspace. See `Client` for what its methods promise; each of them may be handed on without the client. */
 export class Campanile implements Client {
-  readonly #options: Options;
-  readonly #environment: Environment;
-  readonly #base: string;
-  #machine: Machine = IDLE;
-  #session: Session | undefined;
-  #connection: Connection | undefined;
-  #inbox: Inbox | undefined;
-  /** The token in use, for requests. */
-  #token = "";
-  /** Whose token it is is not known yet: nothing is shown. */
-  #concealed = false;
-  #timer: unknown;
-  #snapshot: Snapshot | undefined;
-  /** How often something changed: what was made of it since is still right. */
-  #changes = 0;
-  #shown: (Shown & { changes: number }) | undefined;
-  readonly #lists = new Map<string, { changes: number; list: List }>();
-  #toldState = "";
-  #deaf: (() => void) | undefined;
-  readonly #listeners = new Listeners();
+  declare readonly connect: Client["connect"];
+  declare readonly disconnect: Client["disconnect"];
+  declare readonly close: Client["close"];
+  declare readonly retry: Client["retry"];
+  declare readonly update: Client["update"];
+  declare readonly subscribe: Client["subscribe"];
+  declare readonly getSnapshot: Client["getSnapshot"];
+  declare readonly list: Client["list"];
+  declare readonly loadMore: Client["loadMore"];
+  declare readonly read: Client["read"];
+  declare readonly unread: Client["unread"];
+  declare readonly archive: Client["archive"];
+  declare readonly readAll: Client["readAll"];
+  declare readonly seen: Client["seen"];
+  declare readonly on: Client["on"];
 
   /** Connects to nothing yet. Throws `CampanileError` `insecure_url` if tokens would travel in the clear. */
   constructor(options: Options) {
-    this.#options = { ...options };
-    const given = Object.entries(options.environment ?? {}).filter(([, value]) => value !== undefined);
-    this.#environment = { ...platform(), ...Object.fromEntries(given) };
-    if (options.WebSocket) this.#environment.WebSocket = options.WebSocket;
-    if (options.storage !== undefined) this.#environment.storage = options.storage ?? undefined;
-    this.#base = checkedBase(options.url, options.allowInsecure);
-    this.#machine = { ...IDLE, ready: this.#ready };
+    Object.assign(this, createClient(options));
   }
 
   get state(): State {
-    return this.#line.state;
+    return this.getSnapshot().state;
   }
+}
 
-  connect(): void {
-    this.#deaf ??= this.#environment.page?.listen((event) => {
-      if (event === "pagehide" || event === "hidden") this.#session?.save();
-      this.#connection?.check();
-      this.#step({ type: event });
-    });
-    const { page } = this.#environment;
-    if (page)
-      for (const event of [
-        page.online() ? "online" : "offline",
-        page.hidden() ? "hidden" : "visible",
-      ] as const)
-        this.#step({ type: event });
-    this.#step({ type: "start", ready: this.#ready });
-  }
+/** What a client does, but for its state, which is a member. */
+function createClient(given: Options): Omit<Client, "state"> {
+  const options = { ...given };
+  const { surface = "native" } = options;
+  const base = checkedBase(options.url, options.allowInsecure);
+  const environment = platform();
+  for (const [name, value] of Object.entries(options.environment ?? {}))
+    if (value !== undefined) Object.assign(environment, { [name]: value });
+  if (options.WebSocket) environment.WebSocket = options.WebSocket;
+  if (options.storage !== undefined) environment.storage = options.storage ?? undefined;
 
-  disconnect(): void {
-    this.#step({ type: "stop" });
-    this.#deaf = void this.#deaf?.();
-    this.#session?.leave();
-  }
-
-  close(): void {
-    this.#end(true);
-  }
-
-  retry(): void {
-    if (this.#session?.follows) this.#session.wish("retry");
-    else this.#step({ type: "retry" });
-  }
-
-  update(change: Change): void {
-    const options = this.#options;
-    const { token: was } = options;
-    if (this.#machine.state === "closed") return;
-    const moved =
-      (change.workspace !== undefined && change.workspace !== options.workspace) ||
-      (change.user !== undefined && change.user !== options.user);
-    Object.assign(options, change);
-    const { token } = options;
-    if (moved || !token) {
-      this.#session?.leave();
-      this.#session = undefined;
-    } else if (token === was) {
-      return;
-    } else if (this.#session && (options.user ?? this.#tokenIdentity ?? null) === this.#session.identity) {
-      // The same user goes on.
-      if (typeof token === "string" && this.#connection) {
-        this.#token = token;
-        this.#connection.refresh(token);
-      } else {
-        this.retry();
-      }
-      return;
-    } else {
-      this.#concealed = true;
-    }
-    this.#step({ type: "anew", ready: this.#ready });
-  }
-
-  subscribe(listener: () => unknown): () => void {
-    return this.#listeners.on("change", listener);
-  }
-
-  getSnapshot(): Snapshot {
-    if (!this.#snapshot) {
-      const store = this.#visible?.store;
-      const { unread, unseen } = this.#now;
-      const whose = { user: store?.now.user ?? null, position: store?.position ?? null };
-      this.#snapshot = { ...this.#line, ...this.list(), unread, unseen, ...whose };
-    }
-    return this.#snapshot;
-  }
-
-  list(filter: Filter = {}): List {
-    const key = filterKey(filter);
-    const former = this.#lists.get(key);
-    if (former?.changes === this.#changes) return former.list;
-    const session = this.#visible;
-    const old = former?.list;
-    const own = session?.store.view(this.#now.items, filter) ?? [];
-    const loading = !!session?.loading(filter);
-    const hasMore = !!session && this.#native && session.store.bottom(filter) !== null;
-    const same = old?.items.length === own.length && own.every((item, at) => item === old.items[at]);
-    const items = same ? old.items : own;
-    const list =
-      same && old.loading === loading && old.hasMore === hasMore ? old : { items, hasMore, loading };
-    this.#lists.set(key, { changes: this.#changes, list });
-    return list;
-  }
-
-  loadMore(filter: Filter = {}): Promise<void> {
-    const session = this.#session;
-    if (!session || this.state !== "live" || !this.list(filter).hasMore) return Promise.resolve();
-    if (!session.loading(filter)) {
-      if (session.follows) session.wish({ load: filter });
-      else void this.#inbox?.more(filter);
-    }
-    return session.load(filter);
-  }
-
-  read(id: string): void {
-    this.#act("read", id);
-  }
-
-  unread(id: string): void {
-    this.#act("unread", id);
-  }
-
-  archive(id: string): void {
-    this.#act("archive", id);
-  }
-
-  readAll(): void {
-    if (this.#native) this.#act("read_all");
-    else for (const { id } of this.list({ unread: true }).items) this.read(id);
-  }
-
-  seen(): void {
-    this.#act("seen");
-  }
-
-  on<Name extends keyof Events>(event: Name, handler: Events[Name]): () => void {
-    return this.#listeners.on(event, handler);
-  }
+  const { page } = environment;
+  const isNative = surface === "native";
+  const { on, tell } = createListeners();
+  const waking = alarm(environment);
+  let machine: Machine = IDLE;
+  let session: Session | undefined;
+  let connection: Connection | undefined;
+  let inbox: Inbox | undefined;
+  /** The token in use, for requests. */
+  let token = "";
+  /** Whose token it is is not known yet: nothing is shown. */
+  let concealed = false;
+  let toldStatus = "";
+  let deaf: (() => void) | undefined;
 
   /** The connection as it is shown: that of the tab that leads, if another one does. */
-  get #line(): Line {
-    const { state, reason, retryAt } = this.#machine;
-    const own = state === "idle" || state === "closed";
-    const mirror = own ? undefined : this.#session?.mirror;
-    return mirror ?? { state, reason, retryAt: state === "waiting" ? retryAt : null };
-  }
+  const status = (): Status => {
+    const { state, reason, retryAt } = machine;
+    return session?.mirror ?? { state, reason, retryAt: state === "waiting" ? retryAt : null };
+  };
+  const view = createView(() => (concealed ? undefined : session), status, isNative);
+  const { list, getSnapshot } = view;
 
-  get #native(): boolean {
-    return (this.#options.surface ?? "native") === "native";
-  }
+  const changed = () => {
+    view.changed();
+    const is = status();
+    const news = JSON.stringify(is) !== toldStatus;
+    toldStatus = JSON.stringify(is);
+    if (news) session?.announce({ status: is });
+    tell("change");
+    if (news) tell("state", getSnapshot());
+  };
 
-  get #ready(): boolean {
-    const { token, workspace, surface } = this.#options;
-    return !!token && (!!workspace || surface === "product");
-  }
+  const ready = () => !!options.token && (!!options.workspace || surface === "product");
 
-  /** The session, unless it may be somebody else's. */
-  get #visible(): Session | undefined {
-    return this.#concealed ? undefined : this.#session;
-  }
+  const happens = (type: Happening["type"], more?: { ready: boolean } | Omit<Lost, "type">) => {
+    const was = machine;
+    machine = step(was, { type, ...more } as Happening, environment.now(), environment.random);
+    const { state, attempt } = machine;
+    waking(wakeAt(machine) - environment.now(), () => happens("time"));
+    const again = attempt !== was.attempt;
+    if (again || (state !== "live" && state !== "connecting")) {
+      connection?.close();
+      inbox?.close();
+      connection = inbox = undefined;
+      session?.sent.clear();
+    }
+    if (state === "idle" || state === "refused" || (state === "suspended" && machine.hiddenSince < Infinity))
+      session?.resign();
+    changed();
+    if (again) void open(attempt, machine.why);
+  };
 
-  /** The list with what was done and is not confirmed. */
-  get #now(): Shown {
-    if (this.#shown?.changes === this.#changes) return this.#shown;
-    const session = this.#visible;
-    const base = session?.store.now ?? { items: [], unread: 0, unseen: 0 };
-    const shown = withActions(base, session?.queue ?? []);
-    this.#shown = { ...shown, changes: this.#changes };
-    return this.#shown;
-  }
+  const leave = () => {
+    session?.leave();
+    session = undefined;
+  };
 
-  #step(happening: Happening): void {
-    const { now, random, setTimeout, clearTimeout } = this.#environment;
-    const was = this.#machine;
-    const is = step(was, happening, now(), random);
-    this.#machine = is;
-    clearTimeout(this.#timer);
-    const at = wakeAt(is);
-    if (at !== null)
-      this.#timer = setTimeout(
-        () => this.#step({ type: "time" }),
-        Math.min(Math.max(0, at - now()), 2 ** 31 - 1),
-      );
-    const again = is.attempt !== was.attempt;
-    if (again || (is.state !== "live" && is.state !== "connecting")) this.#hangUp();
-    if (
-      is.state === "idle" ||
-      is.state === "refused" ||
-      (is.state === "suspended" && is.hiddenSince !== null)
-    )
-      this.#session?.resign();
-    this.#changed();
-    if (again) void this.#open(is.attempt, is.why);
-  }
-
-  #hangUp(): void {
-    this.#connection?.close();
-    this.#inbox?.close();
-    this.#connection = this.#inbox = undefined;
-    this.#session?.sent.clear();
-  }
+  /** Whose token is there, as far as is known without asking for it. */
+  const knownUser = () =>
+    options.user ?? (typeof options.token === "string" ? identity(options.token) : undefined);
 
   /** One attempt: a token, the session of its user, the lead among the tabs, a connection. */
-  async #open(attempt: number, why: TokenReason): Promise<void> {
-    const current = () => this.#machine.attempt === attempt && this.#machine.state === "connecting";
-    const { workspace: slug, user, surface = "native", shareTabs = true, resume } = this.#options;
+  const open = async (attempt: number, why: TokenReason) => {
+    const current = () => machine.attempt === attempt && machine.state === "connecting";
     try {
-      if (!this.#environment.WebSocket)
-        throw new CampanileError("no_websocket", "there is no WebSocket here: give one as an option");
-      const early = user ?? this.#tokenIdentity;
-      if (early !== undefined) await this.#enter(early);
+      if (!environment.WebSocket)
+        throw new CampanileError("no_websocket", "no WebSocket here: give one as an option");
+      if (knownUser() !== undefined) await enter(knownUser());
       if (!current()) return;
-      const token = await this.#ask(why);
+      const asked = await ask(why);
       if (!current()) return;
-      if (!token) {
-        this.#session?.leave();
-        this.#session = undefined;
-        this.#step({ type: "anew", ready: false });
+      if (!asked) {
+        leave();
+        happens("anew", { ready: false });
         return;
       }
-      this.#token = token;
-      const session = await this.#enter(user ?? identity(token));
+      token = asked;
+      const entered = await enter(options.user ?? identity(token));
+      if (!current() || !(await entered.lead())) return;
+      const talk = isNative ? native : (await import("./surface/documented.js"))[surface];
       if (!current()) return;
-      if (shareTabs && !(await session.lead())) return;
-      const Line = this.#native
-        ? Native
-        : (await import("./surface/documented.js"))[surface === "product" ? "Product" : "Workspace"];
-      if (!current()) return;
-      const { store } = session;
-      if (resume && !store.now.placed) Object.assign(store.now, resume, { placed: true });
-      const { epoch, seq, rev, placed } = store.now;
-      // A log that had no name yet is told again from its beginning.
-      const since = placed ? { epoch, seq: epoch === null ? 0 : seq, rev } : undefined;
-      const changeable = typeof this.#options.token === "function";
-      this.#inbox = new Inbox(
-        {
-          environment: this.#environment,
-          url: `${this.#base}/v1/workspaces/${encodeURIComponent(slug ?? "")}/inbox`,
-          token: () => this.#token,
-          pageSize: this.#options.pageSize ?? 25,
-          failed: (error) => this.#listeners.tell("error", error),
-        },
-        session,
-      );
-      this.#connection = new Line(
-        {
-          environment: this.#environment,
-          base: this.#base,
-          workspace: slug ?? "",
-          since,
-          refreshed: changeable ? () => this.#refreshed(attempt) : undefined,
-          onFrame: (frame) => this.#frame(frame, !!since),
-          onLost: (reason, comeBack, retryAt) => {
-            // The same token would be refused again.
-            const back = comeBack === "with_new_token" && !changeable ? "no" : comeBack;
-            this.#step({ type: "lost", reason, comeBack: back, retryAt });
-          },
-        },
-        token,
-      );
+      const { store } = entered;
+      if (options.resume && store.now.epoch === undefined) Object.assign(store.now, options.resume);
+      const { epoch, seq, rev } = store.now;
+      const line: Line & Reader = {
+        environment,
+        base,
+        workspace: options.workspace ?? "",
+        pageSize: options.pageSize ?? 25,
+        since: { epoch, seq, rev },
+        token: () => token,
+        ask: typeof options.token === "function" ? () => ask("refresh") : undefined,
+        accepts,
+        tell,
+        onFrame: (frame) => onFrame(entered, frame, epoch !== undefined),
+        onLost: (reason, comeBack, retryAt) => happens("lost", { reason, comeBack, retryAt }),
+      };
+      inbox = createInbox(line, entered);
+      connection = connect(line, token, talk);
     } catch (error) {
       if (!current()) return;
-      const { code = "failed" } = error as CampanileError;
-      this.#listeners.tell("error", error as CampanileError);
+      tell("error", error as CampanileError);
+      const { code: reason = "failed" } = error as CampanileError;
       const comeBack = why === "expired" ? "with_new_token" : "yes";
-      this.#step({ type: "lost", reason: { kind: "token", code: 0, reason: code }, comeBack });
+      happens("lost", { reason: { kind: "token", code: 0, reason }, comeBack });
     }
-  }
-
-  get #tokenIdentity(): string | undefined {
-    const { token } = this.#options;
-    return typeof token === "string" ? identity(token) : undefined;
-  }
+  };
 
   /** The session of a user, the present one if it is the same. */
-  async #enter(who: string | undefined): Promise<Session> {
-    const next = this.#sessionOf(who);
-    if (next !== this.#session) this.#session?.leave();
-    this.#session = next;
+  const enter = async (who: string | undefined): Promise<Session> => {
+    const next = sessionOf(who);
+    if (next !== session) session?.leave();
+    session = next;
     // Without a name, only the server's greeting tells whether it is still the same.
-    this.#concealed = who === undefined;
-    this.#changed();
-    await next.open(this.#options.shareTabs ?? true);
+    concealed = who === undefined;
+    changed();
+    await next.open();
     return next;
-  }
+  };
 
-  #sessionOf(who: string | undefined): Session {
-    const { workspace: slug, surface = "native", maxItems = 1_000 } = this.#options;
-    const place = surface === "product" ? "" : (slug ?? "");
-    const present = this.#session;
-    if (present?.workspace === place && present.identity === who) return present;
-    const owner = {
-      environment: this.#environment,
-      maxItems,
-      line: () => this.#line,
-      changed: () => this.#changed(),
-      tell: (told: Told) => this.#listeners.tell(...told),
-      wished: (wish: Wish) => this.#wished(wish),
-    };
+  const owner: Owner = {
+    environment,
+    maxItems: options.maxItems ?? 1_000,
+    shareTabs: options.shareTabs ?? true,
+    status,
+    changed,
+    tell,
+    wished(wish) {
+      if (wish === "erased") end(false);
+      else if (wish === "retry") retry();
+      else if ("load" in wish) void loadMore(wish.load);
+      else {
+        session?.do(wish);
+        flush();
+      }
+    },
+  };
+
+  const sessionOf = (who: string | undefined): Session => {
+    const place = surface === "product" ? "" : (options.workspace ?? "");
     // Its first part is the form of what is kept, and told to other tabs.
-    const key = who === undefined ? undefined : JSON.stringify([1, this.#base, surface, place, who]);
-    return new Session(owner, place, who, key);
-  }
+    const key = JSON.stringify([1, base, surface, place, who]);
+    return session?.key === key ? session : createSession(owner, key, who);
+  };
 
   /** A token, or what stands for none. Rejects with `token_failed`. */
-  async #ask(why: TokenReason): Promise<string | null | undefined> {
-    const { token } = this.#options;
+  const ask = async (why: TokenReason) => {
+    const { token } = options;
     if (typeof token !== "function") return token;
+    let cause: unknown;
     try {
-      const given = await within(
-        this.#environment,
-        TOKEN_PATIENCE,
-        (async () => ({ token: await token(why) }))(),
-      );
-      if (given) return given.token;
-    } catch (cause) {
-      throw new CampanileError("token_failed", "the application gave no token", { cause });
+      const given = await within(environment, TOKEN_PATIENCE, (async () => [await token(why)])());
+      if (given) return given[0];
+    } catch (error) {
+      cause = error;
     }
-    throw new CampanileError("token_failed", "the application gave no token in time");
-  }
+    throw new CampanileError("token_failed", "the token callback failed, or took too long", { cause });
+  };
 
-  /** Another token for the connection of `attempt`. One of another user begins anew. */
-  async #refreshed(attempt: number): Promise<string> {
-    const token = await this.#ask("refresh").catch((error) => {
-      this.#listeners.tell("error", error);
-      throw error;
-    });
-    if (this.#machine.attempt !== attempt)
-      throw new CampanileError("token_failed", "it is too late for this token");
-    if (!token || (this.#options.user === undefined && identity(token) !== this.#session?.identity)) {
-      this.#concealed = true;
-      this.#step({ type: "anew", ready: !!token });
-      throw new CampanileError("token_failed", "the token is of another user");
+  /** Whether another token is of the same user. One of another begins anew. */
+  const accepts = (asked: string | null | undefined): asked is string => {
+    const same = !!asked && (options.user !== undefined || identity(asked) === session?.identity);
+    if (same) {
+      token = asked;
+    } else {
+      if (!asked) leave();
+      concealed = true;
+      happens("anew", { ready: !!asked });
     }
-    this.#token = token;
-    return token;
-  }
+    return same;
+  };
 
-  #frame(frame: Frame, resumes: boolean): void {
-    const session = this.#session;
-    if (!session) return;
-    const { store } = session;
-    switch (frame.type) {
-      case "greeting":
-      case "hello": {
-        const { user } = store.now;
-        const other = user !== null && frame.user !== null && user !== frame.user;
-        if (other) session.empty();
-        this.#concealed = false;
-        const known = { user: frame.user ?? session.identity ?? null };
-        const resumed = frame.type === "hello" && frame.resumed && !other;
-        session.do({
-          frame: frame.type === "hello" ? { ...frame, ...known, resumed } : { ...frame, ...known },
-        });
-        this.#step({ type: "live" });
-        if (frame.type === "hello" && store.now.stale && (other || frame.resumed || !resumes))
-          this.#inbox?.reload();
-        this.#flush();
-        return;
-      }
-      case "ok":
-      case "error": {
-        const { ref } = frame;
-        if (ref !== undefined && session.queue.some(({ key }) => key === ref)) {
-          if (frame.type === "error")
-            session.do({ done: ref, commit: false, refused: [frame.code, frame.message ?? frame.code] });
-          else session.do({ done: ref, commit: isNews(frame, store.now.rev), unread: frame.unread });
-        } else if (frame.type === "error") {
-          this.#listeners.tell(
-            "error",
-            new CampanileError(frame.code, frame.message ?? frame.code, { id: frame.id }),
-          );
-        }
-        return;
-      }
-    }
-    session.do({ frame });
-    if (frame.type === "resync") this.#inbox?.reload();
-    if (frame.type === "arrival" && this.#options.autoMarkRead) this.read(frame.item.id);
-  }
-
-  #act(action: Action["action"], id?: string): void {
-    const session = this.#session;
-    if (!session || this.#machine.state === "closed") return;
-    const { uuid } = this.#environment;
-    const { seq, epoch, items } = session.store.now;
-    const upTo = Math.max(seq, ...items.slice(0, 100).map((one) => one.seq ?? 0));
-    const place = id === undefined ? { upTo, epoch } : { id };
-    if (session.queue.length >= MOST_ACTIONS) {
-      this.#listeners.tell(
-        "error",
-        new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }),
-      );
+  const onFrame = (session: Session, frame: Frame, resumes: boolean) => {
+    if (frame.type !== "hello" && frame.type !== "greeting") {
+      session.do({ frame });
+      if (frame.type === "resync") inbox?.reload();
+      if (frame.type === "notification" && options.autoMarkRead && !isNative) act("read", frame.item.id);
       return;
     }
-    const act: Action = { key: uuid(), action, ...place };
-    session.act(act);
+    const { store } = session;
+    const other = store.now.user !== null && frame.user !== null && store.now.user !== frame.user;
+    if (other) session.empty();
+    concealed = false;
+    const hello = frame.type === "hello";
+    const resumed = hello && frame.resumed && !other;
+    session.do({ frame: { ...frame, resumed, user: frame.user ?? session.identity ?? null } as Frame });
+    happens("live");
+    if (hello && store.now.stale && (other || frame.resumed || !resumes)) inbox?.reload();
+    flush();
+  };
+
+  const act = (action: Action["action"], id?: string) => {
+    if (!session) return;
+    if (session.queue.length >= MOST_ACTIONS) {
+      tell("error", new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }));
+      return;
+    }
+    const { now } = session.store;
+    const upTo = Math.max(now.seq, now.items.find((one) => one.seq !== null)?.seq ?? 0);
+    const key = environment.uuid();
+    const act: Action = { key, action, ...(id === undefined ? { upTo, epoch: now.epoch } : { id }) };
+    session.do({ act });
+    if (session.follows) session.wish({ act });
     // What is in no log is known here only.
-    const item = items.find((one) => one.id === id);
-    if (item?.seq === null) session.do({ done: act.key, commit: true });
-    this.#flush();
-  }
+    if (now.items.find((one) => one.id === id)?.seq === null) session.do({ frame: { ...DONE, ref: key } });
+    flush();
+  };
 
   /** Sends what waits. */
-  #flush(): void {
-    const session = this.#session;
-    const connection = this.#connection;
-    if (!session || !connection || this.#machine.state !== "live") return;
+  const flush = () => {
+    if (!session || !connection || machine.state !== "live") return;
     for (const action of session.queue) {
-      if (session.sent.has(action.key)) continue;
+      const { key } = action;
+      if (session.sent.has(key)) continue;
       const sent = connection.act(action);
-      if (sent) session.sent.add(action.key);
-      else if (sent === undefined) session.do({ done: action.key, commit: true });
+      if (sent) session.sent.add(key);
+      else if (sent === undefined) session.do({ frame: { ...DONE, ref: key } });
     }
-  }
+  };
 
-  #wished(wish: Wish): void {
-    if (wish === "erased") this.#end(false);
-    else if (wish === "retry") this.retry();
-    else if (typeof wish === "object" && "act" in wish) {
-      this.#session?.do(wish);
-      this.#flush();
-    } else if (typeof wish === "object") void this.loadMore(wish.load);
-  }
+  const retry = () => {
+    if (session?.follows) session.wish("retry");
+    else happens("retry");
+  };
 
-  #end(everywhere: boolean): void {
-    if (this.#machine.state === "closed") return;
-    this.#hangUp();
-    this.#deaf = void this.#deaf?.();
-    const { user = this.#tokenIdentity } = this.#options;
-    if (!this.#session && user !== undefined) this.#session = this.#sessionOf(user);
-    this.#session?.erase(everywhere);
-    this.#session = undefined;
-    this.#token = "";
-    this.#options.token = undefined;
-    this.#step({ type: "close" });
-  }
-
-  #changed(): void {
-    this.#changes++;
-    this.#snapshot = undefined;
-    const { state, reason, retryAt } = this.#line;
-    const line = `${state} ${reason?.code} ${reason?.reason} ${retryAt}`;
-    const news = line !== this.#toldState;
-    if (news) {
-      this.#toldState = line;
-      this.#session?.announce(this.#line);
+  const loadMore: Client["loadMore"] = async (filter = {}) => {
+    if (!session || status().state !== "live" || !list(filter).hasMore) return;
+    if (!session.loading(filter)) {
+      if (session.follows) session.wish({ load: filter });
+      else void inbox?.more(filter);
     }
-    this.#listeners.tell("change");
-    if (news) this.#listeners.tell("state", this.getSnapshot());
-  }
+    const here = session;
+    here.load(filter);
+    await new Promise<void>((then) => {
+      const stop = on("change", () => {
+        if (here.loading(filter)) return;
+        stop();
+        then();
+      });
+    });
+  };
+
+  const end = (everywhere: boolean) => {
+    if (machine.state === "closed") return;
+    deaf = void deaf?.();
+    (session ?? sessionOf(knownUser())).erase(everywhere);
+    session = options.token = undefined;
+    token = "";
+    happens("close");
+  };
+
+  return {
+    connect() {
+      deaf ??= page?.listen((type) => {
+        if (type === "pagehide" || type === "hidden") session?.save();
+        connection?.check?.();
+        happens(type);
+      });
+      if (page) {
+        happens(page.online() ? "online" : "offline");
+        happens(page.hidden() ? "hidden" : "visible");
+      }
+      happens("start", { ready: ready() });
+    },
+    disconnect() {
+      deaf = void deaf?.();
+      session?.leave();
+      happens("stop");
+    },
+    close: () => end(true),
+    retry,
+    update(change) {
+      if (machine.state === "closed") return;
+      const was = { ...options };
+      Object.assign(options, change);
+      const { token: is } = options;
+      const moved = (["workspace", "user"] as const).some(
+        (name) => change[name] !== undefined && change[name] !== was[name],
+      );
+      if (moved || !is) {
+        leave();
+      } else if (is === was.token) {
+        return;
+      } else if (session && (knownUser() ?? null) === session.identity) {
+        // The same user goes on.
+        if (typeof is !== "string" || !connection) return retry();
+        token = is;
+        return connection.refresh(is);
+      } else {
+        concealed = true;
+      }
+      happens("anew", { ready: ready() });
+    },
+    subscribe: (listener) => on("change", listener),
+    getSnapshot,
+    list,
+    loadMore,
+    read: (id) => act("read", id),
+    unread: (id) => act("unread", id),
+    archive: (id) => act("archive", id),
+    readAll() {
+      if (isNative) act("read_all");
+      else for (const { id } of list({ unread: true }).items) act("read", id);
+    },
+    seen: () => act("seen"),
+    on,
+  };
 }

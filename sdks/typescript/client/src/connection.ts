@@ -1,15 +1,15 @@
 // One connection, from dialling to its close: what the surfaces have in common.
 
 import type { Action } from "./actions.js";
-import type { Environment, Socket } from "./environment.js";
+import { type Alarm, alarm } from "./alarm.js";
+import type { Environment } from "./environment.js";
 import type { CampanileError } from "./error.js";
 import type { Frame } from "./frame.js";
+import { claims } from "./token.js";
 import type { Reason } from "./types.js";
 
 /** Dialling is given up after so long; so late may a heartbeat or an answer be. */
 export const PATIENCE = 10_000;
-/** The longest that a timer may be set for. */
-const LONGEST = 2 ** 31 - 1;
 
 /** Where the client is to go after a close. */
 export type ComeBack = "yes" | "no" | "with_new_token";
@@ -20,134 +20,160 @@ export interface Line {
   /** `https://host/base`, without a slash at its end. */
   readonly base: string;
   readonly workspace: string;
-  /** From where to resume; undefined: from now on. */
-  readonly since: { readonly epoch: string | null; readonly seq: number; readonly rev: number } | undefined;
+  /** From where to resume. Without an epoch, from now on; with null for one, all of a log that had no name. */
+  readonly since: { readonly epoch: string | null | undefined; readonly seq: number; readonly rev: number };
   /** Gives another token before the one in use expires; rejects if there is none now. Undefined: there never is another. */
-  readonly refreshed: (() => Promise<string>) | undefined;
+  readonly ask: (() => Promise<string | null | undefined>) | undefined;
+  /** Whether the connection may go on with a token; else it is hung up. */
+  readonly accepts: (token: string | null | undefined) => token is string;
+  readonly tell: (event: "error", error: CampanileError) => void;
   readonly onFrame: (frame: Frame) => void;
   /** Said once, and nothing after it. */
   readonly onLost: (reason: Reason, comeBack: ComeBack, retryAt?: number) => void;
 }
 
-export abstract class Connection {
-  /** Nothing is said any more. */
-  protected over = false;
-  protected socket: Socket | undefined;
-  readonly #timers = new Map<string, unknown>();
-
-  constructor(
-    protected readonly line: Line,
-    token: string,
-  ) {
-    this.after("dial", PATIENCE, () => this.dead("no answer in time"));
-    void this.dial(token);
-  }
-
-  protected abstract dial(token: string): Promise<void>;
-
+export interface Connection {
   /** Shows the server another token of the same user. */
-  abstract refresh(token: string): void;
-
+  refresh(token: string): void;
   /** Tells the server what was done. True: an answer will come; false: it was not sent; undefined: nobody will answer. */
-  abstract act(action: Action): boolean | undefined;
-
+  act(action: Action): boolean | undefined;
   /** Looks whether the server is late, such as after the machine has slept. */
-  check(): void {}
-
+  check?(): void;
   /** Hangs up. Nothing is told any more. */
-  close(): void {
-    this.over = true;
-    for (const name of [...this.#timers.keys()]) this.after(name, 0);
-    abandon(this.socket);
-  }
+  close(): void;
+}
 
-  protected lost(reason: Reason, comeBack: ComeBack, retryAt?: number): void {
-    if (this.over) return;
-    this.close();
-    this.line.onLost(reason, comeBack, retryAt);
-  }
+/** What a surface does in its own way. */
+export interface Talk extends Connection {
+  /** Opens the connection. Never rejects. */
+  dial(token: string): Promise<void>;
+}
 
-  protected dead(reason: string): void {
-    this.lost({ kind: "lost", code: 0, reason }, "yes");
-  }
+/** A socket that is open, or opens. */
+export interface Ear {
+  /** False: it could not be sent. */
+  send(text: string): boolean;
+  /** Nothing is heard of it any more. */
+  close(): void;
+}
 
-  /** Opens a socket. Nothing is heard of it once it was abandoned. */
-  protected open(
+/** What surfaces are made with: one that is loaded by itself brings nothing that is here already. */
+export interface Wire extends Line {
+  readonly claims: typeof claims;
+  /** Opens a socket, unless this was hung up. */
+  open(
     path: string,
     query: Record<string, string>,
-    protocols: string[] | undefined,
-    ears: { open?: () => void; text: (text: string) => void; close: (code: number, reason: string) => void },
-  ): Socket {
-    const { environment, base } = this.line;
-    // A plus is a plus to the server, so no space may be one.
-    const asked = `${new URLSearchParams(query)}`.replaceAll("+", "%20");
-    const socket = new (environment.WebSocket as NonNullable<Environment["WebSocket"]>)(
-      `${base.replace(/^http/, "ws")}${path}?${asked}`,
-      protocols,
-    );
-    socket.onopen = () => ears.open?.();
-    socket.onmessage = ({ data }: { data: unknown }) => ears.text(data as string);
-    socket.onclose = ({ code, reason }: { code: number; reason: string }) => ears.close(code, reason);
-    // A close follows.
-    socket.onerror = () => {};
-    return socket;
-  }
-
-  protected send(text: string): boolean {
-    try {
-      this.socket?.send(text);
-      return !!this.socket;
-    } catch {
-      return false;
-    }
-  }
-
+    told: {
+      open?(): void;
+      frame(frame: Record<string, unknown>): void;
+      close(code: number, reason: string): void;
+    },
+    protocols?: string[],
+  ): Ear | undefined;
+  lost: Line["onLost"];
+  dead(reason: string): void;
+  /** The server closed, and may have said when to come back. */
+  closed(code: number, reason: string, retryAt?: number): void;
+  /** Does something later, in place of what had the same name; without `then`, nothing. */
+  after(name: string, ms?: number, then?: () => unknown): void;
   /** Plans the exchange of a token that ends at `at`. */
-  protected expires(at: number | undefined): void {
-    if (!at || !this.line.refreshed) return;
-    const { now, random } = this.line.environment;
-    const life = at - now();
-    const lead = Math.min(Math.max(30_000, life / 10), life / 2) * (0.9 + random() * 0.2);
-    this.refreshIn(Math.max(5_000, life - lead));
-  }
+  expires(at: number | undefined): void;
+  /** Exchanges the token after so long; by default, in 5 to 10 s. */
+  exchange(ms?: number): void;
+}
 
-  /** A refresh failed: again in 5 to 10 s. */
-  protected again(): void {
-    this.refreshIn(5_000 + this.line.environment.random() * 5_000);
-  }
+/** Dials on a surface. */
+export function connect(line: Line, token: string, surface: (wire: Wire) => Talk): Connection {
+  const { environment, ask } = line;
+  const alarms: Record<string, Alarm> = {};
+  /** Nothing is said any more. */
+  let over = false;
 
-  protected refreshIn(ms: number): void {
-    this.after("refresh", ms, async () => {
+  const close = () => {
+    over = true;
+    for (const name in alarms) after(name);
+    talk.close();
+  };
+  const lost: Wire["lost"] = (reason, comeBack, retryAt) => {
+    if (over) return;
+    close();
+    // The same token would be refused again.
+    line.onLost(reason, comeBack === "with_new_token" && !ask ? "no" : comeBack, retryAt);
+  };
+  const dead = (reason: string) => lost({ kind: "lost", code: 0, reason }, "yes");
+  const after: Wire["after"] = (name, ms, then) => {
+    alarms[name] ??= alarm(environment);
+    alarms[name](ms, over ? undefined : then);
+  };
+  const exchange = (ms = 5_000 + environment.random() * 5_000) => {
+    // What is given by `update` only is not asked for.
+    if (!ask) return;
+    after("exchange", ms, async () => {
       try {
-        const token = await this.line.refreshed?.();
-        if (token && !this.over) this.refresh(token);
-      } catch {
-        this.again();
+        const token = await ask();
+        if (!over && line.accepts(token)) talk.refresh(token);
+      } catch (error) {
+        line.tell("error", error as CampanileError);
+        exchange();
       }
     });
-  }
+  };
 
-  /** Does something later, in place of what had the same name; without `then`, nothing. */
-  protected after(name: string, ms: number, then?: () => unknown): void {
-    const { setTimeout, clearTimeout } = this.line.environment;
-    clearTimeout(this.#timers.get(name));
-    if (then && !this.over) this.#timers.set(name, setTimeout(then, Math.min(ms, LONGEST)));
-  }
+  const talk = surface({
+    ...line,
+    claims,
+    open(path, query, told, protocols) {
+      if (over) return;
+      // A plus is a plus to the server, so no space may be one.
+      const asked = `${new URLSearchParams(query)}`.replaceAll("+", "%20");
+      const url = `${line.base.replace(/^http/, "ws")}${path}?${asked}`;
+      const socket = new (environment.WebSocket as NonNullable<Environment["WebSocket"]>)(url, protocols);
+      socket.onopen = () => told.open?.();
+      socket.onmessage = ({ data }: { data: string }) => told.frame(parsed(data));
+      socket.onclose = ({ code, reason }: { code: number; reason: string }) => told.close(code, reason);
+      // A close follows.
+      socket.onerror = () => {};
+      return {
+        send(text) {
+          try {
+            socket.send(text);
+            return true;
+          } catch {
+            return false;
+          }
+        },
+        close() {
+          socket.onopen = socket.onmessage = socket.onclose = null;
+          socket.close(1000);
+        },
+      };
+    },
+    lost,
+    dead,
+    // 1006 is no code of a server: no close came.
+    closed: (code, reason, retryAt) =>
+      lost({ kind: code === 1006 ? "lost" : "close", code, reason }, comeBackAfter(code, reason), retryAt),
+    after,
+    expires(at) {
+      if (!at) return;
+      const life = at - environment.now();
+      const lead = Math.min(Math.max(30_000, life / 10), life / 2) * (0.9 + environment.random() * 0.2);
+      exchange(Math.max(5_000, life - lead));
+    },
+    exchange,
+  });
+  after("dial", PATIENCE, () => dead("no answer in time"));
+  void talk.dial(token);
+  return { ...talk, close };
 }
 
-/** Closes a socket that nobody listens to any more. */
-export function abandon(socket: Socket | undefined): void {
-  if (!socket) return;
-  socket.onopen = socket.onmessage = socket.onclose = null;
-  socket.close(1000);
-}
-
-/** The JSON of a text; undefined for any other text. */
-export function parsed(text: string): Record<string, unknown> | undefined {
+/** The JSON of a text; an empty object for any other text. */
+function parsed(text: string): Record<string, unknown> {
   try {
-    return JSON.parse(text) ?? undefined;
+    return JSON.parse(text) ?? {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 
@@ -156,14 +182,13 @@ export function parsed(text: string): Record<string, unknown> | undefined {
  * same at length, which a test compares.
  */
 export function comeBackAfter(code: number, reason: string): ComeBack {
-  if (code === 4003 || (code === 1008 && !/required|invalid|Too many|in time/.test(reason)))
-    return "with_new_token";
-  return (code === 1008 && !/in time/.test(reason)) || /^(100[2379]|400[129])$/.test(`${code}`)
-    ? "no"
-    : "yes";
+  const final =
+    code === 1008 ? /required|invalid|Too many/.test(reason) : /^(100[2379]|400[129])$/.test(`${code}`);
+  if (final) return "no";
+  return code === 4003 || (code === 1008 && !/in time/.test(reason)) ? "with_new_token" : "yes";
 }
 
 /** What a request before the socket that was refused means. */
-export function comeBackFrom({ code, detail: { status } }: CampanileError): ComeBack {
+export function comeBackFrom(code: string, status: number): ComeBack {
   return code === "token_expired" ? "with_new_token" : status === 401 || status === 403 ? "no" : "yes";
 }

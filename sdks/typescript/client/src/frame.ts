@@ -33,20 +33,23 @@ export interface Receipts extends Counts {
   items: { id: string; seen: boolean; read: boolean; archived: boolean }[];
 }
 
+/** What became of an action, or of something else that was asked for. */
+export type Answer =
+  | { type: "ok"; ref?: string; changed?: boolean; rev?: number; unread?: number; expiresAt?: string }
+  | { type: "error"; code: string; message?: string; ref?: string; id?: string };
+
 export type Frame =
   | Hello
   | { type: "notification"; seq: number | null; item: Item }
-  /** The sign of life, and a notification, of a surface without places and counts. */
+  /** The sign of life of a surface without places and counts. */
   | { type: "greeting"; user: string | null }
-  | { type: "arrival"; item: Omit<Item, "seq"> }
   | { type: "update"; seq: number; item: Item }
   | { type: "retract"; seq: number; id: string; cause: "retracted" | "expired" | "superseded"; by?: string }
   | Receipts
   | ({ type: "heartbeat"; epoch: string | null; seq: number; rev: number } & Counts)
   | { type: "resync"; epoch: string | null; seq: number; reason: string }
   | { type: "drain"; retryAfterMs: number }
-  | { type: "ok"; ref?: string; changed?: boolean; rev?: number; unread?: number; expiresAt?: string }
-  | { type: "error"; code: string; message?: string; ref?: string; id?: string }
+  | Answer
   | { type: "pong" };
 
 /** A page of the inbox. */

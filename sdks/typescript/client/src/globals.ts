@@ -1,13 +1,14 @@
 // The platform as it is: the default environment.
 
-import type { Channel, Environment, Locks, Page, Socket } from "./environment.js";
+import type { Channel, Environment, Locks, Page } from "./environment.js";
 import type { Storage } from "./types.js";
 
 /** Whatever is missing here is undefined: Node.js 20 has no WebSocket, a worker no page. */
 export function platform(): Environment {
-  const scope = globalThis;
-  // Node.js has channels and locks too, but no tabs.
-  const browser = typeof indexedDB !== "undefined";
+  // Node.js has channels and locks too, but no tabs: those are where there is IndexedDB.
+  const { WebSocket, BroadcastChannel, navigator, document, indexedDB } = globalThis as Partial<
+    typeof globalThis
+  >;
   return {
     now: () => Date.now(),
     setTimeout: (then, ms) => setTimeout(then, ms),
@@ -16,37 +17,32 @@ export function platform(): Environment {
     // `randomUUID` is there on pages with TLS only.
     uuid: () => crypto.getRandomValues(new Uint32Array(4)).join("-"),
     fetch: (...ask) => fetch(...ask),
-    WebSocket: scope.WebSocket as unknown as new (url: string) => Socket,
-    storage: browser ? indexed() : undefined,
-    locks: browser ? (scope.navigator.locks as Locks | undefined) : undefined,
-    channel:
-      browser && scope.BroadcastChannel
-        ? (name) => new BroadcastChannel(name) as unknown as Channel
-        : undefined,
-    page: typeof document === "undefined" ? undefined : page(),
+    WebSocket: WebSocket as unknown as Environment["WebSocket"],
+    storage: indexedDB && indexed(),
+    locks: indexedDB && (navigator?.locks as Locks | undefined),
+    channel: indexedDB && BroadcastChannel && ((name) => new BroadcastChannel(name) as unknown as Channel),
+    page: document && page(),
   };
 }
 
 function page(): Page {
-  const hidden = () => document.visibilityState === "hidden";
+  const hidden = () => document.hidden;
   return {
     online: () => navigator.onLine !== false,
     hidden,
     listen(told) {
-      const listener = ({ type, persisted }: Event & { persisted?: boolean }) => {
-        if (type === "visibilitychange") told(hidden() ? "hidden" : "visible");
-        else if (type !== "pageshow" || persisted) told(type as "online");
-      };
-      const places: [EventTarget, string[]][] = [
-        [document, ["visibilitychange"]],
-        [window, ["online", "offline", "pageshow", "pagehide"]],
-      ];
-      for (const [place, events] of places)
-        for (const event of events) place.addEventListener(event, listener);
-      return () => {
-        for (const [place, events] of places)
-          for (const event of events) place.removeEventListener(event, listener);
-      };
+      const end = new AbortController();
+      // What the document tells comes by the window, too.
+      for (const event of ["visibilitychange", "online", "offline", "pageshow", "pagehide"] as const)
+        addEventListener(
+          event,
+          (now) => {
+            if (event === "visibilitychange") told(hidden() ? "hidden" : "visible");
+            else if (event !== "pageshow" || (now as PageTransitionEvent).persisted) told(event);
+          },
+          end,
+        );
+      return () => end.abort();
     },
   };
 }
@@ -59,20 +55,22 @@ function indexed(): Storage {
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error);
     });
-  const run = async <T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => IDBRequest<T>) => {
-    if (!opened) {
-      const request = indexedDB.open("campanile", 1);
-      request.onupgradeneeded = () => request.result.createObjectStore("kept");
-      opened = done(request);
-      opened.catch(() => {
-        opened = undefined;
-      });
-    }
-    return done(act((await opened).transaction("kept", mode).objectStore("kept")));
+  const open = () => {
+    const request = indexedDB.open("campanile", 1);
+    request.onupgradeneeded = () => request.result.createObjectStore("kept");
+    return done(request);
+  };
+  const run = async (act: (store: IDBObjectStore) => IDBRequest) => {
+    opened ??= open();
+    const kept = await opened.catch((error) => {
+      opened = undefined;
+      throw error;
+    });
+    return done(act(kept.transaction("kept", "readwrite").objectStore("kept")));
   };
   return {
-    get: (key) => run("readonly", (store) => store.get(key)),
-    set: (key, value) => run("readwrite", (store) => store.put(value, key)),
-    delete: (key) => run("readwrite", (store) => store.delete(key)),
+    get: (key) => run((store) => store.get(key)),
+    set: (key, value) => run((store) => store.put(value, key)),
+    delete: (key) => run((store) => store.delete(key)),
   };
 }

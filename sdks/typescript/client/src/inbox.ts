@@ -6,84 +6,79 @@ import type { CampanileError } from "./error.js";
 import type { InboxPage } from "./frame.js";
 import { request } from "./request.js";
 import type { Session } from "./session.js";
+import type { Log } from "./store.js";
 import type { Filter } from "./types.js";
 
 export interface Reader {
   readonly environment: Environment;
-  /** Where the session's inbox is. */
-  readonly url: string;
-  readonly token: () => string;
+  /** `https://host/base`, without a slash at its end. */
+  readonly base: string;
+  readonly workspace: string;
   readonly pageSize: number;
-  readonly failed: (error: CampanileError) => void;
+  token(): string;
+  readonly tell: (event: "error", error: CampanileError) => void;
 }
 
 /** Reads for one connection: with it, everything that is under way ends. */
-export class Inbox {
-  /** Counts the lists that were begun anew: a page that was asked for before is of a former one. */
-  #lists = 0;
-  #first: Promise<void> | undefined;
-  #over = false;
-
-  constructor(
-    readonly reader: Reader,
-    readonly session: Session,
-  ) {}
-
+export interface Inbox {
   /** Reads the list from its beginning; again, until it can be read. */
-  reload(): void {
-    const list = ++this.#lists;
-    const { setTimeout, random } = this.reader.environment;
-    this.#first = (async () => {
-      for (let failures = 1; this.#is(list); failures++) {
-        if (await this.#page({}, true, list)) return;
-        await new Promise<void>((then) => setTimeout(then, delay(failures, random())));
-      }
-    })();
-  }
-
+  reload(): void;
   /** Reads one more page of a filter. */
-  async more(filter: Filter): Promise<void> {
-    void this.session.load(filter);
-    for (let done = false; !done; ) {
-      await this.#first;
-      const list = this.#lists;
-      done = (await this.#page(filter, false, list)) || this.#over || this.#is(list);
-    }
-  }
+  more(filter: Filter): Promise<void>;
+  close(): void;
+}
 
-  close(): void {
-    this.#over = true;
-  }
+export function createInbox(reader: Reader, session: Session): Inbox {
+  const { environment } = reader;
+  const url = `${reader.base}/v1/workspaces/${encodeURIComponent(reader.workspace)}/inbox`;
+  /** Which list it is, of those that were begun anew; once it is over it equals none. A page that was asked for before is of a former one. */
+  let list = 1;
+  let first: Promise<void> | undefined;
 
-  #is(list: number): boolean {
-    return !this.#over && list === this.#lists;
-  }
-
-  /** Takes one page in, if it is still wanted when it comes. */
-  async #page(filter: Filter, fresh: boolean, list: number): Promise<boolean> {
-    const { session } = this;
-    const { environment, url, token, pageSize, failed } = this.reader;
+  /** Takes one page in, if its list is still wanted when it comes. */
+  const page = async (filter: Filter, of: number, fresh: boolean): Promise<boolean> => {
     const { store } = session;
-    const query = new URLSearchParams({ limit: `${pageSize}` });
     const bottom = store.bottom(filter);
-    if (fresh) query.set("minSeq", `${store.now.seq}`);
-    else if (bottom) query.set("before", `${bottom}`);
+    const query = new URLSearchParams({ limit: `${reader.pageSize}`, minSeq: `${store.now.seq}` });
+    if (!fresh && bottom < Infinity) query.set("before", `${bottom}`);
     if (filter.unread) query.set("unread", "true");
     if (filter.archived) query.set("archived", "true");
-    void session.load(filter);
-    const log = store.log();
+    session.load(filter);
+    const log: Log = [];
+    store.logs.add(log);
+    let found: InboxPage | undefined;
     try {
-      const page = (await request(environment.fetch, "GET", `${url}?${query}`, token())) as InboxPage;
-      if (this.#is(list)) {
-        session.do({ page, filter, fresh, log });
-        return true;
-      }
+      found = (await request(environment.fetch, "GET", `${url}?${query}`, reader.token())) as InboxPage;
     } catch (error) {
-      if (this.#is(list)) failed(error as CampanileError);
-    } finally {
-      store.forget(log);
+      if (of === list) reader.tell("error", error as CampanileError);
     }
-    session.do({ unloaded: filter });
-    return false;
-  }
+    store.logs.delete(log);
+    if (of !== list) found = undefined;
+    session.do({ page: { filter, fresh, found, log } });
+    return !!found;
+  };
+
+  return {
+    reload() {
+      const of = ++list;
+      first = (async () => {
+        for (let failures = 1; of === list && !(await page({}, of, true)); failures++)
+          await new Promise<void>((then) => {
+            environment.setTimeout(then, delay(failures, environment.random()));
+          });
+      })();
+    },
+    async more(filter) {
+      session.load(filter);
+      // A list that is begun anew meanwhile is to have the page, too.
+      for (let of = 0; list && of !== list; ) {
+        await first;
+        of = list;
+        await page(filter, of, false);
+      }
+    },
+    close() {
+      list = NaN;
+    },
+  };
 }

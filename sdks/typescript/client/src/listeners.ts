@@ -6,29 +6,28 @@ import type { Events } from "./types.js";
 
 type Handler = (...told: never[]) => unknown;
 
-export class Listeners {
-  readonly #handlers = new Map<string, Set<Handler>>();
-
+export interface Listeners {
   /** `change` is told after each change of the snapshot. */
-  on(event: keyof Events | "change", handler: Handler): () => void {
-    const handlers = this.#handlers.get(event) ?? new Set();
-    this.#handlers.set(event, handlers);
-    handlers.add(handler);
-    return () => handlers.delete(handler);
-  }
+  on(event: keyof Events | "change", handler: Handler): () => void;
+  tell(...told: Told | ["change"]): void;
+}
 
-  tell(...[event, ...told]: Told | ["change"]): void {
-    for (const handler of this.#handlers.get(event) ?? []) {
-      const failed = (cause: unknown) => {
-        if (event === "error") return;
-        this.tell("error", new CampanileError("handler_failed", `a handler of ${event} failed`, { cause }));
-      };
-      try {
-        const result = (handler as (...told: unknown[]) => unknown)(...told);
-        if (result instanceof Promise) result.catch(failed);
-      } catch (cause) {
-        failed(cause);
-      }
-    }
-  }
+export function createListeners(): Listeners {
+  const handlers = new Map<string, Set<Handler>>();
+  const tell: Listeners["tell"] = (event, ...told) => {
+    // Whatever it throws at once is a rejection as well.
+    for (const handler of handlers.get(event) ?? [])
+      (async () => (handler as (...told: unknown[]) => unknown)(...told))().catch((cause) => {
+        if (event !== "error")
+          tell("error", new CampanileError("handler_failed", `a handler of ${event} failed`, { cause }));
+      });
+  };
+  return {
+    on(event, handler) {
+      const set = handlers.get(event) ?? new Set();
+      handlers.set(event, set.add(handler));
+      return () => set.delete(handler);
+    },
+    tell,
+  };
 }

@@ -4,7 +4,7 @@ import { delay } from "./backoff.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
 import { platform } from "./globals.js";
-import { type RequestError, request } from "./request.js";
+import { request } from "./request.js";
 import { checkedBase } from "./url.js";
 
 export { CampanileError } from "./error.js";
@@ -118,8 +118,9 @@ export class Publisher {
       } catch (error) {
         if (options.signal?.aborted)
           throw new CampanileError("aborted", "publishing was given up", { cause: error });
-        if (!passing(error as RequestError) || failures >= attempts) throw error;
-        const wait = (error as RequestError).retryAfterMs ?? delay(failures, this.#environment.random());
+        if (!passing(error as CampanileError) || failures >= attempts) throw error;
+        const wait =
+          (error as CampanileError).detail.retryAfterMs ?? delay(failures, this.#environment.random());
         await this.#pause(wait, options.signal);
       }
     }

@@ -3,14 +3,9 @@
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
 
-/** A refusal or a failure; `retryAfterMs` is what the server said. */
-export class RequestError extends CampanileError {
-  retryAfterMs: number | undefined;
-}
-
 /**
- * The JSON of a successful answer. Else a `RequestError`: with the code of the server's problem and the `status`, or `network` with
- * neither.
+ * The JSON of a successful answer. Else a `CampanileError`: with the code of the server's problem, its members and the `status`, or
+ * `network` without one.
  */
 export async function request(
   fetch: Environment["fetch"],
@@ -20,14 +15,20 @@ export async function request(
   body?: string,
   more?: Record<string, string>,
 ): Promise<unknown> {
-  const headers: Record<string, string> = { authorization: `Bearer ${token}`, ...more };
-  let status = 0;
-  let problem: Record<string, unknown> = {};
-  let after: string | null = null;
+  let status: number | undefined;
+  let retryAfterMs: number | undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the server, or a proxy, says
+  let problem: any;
   try {
-    const answer = await fetch(url, { method, headers, body, cache: "no-store" } as RequestInit);
+    const answer = await fetch(url, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...more },
+      body,
+      cache: "no-store",
+    });
     status = answer.status;
-    after = answer.headers.get("retry-after");
+    const seconds = Number.parseFloat(answer.headers.get("retry-after") ?? "");
+    if (seconds >= 0) retryAfterMs = seconds * 1_000;
     const text = await answer.text();
     problem = text ? JSON.parse(text) : {};
     if (answer.ok) return problem;
@@ -35,10 +36,6 @@ export async function request(
     // No answer, one cut short, or a page of a proxy.
     problem = { cause };
   }
-  const { code = status ? "http" : "network", detail, title, index, field, cause } = problem;
-  const known = { status: status || undefined, index, field, cause } as CampanileError["detail"];
-  const error = new RequestError(code as string, `${detail ?? title ?? code}`, known);
-  const seconds = Number.parseFloat(after ?? "");
-  if (seconds >= 0) error.retryAfterMs = seconds * 1_000;
-  throw error;
+  const { code = status ? "http" : "network", detail, title } = problem;
+  throw new CampanileError(code, `${detail ?? title ?? code}`, { ...problem, status, retryAfterMs });
 }

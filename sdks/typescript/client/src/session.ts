@@ -1,11 +1,12 @@
 // What there is of one user in one workspace: the list, what waits to be done, its cache, and the other tabs that show the same.
 
-import { type Action, enqueue } from "./actions.js";
+import { type Action, enqueue, isNews, joined, type Queue } from "./actions.js";
+import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
-import type { Frame, InboxPage } from "./frame.js";
-import { type Dump, filterKey, type Log, Store, type Told } from "./store.js";
-import { Tabs } from "./tabs.js";
+import type { Answer, Frame, InboxPage } from "./frame.js";
+import { bounded, createStore, type Dump, filterKey, type Log, type Store, type Told } from "./store.js";
+import { type Ears, joinTabs, type Shared, type Tabs } from "./tabs.js";
 import type { Filter, Reason, State } from "./types.js";
 import { within } from "./within.js";
 
@@ -15,22 +16,22 @@ const SAVE = 1_000;
 const PATIENCE = 2_000;
 
 /** The connection of the tab that leads. */
-export interface Line {
+export interface Status {
   readonly state: State;
   readonly reason: Reason | null;
   readonly retryAt: number | null;
 }
 
-/** One thing that happened, the same in every tab. */
-export type Change =
-  | { all: { dump: Dump; queue: readonly Action[]; line: Line } }
-  | { frame: Frame }
-  | { page: InboxPage; filter: Filter; fresh: boolean; log: Log }
-  | { unloaded: Filter }
-  | { act: Action }
-  | { done: string; commit: boolean; unread?: number | undefined; refused?: [code: string, message: string] }
-  /** Null: nobody leads any more. */
-  | { line: Line | null };
+/** What happened, the same in every tab. */
+export interface Change {
+  readonly all?: { dump: Dump; queue: Queue };
+  /** Of the tab that leads; null: none does any more. */
+  readonly status?: Status | null;
+  readonly frame?: Frame;
+  /** Without `found`, it could not be had. */
+  readonly page?: { filter: Filter; fresh: boolean; found: InboxPage | undefined; log: Log };
+  readonly act?: Action;
+}
 
 /** What a tab wants of the one that leads. `erased` is said to all of them. */
 export type Wish = "join" | "retry" | "erased" | { act: Action } | { load: Filter };
@@ -38,241 +39,218 @@ export type Wish = "join" | "retry" | "erased" | { act: Action } | { load: Filte
 export interface Owner {
   readonly environment: Environment;
   readonly maxItems: number;
-  line(): Line;
+  readonly shareTabs: boolean;
+  status(): Status;
   changed(): void;
-  tell(told: Told): void;
-  wished(wish: Wish): void;
+  tell(...told: Told): void;
+  wished(wish: Exclude<Wish, "join">): void;
 }
 
-export class Session {
+export interface Session {
+  readonly key: string;
+  readonly identity: string | undefined;
   readonly store: Store;
-  queue: readonly Action[] = [];
+  readonly queue: Queue;
   /** Actions that the present connection was told. */
-  readonly sent = new Set<string>();
+  readonly sent: Set<string>;
   /** What the leading tab's connection is; undefined where there is none. */
-  mirror: Line | undefined;
-  readonly #owner: Owner;
-  #tabs: Tabs<Change, Wish> | undefined;
-  #timer: unknown;
-  #erased = false;
-  readonly #loads = new Map<string, { done: Promise<void>; resolve: () => void }>();
-
-  /** `key` names what is kept, and the tabs that share it; undefined: nothing is, and none do. */
-  constructor(
-    owner: Owner,
-    readonly workspace: string,
-    readonly identity: string | undefined,
-    public key: string | undefined,
-  ) {
-    this.#owner = owner;
-    this.store = new Store(owner.maxItems);
-  }
-
+  readonly mirror: Status | undefined;
   /** Whether another tab does what is to be done. */
-  get follows(): boolean {
-    return !!this.#tabs && !this.#tabs.leads && !!this.mirror;
-  }
-
+  readonly follows: boolean;
   /** Reads what was kept, if nothing is here yet, and meets the other tabs. */
-  async open(share: boolean): Promise<void> {
-    const { environment } = this.#owner;
-    if (!this.key || this.#erased) return;
-    if (share && environment.locks && environment.channel && !this.#tabs) {
-      const ears = {
-        onTold: (change: Change) => this.#take(change),
-        onWish: (wish: Wish) => this.#wished(wish),
-        all: () => this.#all(),
-      };
-      this.#tabs = new Tabs(environment, `campanile ${this.key}`, ears, "join");
-    }
-    const empty = () => !this.store.now.placed && !this.store.now.items.length;
-    const [dump, queue] = await Promise.all([
-      empty() ? this.#kept<Dump>("list") : undefined,
-      this.#kept<Action[]>("queue"),
-    ]);
-    if (this.#erased) return;
-    if (dump && empty()) this.store.restore(dump);
-    const known = new Set(this.queue.map((action) => action.key));
-    if (!this.mirror)
-      this.queue = [...(queue ?? []).filter((action) => !known.has(action.key)), ...this.queue];
-    this.#owner.changed();
-  }
-
+  open(): Promise<void>;
   /** Resolves to true once this tab is the one that connects; to false if it resigned before. */
-  lead(): Promise<boolean> {
-    return this.#tabs?.lead() ?? Promise.resolve(true);
-  }
-
-  /** Tells the tabs that follow what the connection is now. */
-  announce(line: Line): void {
-    this.#tabs?.tell({ line });
-  }
-
-  resign(): void {
-    this.sent.clear();
-    this.#tabs?.tell({ line: null });
-    this.#tabs?.resign();
-  }
-
+  lead(): Promise<boolean>;
+  resign(): void;
+  /** Tells the tabs that follow. */
+  announce(change: Change): void;
   /** Does something here, and in the tabs that follow. */
-  do(change: Change): void {
-    this.#tabs?.tell(change);
-    this.#take(change);
-  }
-
-  /** Does what the user did: at once here, and then where the connection is. */
-  act(action: Action): void {
-    if (this.follows) {
-      this.#take({ act: action });
-      this.#tabs?.wish({ act: action });
-    } else {
-      this.do({ act: action });
-    }
-  }
-
-  wish(wish: Wish): void {
-    this.#tabs?.wish(wish);
-  }
-
+  do(change: Change): void;
+  wish(wish: Wish): void;
   /** Whether a page of the filter is under way. */
-  loading(filter: Filter): boolean {
-    return this.#loads.has(filterKey(filter));
-  }
-
-  /** Resolves when the page that is under way has come, or could not. */
-  load(filter: Filter): Promise<void> {
-    const key = filterKey(filter);
-    let load = this.#loads.get(key);
-    if (!load) {
-      let resolve = () => {};
-      const done = new Promise<void>((then) => {
-        resolve = then;
-      });
-      load = { done, resolve };
-      this.#loads.set(key, load);
-      this.#owner.changed();
-    }
-    return load.done;
-  }
-
+  loading(filter: Filter): boolean;
+  /** One is, from now on. */
+  load(filter: Filter): void;
   /** Writes the cache now. */
-  save(): void {
-    const { clearTimeout } = this.#owner.environment;
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (!this.follows && this.store.now.placed) this.#keep("list", this.store.dump(this.#owner.maxItems));
-  }
-
+  save(): void;
   /** Leaves the other tabs. What is here stays, and `open` goes on. */
-  leave(): void {
-    if (this.#timer !== undefined) this.save();
-    this.resign();
-    this.#tabs?.leave();
-    this.#tabs = undefined;
-    this.mirror = undefined;
-    for (const key of this.#loads.keys()) this.#loaded(key);
-  }
-
+  leave(): void;
   /** Forgets everything, and what was kept; `everywhere`: in the other tabs too. */
-  erase(everywhere: boolean): void {
-    this.#erased = true;
-    if (everywhere) this.wish("erased");
-    this.#owner.environment.clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.leave();
-    this.empty();
-    for (const what of ["list", "queue"])
-      void this.#storage((storage) => storage.delete(`${this.key} ${what}`));
-  }
-
+  erase(everywhere: boolean): void;
   /** Forgets the list and what waits. */
-  empty(): void {
-    this.store.restore();
-    this.queue = [];
-  }
+  empty(): void;
+}
 
-  #take(change: Change): void {
-    const { store } = this;
-    const owner = this.#owner;
-    const told: Told[] = [];
-    const { queue } = this;
-    if ("all" in change) {
-      const { dump, line } = change.all;
-      store.restore(dump);
-      const known = new Set(change.all.queue.map((action) => action.key));
-      for (const act of queue) if (!known.has(act.key)) this.wish({ act });
-      this.queue = [...change.all.queue, ...queue.filter((action) => !known.has(action.key))];
-      this.mirror = line;
-      for (const key of this.#loads.keys()) this.#loaded(key);
-    } else if ("frame" in change) {
-      const { frame } = change;
-      // Another lineage of the log: its places mean something else.
-      if (frame.type === "hello")
-        this.queue = queue.filter(({ epoch }) => !epoch || !frame.epoch || epoch === frame.epoch);
-      told.push(...store.apply(frame));
-    } else if ("page" in change) {
-      const key = filterKey(change.filter);
-      store.page(change.page, change.filter, change.fresh, change.log);
-      this.#loaded(key);
-    } else if ("unloaded" in change) {
-      this.#loaded(filterKey(change.unloaded));
-    } else if ("act" in change) {
-      this.queue = enqueue(queue, change.act, this.sent);
-    } else if ("done" in change) {
-      const { done, refused, commit, unread } = change;
-      const action = queue.find(({ key }) => key === done);
-      this.queue = queue.filter(({ key }) => key !== done);
-      this.sent.delete(done);
-      if (action && commit) store.commit(action, unread);
-      if (refused) {
-        const [code, message] = refused;
-        told.push(["error", new CampanileError(code, message, { action: action?.action, id: action?.id })]);
-      }
-    } else {
-      this.mirror = change.line ?? undefined;
-    }
-    if (this.queue !== queue && !this.follows) this.#keep("queue", this.queue);
-    if (this.key && !this.#erased) this.#timer ??= owner.environment.setTimeout(() => this.save(), SAVE);
-    owner.changed();
-    for (const one of told) owner.tell(one);
-  }
+/** `key` names what is kept, and the tabs that share it. Without an `identity`, nothing is, and none do. */
+export function createSession(owner: Owner, key: string, identity: string | undefined): Session {
+  const { environment } = owner;
+  const store = createStore(owner.maxItems);
+  const sent = new Set<string>();
+  let queue: Queue = [];
+  let mirror: Status | undefined;
+  const saving = alarm(environment);
+  /** There is something to write. */
+  let dirty = false;
+  /** Something is kept. */
+  let keeps = identity !== undefined;
+  let tabs: Tabs<Change, Wish> | undefined;
+  /** The filters of which a page is under way. */
+  const loads = new Set<string>();
 
-  /** What a tab needs to follow. Only who leads says it. */
-  #all(): Change {
-    this.mirror = undefined;
-    return { all: { dump: this.store.now, queue: this.queue, line: this.#owner.line() } };
-  }
-
-  #wished(wish: Wish): void {
-    if (wish === "erased") this.#owner.wished(wish);
-    else if (!this.#tabs?.leads) return;
-    else if (wish === "join") this.#tabs.tell(this.#all());
-    else this.#owner.wished(wish);
-  }
-
-  #loaded(key: string): void {
-    this.#loads.get(key)?.resolve();
-    this.#loads.delete(key);
-  }
-
-  /** What was kept; nothing, if that takes too long. */
-  async #kept<T>(what: string): Promise<T | undefined> {
-    const kept = this.#storage((storage) => storage.get(`${this.key} ${what}`));
-    return within(this.#owner.environment, PATIENCE, kept as Promise<T | undefined>);
-  }
-
-  #keep(what: string, value: unknown): void {
-    if (this.key && !this.#erased) void this.#storage((storage) => storage.set(`${this.key} ${what}`, value));
-  }
-
-  async #storage(act: (storage: NonNullable<Environment["storage"]>) => Promise<unknown>): Promise<unknown> {
-    const { storage } = this.#owner.environment;
-    if (!storage) return undefined;
+  const stored = async (
+    method: "get" | "set" | "delete",
+    what: string,
+    value?: unknown,
+  ): Promise<unknown> => {
     try {
-      return await act(storage);
+      return await environment.storage?.[method](`${key} ${what}`, value);
     } catch (cause) {
-      this.#owner.tell(["error", new CampanileError("storage_failed", "the cache can't be used", { cause })]);
+      owner.tell("error", new CampanileError("storage_failed", "the cache can't be used", { cause }));
       return undefined;
     }
-  }
+  };
+  /** What was kept; nothing, if that takes too long. */
+  const kept = (what: string) => within(environment, PATIENCE, stored("get", what));
+  const keep = (what: string, value: unknown) => {
+    if (keeps) void stored("set", what, value);
+  };
+  const save = () => {
+    dirty = false;
+    saving();
+    if (!follows() && store.now.epoch !== undefined) keep("list", bounded(store.now, owner.maxItems));
+  };
+
+  const follows = () => !!tabs && !tabs.leads && !!mirror;
+  const announce = (change: Change) => tabs?.tell(change);
+  const wish = (wish: Wish) => tabs?.wish(wish);
+  const resign = () => {
+    announce({ status: null });
+    tabs?.resign();
+  };
+
+  const empty = () => {
+    store.restore();
+    queue = [];
+  };
+  const leave = () => {
+    if (dirty) save();
+    resign();
+    tabs?.leave();
+    tabs = mirror = undefined;
+    loads.clear();
+  };
+
+  /** The server did it, or won't: it waits no longer. */
+  const answered = (answer: Answer): Told | undefined => {
+    const done = queue.find((one) => one.key === answer.ref);
+    queue = queue.filter((one) => one !== done);
+    if (done) sent.delete(done.key);
+    if (answer.type === "error") {
+      const { code, message = code } = answer;
+      return [
+        "error",
+        new CampanileError(code, message, { id: done?.id ?? answer.id, action: done?.action }),
+      ];
+    }
+    if (done && isNews(answer, store.now.rev)) store.commit(done, answer.unread);
+  };
+
+  const take = ({ all, status, frame, page, act }: Change) => {
+    const was = queue;
+    let told: Told | undefined;
+    if (all) {
+      store.restore(all.dump);
+      queue = joined(all.queue, was);
+      for (const act of queue.slice(all.queue.length)) wish({ act });
+      loads.clear();
+    }
+    if (status !== undefined) mirror = status ?? undefined;
+    if (frame?.type === "ok" || frame?.type === "error") {
+      told = answered(frame);
+    } else if (frame) {
+      // Another lineage of the log: its places mean something else.
+      if (frame.type === "hello")
+        queue = was.filter((one) => !one.epoch || !frame.epoch || one.epoch === frame.epoch);
+      told = store.apply(frame);
+    }
+    if (page) {
+      if (page.found) store.page(page.found, page.filter, page.fresh, page.log);
+      loads.delete(filterKey(page.filter));
+    }
+    if (act) queue = enqueue(was, act, sent);
+
+    if (queue !== was && !follows()) keep("queue", queue);
+    if (keeps && !dirty) {
+      dirty = true;
+      saving(SAVE, save);
+    }
+    owner.changed();
+    if (told) owner.tell(...told);
+  };
+
+  const ears: Ears<Change, Wish> = {
+    onTold: take,
+    onWish(wish) {
+      if (wish !== "erased" && !tabs?.leads) return;
+      if (wish === "join") announce(ears.all());
+      else owner.wished(wish);
+    },
+    all() {
+      mirror = undefined;
+      return { all: { dump: store.now, queue }, status: owner.status() };
+    },
+  };
+
+  return {
+    key,
+    identity,
+    store,
+    get queue() {
+      return queue;
+    },
+    sent,
+    get mirror() {
+      return mirror;
+    },
+    get follows() {
+      return follows();
+    },
+    async open() {
+      if (!keeps) return;
+      if (owner.shareTabs && environment.locks && environment.channel)
+        tabs ??= joinTabs(environment as Shared, `campanile ${key}`, ears, "join");
+      const nothing = () => store.now.epoch === undefined && !store.now.items.length;
+      const [dump, waiting] = await Promise.all([nothing() && kept("list"), kept("queue")]);
+      if (!keeps) return;
+      if (dump && nothing()) store.restore(dump as Dump);
+      if (!mirror) queue = joined((waiting ?? []) as Queue, queue);
+      owner.changed();
+    },
+    lead: async () => tabs?.lead() ?? true,
+    resign,
+    announce,
+    do(change) {
+      announce(change);
+      take(change);
+    },
+    wish,
+    loading: (filter) => loads.has(filterKey(filter)),
+    load(filter) {
+      const key = filterKey(filter);
+      if (loads.has(key)) return;
+      loads.add(key);
+      owner.changed();
+    },
+    save,
+    leave,
+    erase(everywhere) {
+      keeps = false;
+      if (everywhere) wish("erased");
+      leave();
+      empty();
+      void stored("delete", "list");
+      void stored("delete", "queue");
+    },
+    empty,
+  };
 }

@@ -1,117 +1,109 @@
 // The tabs of a browser that show the same user: one of them leads, and the others are told what it was told.
 
-import type { Channel, Environment } from "./environment.js";
+import type { Environment } from "./environment.js";
 
-/** A message of the leader, numbered within its term; or a wish of another tab. */
-type Envelope<Told, Wish> = { term: string; n: number; told: Told } | { wish: Wish };
+/** An environment that has what tabs share. */
+export type Shared = Environment &
+  Required<{ [Name in "channel" | "locks"]: NonNullable<Environment[Name]> }>;
+
+/** A message of the leader, with its number; or a wish of another tab. */
+interface Envelope<Told, Wish> {
+  readonly n: number;
+  readonly told: Told;
+  readonly wish?: Wish;
+}
 
 export interface Ears<Told, Wish> {
-  /** What the leader did. Not said before `all` of a term, nor after a gap. */
+  /** What the leader did. Not said before `all` of a leader, nor after a gap. */
   onTold(told: Told): void;
-  /** Said to the leader only. */
   onWish(wish: Wish): void;
-  /** Everything, so that another tab can follow. */
+  /** Everything, so that another tab can follow. It has a member `all`. */
   all(): Told;
 }
 
-export class Tabs<Told, Wish> {
-  leads = false;
-  readonly #channel: Channel;
-  #term: string;
-  #n = 0;
-  #release: (() => void) | undefined;
-  /** Asked to be told everything. */
-  #joining = true;
-  #asking: { led: Promise<boolean>; give: () => void } | undefined;
-
-  constructor(
-    readonly environment: Environment,
-    readonly name: string,
-    readonly ears: Ears<Told, Wish>,
-    /** What a tab asks for that missed something. */
-    readonly join: Wish,
-  ) {
-    this.#term = "";
-    this.#channel = (environment.channel as (name: string) => Channel)(name);
-    this.#channel.onmessage = ({ data }) => this.#hear(data as Envelope<Told, Wish>);
-    this.wish(join);
-  }
-
+export interface Tabs<Told, Wish> {
+  readonly leads: boolean;
   /** Resolves to true once this tab leads, or may not ask; to false if it resigned before. */
-  lead(): Promise<boolean> {
-    if (this.leads) return Promise.resolve(true);
-    if (this.#asking) return this.#asking.led;
-    const abort = new AbortController();
-    const led = new Promise<boolean>((resolve) => {
-      const held = () => {
-        if (abort.signal.aborted) return Promise.resolve();
-        this.leads = true;
-        this.#asking = undefined;
-        this.#term = this.environment.uuid();
-        this.#n = 0;
-        this.tell(this.ears.all());
-        resolve(true);
-        return new Promise<void>((release) => {
-          this.#release = release;
-        });
-      };
-      this.environment.locks
-        ?.request(this.name, { signal: abort.signal }, held)
-        .catch(() => resolve(!abort.signal.aborted));
-    });
-    this.#asking = { led, give: () => abort.abort() };
-    return led;
-  }
-
+  lead(): Promise<boolean>;
   /** Leaves the lead, or the wish for it, to another tab. */
-  resign(): void {
-    this.#asking?.give();
-    this.#asking = undefined;
-    this.#release?.();
-    this.#release = undefined;
-    this.leads = false;
-  }
-
-  /** Says what the leader did. */
-  tell(told: Told): void {
-    if (this.leads) this.#post({ term: this.#term, n: this.#n++, told });
-  }
-
+  resign(): void;
+  /** Says what the leader did, if that is this tab. */
+  tell(told: Told): void;
   /** Asks the leader, if there is one. */
-  wish(wish: Wish): void {
-    this.#post({ wish });
-  }
+  wish(wish: Wish): void;
+  leave(): void;
+}
 
-  leave(): void {
-    this.resign();
-    this.#channel.onmessage = null;
-    this.#channel.close();
-  }
+/** Meets the tabs of the same `name`. `join` is what a tab asks for that missed something. */
+export function joinTabs<Told extends object, Wish>(
+  environment: Shared,
+  name: string,
+  ears: Ears<Told, Wish>,
+  join: Wish,
+): Tabs<Told, Wish> {
+  const line = environment.channel(name);
+  let leads = false;
+  /** The number of the next message; none, while `all` is waited for. Each leader begins somewhere else. */
+  let next = NaN;
+  let led: Promise<boolean> | undefined;
+  let abort: AbortController | undefined;
 
-  #post(envelope: Envelope<Told, Wish>): void {
-    this.#channel.postMessage(envelope);
-  }
+  const wish = (wish: Wish) => line.postMessage({ wish });
+  const tell = (told: Told) => {
+    if (leads) line.postMessage({ n: next++, told });
+  };
+  const resign = () => {
+    abort?.abort();
+    led = abort = undefined;
+    leads = false;
+  };
 
-  #hear(envelope: Envelope<Told, Wish>): void {
-    if ("wish" in envelope) {
-      this.ears.onWish(envelope.wish);
-      return;
+  line.onmessage = ({ data }) => {
+    const { wish: wished, told, n } = data as Envelope<Told, Wish>;
+    if (wished) ears.onWish(wished);
+    else if (leads) return;
+    // It comes first of a leader, and whenever somebody joins.
+    else if ("all" in told || n === next) {
+      next = n + 1;
+      ears.onTold(told);
+    } else if (next) {
+      next = NaN;
+      wish(join);
     }
-    const { term, n, told } = envelope;
-    if (this.leads) return;
-    // `all` comes first in a term, and whenever somebody joins.
-    if (!("all" in (told as object))) {
-      if (term === this.#term && n < this.#n) return;
-      if (term !== this.#term || n > this.#n) {
-        this.#term = "";
-        if (!this.#joining) this.wish(this.join);
-        this.#joining = true;
-        return;
-      }
-    }
-    this.#joining = false;
-    this.#term = term;
-    this.#n = n + 1;
-    this.ears.onTold(told);
-  }
+  };
+  wish(join);
+
+  return {
+    get leads() {
+      return leads;
+    },
+    lead() {
+      led ??= new Promise((resolve) => {
+        abort = new AbortController();
+        const { signal } = abort;
+        const held = () =>
+          new Promise<unknown>((release) => {
+            if (signal.aborted) return release(0);
+            signal.onabort = release;
+            leads = true;
+            next = Math.floor(environment.random() * 2 ** 50);
+            tell(ears.all());
+            resolve(true);
+          });
+        environment.locks
+          .request(name, { signal }, held)
+          .catch(() => {})
+          .then(() => resolve(!signal.aborted));
+      });
+      return led;
+    },
+    resign,
+    tell,
+    wish,
+    leave() {
+      resign();
+      line.onmessage = null;
+      line.close();
+    },
+  };
 }

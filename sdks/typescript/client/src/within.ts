@@ -1,20 +1,19 @@
 // Waiting, but not for ever.
 
+import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 
 /** What `promise` resolves to; undefined if that takes longer than `ms`. */
 export async function within<T>(
-  { setTimeout, clearTimeout }: Environment,
+  environment: Environment,
   ms: number,
   promise: Promise<T>,
 ): Promise<T | undefined> {
-  let timer: unknown;
-  const late = new Promise<undefined>((then) => {
-    timer = setTimeout(() => then(undefined), ms);
-  });
+  const patience = alarm(environment);
+  const late = new Promise<undefined>((then) => patience(ms, () => then(undefined)));
   try {
     return await Promise.race([promise, late]);
   } finally {
-    clearTimeout(timer);
+    patience();
   }
 }

@@ -341,6 +341,26 @@ story("started, stopped and started at once, it connects once", async (rig) => {
   assert.deepEqual([rig.server.dials.left, rig.server.requests.left], [[], []]);
 });
 
+story("a text that is exchanged without an answer is no reason to end", async (rig) => {
+  const { client, socket } = await rig.live({ token: rig.token() });
+  client.update({ token: rig.token() });
+  await socket.texts.next("refresh");
+  await rig.clock.pass(30_000);
+  await shows(client, { state: "live", ids: ["n7"] });
+  assert.deepEqual(socket.texts.left, []);
+});
+
+story("a method may be handed on without its client", async (rig) => {
+  const { client, socket } = await rig.live();
+  const { getSnapshot, subscribe, read } = client;
+  let changes = 0;
+  subscribe(() => changes++);
+  read("n7");
+  await socket.texts.next("read");
+  assert(changes > 0);
+  assert.equal(getSnapshot().unread, 0);
+});
+
 story("a stopped client leaves nothing that runs", async (rig) => {
   const { client } = await rig.live({ browser: new Browser() });
   client.disconnect();

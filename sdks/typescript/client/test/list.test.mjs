@@ -154,6 +154,48 @@ story("what was done offline outlives the page, and is sent once under its key",
   assert.deepEqual(fourth.texts.left, []);
 });
 
+story("the answer to what was done before does not undo what was done since", async (rig) => {
+  const { client, socket } = await rig.live();
+  client.read("n7");
+  const { ref } = JSON.parse(await socket.texts.next("read"));
+  // It was done, and undone on another device, and nobody heard of either.
+  socket.cut();
+  await shows(client, { state: "waiting" });
+  await rig.clock.pass(1_000);
+  const second = await rig.dialled({ resumed: true });
+  assert.equal(JSON.parse(await second.texts.next("read again")).ref, ref);
+  const state = { id: "n7", seq: 7, seen: true, read: false, archived: false };
+  const known = { head: 7, unread: 1, unseen: 0, readUpTo: 0, seenUpTo: 0 };
+  second.send({ type: "receipts", rev: 5, ...known, items: [state] });
+  second.send({ type: "ok", ref, changed: false, rev: 6, unread: 1 });
+  second.send(notification(9));
+  await shows(client, { ids: ["n9", "n7"], readIds: [], unread: 2 });
+  client.disconnect();
+  assert.deepEqual(client.getSnapshot().items.at(-1)?.read, false);
+});
+
+story("a page that is read while the stream goes on leaves the count right", async (rig) => {
+  const client = rig.client();
+  client.connect();
+  const socket = await rig.dialled();
+  await rig.paged([item(7)], { older: 7 });
+  await shows(client, { state: "live", ids: ["n7"], unread: 1 });
+  const more = client.loadMore();
+  const request = await rig.server.requests.next("page");
+  socket.send(notification(9));
+  socket.send(notification(10));
+  await shows(client, { ids: ["n10", "n9", "n7"], unread: 3 });
+  // The page knows of the first of them.
+  const old = item(6, { read: true, seen: true });
+  request.answer(200, page([old], { head: 9, unread: 2, unseen: 2 }));
+  await more;
+  await shows(client, {
+    ids: ["n10", "n9", "n7", "n6"],
+    unread: 3,
+    position: { epoch: "9f3c", seq: 10, rev: 3 },
+  });
+});
+
 story("a thousand actions wait, and one more is refused", async (rig) => {
   const { client, socket } = await rig.live();
   socket.cut();

@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -99,4 +99,10 @@ test("the file for pages without a bundler stands alone", () => {
     `import { Campanile } from ${JSON.stringify(single)};\nconsole.log(${USE});`,
   );
   assert.equal(run(process.execPath, "single.mjs").trim(), "idle");
+  // Nothing but the documented surfaces is beside it, and they bring nothing along.
+  const modules = readdirSync(dirname(single)).filter((name) => name.endsWith(".js"));
+  assert.deepEqual(
+    modules.map((name) => name.replace(/-\w+/, "")),
+    ["campanile.min.js", "documented.js"],
+  );
 });

@@ -1,89 +1,76 @@
 // Campanile's own surface: opened by a ticket, alive by heartbeats, and its frames are the client's.
 
-import type { Action } from "../actions.js";
-import { Connection, comeBackAfter, comeBackFrom, PATIENCE, parsed } from "../connection.js";
+import { comeBackFrom, type Ear, PATIENCE, type Talk, type Wire } from "../connection.js";
+import type { CampanileError } from "../error.js";
 import type { Frame } from "../frame.js";
-import { type RequestError, request } from "../request.js";
+import { request } from "../request.js";
 
-export class Native extends Connection {
-  #lastFrame = 0;
-  #heartbeatMs = 0;
-  #drainAt: number | undefined;
+export function native(wire: Wire): Talk {
+  const { environment } = wire;
+  const { epoch, seq, rev } = wire.since;
+  let socket: Ear | undefined;
+  let lastFrame = 0;
+  let heartbeatMs = 0;
+  let drainAt: number | undefined;
 
-  protected async dial(token: string): Promise<void> {
-    const { environment, base, workspace, since } = this.line;
-    try {
-      const { ticket } = (await request(environment.fetch, "POST", `${base}/v1/tickets`, token)) as {
-        ticket: string;
-      };
-      if (this.over) return;
-      const query: Record<string, string> = { workspace, ticket };
-      if (since) {
-        if (since.epoch !== null) query.epoch = since.epoch;
-        query.since = `${since.seq}`;
-        query.rev = `${since.rev}`;
+  const send = (message: object) => socket?.send(JSON.stringify(message)) ?? false;
+
+  const check = () => {
+    if (!heartbeatMs) return;
+    const left = lastFrame + heartbeatMs + PATIENCE - environment.now();
+    if (left <= 0) wire.dead("no heartbeat");
+    else wire.after("heartbeat", left, check);
+  };
+
+  const heard = (frame: Frame) => {
+    lastFrame = environment.now();
+    if (frame.type === "drain") {
+      drainAt = lastFrame + frame.retryAfterMs;
+      return;
+    }
+    const refresh = "ref" in frame && frame.ref === "refresh";
+    if (frame.type === "hello") {
+      wire.after("dial");
+      heartbeatMs = frame.heartbeatMs ?? 25_000;
+      check();
+    } else if (refresh && frame.type === "error") {
+      wire.exchange();
+    }
+    if ("expiresAt" in frame) wire.expires(Date.parse(frame.expiresAt ?? ""));
+    if (!refresh) wire.onFrame(frame);
+  };
+
+  return {
+    async dial(token) {
+      try {
+        const { ticket } = (await request(environment.fetch, "POST", `${wire.base}/v1/tickets`, token)) as {
+          ticket: string;
+        };
+        const query = {
+          workspace: wire.workspace,
+          ticket,
+          ...(epoch !== undefined && { since: `${epoch ? seq : 0}`, rev: `${rev}` }),
+          ...(epoch && { epoch }),
+        };
+        const told = {
+          frame: (frame: unknown) => heard(frame as Frame),
+          close: (code: number, reason: string) => wire.closed(code, reason, drainAt),
+        };
+        socket = wire.open("/v1/connect", query, told, ["campanile.v1"]);
+      } catch (error) {
+        const { code: reason = "failed", detail = {} } = error as Partial<CampanileError>;
+        const { status: code = 0, retryAfterMs } = detail;
+        const retryAt = retryAfterMs === undefined ? undefined : environment.now() + retryAfterMs;
+        wire.lost({ kind: code ? "http" : "lost", code, reason }, comeBackFrom(reason, code), retryAt);
       }
-      this.socket = this.open("/v1/connect", query, ["campanile.v1"], {
-        text: (text) => this.#take((parsed(text) ?? {}) as Frame),
-        // 1006 is no code of a server: no close came.
-        close: (code, reason) =>
-          this.lost(
-            { kind: code === 1006 ? "lost" : "close", code, reason },
-            comeBackAfter(code, reason),
-            this.#drainAt,
-          ),
-      });
-    } catch (error) {
-      const { code, retryAfterMs, detail } = error as RequestError;
-      const { status: at = 0 } = detail ?? {};
-      const retryAt = retryAfterMs === undefined ? undefined : environment.now() + retryAfterMs;
-      this.lost(
-        { kind: at ? "http" : "lost", code: at, reason: code },
-        comeBackFrom(error as RequestError),
-        retryAt,
-      );
-    }
-  }
-
-  refresh(token: string): void {
-    this.send(JSON.stringify({ action: "refresh", token, ref: "refresh" }));
-    // Unless an answer plans it anew.
-    this.refreshIn(PATIENCE);
-  }
-
-  act({ key, action, id, upTo }: Action): boolean {
-    return this.send(JSON.stringify({ action, id, upTo, key, ref: key }));
-  }
-
-  override check(): void {
-    if (!this.#heartbeatMs) return;
-    const left = this.#lastFrame + this.#heartbeatMs + PATIENCE - this.line.environment.now();
-    if (left <= 0) this.dead("no heartbeat");
-    else this.after("heartbeat", left, () => this.check());
-  }
-
-  #take(frame: Frame): void {
-    const { now } = this.line.environment;
-    this.#lastFrame = now();
-    switch (frame.type) {
-      case "hello":
-        this.after("dial", 0);
-        this.#heartbeatMs = frame.heartbeatMs ?? 25_000;
-        this.check();
-        this.expires(Date.parse(frame.expiresAt ?? ""));
-        break;
-      case "drain":
-        this.#drainAt = now() + frame.retryAfterMs;
-        return;
-      case "ok":
-        if (frame.ref !== "refresh") break;
-        this.expires(Date.parse(frame.expiresAt ?? ""));
-        return;
-      case "error":
-        if (frame.ref !== "refresh") break;
-        this.again();
-        return;
-    }
-    this.line.onFrame(frame);
-  }
+    },
+    refresh(token) {
+      send({ action: "refresh", token, ref: "refresh" });
+      // Unless an answer plans it anew.
+      wire.exchange(PATIENCE);
+    },
+    act: ({ key, action, id, upTo }) => send({ action, id, upTo, key, ref: key }),
+    check,
+    close: () => socket?.close(),
+  };
 }
