@@ -71,6 +71,6 @@ function indexed(): Storage {
   return {
     get: (key) => run((store) => store.get(key)),
     set: (key, value) => run((store) => store.put(value, key)),
-    delete: (key) => run((store) => store.delete(key)),
+    erase: (prefix) => run((store) => store.delete(IDBKeyRange.bound(prefix, `${prefix}\uffff`))),
   };
 }

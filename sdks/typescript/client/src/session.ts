@@ -33,8 +33,8 @@ export interface Change {
   readonly act?: Action;
 }
 
-/** What a tab wants of the one that leads. `erased` is said to all of them. */
-export type Wish = "join" | "retry" | "erased" | { act: Action } | { load: Filter };
+/** What a tab wants of the one that leads. */
+export type Wish = "join" | "retry" | { act: Action } | { load: Filter };
 
 export interface Owner {
   readonly environment: Environment;
@@ -47,7 +47,7 @@ export interface Owner {
 }
 
 export interface Session {
-  readonly key: string;
+  readonly place: string;
   readonly identity: string | undefined;
   readonly store: Store;
   readonly queue: Queue;
@@ -75,14 +75,24 @@ export interface Session {
   save(): void;
   /** Leaves the other tabs. What is here stays, and `open` goes on. */
   leave(): void;
-  /** Forgets everything, and what was kept; `everywhere`: in the other tabs too. */
-  erase(everywhere: boolean): void;
+  /** Forgets everything, and what was kept of this user in any place. */
+  erase(): void;
   /** Forgets the list and what waits. */
   empty(): void;
 }
 
-/** `key` names what is kept, and the tabs that share it. Without an `identity`, nothing is, and none do. */
-export function createSession(owner: Owner, key: string, identity: string | undefined): Session {
+/** Names a user of a server, at the start of all that is kept of them. Its first part is the form of that. */
+export function userKey(base: string, identity: string | undefined): string {
+  return JSON.stringify([1, base, identity]);
+}
+
+/** `user` and `place` name what is kept, and the tabs that share it. Without an `identity`, nothing is, and none do. */
+export function createSession(
+  owner: Owner,
+  user: string,
+  place: string,
+  identity: string | undefined,
+): Session {
   const { environment } = owner;
   const store = createStore(owner.maxItems);
   const sent = new Set<string>();
@@ -98,21 +108,21 @@ export function createSession(owner: Owner, key: string, identity: string | unde
   const loads = new Set<string>();
 
   const stored = async (
-    method: "get" | "set" | "delete",
+    method: "get" | "set" | "erase",
     what: string,
     value?: unknown,
   ): Promise<unknown> => {
     try {
-      return await environment.storage?.[method](`${key} ${what}`, value);
+      return await environment.storage?.[method](user + what, value);
     } catch (cause) {
       owner.tell("error", new CampanileError("storage_failed", "the cache can't be used", { cause }));
       return undefined;
     }
   };
   /** What was kept; nothing, if that takes too long. */
-  const kept = (what: string) => within(environment, PATIENCE, stored("get", what));
+  const kept = (what: string) => within(environment, PATIENCE, stored("get", place + what));
   const keep = (what: string, value: unknown) => {
-    if (keeps) void stored("set", what, value);
+    if (keeps) void stored("set", place + what, value);
   };
   const save = () => {
     dirty = false;
@@ -191,7 +201,7 @@ export function createSession(owner: Owner, key: string, identity: string | unde
   const ears: Ears<Change, Wish> = {
     onTold: take,
     onWish(wish) {
-      if (wish !== "erased" && !tabs?.leads) return;
+      if (!tabs?.leads) return;
       if (wish === "join") announce(ears.all());
       else owner.wished(wish);
     },
@@ -202,7 +212,7 @@ export function createSession(owner: Owner, key: string, identity: string | unde
   };
 
   return {
-    key,
+    place,
     identity,
     store,
     get queue() {
@@ -218,7 +228,7 @@ export function createSession(owner: Owner, key: string, identity: string | unde
     async open() {
       if (!keeps) return;
       if (owner.shareTabs && environment.locks && environment.channel)
-        tabs ??= joinTabs(environment as Shared, `campanile ${key}`, ears, "join");
+        tabs ??= joinTabs(environment as Shared, `campanile ${user}${place}`, ears, "join");
       const nothing = () => store.now.epoch === undefined && !store.now.items.length;
       const [dump, waiting] = await Promise.all([nothing() && kept("list"), kept("queue")]);
       if (!keeps) return;
@@ -243,13 +253,11 @@ export function createSession(owner: Owner, key: string, identity: string | unde
     },
     save,
     leave,
-    erase(everywhere) {
+    erase() {
       keeps = false;
-      if (everywhere) wish("erased");
       leave();
       empty();
-      void stored("delete", "list");
-      void stored("delete", "queue");
+      void stored("erase", "");
     },
     empty,
   };
