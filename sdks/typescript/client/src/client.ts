@@ -215,6 +215,12 @@ function createClient(given: Options): Omit<Client, "state"> {
         flush();
       }
     },
+    robbed() {
+      const reason = { kind: "lost", code: 0, reason: "another tab took over" } as const;
+      happens("lost", { reason, comeBack: "yes" });
+      // The server may have replaced the connection before this was known.
+      if (machine.state === "refused") happens("retry");
+    },
   };
 
   const sessionOf = (who: string | undefined): Session => {
@@ -260,7 +266,6 @@ function createClient(given: Options): Omit<Client, "state"> {
     }
     const { store } = session;
     const other = store.now.user !== null && frame.user !== null && store.now.user !== frame.user;
-    if (other) session.empty();
     attend(session.identity ?? frame.user);
     concealed = false;
     const hello = frame.type === "hello";

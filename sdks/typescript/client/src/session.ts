@@ -4,7 +4,7 @@ import { type Action, enqueue, isNews, joined, type Queue } from "./actions.js";
 import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
-import type { Answer, Frame, InboxPage } from "./frame.js";
+import type { Answer, Frame, Hello, InboxPage } from "./frame.js";
 import { bounded, createStore, type Dump, filterKey, type Log, type Store, type Told } from "./store.js";
 import { type Ears, joinTabs, type Shared, type Tabs } from "./tabs.js";
 import type { Filter, Reason, State } from "./types.js";
@@ -44,6 +44,8 @@ export interface Owner {
   changed(): void;
   tell(...told: Told): void;
   wished(wish: Exclude<Wish, "join">): void;
+  /** Another tab took the lead away: it connects, and this one no longer may. */
+  robbed(): void;
 }
 
 export interface Session {
@@ -77,8 +79,6 @@ export interface Session {
   leave(): void;
   /** Forgets everything, and what was kept of this user in any place. */
   erase(): void;
-  /** Forgets the list and what waits. */
-  empty(): void;
 }
 
 /** Names a user of a server, at the start of all that is kept of them. Its first part is the form of that. */
@@ -167,10 +167,13 @@ export function createSession(
 
   const take = ({ all, status, frame, page, act }: Change) => {
     const was = queue;
+    const user = all?.dump.user ?? (frame as Partial<Hello> | undefined)?.user;
+    // Nothing of a former user is shown, or done.
+    if (user && store.now.user && user !== store.now.user) empty();
     let told: Told | undefined;
     if (all) {
       store.restore(all.dump);
-      queue = joined(all.queue, was);
+      queue = joined(all.queue, queue);
       for (const act of queue.slice(all.queue.length)) wish({ act });
       loads.clear();
     }
@@ -180,14 +183,14 @@ export function createSession(
     } else if (frame) {
       // Another lineage of the log: its places mean something else.
       if (frame.type === "hello")
-        queue = was.filter((one) => !one.epoch || !frame.epoch || one.epoch === frame.epoch);
+        queue = queue.filter((one) => !one.epoch || !frame.epoch || one.epoch === frame.epoch);
       told = store.apply(frame);
     }
     if (page) {
       if (page.found) store.page(page.found, page.filter, page.fresh, page.log);
       loads.delete(filterKey(page.filter));
     }
-    if (act) queue = enqueue(was, act, sent);
+    if (act) queue = enqueue(queue, act, sent);
 
     if (queue !== was && !follows()) keep("queue", queue);
     if (keeps && !dirty) {
@@ -204,6 +207,11 @@ export function createSession(
       if (!tabs?.leads) return;
       if (wish === "join") announce(ears.all());
       else owner.wished(wish);
+    },
+    onLost(robbed) {
+      mirror = undefined;
+      if (robbed) owner.robbed();
+      else owner.changed();
     },
     all() {
       mirror = undefined;
@@ -259,6 +267,5 @@ export function createSession(
       empty();
       void stored("erase", "");
     },
-    empty,
   };
 }

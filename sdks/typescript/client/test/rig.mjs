@@ -144,6 +144,9 @@ export class Tab {
         set onmessage(/** @type {any} */ told) {
           super.onmessage = told && ((event) => turn(() => told(event))());
         }
+        set onclose(/** @type {any} */ told) {
+          super.onclose = told && ((event) => turn(() => told(event))());
+        }
       }
     );
     this.environment = {
