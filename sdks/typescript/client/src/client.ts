@@ -80,7 +80,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   /** Whom this client is of, as far as is known: who is signed out by `close`. */
   let user: string | null | undefined;
   /** Where the sign-out of this user is told, in whichever workspace, connected or not. */
-  let line: Channel | undefined;
+  let farewell: Channel | undefined;
 
   /** The connection as it is shown: that of the tab that leads, if another one does. */
   const status = (): Status => {
@@ -179,12 +179,12 @@ function createClient(given: Options): Omit<Client, "state"> {
   /** Hears from now on when this user signs out in another tab. */
   const attend = (who: string | null | undefined) => {
     if (!who || who === user) return;
-    line?.close();
+    farewell?.close();
     user = who;
-    line = environment.channel?.(`campanile ${userKey(base, who)}`);
+    farewell = environment.channel?.(`campanile ${userKey(base, who)}`);
     // A client that was let go of is not kept alive by this.
     const ref = new WeakRef(end);
-    if (line) line.onmessage = () => ref.deref()?.(false);
+    if (farewell) farewell.onmessage = () => ref.deref()?.(false);
   };
 
   /** The session of a user, the present one if it is the same. */
@@ -216,7 +216,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       }
     },
     robbed() {
-      const reason = { kind: "lost", code: 0, reason: "another tab took over" } as const;
+      const reason = { kind: "lost", code: 0, reason: "taken over" } as const;
       happens("lost", { reason, comeBack: "yes" });
       // The server may have replaced the connection before this was known.
       if (machine.state === "refused") happens("retry");
@@ -225,9 +225,8 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   const sessionOf = (who: string | undefined): Session => {
     const place = ` ${surface} ${surface === "product" ? "" : (options.workspace ?? "")} `;
-    return session?.identity === who && session?.place === place
-      ? session
-      : createSession(owner, userKey(base, who), place, who);
+    const user = userKey(base, who);
+    return session?.key === user + place ? session : createSession(owner, user, place, who);
   };
 
   /** A token, or what stands for none. Rejects with `token_failed`. */
@@ -332,8 +331,8 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (machine.state === "closed") return;
     deaf = void deaf?.();
     attend(knownUser());
-    if (tells) line?.postMessage(1);
-    line?.close();
+    if (tells) farewell?.postMessage(1);
+    farewell?.close();
     if (session?.identity !== user) leave();
     (session ?? sessionOf(user ?? undefined)).erase();
     session = options.token = undefined;

@@ -49,7 +49,7 @@ export interface Owner {
 }
 
 export interface Session {
-  readonly place: string;
+  readonly key: string;
   readonly identity: string | undefined;
   readonly store: Store;
   readonly queue: Queue;
@@ -94,6 +94,7 @@ export function createSession(
   identity: string | undefined,
 ): Session {
   const { environment } = owner;
+  const key = user + place;
   const store = createStore(owner.maxItems);
   const sent = new Set<string>();
   let queue: Queue = [];
@@ -107,22 +108,18 @@ export function createSession(
   /** The filters of which a page is under way. */
   const loads = new Set<string>();
 
-  const stored = async (
-    method: "get" | "set" | "erase",
-    what: string,
-    value?: unknown,
-  ): Promise<unknown> => {
+  const stored = async (method: "get" | "set" | "erase", what: string, value?: unknown): Promise<unknown> => {
     try {
-      return await environment.storage?.[method](user + what, value);
+      return await environment.storage?.[method](what, value);
     } catch (cause) {
       owner.tell("error", new CampanileError("storage_failed", "the cache can't be used", { cause }));
       return undefined;
     }
   };
   /** What was kept; nothing, if that takes too long. */
-  const kept = (what: string) => within(environment, PATIENCE, stored("get", place + what));
+  const kept = (what: string) => within(environment, PATIENCE, stored("get", key + what));
   const keep = (what: string, value: unknown) => {
-    if (keeps) void stored("set", place + what, value);
+    if (keeps) void stored("set", key + what, value);
   };
   const save = () => {
     dirty = false;
@@ -220,7 +217,7 @@ export function createSession(
   };
 
   return {
-    place,
+    key,
     identity,
     store,
     get queue() {
@@ -236,7 +233,7 @@ export function createSession(
     async open() {
       if (!keeps) return;
       if (owner.shareTabs && environment.locks && environment.channel)
-        tabs ??= joinTabs(environment as Shared, `campanile ${user}${place}`, ears, "join");
+        tabs ??= joinTabs(environment as Shared, `campanile ${key}`, ears, "join");
       const nothing = () => store.now.epoch === undefined && !store.now.items.length;
       const [dump, waiting] = await Promise.all([nothing() && kept("list"), kept("queue")]);
       if (!keeps) return;
@@ -265,7 +262,7 @@ export function createSession(
       keeps = false;
       leave();
       empty();
-      void stored("erase", "");
+      void stored("erase", user);
     },
   };
 }

@@ -77,6 +77,11 @@ export function joinTabs<Told extends object, Wish>(
     beat();
   };
 
+  const robbed = () => {
+    resign();
+    ears.onLost(true);
+  };
+
   /** Asks for everything: whoever leads answers. */
   const ask = () => {
     wish(join);
@@ -92,9 +97,8 @@ export function joinTabs<Told extends object, Wish>(
   };
   const request = (steal?: boolean) => {
     abort?.abort();
-    const mine = new AbortController();
-    const { signal } = mine;
-    abort = mine;
+    abort = new AbortController();
+    const { signal } = abort;
     const held = () =>
       new Promise<unknown>((release) => {
         if (signal.aborted) return release(0);
@@ -108,10 +112,9 @@ export function joinTabs<Told extends object, Wish>(
       .request(name, steal ? { steal } : { signal }, held)
       .catch(() => {})
       .then(() => {
-        if (abort !== mine) return;
+        if (signal.aborted) return;
         if (!leads) return answer(true);
-        resign();
-        ears.onLost(true);
+        robbed();
         ask();
       });
   };
@@ -120,10 +123,7 @@ export function joinTabs<Told extends object, Wish>(
     const { wish: wished, told, n, stole } = data as Envelope<Told, Wish>;
     if (wished) return ears.onWish(wished);
     // It may be known here before the lock says so; and after the connection was replaced, for which this tab resigned.
-    if (stole && (leads || !led)) {
-      resign();
-      ears.onLost(true);
-    }
+    if (stole && (leads || !led)) robbed();
     if (leads) return;
     beat(BEAT + PATIENCE, ask);
     // It comes first of a leader, and whenever somebody joins.

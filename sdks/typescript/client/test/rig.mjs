@@ -139,16 +139,15 @@ export class Tab {
   /** @param {Rig} rig @param {Browser} browser */
   constructor(rig, browser) {
     const turn = (/** @type {() => void} */ then) => () => this.#late?.push(then) ?? then();
-    this.WebSocket = /** @type {any} */ (
-      class extends WebSocket {
-        set onmessage(/** @type {any} */ told) {
-          super.onmessage = told && ((event) => turn(() => told(event))());
-        }
-        set onclose(/** @type {any} */ told) {
-          super.onclose = told && ((event) => turn(() => told(event))());
-        }
+    /** @type {any} */
+    this.WebSocket = class extends (/** @type {any} */ (WebSocket)) {
+      set onmessage(/** @type {any} */ told) {
+        super.onmessage = told && ((/** @type {any} */ event) => turn(() => told(event))());
       }
-    );
+      set onclose(/** @type {any} */ told) {
+        super.onclose = told && ((/** @type {any} */ event) => turn(() => told(event))());
+      }
+    };
     this.environment = {
       setTimeout: (/** @type {() => void} */ then, /** @type {number} */ ms) =>
         rig.clock.setTimeout(turn(then), ms),
