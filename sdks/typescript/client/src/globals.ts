@@ -20,9 +20,18 @@ export function platform(): Environment {
     WebSocket: WebSocket as unknown as Environment["WebSocket"],
     storage: indexedDB && indexed(),
     locks: indexedDB && (navigator?.locks as Locks | undefined),
-    channel: indexedDB && BroadcastChannel && ((name) => new BroadcastChannel(name) as unknown as Channel),
+    channel: indexedDB && BroadcastChannel && channel,
     page: document && page(),
   };
+}
+
+/** Where a browser allows none, one that nobody hears. */
+function channel(name: string): Channel {
+  try {
+    return new BroadcastChannel(name) as unknown as Channel;
+  } catch {
+    return { onmessage: null, postMessage() {}, close() {} };
+  }
 }
 
 function page(): Page {

@@ -219,6 +219,30 @@ story("when the tab that leads hangs, another one takes over", async (rig, open)
   assert.deepEqual(rig.server.dials.left, []);
 });
 
+story("a browser that lets tabs share nothing connects each", async (rig, open) => {
+  for (let sockets = 0; sockets < 2; sockets++) {
+    const tab = await open();
+    await tab.evaluate(() => {
+      // What Firefox does where cookies are blocked.
+      const forbidden = () => new DOMException("The operation is insecure.", "SecurityError");
+      // @ts-expect-error a global of the platform
+      window.BroadcastChannel = function BroadcastChannel() {
+        throw forbidden();
+      };
+      navigator.locks.request = async () => {
+        throw forbidden();
+      };
+    });
+    await tab.evaluate("start('alice')");
+    const socket = await live(rig);
+    await rig.paged([item(7)]);
+    await shows(tab, "live 1 n7");
+    await tab.evaluate("client.close()");
+    await shows(tab, "closed 0 ");
+    await socket.closed;
+  }
+});
+
 story("a network that goes and comes", async (rig, open) => {
   const tab = await open();
   await tab.evaluate("start('alice')");
