@@ -364,6 +364,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       if (machine.state === "closed") return;
       const was = { ...options };
       Object.assign(options, change);
+      attend(knownUser());
       const { token: is } = options;
       const moved = (["workspace", "user"] as const).some(
         (name) => change[name] !== undefined && change[name] !== was[name],

@@ -183,8 +183,10 @@ story("only the one who signs out is forgotten", async (rig, browser) => {
   await shows(moved, { state: "live", ids: ["n7"] });
   moved.disconnect();
   moved.update({ token: rig.token("bob") });
+  rig.client({ browser, user: "alice" }).close();
+  await rig.clock.pass(1_000);
+  assert.deepEqual([moved.state, whose()], ["idle", new Set(["bob"])]);
   moved.close();
   for (const tab of [moved, bob]) await shows(tab, GONE);
-  await rig.clock.pass(1_000);
-  assert.deepEqual(whose(), new Set(["alice"]));
+  await nothingIsKept(rig, browser);
 });
