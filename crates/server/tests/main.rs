@@ -48,3 +48,4 @@ mod sockets;
 mod tickets;
 mod timing;
 mod tls;
+mod type_style;

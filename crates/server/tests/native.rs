@@ -3,7 +3,7 @@
 mod commands;
 mod counts;
 mod resume;
-mod stream;
+pub(crate) mod stream;
 mod visibility;
 
 use campanile_testkit::{Client, TestServer};

@@ -8,6 +8,7 @@ use campanile_testkit::{Answer, Client, Options, SECRET, TestServer, request};
 use serde_json::{Value, json};
 
 use crate::backend::{call, done, refused};
+use crate::functions;
 use crate::program::Program;
 use crate::revocations::operator;
 use crate::tls::Secured;
@@ -259,6 +260,44 @@ async fn they_are_arranged_by_administrators() {
     let expected =
         ["deleted", "rotated", "created", "created"].map(|what| json!(format!("service_account.{what}")));
     assert_eq!(kinds, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_looks_after_access_is_told() {
+    let server = TestServer::start().await;
+    for workspace in ["acme", "default"] {
+        for user in ["olga", "backend"] {
+            functions::subscribe(&server, workspace, "workspace:access", user).await;
+        }
+    }
+    let mut olga = server.workspace("olga").await;
+    let mut backend = server.workspace("backend").await;
+    let mut product = server.product("olga").await;
+    let account = create(&server, "bot", &["events:write"]).await;
+    done(call(&server, "POST", "/service-accounts/bot/rotate", &Value::Null).await);
+    done(call(&server, "DELETE", "/service-accounts/bot", &Value::Null).await);
+    for what in ["created", "rotated", "deleted"] {
+        let text = olga.text().await;
+        let secret = account["clientSecret"].as_str().unwrap();
+        assert!(!text.contains(secret) && !text.contains("events:write"), "{text}");
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (&frame["type"], &frame["message"]),
+            (&json!(format!("service_account_{what}")), &json!("bot by backend"))
+        );
+        assert_eq!(frame["metadata"], json!({"subject": "bot", "actor": "backend", "level": "info"}));
+    }
+    // Who did it is not told.
+    server.notify("acme", "backend", "the next").await;
+    assert_eq!(backend.json().await["message"], "the next");
+
+    let ops = operator(&server);
+    done(server.post("/v1/revocations", &ops, r#"{"user": "bob"}"#).await);
+    let frame = product.json().await;
+    assert_eq!((&frame["title"], &frame["message"]), (&json!("Token revoked"), &json!("bob by ops")));
+    done(server.post("/v1/revocations", &ops, r#"{"user": "olga"}"#).await);
+    let inbox = crate::backend::inbox_of(&server, "default", "backend").await;
+    assert_eq!(crate::backend::each(&inbox, "message"), ["olga by ops", "bob by ops"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

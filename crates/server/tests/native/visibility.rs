@@ -1,5 +1,7 @@
 //! Who hears of changes: whoever saw the entry, and nobody else.
 
+use std::time::Duration;
+
 use campanile_testkit::TestServer;
 use serde_json::{Value, json};
 
@@ -39,7 +41,7 @@ async fn updates_and_retractions_reach_live_sockets() {
     let retract = alice.past_heartbeats("retract").await;
     assert_eq!((&retract["id"], number(&retract, "itemSeq")), (&json!(id), 1));
     // The badge heals by itself, without waiting for the next regular heartbeat.
-    server.pass(std::time::Duration::from_secs(3)).await;
+    server.pass(Duration::from_secs(3)).await;
     assert_eq!(number(&alice.next("heartbeat").await, "unread"), 0);
     // Whoever never had it hears nothing of it, and documented clients have no words for it.
     server.notify("acme", "bob", "his").await;
@@ -82,6 +84,40 @@ async fn what_was_superseded_says_by_what() {
     assert_eq!((&retract["cause"], &retract["id"]), (&json!("superseded"), &first["id"]));
     assert_eq!((&retract["by"], number(&retract, "itemSeq")), (&second["id"], number(&first, "seq")));
     assert!(number(&new, "seq") < number(&retract, "seq"), "each has a place of its own");
+}
+
+#[tokio::test]
+async fn what_runs_out_is_hidden_at_its_instant() {
+    let server = TestServer::start().await;
+    let mut alice = Native::open(&server, "alice", "").await;
+    let mut bob = Native::open(&server, "bob", "").await;
+    let mut documented = server.workspace("alice").await;
+    let short = json!({"to": {"user": "alice"}, "title": "T", "message": "short", "ttl": "90s"});
+    let short = server.publish("acme", short).await;
+    let told = alice.next("notification").await;
+    assert_eq!(documented.json().await["message"], "short");
+    let unread = async || {
+        let token = server.token("alice").sign();
+        let inbox = server.get("/v1/workspaces/acme/inbox", &token).await.json();
+        (inbox["items"].as_array().unwrap().len(), number(&inbox, "unread"))
+    };
+    // Heartbeats on the way are no changes.
+    server.pass(Duration::from_millis(89_999)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(unread().await, (1, 1));
+    server.pass(Duration::from_millis(1)).await;
+    let retract = alice.past_heartbeats("retract").await;
+    assert_eq!((&retract["cause"], &retract["id"]), (&json!("expired"), &short["id"]));
+    assert_eq!((&retract["by"], number(&retract, "itemSeq")), (&Value::Null, number(&told, "seq")));
+    assert_eq!(unread().await, (0, 0));
+
+    // Whoever was away hears of it, whoever never had it does not, and documented clients have no words for it.
+    let epoch = Native::open(&server, "carol", "").await.hello["epoch"].clone();
+    let mut back = Native::resume(&server, "alice", &epoch, number(&told, "seq"), 0).await;
+    assert_eq!(back.past_heartbeats("retract").await["cause"], "expired");
+    to(&server, json!({"workspace": true})).await;
+    assert_eq!(bob.past_heartbeats("notification").await["item"]["message"], "M");
+    assert_eq!(documented.json().await["message"], "M");
 }
 
 #[tokio::test]
