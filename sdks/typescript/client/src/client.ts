@@ -13,7 +13,18 @@ import { type Happening, IDLE, type Machine, step, wakeAt } from "./state.js";
 import { filterKey, type Told } from "./store.js";
 import { Native } from "./surface/native.js";
 import { identity } from "./token.js";
-import type { Change, Client, Events, Filter, List, Options, Snapshot, State, TokenReason } from "./types.js";
+import type {
+  Change,
+  Client,
+  Events,
+  Filter,
+  List,
+  Options,
+  Snapshot,
+  State,
+  TokenReason,
+  TokenSource,
+} from "./types.js";
 import { checkedBase } from "./url.js";
 import { within } from "./within.js";
 
@@ -93,26 +104,31 @@ export class Campanile implements Client {
     const options = this.#options;
     const { token: was } = options;
     if (this.#machine.state === "closed") return;
-    const moved =
-      (change.workspace !== undefined && change.workspace !== options.workspace) ||
-      (change.user !== undefined && change.user !== options.user);
+    const changes = (name: "workspace" | "user") =>
+      name in change && (change[name] ?? null) !== (options[name] ?? null);
+    const moved = changes("workspace") || changes("user");
     Object.assign(options, change);
     const { token } = options;
     if (moved || !token) {
       this.#session?.leave();
       this.#session = undefined;
+      // The next token may be of another user than the one that is still named.
+      if (was && !token) this.#concealed = true;
     } else if (token === was) {
       return;
-    } else if (this.#session && (options.user ?? this.#tokenIdentity ?? null) === this.#session.identity) {
-      // The same user goes on.
-      if (typeof token === "string" && this.#connection) {
-        this.#token = token;
-        this.#connection.refresh(token);
-      } else {
-        this.retry();
+    } else if (this.#session) {
+      if (typeof token === "string" && (this.#whose(token) ?? null) === this.#session.identity) {
+        // The same user goes on.
+        if (this.#connection) {
+          this.#token = token;
+          this.#connection.refresh(token);
+        } else {
+          this.retry();
+        }
+        return;
       }
-      return;
-    } else {
+      // Also by no other tab, until it is known whose the token is.
+      this.#session.leave();
       this.#concealed = true;
     }
     this.#step({ type: "anew", ready: this.#ready });
@@ -203,7 +219,8 @@ export class Campanile implements Client {
 
   /** The session, unless it may be somebody else's. */
   get #visible(): Session | undefined {
-    return this.#concealed ? undefined : this.#session;
+    // Who follows hears no greeting: the tab that leads did.
+    return this.#concealed && this.#session?.mirror?.state !== "live" ? undefined : this.#session;
   }
 
   /** The list with what was done and is not confirmed. */
@@ -250,23 +267,26 @@ export class Campanile implements Client {
   /** One attempt: a token, the session of its user, the lead among the tabs, a connection. */
   async #open(attempt: number, why: TokenReason): Promise<void> {
     const current = () => this.#machine.attempt === attempt && this.#machine.state === "connecting";
-    const { workspace: slug, user, surface = "native", shareTabs = true, resume } = this.#options;
+    const { workspace: slug, token: source, surface = "native", shareTabs = true, resume } = this.#options;
     try {
       if (!this.#environment.WebSocket)
         throw new CampanileError("no_websocket", "there is no WebSocket here: give one as an option");
-      const early = user ?? this.#tokenIdentity;
-      if (early !== undefined) await this.#enter(early);
+      // What is named needs no token, unless there is reason to doubt it.
+      const early = this.#whose(source);
+      const same = !this.#concealed && (this.#session?.identity ?? early) === early;
+      if (early !== undefined && (typeof source === "string" || same)) await this.#enter(source);
       if (!current()) return;
       const token = await this.#ask(why);
       if (!current()) return;
       if (!token) {
         this.#session?.leave();
         this.#session = undefined;
+        this.#concealed = true;
         this.#step({ type: "anew", ready: false });
         return;
       }
       this.#token = token;
-      const session = await this.#enter(user ?? identity(token));
+      const session = await this.#enter(token);
       if (!current()) return;
       if (shareTabs && !(await session.lead())) return;
       const Line = this.#native
@@ -314,18 +334,24 @@ export class Campanile implements Client {
     }
   }
 
-  get #tokenIdentity(): string | undefined {
-    const { token } = this.#options;
-    return typeof token === "string" ? identity(token) : undefined;
+  /** Whose a token is: the application's word, else the token's. Where they differ, something that is neither's. */
+  #whose(token: TokenSource): string | undefined {
+    const { user } = this.#options;
+    const said = saidBy(token);
+    return user && said && user !== said ? JSON.stringify([user, said]) : (user ?? said);
   }
 
-  /** The session of a user, the present one if it is the same. */
-  async #enter(who: string | undefined): Promise<Session> {
+  /** The session of a token's user, the present one if it is the same. */
+  async #enter(token: TokenSource): Promise<Session> {
+    const who = this.#whose(token);
+    const said = saidBy(token);
     const next = this.#sessionOf(who);
-    if (next !== this.#session) this.#session?.leave();
+    const other = next !== this.#session;
+    if (other) this.#session?.leave();
     this.#session = next;
-    // Without a name, only the server's greeting tells whether it is still the same.
-    this.#concealed = who === undefined;
+    // Without a name, or with two, only the server's greeting tells whose it is.
+    if (who === undefined || (other && said !== undefined && said !== who)) this.#concealed = true;
+    else if (said === who) this.#concealed = false;
     this.#changed();
     await next.open(this.#options.shareTabs ?? true);
     return next;
@@ -374,7 +400,7 @@ export class Campanile implements Client {
     });
     if (this.#machine.attempt !== attempt)
       throw new CampanileError("token_failed", "it is too late for this token");
-    if (!token || (this.#options.user === undefined && identity(token) !== this.#session?.identity)) {
+    if (!token || this.#whose(token) !== this.#session?.identity) {
       this.#concealed = true;
       this.#step({ type: "anew", ready: !!token });
       throw new CampanileError("token_failed", "the token is of another user");
@@ -394,7 +420,7 @@ export class Campanile implements Client {
         const other = user !== null && frame.user !== null && user !== frame.user;
         if (other) session.empty();
         this.#concealed = false;
-        const known = { user: frame.user ?? session.identity ?? null };
+        const known = { user: frame.user ?? identity(this.#token) ?? this.#options.user ?? null };
         const resumed = frame.type === "hello" && frame.resumed && !other;
         session.do({
           frame: frame.type === "hello" ? { ...frame, ...known, resumed } : { ...frame, ...known },
@@ -474,8 +500,8 @@ export class Campanile implements Client {
     if (this.#machine.state === "closed") return;
     this.#hangUp();
     this.#deaf = void this.#deaf?.();
-    const { user = this.#tokenIdentity } = this.#options;
-    if (!this.#session && user !== undefined) this.#session = this.#sessionOf(user);
+    const who = this.#whose(this.#options.token);
+    if (!this.#session && who !== undefined) this.#session = this.#sessionOf(who);
     this.#session?.erase(everywhere);
     this.#session = undefined;
     this.#token = "";
@@ -496,4 +522,9 @@ export class Campanile implements Client {
     this.#listeners.tell("change");
     if (news) this.#listeners.tell("state", this.getSnapshot());
   }
+}
+
+/** Whose it is by what a token itself says; a function says nothing before it is asked. */
+function saidBy(token: TokenSource): string | undefined {
+  return typeof token === "string" ? identity(token) : undefined;
 }
