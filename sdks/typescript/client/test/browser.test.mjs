@@ -194,6 +194,72 @@ story("a network that goes and comes", async (rig, open) => {
   await shows(tab, "live 0 ");
 });
 
+/**
+ * Hides a page, or shows it. No page of a headless browser is ever hidden, so it is told to say so.
+ *
+ * @param {Page} tab
+ * @param {"hidden" | "visible"} state
+ */
+const becomes = (tab, state) =>
+  tab.evaluate((state) => {
+    Object.defineProperty(document, "visibilityState", { configurable: true, value: state });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, state);
+
+/** A live page whose clock stands, and goes on as far as it is told to. @param {Rig} rig @param {Page} tab */
+async function stopped(rig, tab) {
+  await tab.clock.install();
+  await tab.clock.pauseAt(Date.now() + 10_000);
+  await tab.evaluate("start('alice')");
+  const hours = 5 * 3_600_000;
+  const socket = await live(rig, {
+    heartbeatMs: hours,
+    expiresAt: new Date(Date.now() + 10 * hours).toISOString(),
+  });
+  await rig.paged([item(7)]);
+  await shows(tab, "live 1 n7");
+  return socket;
+}
+
+/** The page has asked for nothing, is looked at again, and is back within a second. @param {Rig} rig @param {Page} tab */
+async function isBack(rig, tab) {
+  const asked = rig.server.requests.left.map(({ path }) => path).filter((path) => path.startsWith("/v1"));
+  assert.deepEqual([rig.server.dials.left, asked], [[], []]);
+  await becomes(tab, "visible");
+  await shows(tab, "waiting 1 n7");
+  assert.equal(rig.server.tokens.length, 1);
+  await tab.clock.runFor(1_000);
+  const next = await live(rig, { resumed: true });
+  assert.deepEqual([next.query.since, next.query.epoch], ["7", "9f3c"]);
+  await shows(tab, "live 1 n7");
+}
+
+story("a hidden page hangs up after five minutes, and comes back when it is looked at", async (rig, open) => {
+  const tab = await open();
+  const socket = await stopped(rig, tab);
+  await becomes(tab, "hidden");
+  await tab.clock.runFor(299_999);
+  assert.equal(await tab.evaluate("window.shown()"), "live 1 n7");
+  await tab.clock.runFor(1);
+  assert.equal(await tab.evaluate("window.shown()"), "suspended 1 n7");
+  await socket.closed;
+  await tab.clock.runFor(3_600_000);
+  await isBack(rig, tab);
+});
+
+story("a hidden page retries for half a minute, and goes on when it is looked at", async (rig, open) => {
+  const tab = await open();
+  const socket = await stopped(rig, tab);
+  await becomes(tab, "hidden");
+  await tab.clock.runFor(29_999);
+  socket.cut();
+  await shows(tab, "waiting 1 n7");
+  await tab.clock.runFor(1);
+  assert.equal(await tab.evaluate("window.shown()"), "suspended 1 n7");
+  await tab.clock.runFor(3_600_000);
+  await isBack(rig, tab);
+});
+
 story("a burst of a thousand is all there", async (rig, open) => {
   const tab = await open();
   await tab.evaluate("start('alice')");
