@@ -15,7 +15,7 @@ use campanile_store::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::event::{Cause, Event, commit, key, source};
+use crate::event::{Cause, Event, commit_at_once, key, source};
 use crate::page::{self, Page};
 use crate::{Engine, EngineError, service_account};
 
@@ -322,7 +322,7 @@ async fn write(
         put,
     };
     let change = Change { documents: vec![document], ..Change::default() };
-    commit(engine, &workspace, Cause { change, events: vec![event] }, now).await.map(drop)
+    commit_at_once(engine, &workspace, Cause { change, events: vec![event] }, now).await.map(drop)
 }
 
 /// The workspace where a revocation is kept.

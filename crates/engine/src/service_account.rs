@@ -12,7 +12,7 @@ use campanile_store::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::event::{Cause, Event, commit, hex, key, source};
+use crate::event::{Cause, Event, commit_at_once, hex, key, source};
 use crate::limit::{DocumentLimit, Limit};
 use crate::page::{self, Page};
 use crate::revocation::{Revocation, Tokens, note_deleted};
@@ -399,6 +399,6 @@ async fn write(
     };
     events.insert(0, event);
     let change = Change { documents: vec![document], ..Change::default() };
-    let committed = commit(engine, workspace, Cause { change, events }, now).await;
+    let committed = commit_at_once(engine, workspace, Cause { change, events }, now).await;
     committed.map(drop).map_err(|error| error.changed("service account"))
 }
