@@ -47,6 +47,8 @@ const PLAIN: usize = 4_096;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long the start waits for notifications to be hidden that ran out before it.
 const CATCH_UP: Duration = Duration::from_secs(5);
+/// How often it is asked whether revocations have done their work.
+const DROP_REVOCATIONS: Duration = Duration::from_secs(60);
 /// How often it is asked whether the signing key has to be rotated.
 const TEND_EVERY: Duration = Duration::from_secs(60);
 /// How often the certificate's files are looked at: a renewal is never urgent, and a look is a few system calls.
@@ -129,12 +131,13 @@ pub async fn start(
         drains: Default::default(),
         revocations: Revocations::new(
             config.surfaces.product.workspace.clone(),
-            i64::try_from(config.tokens.longest_life.as_millis()).unwrap_or(i64::MAX),
+            config.tokens.longest_life.map(|life| i64::try_from(life.as_millis()).unwrap_or(i64::MAX)),
         ),
         realtime_keys: Default::default(),
     });
     revocation::load(&engine, clock.now()).await.context("the revocations can't be read")?;
     campanile_engine::run::count_waiting(&engine).await.context("the store can't be read")?;
+    tasks.push(tokio::spawn(drop_revocations_for_ever(Arc::clone(&engine), clock.clone())));
     tasks.push(tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())));
     tasks.extend(certificates.iter().map(|tls| tokio::spawn(watch_certificate(Arc::clone(tls)))));
     let ready = Arc::new(AtomicBool::new(true));
@@ -168,6 +171,7 @@ pub async fn start(
         origins: Arc::clone(&origins),
         keys,
         tickets: Arc::clone(&tickets),
+        issuing: Default::default(),
         guesses: Default::default(),
         background: background.handle().clone(),
     });
@@ -397,6 +401,20 @@ async fn tend_keys_for_ever(keys: Arc<SigningKeys>, clock: Clock) {
             () = stepped.notified() => {}
             () = tokio::time::sleep(TEND_EVERY) => {}
         }
+    }
+}
+
+/// Drops revocations that have done their work.
+async fn drop_revocations_for_ever(engine: Arc<Engine>, clock: Clock) {
+    let stepped = Arc::new(tokio::sync::Notify::new());
+    let step = Arc::clone(&stepped);
+    clock.on_step(move || step.notify_one());
+    loop {
+        tokio::select! {
+            () = stepped.notified() => {}
+            () = tokio::time::sleep(DROP_REVOCATIONS) => {}
+        }
+        revocation::drop_ended(&engine, clock.now());
     }
 }
 

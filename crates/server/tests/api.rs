@@ -69,7 +69,7 @@ impl TestApi {
             judged: Default::default(),
             counts: Default::default(),
             drains: Default::default(),
-            revocations: Revocations::new(slug("default"), 3_600_000),
+            revocations: Revocations::new(slug("default"), None),
             realtime_keys: Default::default(),
         });
         let clock = Stepped::at(Timestamp::from_millis(NOW_MS));
@@ -89,6 +89,7 @@ impl TestApi {
             origins: Arc::new(Origins::new(&[], true, false).unwrap()),
             keys: Arc::new(keys),
             tickets: Default::default(),
+            issuing: Default::default(),
             guesses: Default::default(),
             background: tokio::runtime::Handle::current(),
         };

@@ -57,6 +57,23 @@ fn a_product_token_opens_the_product_surface_only() {
 }
 
 #[test]
+fn a_token_lives_no_longer_than_tokens_may() {
+    let program = Program::new().with_local_key();
+    let long = token(&program, &["--workspace", "acme", "--ttl", "3650d"]);
+    let program = program.set("CAMPANILE_TOKENS__LONGEST_LIFE", "90m");
+    let ran = program.run(["token", "--user", "alice", "--workspace", "acme", "--ttl", "3650d"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""));
+    assert!(ran.stderr.contains("tokens.longest_life, which is \"90m\""), "{}", ran.stderr);
+    let verify = |token: &str| program.run_with(token, ["token", "verify", "--workspace", "acme"]);
+    let ran = verify(&long);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stdout.contains("(lives_too_long)") && ran.stdout.contains("tokens.longest_life"), "{ran:?}");
+    for more in [&["--workspace", "acme"][..], &["--workspace", "acme", "--ttl", "90m"]] {
+        verify(&token(&program, more)).succeeded();
+    }
+}
+
+#[test]
 fn a_refused_token_is_told_why_and_never_shown() {
     let program = Program::new().with_local_key();
     let good = token(&program, &["--workspace", "acme"]);

@@ -15,14 +15,19 @@ use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 /// A pause: what is read, and what lets it go on.
 pub type Pause = (&'static str, oneshot::Sender<()>);
 
+/// Where somebody listens for pauses, if anybody does.
+pub type Pauses = OnceLock<Mutex<Option<mpsc::Sender<Pause>>>>;
+
 /// A store whose reads for connections stop before and after, while somebody listens, and that writes not everywhere.
 pub struct Pausing {
     pub inner: Arc<dyn Store>,
-    pub pauses: &'static OnceLock<Mutex<Option<mpsc::Sender<Pause>>>>,
+    pub pauses: &'static Pauses,
     pub writes: fn(&Slug) -> bool,
+    /// Writes stop too, before.
+    pub before_writes: bool,
 }
 
-static PAUSES: OnceLock<Mutex<Option<mpsc::Sender<Pause>>>> = OnceLock::new();
+static PAUSES: Pauses = OnceLock::new();
 
 impl Pausing {
     async fn pause(&self, at: &'static str) {
@@ -39,6 +44,9 @@ impl Pausing {
 #[async_trait]
 impl Store for Pausing {
     async fn append(&self, workspace: &Slug, write: Write, now: Timestamp) -> Result<Appended, StoreError> {
+        if self.before_writes {
+            self.pause("before append").await;
+        }
         if (self.writes)(workspace) {
             self.inner.append(workspace, write, now).await
         } else {
@@ -199,7 +207,9 @@ async fn disturb(server: &TestServer, witness: &mut Client, workspace: &str, nth
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_entry_arrives_once_whatever_happens_between_the_steps() {
-    let wrap = |inner| -> Arc<dyn Store> { Arc::new(Pausing { inner, pauses: &PAUSES, writes: |_| true }) };
+    let wrap = |inner| -> Arc<dyn Store> {
+        Arc::new(Pausing { inner, pauses: &PAUSES, writes: |_| true, before_writes: false })
+    };
     for way in ["live only", "unread", "since", "product"] {
         // A hand-over under steady publishing ends after one start and four rounds, each read with a pause
         // before and after its snapshot and its page: from then on it holds live entries and reads no more.

@@ -22,6 +22,7 @@ pub mod functions;
 pub mod health;
 pub mod inbox;
 pub mod issuers;
+mod issuing;
 pub mod keys;
 mod merge_patch;
 pub mod notifications;
@@ -55,6 +56,8 @@ use crate::signing_keys::SigningKeys;
 use crate::socket::Hammer;
 use crate::tickets::Tickets;
 
+pub use self::issuing::Issuing;
+
 /// What the handlers work with.
 pub struct Api {
     /// The use cases.
@@ -75,6 +78,8 @@ pub struct Api {
     pub keys: Arc<SigningKeys>,
     /// One-time tickets that wait to be used.
     pub tickets: Arc<Tickets>,
+    /// Keeps tokens and the deletion of their account apart.
+    pub issuing: Issuing,
     /// Slows those down who guess secrets.
     pub guesses: Mutex<Hammer>,
     /// Where requests are answered that may ask rules, conditions and filters.
