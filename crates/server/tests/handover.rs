@@ -15,7 +15,8 @@ use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 /// A pause: what is read, and what lets it go on.
 pub type Pause = (&'static str, oneshot::Sender<()>);
 
-/// A store whose reads for connections stop before and after, while somebody listens, and that writes not everywhere.
+/// A store whose reads for connections stop before and after, and whose marks before, while somebody listens, and that
+/// writes not everywhere.
 pub struct Pausing {
     pub inner: Arc<dyn Store>,
     pub pauses: &'static OnceLock<Mutex<Option<mpsc::Sender<Pause>>>>,
@@ -95,7 +96,12 @@ impl Store for Pausing {
         key: Option<&MarkKey>,
         now: Timestamp,
     ) -> Result<Marked, StoreError> {
-        self.inner.mark(w, user, mark, key, now).await
+        self.pause("before mark").await;
+        if (self.writes)(w) {
+            self.inner.mark(w, user, mark, key, now).await
+        } else {
+            Err(StoreError::Unavailable { reason: "so the test wants it".to_owned() })
+        }
     }
     async fn receipts(
         &self,
