@@ -18,7 +18,8 @@ pub type Pause = (&'static str, oneshot::Sender<()>);
 /// Where somebody listens for pauses, if anybody does.
 pub type Pauses = OnceLock<Mutex<Option<mpsc::Sender<Pause>>>>;
 
-/// A store whose reads for connections stop before and after, while somebody listens, and that writes not everywhere.
+/// A store whose reads for connections stop before and after, and whose marks and, where asked for, writes before, while
+/// somebody listens, and that writes not everywhere.
 pub struct Pausing {
     pub inner: Arc<dyn Store>,
     pub pauses: &'static Pauses,
@@ -103,7 +104,12 @@ impl Store for Pausing {
         key: Option<&MarkKey>,
         now: Timestamp,
     ) -> Result<Marked, StoreError> {
-        self.inner.mark(w, user, mark, key, now).await
+        self.pause("before mark").await;
+        if (self.writes)(w) {
+            self.inner.mark(w, user, mark, key, now).await
+        } else {
+            Err(StoreError::Unavailable { reason: "so the test wants it".to_owned() })
+        }
     }
     async fn receipts(
         &self,

@@ -2,6 +2,7 @@
 
 mod commands;
 mod counts;
+mod in_flight;
 mod resume;
 pub(crate) mod stream;
 mod visibility;

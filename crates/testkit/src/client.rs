@@ -70,15 +70,32 @@ impl Client {
             .unwrap_or_else(|error| panic!("no clean end: {error}"))
     }
 
-    /// The next text; pings are answered by the library on the way.
-    pub async fn text(&mut self) -> String {
+    /// The next text, or else the close that ends the connection, and then its end. Pings are answered by the library
+    /// on the way.
+    ///
+    /// # Errors
+    /// Code and reason of the close.
+    pub async fn hear(&mut self) -> Result<String, (u16, String)> {
         loop {
             match self.next().await {
-                Message::Text(text) => return text.to_string(),
+                Message::Text(text) => return Ok(text.to_string()),
+                Message::Close(Some(frame)) => {
+                    // Lets the library echo, then sees the server end the TCP connection.
+                    let end = tokio::time::timeout(WAIT, self.socket.next()).await.expect("an end in time");
+                    assert!(end.is_none(), "after the close: {end:?}");
+                    // As every client does once the server has half-closed.
+                    let _shut = self.socket.get_mut().shutdown().await;
+                    return Err((frame.code.into(), frame.reason.to_string()));
+                }
                 Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("a text was expected, not {other:?}"),
+                other => panic!("neither a text nor a close: {other:?}"),
             }
         }
+    }
+
+    /// The next text.
+    pub async fn text(&mut self) -> String {
+        self.hear().await.unwrap_or_else(|closed| panic!("a text was expected, not the close {closed:?}"))
     }
 
     /// The next text as JSON.
@@ -89,19 +106,9 @@ impl Client {
 
     /// The close that ends the connection, with nothing but pings and pongs before it; then its end.
     pub async fn close(&mut self) -> (u16, String) {
-        loop {
-            match self.next().await {
-                Message::Close(Some(frame)) => {
-                    // Lets the library echo, then sees the server end the TCP connection.
-                    let end = tokio::time::timeout(WAIT, self.socket.next()).await.expect("an end in time");
-                    assert!(end.is_none(), "after the close: {end:?}");
-                    // As every client does once the server has half-closed.
-                    let _shut = self.socket.get_mut().shutdown().await;
-                    return (frame.code.into(), frame.reason.to_string());
-                }
-                Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("a close was expected, not {other:?}"),
-            }
+        match self.hear().await {
+            Ok(text) => panic!("a close was expected, not {text}"),
+            Err(closed) => closed,
         }
     }
 
