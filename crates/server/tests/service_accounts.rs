@@ -11,11 +11,8 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::backend::{call, done, refused};
-<<<<<<< HEAD
 use crate::functions;
-=======
 use crate::handover::{Pauses, Pausing};
->>>>>>> id1
 use crate::program::Program;
 use crate::revocations::operator;
 use crate::tls::Secured;

@@ -106,7 +106,7 @@ impl Story {
         let retain = script["options"]["retain"].as_u64().unwrap_or(0);
         let wrap = |inner| -> Arc<dyn Store> {
             let writes = |_: &Slug| !STORE_FAILS.load(Ordering::Relaxed);
-            Arc::new(Pausing { inner, pauses: &NEVER, writes })
+            Arc::new(Pausing { inner, pauses: &NEVER, writes, before_writes: false })
         };
         let data = cause::directory();
         let options = Options {

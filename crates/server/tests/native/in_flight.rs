@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::{Native, number};
 use crate::conformance::{ONE_SHARD, caught_up, secs};
-use crate::handover::{Pause, Pausing};
+use crate::handover::{Pauses, Pausing};
 
 /// Marks one entry read and unread in turns.
 async fn say_marks(alice: &mut Native, id: &str, numbers: std::ops::Range<u64>) {
@@ -57,7 +57,9 @@ static PAUSES: Pauses = OnceLock::new();
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_thirty_two_without_an_answer_nothing_is_read() {
-    let wrap = |inner| -> Arc<dyn Store> { Arc::new(Pausing { inner, pauses: &PAUSES, writes: |_| true, before_writes: false }) };
+    let wrap = |inner| -> Arc<dyn Store> {
+        Arc::new(Pausing { inner, pauses: &PAUSES, writes: |_| true, before_writes: false })
+    };
     let config = ONE_SHARD.to_owned();
     let server =
         TestServer::with(Options { config, memory: true, wrap: Some(wrap), ..Options::default() }).await;
