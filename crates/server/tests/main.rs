@@ -38,6 +38,7 @@ mod proxies;
 mod records;
 mod revocations;
 mod rules;
+mod scopes;
 mod secrets;
 mod service_accounts;
 mod settings;
