@@ -15,6 +15,7 @@ mod deadlines;
 mod drain;
 mod events;
 mod functions;
+mod guesses;
 mod guides;
 mod handover;
 mod hostile;
