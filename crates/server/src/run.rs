@@ -18,6 +18,7 @@ use campanile_store::Store;
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 
+use crate::auth_failures::AuthFailures;
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -161,6 +162,7 @@ pub async fn start(
     let keys = Arc::new(keys.context("the keys of service accounts' tokens can't be used")?);
     tasks.push(tokio::spawn(tend_keys_for_ever(Arc::clone(&keys), clock.clone())));
     let tickets = Arc::<Tickets>::default();
+    let failures = Arc::new(AuthFailures::new(config.server.auth_failures_per_minute));
     let api = Arc::new(Api {
         engine: Arc::clone(&engine),
         verifier: Arc::clone(&verifier),
@@ -173,6 +175,7 @@ pub async fn start(
         tickets: Arc::clone(&tickets),
         issuing: Default::default(),
         guesses: Default::default(),
+        failures: Arc::clone(&failures),
         background: background.handle().clone(),
     });
     let (plain_in, plain_out) = mpsc::channel(PLAIN);
@@ -181,6 +184,7 @@ pub async fn start(
     let router = crate::routes::router(api);
     let judge = Judge {
         verifier,
+        failures,
         tickets,
         engine: Arc::clone(&engine),
         product_workspace: config.surfaces.product.workspace.clone(),

@@ -141,6 +141,49 @@ fn nobody_answers() {
     program.run(tls).failed("cannot reach https://127.0.0.1:9", "is `campanile serve` running");
 }
 
+/// An address that nobody has (RFC 5737): whoever tried to connect would wait for it.
+#[test]
+fn no_command_sends_a_token_in_the_clear() {
+    let program = Program::new().with_local_key();
+    program.write("rows.json", "[]");
+    let commands = [
+        "send --workspace acme --user alice --title t --message m",
+        "listen --workspace acme --user alice",
+        "products import rows.json --workspace acme",
+        "functions list --workspace acme",
+        "functions run f --workspace acme",
+        "maintenance list --workspace acme",
+        "maintenance withdraw 01890a5d-ac96-774b-bcce-b302099a8057 --workspace acme",
+        "service-account list --workspace acme",
+        "service-account create bot --workspace acme --scope admin",
+        "key rotate",
+        "revoke --user mallory",
+        "revoke --list",
+        "drain --in 10m",
+        "drain",
+    ];
+    for command in commands {
+        for url in ["http://192.0.2.1:8700", "ws://192.0.2.1"] {
+            let began = std::time::Instant::now();
+            let ran = program.run(command.split(' ').chain(["--url", url]));
+            let shown = url.replace("ws:", "http:");
+            ran.failed(&format!("the token would travel to {shown} in the clear"), "--allow-plaintext");
+            // A connection has 10 seconds.
+            assert!(began.elapsed().as_secs() < 10, "{command} has tried to connect");
+        }
+        program.run(command.split(' ').chain(["--url", "http://user@192.0.2.1"])).failed("user name", "");
+    }
+    // Whoever says so may; nobody listens at this name (RFC 6761).
+    let to = ["revoke", "--list", "--url", "http://nobody.invalid:1"];
+    let reach = "cannot reach http://nobody.invalid:1";
+    program.run(to.iter().chain(&["--allow-plaintext"])).failed(reach, "");
+    Program::new()
+        .with_local_key()
+        .set("CAMPANILE_SERVER__ALLOW_PLAINTEXT", "true")
+        .run(to)
+        .failed(reach, "");
+}
+
 /// The quick start, as a new user types it.
 #[test]
 fn serve_listen_send() {

@@ -42,6 +42,7 @@ pub mod tickets;
 pub mod topics;
 mod trials;
 
+use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -49,6 +50,7 @@ use campanile_auth::{Identity, Refusal, Verifier};
 use campanile_engine::Engine;
 use campanile_model::Slug;
 
+use crate::auth_failures::{AuthFailures, Away, is_forgery};
 use crate::clock::Clock;
 use crate::key_sources::KeySources;
 use crate::origin::Origins;
@@ -82,16 +84,37 @@ pub struct Api {
     pub issuing: Issuing,
     /// Slows those down who guess secrets.
     pub guesses: Mutex<Hammer>,
+    /// Slows those down who guess tokens.
+    pub failures: Arc<AuthFailures>,
     /// Where requests are answered that may ask rules, conditions and filters.
     pub background: tokio::runtime::Handle,
 }
 
+/// Why a token names nobody.
+enum Unidentified {
+    /// It was looked at.
+    Refused(Refusal),
+    /// It was not: too many were refused before.
+    TurnedAway(Away),
+}
+
 impl Api {
-    /// Who a token names. Where its issuer may have published its key just now, that is waited for.
-    async fn identify(&self, token: &str) -> Result<Arc<Identity>, Refusal> {
-        match self.verifier.verify(token, self.clock.now()) {
+    /// Who a token names that `client` shows. Where its issuer may have published its key just now, that is waited for.
+    async fn identify(&self, client: Option<IpAddr>, token: &str) -> Result<Arc<Identity>, Unidentified> {
+        let shown = self.failures.hear(client, token, self.clock.monotonic());
+        let shown = shown.map_err(|away| {
+            tracing::debug!(cause = away.code.name, ?client, "a request's token was not looked at");
+            Unidentified::TurnedAway(away)
+        })?;
+        let judged = match self.verifier.verify(token, self.clock.now()) {
             Err(_) if self.sources.bring(token).await => self.verifier.verify(token, self.clock.now()),
             judged => judged,
-        }
+        };
+        let is_forged = judged.as_ref().is_err_and(|refusal| is_forgery(*refusal));
+        self.failures.judged(shown, is_forged, self.clock.monotonic());
+        judged.map_err(|refusal| {
+            tracing::debug!(cause = refusal.cause(), ?client, "a request's token was refused");
+            Unidentified::Refused(refusal)
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campanile_testkit::TestServer;
+use campanile_testkit::{BY_NOW, TestServer};
 use serde_json::{Value, json};
 
 use super::{Native, number};
@@ -122,22 +122,29 @@ async fn what_runs_out_is_hidden_at_its_instant() {
 
 #[tokio::test]
 async fn withdrawn_access_ends_the_socket_and_a_new_grant_brings_nothing_back() {
-    let server = TestServer::start().await;
+    // One shard: what it sends to several sockets, it sends in the order of the log.
+    let server = TestServer::configured("[server]\nshards = 1\n").await;
     let mut alice = Native::open(&server, "alice", "").await;
+    let mut bob = Native::open(&server, "bob", "").await;
     let earlier = to(&server, json!({"workspace": true})).await;
     let seen = alice.next("notification").await;
     let epoch = Native::open(&server, "carol", "").await.hello["epoch"].clone();
     let access = "/v1/workspaces/acme/access/alice";
     let withdrawn = server.send("DELETE", access, &server.publisher(), "").await;
     assert!(withdrawn.status < 300, "{}", withdrawn.status);
+    // The close waits for nothing: the server's clock stands, and what is published later is delivered after it.
+    to(&server, json!({"user": "bob"})).await;
+    while bob.past_heartbeats("notification").await["item"]["id"] == json!(earlier) {}
     // What told of it may come first.
-    loop {
-        let message = alice.client.next().await;
-        if let tokio_tungstenite::tungstenite::Message::Close(Some(frame)) = message {
-            assert_eq!(u16::from(frame.code), 4001);
-            break;
+    let closed = async {
+        loop {
+            let message = alice.client.next().await;
+            if let tokio_tungstenite::tungstenite::Message::Close(Some(frame)) = message {
+                return u16::from(frame.code);
+            }
         }
-    }
+    };
+    assert_eq!(tokio::time::timeout(BY_NOW, closed).await.expect("the close is here by now"), 4001);
     let between = to(&server, json!({"workspace": true})).await;
     let granted = server.send("PUT", access, &server.publisher(), "").await;
     assert!(granted.status < 300, "{}", granted.status);
