@@ -26,7 +26,7 @@ from .notification import Notification, Position, Resync, Retraction, Update
 from .pending import Outcome
 from .publisher import Published, Publisher, SyncPublisher
 from .snapshot import Snapshot
-from .state import End, State
+from .state import Reason, State
 from .storage import FileStorage, MemoryStorage, Storage
 from .surface.event import Mark, Receipts
 
@@ -42,7 +42,6 @@ __all__ = [
     "Clock",
     "CloseCode",
     "Defect",
-    "End",
     "FileStorage",
     "HandlerFailed",
     "InsecureUrl",
@@ -55,6 +54,7 @@ __all__ = [
     "Problem",
     "Published",
     "Publisher",
+    "Reason",
     "Receipts",
     "Resync",
     "Retraction",

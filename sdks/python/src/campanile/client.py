@@ -152,16 +152,17 @@ class Campanile:
             self._machine.handle_retry()
             self._turned()
 
-    def suspend(self) -> None:
-        """There is no network: stops trying until `wake` or `retry`."""
+    def offline(self) -> None:
+        """There is no network: rests until `online` or `retry`. After 5 minutes it looks for itself."""
         self._check()
-        self._machine.handle_suspend()
+        self._machine.handle_offline(self._clock.now())
         self._turned()
 
-    def wake(self) -> None:
-        """There may be a network again: comes back within a second, if it waits or is suspended."""
+    def online(self) -> None:
+        """There may be a network again: comes back within a second, if it waits or is suspended and the server did
+        not say when."""
         self._check()
-        self._machine.handle_wake(self._clock.now(), self._random())
+        self._machine.handle_online(self._clock.now(), self._random())
         self._turned(cuts=False)
 
     def update(self, *, token: TokenSource | None = _KEEP, workspace: str | None = _KEEP) -> None:
@@ -190,7 +191,7 @@ class Campanile:
             at = machine.retry_at
             self._snapshot = Snapshot(
                 state=machine.state,
-                reason=machine.reason if machine.state in (State.WAITING, State.REFUSED) else None,
+                reason=machine.reason,
                 retry_at=None if at is None else at - self._clock.now() + self._clock.utc(),
                 user=session.user,
                 workspace=session.workspace,
@@ -381,10 +382,10 @@ class Campanile:
             self._wake.clear()
             if machine.state in (State.CONNECTING, State.LIVE):
                 await self._stay()
-            elif machine.state is State.WAITING and machine.retry_at is not None:
+            elif machine.due is not None:
                 waits = [
                     asyncio.ensure_future(self._wake.wait()),
-                    asyncio.ensure_future(clock.sleep(machine.retry_at - clock.now())),
+                    asyncio.ensure_future(clock.sleep(machine.due - clock.now())),
                 ]
                 try:
                     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -416,7 +417,7 @@ class Campanile:
             defect = Defect()
             defect.__cause__ = error
             self._delivery.report(defect)
-        end = End("network", reason="Defect") if error else stay.result()
+        end = End.lost("defect") if error else stay.result()
         if end is None:
             self._machine.handle_missing()
         else:

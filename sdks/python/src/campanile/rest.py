@@ -117,6 +117,11 @@ def retry_after(text: str | None) -> float | None:
         return None
 
 
+def is_problem(content_type: str | None) -> bool:
+    """Whether an answer is a problem document (RFC 9457): the server's, and no proxy's or portal's page."""
+    return (content_type or "").partition(";")[0].strip().lower() == "application/problem+json"
+
+
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         return None

@@ -300,8 +300,6 @@ class Session:
                     after = None
                 except (Problem, Unreachable, BadFrame, TokenFailed) as error:
                     self._report(error)
-                    if isinstance(error, Problem) and error.status in (400, 401, 403, 404, 405, 422):
-                        return
                     after = error.retry_after if isinstance(error, Problem) else None
                 finally:
                     store.cancel_page()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .notification import Notification, Position
-from .state import End, State
+from .state import Reason, State
 
 
 @dataclass(frozen=True)
@@ -11,8 +11,8 @@ class Snapshot:
     """All of it. The same object until something changes."""
 
     state: State
-    reason: End | None
-    """Why it waits or was refused; `None` in other states."""
+    reason: Reason | None
+    """Why it is waiting, suspended or refused; `None` in other states."""
     retry_at: float | None
     """When it comes back, in seconds since 1970; `None` unless it waits."""
     user: str | None
