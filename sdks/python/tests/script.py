@@ -12,7 +12,7 @@ from scripted import LIMIT, Asked, ScriptedServer, Socket
 from stepped import SteppedClock
 from tokens import token
 
-from campanile import Campanile, ClientClosed, Snapshot, State
+from campanile import Campanile, Closed, Snapshot, State
 
 SCRIPTS = Path(__file__).parents[2] / "conformance" / "scripts"
 ALWAYS_PLACEHOLDERS = ("ref", "key", "token")
@@ -107,7 +107,7 @@ class Player:
             await getattr(client, what)()
         else:
             assert what in ("connect", "retry", "offline", "online", "read_all", "seen"), "an unknown call"
-            with contextlib.nullcontext() if client.state is not State.CLOSED else pytest.raises(ClientClosed):
+            with contextlib.nullcontext() if client.state is not State.CLOSED else pytest.raises(Closed):
                 getattr(client, what)()
 
     def _refuse(self, refusal: dict[str, Any]) -> None:

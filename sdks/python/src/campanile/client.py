@@ -12,7 +12,7 @@ from .actions import Action, Kind
 from .backoff import Backoff
 from .clock import Clock, SystemClock, ended, within
 from .delivery import Delivery, Feed
-from .errors import CampanileError, ClientClosed, Defect, Unsupported
+from .errors import CampanileError, Closed, Defect, Unsupported
 from .inbox import PAGE
 from .notification import Notification, Position, Resync, Retraction, Update
 from .pending import Outcome
@@ -119,7 +119,7 @@ class Campanile:
     def connect(self) -> None:
         """Starts, or starts again after `disconnect`. It then connects by itself for ever, unless it is refused."""
         self._check()
-        if self._started:
+        if self._started and self._machine.state is not State.IDLE:
             return
         self._started = True
         self._machine.handle_options(self._ready())
@@ -201,7 +201,7 @@ class Campanile:
                 has_more=session.store.older is not None,
                 loading=session.loading,
                 position=session.store.position,
-                waiting_actions=len(session.pending.actions),
+                pending=len(session.pending.actions),
             )
         return self._snapshot
 
@@ -232,7 +232,7 @@ class Campanile:
     def notifications(self) -> Feed:
         """Notifications from now on, each once, in order. Ends with `disconnect` or `close`.
 
-        1,000 may wait. One more drops them, and the iterator raises `Lagging`; iterate again to go on."""
+        1,000 may wait. One more drops them, and the iterator raises `Lagged`; iterate again to go on."""
         self._check()
         return self._delivery.feed()
 
@@ -273,7 +273,7 @@ class Campanile:
         """Marks one entry read, and so seen. It shows at once; await what is returned to know that it is durable.
 
         While there is no connection, it waits. The future raises `ActionRefused` if the server says that it can't be
-        done; then what was shown is undone. `ActionsFull` if 1,000 actions wait."""
+        done; then what was shown is undone. `QueueFull` if 1,000 actions wait."""
         return self._act("read", id)
 
     def unread(self, id: str) -> "asyncio.Future[Outcome]":
@@ -296,7 +296,7 @@ class Campanile:
         """Loads the next older page, and returns it. Without filters, it joins the snapshot's items.
 
         Each combination of filters goes on from its own last page. The product surface has one list, and no filters;
-        the workspace surface has none: `Unsupported`. `Problem`, `Unreachable` or `TokenFailed`."""
+        the workspace surface has none: `Unsupported`. `Problem`, `Network` or `TokenFailed`."""
         self._check()
         return await self._session.load_more(unread, archived)
 
@@ -365,7 +365,7 @@ class Campanile:
 
     def _check(self) -> None:
         if self._machine.state is State.CLOSED:
-            raise ClientClosed
+            raise Closed
 
     async def _stop(self) -> None:
         self._turned()

@@ -8,7 +8,7 @@ from typing import Any
 
 from .clock import Clock, ended
 from .connection import Connection
-from .errors import BadFrame, CampanileError, TokenFailed
+from .errors import BadAnswer, CampanileError, TokenFailed
 from .notification import Position
 from .state import End, Reason, TokenReason
 from .surface import Surface
@@ -146,7 +146,7 @@ class Line:
         self._handle(event)
 
     def _on_bad_frame(self, kind: str) -> None:
-        self._handle_error(BadFrame(kind))
+        self._handle_error(BadAnswer(kind))
 
     def _promote(self) -> None:
         """The new socket is live: what the old one says no longer counts."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import InsecureUrl, Problem, Unreachable
+from .errors import InsecureUrl, Network, Problem
 
 PATIENCE = 35.0
 """Seconds for an answer: the server's own bound is 30."""
@@ -62,7 +62,7 @@ class Rest:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Asks and waits. `Unreachable` where no answer comes."""
+        """Asks and waits. `Network` where no answer comes."""
         request = urllib.request.Request(self.base + path, data=body, method=method)
         request.add_header("Authorization", f"Bearer {token}")
         request.add_header("User-Agent", AGENT)
@@ -77,10 +77,10 @@ class Rest:
             with refusal:
                 return _answer(refusal.code, refusal.headers, refusal.read(LONGEST))
         except (OSError, ValueError, EOFError) as error:
-            raise Unreachable(f"{method} {path.partition('?')[0]}") from error
+            raise Network(f"{method} {path.partition('?')[0]}") from error
         except Exception as error:
             # http.client has errors of its own for answers that are no HTTP.
-            raise Unreachable(f"{method} {path.partition('?')[0]}") from error
+            raise Network(f"{method} {path.partition('?')[0]}") from error
 
 
 def base_of(url: str, allow_insecure: bool) -> str:

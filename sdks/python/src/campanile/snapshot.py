@@ -29,5 +29,5 @@ class Snapshot:
     """Whether a page is under way, or is about to be: the first one is from the moment of being live."""
     position: Position | None
     """Up to where everything was received; `None` on the documented surfaces."""
-    waiting_actions: int
+    pending: int
     """How many actions the server has not confirmed yet."""

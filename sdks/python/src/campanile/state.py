@@ -117,7 +117,7 @@ class Machine:
         self._go(State.CONNECTING if ready else State.IDLE)
 
     def handle_missing(self) -> None:
-        """The token callback says that there is nobody: until `handle_options` or `handle_retry`."""
+        """The token callback says that there is nobody: until `handle_options`."""
         self._go(State.IDLE)
 
     def handle_live(self, now: float) -> None:
@@ -147,7 +147,7 @@ class Machine:
 
     def handle_retry(self) -> None:
         """The user wants it now."""
-        if self.state in (State.WAITING, State.REFUSED, State.SUSPENDED, State.IDLE) and self._ready:
+        if self.state in (State.WAITING, State.REFUSED, State.SUSPENDED) and self._ready:
             self._backoff.forget()
             self._go(State.CONNECTING)
 
