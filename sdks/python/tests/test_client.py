@@ -9,13 +9,13 @@ from scripted import ScriptedServer, Socket
 from stepped import SteppedClock
 from tokens import token
 
-from campanile import Campanile, Position, State
+from campanile import BadUrl, Campanile, Position, State
 
 
 @pytest.mark.parametrize("url", ["ftp://localhost", "localhost:8700", "http://a:b@localhost", "http://localhost?x=1"])
 def test_addresses_that_are_none(url: str) -> None:
     """Said at once, not by a client that never connects."""
-    with pytest.raises(ValueError, match="url"):
+    with pytest.raises(BadUrl, match="url"):
         Campanile(url, workspace="demo")
 
 

@@ -9,6 +9,7 @@ from .close_codes import CLOSE_CODES, CloseCode
 from .errors import (
     ActionRefused,
     BadAnswer,
+    BadUrl,
     BatchTooLarge,
     CampanileError,
     Closed,
@@ -37,6 +38,7 @@ __all__ = [
     "ActionRefused",
     "Backoff",
     "BadAnswer",
+    "BadUrl",
     "BatchTooLarge",
     "Campanile",
     "CampanileError",

@@ -66,7 +66,7 @@ class Campanile:
         clock: Clock | None = None,
         random: Callable[[], float] = machine_random.random,
     ) -> None:
-        """All options are in the README. `InsecureUrl` or `ValueError` for an address that won't do."""
+        """All options are in the README. `InsecureUrl` or `BadUrl` for an address that won't do."""
         self._machine = Machine(backoff or Backoff())
         self._clock: Clock = clock or SystemClock()
         self._random = random

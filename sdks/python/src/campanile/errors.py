@@ -19,6 +19,15 @@ class InsecureUrl(CampanileError):
         super().__init__("the url is neither https nor loopback: set allow_insecure to use it all the same")
 
 
+class BadUrl(CampanileError):
+    """The address is none that could be used."""
+
+    code = "bad_url"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+
+
 class Closed(CampanileError):
     """`close()` was called, which is final."""
 

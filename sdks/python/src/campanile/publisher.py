@@ -114,7 +114,7 @@ class Publisher:
         clock: Clock | None = None,
         random: Callable[[], float] = machine_random.random,
     ) -> None:
-        """`attempts`: how often a publish is tried at most. `InsecureUrl` or `ValueError` for an address that won't
+        """`attempts`: how often a publish is tried at most. `InsecureUrl` or `BadUrl` for an address that won't
         do."""
         self._rest = Rest(url, allow_insecure, tls)
         self._workspace = workspace

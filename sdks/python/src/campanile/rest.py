@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import InsecureUrl, Network, Problem
+from .errors import BadUrl, InsecureUrl, Network, Problem
 
 PATIENCE = 35.0
 """Seconds for an answer: the server's own bound is 30."""
@@ -46,7 +46,7 @@ class Rest:
     """The API below one address."""
 
     def __init__(self, url: str, allow_insecure: bool = False, tls: ssl.SSLContext | None = None) -> None:
-        """`url`: `https://…`, or `http://` to this machine. `InsecureUrl` or `ValueError` for another."""
+        """`url`: `https://…`, or `http://` to this machine. `InsecureUrl` or `BadUrl` for another."""
         self.base = base_of(url, allow_insecure)
         # No redirects: an Authorization header must not follow one to somewhere else.
         handlers: list[Any] = [_NoRedirects]
@@ -88,9 +88,9 @@ def base_of(url: str, allow_insecure: bool) -> str:
     parts = urllib.parse.urlsplit(url)
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
     if scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("url is https://host, or http://localhost")
+        raise BadUrl("url is https://host, or http://localhost")
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("url has no user, query or fragment")
+        raise BadUrl("url has no user, query or fragment")
     host = parts.hostname
     loopback = host in ("localhost", "::1") or host.endswith(".localhost") or _is_127(host)
     if scheme == "http" and not loopback and not allow_insecure:
