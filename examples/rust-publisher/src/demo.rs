@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, ensure};
-use campanile_client::{Client, Event, Events};
+use campanile_client::{Campanile, Event, Events};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -22,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
 
     say("the server is back, and the shop tries again");
     let _server = Server::start(&shop, &address)?;
-    let (alice, mut told) = Client::builder(format!("http://{address}"))
+    let (alice, mut told) = Campanile::builder(format!("http://{address}"))
         .workspace("demo")
         .token(shop.token(&["--user", "alice"])?)
         .connect()?;
