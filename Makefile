@@ -39,9 +39,10 @@ fmt: ## Format everything
 	cd sdks/python && $(HOME)/.cache/campanile/venv/bin/ruff format . ../../examples
 	cd sdks/python && $(HOME)/.cache/campanile/venv/bin/ruff format . ../../examples
 
-docs: ## Write the generated documents and the SDKs' close codes again
+docs: setup ## Write the generated documents, the SDKs' close codes and the picture of the bell again
 	UPDATE_DOCS=1 cargo test --package campanile-server --test main docs
 	UPDATE_DOCS=1 cargo test --package campanile-wire
+	cd sdks/typescript && npm run --silent build && cd bell && UPDATE_DOCS=1 node --test test/looks.test.mjs
 
 bench: ## Measure a release build; minutes
 	cargo build --release --package campanile-server --package campanile-bench --bin campanile --bin campanile-bench

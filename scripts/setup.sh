@@ -10,6 +10,7 @@ command -v "${CHROMIUM:-/usr/bin/chromium}" >/dev/null || missing+=(chromium)
 { command -v node && command -v npm; } >/dev/null || missing+=(nodejs npm)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 command -v openssl >/dev/null || missing+=(openssl)
+command -v certutil >/dev/null || missing+=(libnss3-tools)
 if ((${#missing[@]})); then
   as_root=()
   [ "$(id -u)" = 0 ] || as_root=(sudo)

@@ -41,7 +41,7 @@ class Bot:
             "title": f"Ticket {said['number']} is taken",
             "message": f"We look into it: {ticket.title}",
         }
-        await self._publisher.publish(answer, key=f"taken-{ticket.id}")
+        await self._publisher.publish(answer, idempotency_key=f"taken-{ticket.id}")
 
     def _saved(self) -> Position:
         if not self._place.exists():

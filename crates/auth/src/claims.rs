@@ -39,6 +39,14 @@ impl Statement {
         Ok(Self { identity: Arc::new(identity), not_before })
     }
 
+    /// Judges how long it lives in all, which no time changes: what is refused now is never good later.
+    pub(crate) fn check_life(&self, longest_millis: Option<i64>) -> Result<(), Refusal> {
+        let Some(longest) = longest_millis else { return Ok(()) };
+        let issued_at = self.identity.issued_at.ok_or(Refusal::NoIssueTime)?;
+        let life = self.identity.expires_at.as_millis() - issued_at.as_millis();
+        if life > longest { Err(Refusal::LivesTooLong) } else { Ok(()) }
+    }
+
     /// Judges the time. Asked on every use, also of a remembered token.
     pub(crate) fn check_time(&self, now: Timestamp, leeway_millis: i64) -> Result<(), Refusal> {
         if self.not_before.is_some_and(|nbf| now.as_millis() + leeway_millis < nbf.as_millis()) {
@@ -192,6 +200,25 @@ mod tests {
         assert_eq!(at(21_000, 1_000), Err(Refusal::Expired));
         assert_eq!(at(i64::MIN, 5_000), Err(Refusal::NotYetValid));
         assert_eq!(at(i64::MAX, 5_000), Err(Refusal::Expired));
+    }
+
+    #[test]
+    fn a_life_is_judged_from_beginning_to_end_and_by_no_clock() {
+        let judged = |payload: &str, longest| read(payload).unwrap().check_life(longest);
+        let (dated, undated) = (r#"{"userId":"a","iat":10,"exp":70}"#, r#"{"userId":"a","exp":70}"#);
+        assert_eq!((judged(dated, None), judged(undated, None)), (Ok(()), Ok(())));
+        assert_eq!(
+            (judged(dated, Some(60_000)), judged(dated, Some(59_999))),
+            (Ok(()), Err(Refusal::LivesTooLong))
+        );
+        // However little it has left.
+        assert_eq!(judged(undated, Some(i64::MAX)), Err(Refusal::NoIssueTime));
+        assert_eq!(
+            judged(r#"{"userId":"a","iat":9.999,"nbf":69,"exp":70}"#, Some(60_000)),
+            Err(Refusal::LivesTooLong)
+        );
+        assert_eq!(judged(r#"{"userId":"a","iat":253402300799,"exp":0}"#, Some(0)), Ok(()));
+        assert_eq!(judged(r#"{"userId":"a","iat":0,"exp":253402300799}"#, Some(i64::MAX)), Ok(()));
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub struct Config {
     /// Bytes of the longest token that is looked at: a bound on what a stranger makes us read. 256 to 65,536,
     /// default 8,192.
     pub max_token_bytes: usize,
+    /// Seconds that a token may live at the longest, from its `iat` to its `exp`, and every token must have both: so
+    /// whoever takes tokens back knows when the last of them has ended. Default `None`: as long as it says.
+    pub longest_life_secs: Option<u64>,
 }
 
 impl Default for Config {
@@ -43,6 +46,7 @@ impl Default for Config {
             leeway_secs: 0,
             cache_entries: 65_536,
             max_token_bytes: 8_192,
+            longest_life_secs: None,
         }
     }
 }
@@ -51,6 +55,11 @@ impl Config {
     /// The leeway, within its range in any case: time is computed with it.
     pub(crate) fn leeway_millis(&self) -> i64 {
         self.leeway_secs.min(MAX_LEEWAY_SECS) as i64 * 1000
+    }
+
+    /// The longest life, in milliseconds.
+    pub(crate) fn longest_life_millis(&self) -> Option<i64> {
+        self.longest_life_secs.map(|secs| i64::try_from(secs.saturating_mul(1000)).unwrap_or(i64::MAX))
     }
 
     /// Checks the ranges. The keys are checked where they are read, in [`KeySet::new`](crate::KeySet::new),

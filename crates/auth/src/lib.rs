@@ -12,8 +12,9 @@
 //! 4. what the issuer's tokens must be: their kind and whom they are for ([`Refusal::WrongType`],
 //!    [`Refusal::WrongAudience`]); keys without an issuer ask neither;
 //! 5. the shape of every claim we use, in time or not ([`Refusal::NoExpiry`], [`Refusal::NoUser`], …);
-//! 6. `nbf`, then `exp`: so [`Refusal::Expired`] is only ever said of a token that was good once;
-//! 7. whether it was taken back ([`Refusal::Revoked`]).
+//! 6. how long it lives in all, where that is bounded ([`Refusal::NoIssueTime`], [`Refusal::LivesTooLong`]);
+//! 7. `nbf`, then `exp`: so [`Refusal::Expired`] is only ever said of a token that was good once;
+//! 8. whether it was taken back ([`Refusal::Revoked`]).
 //!
 //! ```
 //! use campanile_auth::{Algorithm, Config, Grant, KeyConfig, KeySet, Refusal, Verifier, sign};

@@ -45,6 +45,14 @@ pub enum Refusal {
     /// control character.
     #[error("the token names no usable user")]
     NoUser,
+    /// Genuine, but without `iat`, where tokens may live so long and no longer: nobody could tell how long it lives.
+    #[error(
+        "the token has no `iat` claim, which the longest life of a token (`tokens.longest_life`) asks for"
+    )]
+    NoIssueTime,
+    /// Genuine, but longer from `iat` to `exp` than a token may live: a revocation of it could end before it does.
+    #[error("from its `iat` to its `exp` the token lives longer than a token may (`tokens.longest_life`)")]
+    LivesTooLong,
     /// Genuine, but `nbf` is in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
@@ -72,6 +80,8 @@ impl Refusal {
             Self::NoExpiry => "no_expiry",
             Self::BadClaim(_) => "bad_claim",
             Self::NoUser => "no_user",
+            Self::NoIssueTime => "no_iat",
+            Self::LivesTooLong => "lives_too_long",
             Self::NotYetValid => "not_yet_valid",
             Self::Expired => "expired",
             Self::Revoked => "revoked",

@@ -16,6 +16,7 @@ use crate::{Config, Identity, KeySet, Refusal, Revoked};
 pub struct Verifier {
     trust: ArcSwap<Trust>,
     leeway_millis: i64,
+    longest_life_millis: Option<i64>,
     max_token_bytes: usize,
     cache: Cache,
     revoked: Arc<Revoked>,
@@ -42,6 +43,7 @@ impl Verifier {
         Self {
             trust: ArcSwap::from_pointee(Trust { keys, generation: 0 }),
             leeway_millis: config.leeway_millis(),
+            longest_life_millis: config.longest_life_millis(),
             max_token_bytes: config.max_token_bytes,
             cache: Cache::new(config.cache_entries),
             revoked: Arc::default(),
@@ -147,8 +149,9 @@ impl Verifier {
         &self.revoked
     }
 
-    /// What does depend on when it is asked, for fresh and remembered tokens alike.
+    /// What does depend on when it is asked, and on what is set, for fresh and remembered tokens alike.
     fn admit(&self, statement: Statement, now: Timestamp) -> Result<Arc<Identity>, Refusal> {
+        statement.check_life(self.longest_life_millis)?;
         statement.check_time(now, self.leeway_millis)?;
         if self.revoked.is_revoked(&statement.identity) {
             return Err(Refusal::Revoked);

@@ -11,7 +11,7 @@ use campanile_store::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::event::{Cause, Event, commit, source};
+use crate::event::{Cause, Event, commit_urgent, source};
 use crate::page::{self, Page};
 use crate::{Engine, EngineError};
 
@@ -54,7 +54,8 @@ pub async fn grant(
 }
 
 /// Takes the access of `user` to `workspace` away, whatever their token says, until they are [granted](grant) it
-/// again: they see nothing of it, and may do nothing in it. Their sockets are told and closed. `false`: they had none.
+/// again: they see nothing of it, and may do nothing in it. Their sockets are told, unless rules are flooded, and closed.
+/// `false`: they had none.
 ///
 /// # Errors
 /// Those of the store.
@@ -109,7 +110,7 @@ async fn decide(
         }
         let expect = found.map_or(Expect::Absent, |found| Expect::Version(found.version));
         let cause = cause(engine, &user, granted, expect, actor, now);
-        let committed = commit(engine, workspace, cause, now).await;
+        let committed = commit_urgent(engine, workspace, cause, now).await;
         engine.judged.forget(workspace, &user);
         match committed {
             Err(EngineError::Store(StoreError::Conflict { kind: DocumentKind::Access, .. })) => {}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use campanile_model::Timestamp;
 use campanile_store::StoreError;
 
-use crate::{Engine, EngineError, announcement, drain, function, product, run, schedule};
+use crate::{Engine, EngineError, announcement, drain, event, function, product, run, schedule};
 
 /// Notifications that run out in one write, so that publishing is never kept waiting by it.
 const EXPIRED: usize = 500;
@@ -23,6 +23,8 @@ pub enum Work {
     Schedules,
     /// Rungs of products are told.
     Rungs,
+    /// Rules are asked about events that were committed without.
+    Events,
     /// Products are planned anew after their workspace's settings changed.
     Plans,
     /// Announcements that are over are taken away.
@@ -37,11 +39,12 @@ pub enum Work {
 
 impl Work {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ends,
         Self::Removals,
         Self::Schedules,
         Self::Rungs,
+        Self::Events,
         Self::Plans,
         Self::Announcements,
         Self::Drains,
@@ -81,6 +84,7 @@ impl Work {
             Self::Removals => Ok(engine.store.purge(now, PURGED).await? >= PURGED),
             Self::Schedules => schedule::send_due(engine, now).await,
             Self::Rungs => product::fire_due(engine, now).await,
+            Self::Events => event::ask_due(engine, now).await,
             Self::Plans => product::replan_due(engine, now).await,
             Self::Announcements => announcement::end_due(engine, now).await,
             Self::Drains => drain::forget_lost(engine, now).await,

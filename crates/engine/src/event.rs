@@ -4,6 +4,7 @@
 //! and the runs of functions they trigger are one [`Change`](campanile_store::Change): all of it is committed, or none.
 
 mod key;
+mod late;
 mod made;
 mod pipeline;
 mod room;
@@ -19,7 +20,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use key::{hex, key};
-pub(crate) use pipeline::{Cause, append, commit, commit_own, prepare, prepare_in};
+pub(crate) use late::ask_due;
+pub(crate) use pipeline::{
+    Cause, append, commit, commit_at_once, commit_own, commit_urgent, prepare, prepare_in,
+};
 pub(crate) use room::{MAX_STEPS, Room};
 pub(crate) use stored::kept;
 pub use stored::{Filter, Found, Listed, StoredEvent, TriedFunction, TriedRule, list, read, run_again};

@@ -46,7 +46,7 @@ pub use error::EngineError;
 pub use limit::Counts;
 use revocation::Revocation;
 pub use revocation::Revocations;
-pub use rota::Rota;
+pub use rota::{Admitted, Rota, Turn};
 pub use span::Span;
 pub use workspaces::Workspaces;
 

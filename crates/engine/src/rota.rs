@@ -31,13 +31,13 @@ struct State {
 }
 
 /// Somebody's turn. It ends when it is dropped.
-pub(crate) struct Turn {
+pub struct Turn {
     /// `None` once it was passed on.
     state: Option<Arc<Mutex<State>>>,
 }
 
 /// A request that is under way, until it is dropped.
-pub(crate) struct Admitted {
+pub struct Admitted {
     state: Arc<Mutex<State>>,
     workspace: Slug,
     size: usize,
@@ -62,7 +62,7 @@ impl Rota {
     ///
     /// # Cancel safety
     /// A dropped future passes its turn on.
-    pub(crate) async fn turn(&self, workspace: &Slug) -> Turn {
+    pub async fn turn(&self, workspace: &Slug) -> Turn {
         let waiting = {
             let mut state = lock(&self.state);
             if state.free > 0 {
@@ -77,11 +77,16 @@ impl Rota {
         waiting.await.unwrap_or(Turn { state: None })
     }
 
+    /// Whether somebody waits for a turn in `workspace`.
+    pub(crate) fn is_crowded(&self, workspace: &Slug) -> bool {
+        lock(&self.state).queues.contains_key(workspace)
+    }
+
     /// Takes a request of `size` events and documents in.
     ///
     /// # Errors
     /// [`EngineError::Overloaded`] while too much of its workspace is under way.
-    pub(crate) fn admit(&self, workspace: &Slug, size: usize) -> Result<Admitted, EngineError> {
+    pub fn admit(&self, workspace: &Slug, size: usize) -> Result<Admitted, EngineError> {
         let mut state = lock(&self.state);
         let under_way = state.under_way.get(workspace).copied().unwrap_or(0);
         if under_way > 0 && under_way + size > MAX_OF_ONE {
@@ -191,6 +196,19 @@ mod tests {
         }
         drop(turn);
         assert!(poll(pin!(rota.turn(&b))).is_ready());
+    }
+
+    #[test]
+    fn a_workspace_is_crowded_while_somebody_waits_in_it() {
+        let rota = Rota::new(1);
+        let (a, b) = (slug("a"), slug("b"));
+        let Poll::Ready(turn) = poll(pin!(rota.turn(&a))) else { panic!("it is free") };
+        assert!(!rota.is_crowded(&a));
+        let mut waiting = Box::pin(rota.turn(&a));
+        assert!(poll(waiting.as_mut()).is_pending());
+        assert!(rota.is_crowded(&a) && !rota.is_crowded(&b));
+        drop(turn);
+        assert!(poll(waiting.as_mut()).is_ready() && !rota.is_crowded(&a));
     }
 
     #[test]

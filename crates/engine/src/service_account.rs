@@ -7,12 +7,13 @@ use std::sync::Arc;
 use aws_lc_rs::{constant_time, digest};
 use campanile_model::{Slug, Timestamp, UserId};
 use campanile_store::{
-    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, document,
+    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, StoreError,
+    document,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::event::{Cause, Event, commit, hex, key, source};
+use crate::event::{Cause, Event, commit_at_once, hex, key, source};
 use crate::limit::{DocumentLimit, Limit};
 use crate::page::{self, Page};
 use crate::revocation::{Revocation, Tokens, note_deleted};
@@ -38,10 +39,18 @@ pub const SCOPES: [&str; 7] = [
     "products:write",
     "records:write",
 ];
+/// What the user's name of every one begins with.
+pub const USER_PREFIX: &str = "service:";
 /// Bytes of a name, so that a user's name has room for it and the workspace.
 const NAME_BYTES: std::ops::RangeInclusive<usize> = 1..=40;
 /// Characters of a description.
 const DESCRIPTION_CHARS: usize = 500;
+/// An account that nobody has. Its secret is the hash of none.
+const DECOY: &str = r#"{
+    "scopes": ["notifications:write"], "by": "nobody",
+    "created": "2026-01-01T00:00:00.000Z", "rotated": "2026-01-01T00:00:00.000Z",
+    "secret": "0000000000000000000000000000000000000000000000000000000000000000"
+}"#;
 /// How long both secrets may be good after a rotation, in milliseconds: 24 hours.
 const LONGEST_OVERLAP_MS: i64 = 24 * 60 * 60 * 1_000;
 /// What accounts that are there are listed under, and those that were deleted.
@@ -239,7 +248,8 @@ pub async fn rotate(
     account(workspace, document.id, kept, now)
 }
 
-/// Removes it. Its tokens are refused from the return on, and their live connections are closed within a second.
+/// Removes it. Its tokens that say `now`, in whole seconds, or before are refused from the return on, and their live
+/// connections are closed within a second. Nobody may make one meanwhile.
 ///
 /// # Errors
 /// [`EngineError::Missing`], [`EngineError::Changed`]; those of the store.
@@ -272,12 +282,21 @@ pub async fn authenticate(
 ) -> Result<Option<ServiceAccount>, EngineError> {
     let parts = client_id.split_once('.').and_then(|(slug, name)| Some((Slug::new(slug).ok()?, name)));
     let Some((workspace, name)) = parts.filter(|(_, name)| check_name(name).is_ok()) else { return Ok(None) };
-    let Some((document, kept)) = find(engine, &workspace, name).await? else { return Ok(None) };
+    // As much is read and compared for an account that is not there.
+    let (document, kept) = match find(engine, &workspace, name).await? {
+        Some((document, kept)) if !kept.secret.is_empty() => (Some(document), kept),
+        _ => (None, decoy()?),
+    };
     let is_former = kept.former.as_ref().is_some_and(|(former, until)| *until > now && secret.is(former));
-    if secret.is(&kept.secret) || is_former {
-        return account(&workspace, document.id, kept, now).map(Some);
+    let is_its_own = secret.is(&kept.secret);
+    match document {
+        Some(document) if is_its_own || is_former => account(&workspace, document.id, kept, now).map(Some),
+        _ => Ok(None),
     }
-    Ok(None)
+}
+
+fn decoy() -> Result<Kept, EngineError> {
+    serde_json::from_str(DECOY).map_err(|error| StoreError::Internal(format!("the decoy: {error}")).into())
 }
 
 /// The tokens of a deleted account that `document` speaks of, if there can be any.
@@ -287,9 +306,14 @@ pub(crate) fn revocation(workspace: &Slug, document: &Document) -> Result<Option
 
 fn revoked(user: UserId, kept: &Kept) -> Option<Revocation> {
     let at = kept.deleted?;
-    let id = key("service-account", user.as_str()).into();
+    let id = revocation_id(&user).into();
     let tokens = Tokens::Of { user, issuer: None };
-    Some(Revocation { id, tokens, at, until: until(at), by: kept.by.clone() })
+    Some(Revocation { id, tokens, at, until: Some(until(at)), by: kept.by.clone() })
+}
+
+/// The id of what is revoked by deleting the account of this user.
+pub(crate) fn revocation_id(user: &UserId) -> String {
+    key("service-account", user.as_str())
 }
 
 /// When the last token has expired that was issued at `at`.
@@ -321,7 +345,7 @@ fn check_scopes(scopes: &mut Vec<String>) -> Result<(), EngineError> {
 fn user(workspace: &Slug, name: &str) -> Result<UserId, EngineError> {
     // 8 bytes, at most 63, a dot, and at most 40.
     let unfit = |_| EngineError::invalid("name", "the name is too long");
-    UserId::new(&format!("service:{workspace}.{name}")).map_err(unfit)
+    UserId::new(&format!("{USER_PREFIX}{workspace}.{name}")).map_err(unfit)
 }
 
 fn account(
@@ -399,6 +423,18 @@ async fn write(
     };
     events.insert(0, event);
     let change = Change { documents: vec![document], ..Change::default() };
-    let committed = commit(engine, workspace, Cause { change, events }, now).await;
+    let committed = commit_at_once(engine, workspace, Cause { change, events }, now).await;
     committed.map(drop).map_err(|error| error.changed("service account"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_has_the_secret_of_the_decoy() {
+        let decoy = decoy().unwrap();
+        assert_eq!(decoy.secret.len(), hex(&SecretHash::of("s").0).len());
+        assert!(!SecretHash::of("").is(&decoy.secret));
+    }
 }

@@ -239,7 +239,6 @@ fn system_events_go_to_the_workspace_or_the_user_concerned() {
     assert_eq!(granted.message, "Your access to this workspace was granted");
     let updated = one(&Happened::new("user.updated", json!({})).about("eve"));
     assert_eq!((updated.audience, updated.kind.as_str()), (users(&["eve"]), "user_updated"));
-    assert!(made(&Happened::new("token.revoked", json!({}))).is_empty(), "nobody is named");
     let maintenance = one(&Happened::new(
         "maintenance.scheduled",
         json!({"announcementId": "a1", "message": "Back at noon"}),
@@ -271,6 +270,28 @@ fn a_limit_is_told_to_who_caused_it_and_to_the_topic_of_limits() {
     }
     let nobody = one(&Happened::new("limit_nearly_reached", data).by(None));
     assert_eq!((&nobody.audience, nobody.except.len()), (&topic("workspace:limits"), 0));
+}
+
+#[test]
+fn machines_access_is_told_to_the_user_it_names_and_to_the_topic_of_access() {
+    // Nobody is named; and what an account may do is for those who look after it.
+    let rotated = json!({"name": "bot", "clientId": "acme.bot", "scopes": ["admin"]});
+    let rotated = one(&Happened::new("service_account.rotated", rotated).about("bot"));
+    assert_eq!(
+        (&rotated.audience, &rotated.except),
+        (&topic("workspace:access"), &vec![UserId::new("ann").unwrap()])
+    );
+    assert_eq!((&*rotated.title, &*rotated.message), ("Service account rotated", "bot by ann"));
+    assert_eq!((&*rotated.kind, rotated.level), ("service_account_rotated", Some(Level::Info)));
+    assert_eq!(rotated.metadata, Some(json!({"subject": "bot", "actor": "ann"})));
+
+    let revoked = Happened::new("token.revoked", json!({"user": "bob"})).about("bob");
+    let [user, others] = <[Made; 2]>::try_from(made(&revoked)).unwrap();
+    assert_eq!((&user.audience, &*user.message), (&users(&["bob"]), "By ann"));
+    assert_eq!((&others.audience, &*others.message), (&topic("workspace:access"), "bob by ann"));
+    assert_eq!(others.except, ["ann", "bob"].map(|name| UserId::new(name).unwrap()), "once is enough");
+    let nobody = one(&Happened::new("token.revoked", json!({"tokenId": "t"})).by(None));
+    assert_eq!((&*nobody.message, nobody.except.len()), ("", 0));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! [`run`] is the assembly on one page, [`routes`] all routes on one page.
 
+pub mod auth_failures;
 mod background;
 pub mod cli;
 pub mod clock;
@@ -9,6 +10,7 @@ pub mod config;
 pub mod doors;
 pub mod http;
 pub mod key_sources;
+mod lately;
 pub mod logging;
 pub mod origin;
 mod private_file;

@@ -165,7 +165,9 @@ impl Origins {
         if !self.listed.is_empty() {
             return self.listed.contains(origin);
         }
-        // Where a proxy speaks TLS for us, the scheme that the page's browser used is not known here.
+        // Where a proxy may speak TLS for us, the scheme that the page's browser used is not known here: its header for
+        // that is the client's to write wherever the proxy does not replace it. What passes beyond the same origin is a
+        // page of the very host in the clear, whose scripts have neither the token nor, as we take none, a cookie.
         let schemes: &[&str] = if self.tls { &["https"] } else { &["http", "https"] };
         let is_own_scheme = schemes.contains(&origin.scheme.as_str());
         let Some(asked) = host.and_then(|host| WebOrigin::at(&origin.scheme, host).ok()) else {

@@ -18,6 +18,7 @@ use campanile_store::Store;
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 
+use crate::auth_failures::AuthFailures;
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -47,6 +48,8 @@ const PLAIN: usize = 4_096;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long the start waits for notifications to be hidden that ran out before it.
 const CATCH_UP: Duration = Duration::from_secs(5);
+/// How often it is asked whether revocations have done their work.
+const DROP_REVOCATIONS: Duration = Duration::from_secs(60);
 /// How often it is asked whether the signing key has to be rotated.
 const TEND_EVERY: Duration = Duration::from_secs(60);
 /// How often the certificate's files are looked at: a renewal is never urgent, and a look is a few system calls.
@@ -129,12 +132,13 @@ pub async fn start(
         drains: Default::default(),
         revocations: Revocations::new(
             config.surfaces.product.workspace.clone(),
-            i64::try_from(config.tokens.longest_life.as_millis()).unwrap_or(i64::MAX),
+            config.tokens.longest_life.map(|life| i64::try_from(life.as_millis()).unwrap_or(i64::MAX)),
         ),
         realtime_keys: Default::default(),
     });
     revocation::load(&engine, clock.now()).await.context("the revocations can't be read")?;
     campanile_engine::run::count_waiting(&engine).await.context("the store can't be read")?;
+    tasks.push(tokio::spawn(drop_revocations_for_ever(Arc::clone(&engine), clock.clone())));
     tasks.push(tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())));
     tasks.extend(certificates.iter().map(|tls| tokio::spawn(watch_certificate(Arc::clone(tls)))));
     let ready = Arc::new(AtomicBool::new(true));
@@ -158,6 +162,7 @@ pub async fn start(
     let keys = Arc::new(keys.context("the keys of service accounts' tokens can't be used")?);
     tasks.push(tokio::spawn(tend_keys_for_ever(Arc::clone(&keys), clock.clone())));
     let tickets = Arc::<Tickets>::default();
+    let failures = Arc::new(AuthFailures::new(config.server.auth_failures_per_minute));
     let api = Arc::new(Api {
         engine: Arc::clone(&engine),
         verifier: Arc::clone(&verifier),
@@ -168,7 +173,9 @@ pub async fn start(
         origins: Arc::clone(&origins),
         keys,
         tickets: Arc::clone(&tickets),
+        issuing: Default::default(),
         guesses: Default::default(),
+        failures: Arc::clone(&failures),
         background: background.handle().clone(),
     });
     let (plain_in, plain_out) = mpsc::channel(PLAIN);
@@ -177,6 +184,7 @@ pub async fn start(
     let router = crate::routes::router(api);
     let judge = Judge {
         verifier,
+        failures,
         tickets,
         engine: Arc::clone(&engine),
         product_workspace: config.surfaces.product.workspace.clone(),
@@ -397,6 +405,20 @@ async fn tend_keys_for_ever(keys: Arc<SigningKeys>, clock: Clock) {
             () = stepped.notified() => {}
             () = tokio::time::sleep(TEND_EVERY) => {}
         }
+    }
+}
+
+/// Drops revocations that have done their work.
+async fn drop_revocations_for_ever(engine: Arc<Engine>, clock: Clock) {
+    let stepped = Arc::new(tokio::sync::Notify::new());
+    let step = Arc::clone(&stepped);
+    clock.on_step(move || step.notify_one());
+    loop {
+        tokio::select! {
+            () = stepped.notified() => {}
+            () = tokio::time::sleep(DROP_REVOCATIONS) => {}
+        }
+        revocation::drop_ended(&engine, clock.now());
     }
 }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
@@ -40,6 +41,8 @@ pub struct SigningKeys {
     keys: Mutex<Vec<Kept>>,
     /// What tokens say at the earliest of when they were issued.
     since: Mutex<Timestamp>,
+    /// The latest that a token has said of when it was issued, in milliseconds.
+    latest: AtomicI64,
     /// Held while they are changed.
     turn: Mutex<()>,
 }
@@ -114,8 +117,8 @@ impl SigningKeys {
         let kept = read(&path)?;
         let issuer = own_issuer(&tokens)?;
         let since = Mutex::new(Timestamp::from_millis(0));
-        let (keys, turn) = Default::default();
-        let opened = Self { path, tokens, issuer, verifier, keys, since, turn };
+        let (keys, latest, turn) = Default::default();
+        let opened = Self { path, tokens, issuer, verifier, keys, since, latest, turn };
         if kept.is_empty() {
             opened.adopt(vec![Kept::new(now)?]).context("the first signing key can't be kept")?;
         } else {
@@ -128,15 +131,25 @@ impl SigningKeys {
 
     /// A token for `account` that may do `scopes`, which are among its own.
     ///
+    /// It says `now` of when it was issued, in whole seconds; or the second after `revoked`, up to which the account's
+    /// tokens are taken back, or after anything else was that it could be taken for.
+    ///
     /// # Errors
     /// The system has no randomness for its id.
-    pub fn issue(&self, account: &ServiceAccount, scopes: Words, now: Timestamp) -> io::Result<Issued> {
+    pub fn issue(
+        &self,
+        account: &ServiceAccount,
+        scopes: Words,
+        revoked: Option<Timestamp>,
+        now: Timestamp,
+    ) -> io::Result<Issued> {
         let key = self.lock().first().map(|kept| Arc::clone(&kept.key));
         let key = key.ok_or_else(|| io::Error::other("there is no signing key"))?;
         // After the key: whichever it is, it signs for no second whose tokens were taken back before it came, and for
         // none in which the account was another one.
-        let now = account.namesake_deleted.map_or(now, |deleted| now.max(second_after(deleted)));
-        let now = now.max(self.since());
+        let taken_back = account.namesake_deleted.max(revoked);
+        let now = taken_back.map_or(now, |up_to| now.max(second_after(up_to))).max(self.since());
+        self.latest.fetch_max(now.as_millis(), Ordering::SeqCst);
         let life_secs = self.tokens.life.as_secs();
         let grant = Grant {
             workspaces: Workspaces::Named([account.workspace.as_str()].into_iter().collect()),
@@ -146,6 +159,16 @@ impl SigningKeys {
             ..Grant::new(account.user.clone(), life_secs)
         };
         Ok(Issued { token: key.sign(&grant, now), life_secs })
+    }
+
+    /// The latest that a token of this process says of when it was issued. It may lie a second ahead.
+    pub fn latest(&self) -> Timestamp {
+        Timestamp::from_millis(self.latest.load(Ordering::SeqCst))
+    }
+
+    /// The `iss` of its tokens.
+    pub fn issuer(&self) -> &str {
+        &self.tokens.issuer
     }
 
     /// The public keys, as they are published.
@@ -386,7 +409,7 @@ mod tests {
         let keys = open(dir.path(), at(0));
         let now = Timestamp::from_millis(at(1).as_millis() + 300);
         let account = account();
-        let issue = |now| keys.issue(&account, Words::default(), now).unwrap().token;
+        let issue = |now| keys.issue(&account, Words::default(), None, now).unwrap().token;
         let is_good = |token: &str, now| keys.verifier.verify(token, now).is_ok();
         let (first, others) = (issue(now), keys.verifier.verify(&issue(now), now).unwrap());
         keys.rotate(true, now).unwrap();
@@ -400,6 +423,23 @@ mod tests {
         let third = issue(now);
         assert!(is_good(&third, now));
         assert!(is_good(&issue(at(2)), at(2)));
+    }
+
+    #[test]
+    fn what_is_issued_after_a_revocation_is_told_from_what_it_means() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = open(dir.path(), at(0));
+        let now = Timestamp::from_millis(at(1).as_millis() + 300);
+        let issued = |revoked| {
+            let token = keys.issue(&account(), Words::default(), revoked, now).unwrap().token;
+            keys.verifier.verify(&token, now).unwrap().issued_at.unwrap()
+        };
+        assert_eq!(issued(None), at(1));
+        assert_eq!(issued(Some(at(0))), at(1), "long ago");
+        let ahead = second_after(now);
+        assert_eq!((issued(Some(now)), keys.latest()), (ahead, ahead));
+        assert_eq!(issued(None), at(1));
+        assert_eq!(keys.latest(), ahead, "a token that says it is about");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One-time tickets: what stands in a socket's address in place of a token, so that no token stands in a log.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,8 +29,8 @@ pub struct Tickets(Mutex<Given>);
 struct Given {
     /// By their hash: a ticket is a secret, and is not kept.
     tickets: HashMap<Hash, Ticket>,
-    /// Each with its end, the oldest first: all live equally long.
-    ends: VecDeque<(Timestamp, Hash)>,
+    /// Each with its end, the oldest first.
+    ends: BTreeSet<(Timestamp, Hash)>,
     of_user: HashMap<UserId, u32>,
 }
 
@@ -39,6 +39,8 @@ type Hash = [u8; digest::SHA256_OUTPUT_LEN];
 struct Ticket {
     identity: Arc<Identity>,
     until: Timestamp,
+    /// When it is forgotten.
+    end: Timestamp,
 }
 
 /// Why there is no ticket.
@@ -70,8 +72,8 @@ impl Tickets {
         }
         let hash = hash(&text);
         *given.of_user.entry(identity.user.clone()).or_default() += 1;
-        given.ends.push_back((end, hash));
-        given.tickets.insert(hash, Ticket { identity, until });
+        given.ends.insert((end, hash));
+        given.tickets.insert(hash, Ticket { identity, until, end });
         Ok((text, until))
     }
 
@@ -85,13 +87,14 @@ impl Tickets {
 
 impl Given {
     fn forget(&mut self, now: Timestamp) {
-        while let Some((_, hash)) = self.ends.pop_front_if(|(end, _)| *end <= now) {
+        while let Some((_, hash)) = self.ends.first().filter(|(end, _)| *end <= now).copied() {
             self.remove(&hash);
         }
     }
 
     fn remove(&mut self, hash: &Hash) -> Option<Ticket> {
         let ticket = self.tickets.remove(hash)?;
+        self.ends.remove(&(ticket.end, *hash));
         if let Some(count) = self.of_user.get_mut(&ticket.identity.user) {
             *count -= 1;
             if *count == 0 {
@@ -144,6 +147,17 @@ mod tests {
         assert_eq!(until, at(5_000));
         assert!(tickets.take(&short, at(5_000)).is_none());
         assert!(tickets.take("cmp_tk_", at(0)).is_none());
+    }
+
+    #[test]
+    fn one_that_was_used_leaves_nothing_behind() {
+        let tickets = Tickets::default();
+        for _ in 0..1_000 {
+            let (ticket, _) = tickets.give(identity("a", 1_000_000), at(0)).unwrap();
+            tickets.take(&ticket, at(0)).unwrap();
+        }
+        let given = tickets.0.lock().unwrap();
+        assert_eq!((given.tickets.len(), given.ends.len(), given.of_user.len()), (0, 0, 0));
     }
 
     #[test]

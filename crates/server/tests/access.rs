@@ -31,11 +31,12 @@ async fn a_grant_is_told_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_withdrawal_ends_the_sockets_and_hides_everything() {
-    let mut server = TestServer::start().await;
+    // One shard: what it sends to several sockets, it sends in the order of the log.
+    let mut server = TestServer::configured("[server]\nshards = 1\n").await;
     server.notify("acme", "alice", "before").await;
     server.notify("default", "alice", "before").await;
     let mut alice = server.workspace("alice").await;
-    let bob = server.workspace("bob").await;
+    let mut bob = server.workspace("bob").await;
     let path = server.product_path("alice") + "&replay=none";
     let mut product = Client::connect(server.address, &path).await;
     product.json().await;
@@ -44,11 +45,15 @@ async fn a_withdrawal_ends_the_sockets_and_hides_everything() {
         let withdrawn = done(server.send("DELETE", &path, &token(&server), "").await);
         assert_eq!(withdrawn, json!({"granted": false, "changed": true}));
     }
+    // The closes wait for nothing: the server's clock stands, and what is published after the withdrawals is delivered
+    // after them.
+    server.notify("acme", "bob", "later").await;
+    assert_eq!(bob.json().await["message"], "later");
     // Whoever is connected is told why, as the last thing; whoever is not sees nothing of the workspace any more.
     assert_eq!(alice.json().await["type"], "access_withdrawn");
-    assert_eq!(alice.close().await, (4001, "unauthorized".into()));
+    assert_eq!(alice.close_by_now().await, (4001, "unauthorized".into()));
     assert_eq!(product.json().await["title"], "Access withdrawn");
-    assert_eq!(product.close().await.0, 1008);
+    assert_eq!(product.close_by_now().await.0, 1008);
     let scopes = "notifications:write records:write admin";
     let lost =
         server.token("alice").with("workspaces", json!(["acme", "default"])).with("scope", scopes).sign();

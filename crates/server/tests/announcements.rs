@@ -218,7 +218,7 @@ fn close(workspaces: &'static [&'static str]) {
 async fn a_workspace_that_fails_stops_no_other_and_is_reached_by_a_repetition() {
     let wrap = |inner| -> Arc<dyn Store> {
         let writes = |slug: &Slug| !CLOSED.read().unwrap().contains(&slug.as_str());
-        Arc::new(Pausing { inner, pauses: &NEVER, writes })
+        Arc::new(Pausing { inner, pauses: &NEVER, writes, before_writes: false })
     };
     let server = TestServer::with(Options { wrap: Some(wrap), ..Options::default() }).await;
     for workspace in ["acme", "beta"] {

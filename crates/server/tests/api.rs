@@ -13,6 +13,7 @@ use campanile_engine::run::Runner;
 use campanile_engine::{Config, Engine, EngineError, Live, Mode, Revocations, WorkspaceConfig};
 use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{Notification, NotificationId, Slug, Timestamp, UserId};
+use campanile_server::auth_failures::AuthFailures;
 use campanile_server::clock::{Clock, Stepped};
 use campanile_server::config::Tokens;
 use campanile_server::http::Api;
@@ -69,7 +70,7 @@ impl TestApi {
             judged: Default::default(),
             counts: Default::default(),
             drains: Default::default(),
-            revocations: Revocations::new(slug("default"), 3_600_000),
+            revocations: Revocations::new(slug("default"), None),
             realtime_keys: Default::default(),
         });
         let clock = Stepped::at(Timestamp::from_millis(NOW_MS));
@@ -89,7 +90,9 @@ impl TestApi {
             origins: Arc::new(Origins::new(&[], true, false).unwrap()),
             keys: Arc::new(keys),
             tickets: Default::default(),
+            issuing: Default::default(),
             guesses: Default::default(),
+            failures: Arc::new(AuthFailures::new(100)),
             background: tokio::runtime::Handle::current(),
         };
         Self { engine, clock, ready, sockets, router: router(Arc::new(api)), key }

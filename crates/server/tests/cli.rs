@@ -57,6 +57,23 @@ fn a_product_token_opens_the_product_surface_only() {
 }
 
 #[test]
+fn a_token_lives_no_longer_than_tokens_may() {
+    let program = Program::new().with_local_key();
+    let long = token(&program, &["--workspace", "acme", "--ttl", "3650d"]);
+    let program = program.set("CAMPANILE_TOKENS__LONGEST_LIFE", "90m");
+    let ran = program.run(["token", "--user", "alice", "--workspace", "acme", "--ttl", "3650d"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""));
+    assert!(ran.stderr.contains("tokens.longest_life, which is \"90m\""), "{}", ran.stderr);
+    let verify = |token: &str| program.run_with(token, ["token", "verify", "--workspace", "acme"]);
+    let ran = verify(&long);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stdout.contains("(lives_too_long)") && ran.stdout.contains("tokens.longest_life"), "{ran:?}");
+    for more in [&["--workspace", "acme"][..], &["--workspace", "acme", "--ttl", "90m"]] {
+        verify(&token(&program, more)).succeeded();
+    }
+}
+
+#[test]
 fn a_refused_token_is_told_why_and_never_shown() {
     let program = Program::new().with_local_key();
     let good = token(&program, &["--workspace", "acme"]);
@@ -122,6 +139,49 @@ fn nobody_answers() {
     program.run(["listen"].iter().chain(&to)).failed("cannot reach http://127.0.0.1:9", hint);
     let tls = ["listen", "--workspace", "a", "--user", "b", "--url", "https://127.0.0.1:9"];
     program.run(tls).failed("cannot reach https://127.0.0.1:9", "is `campanile serve` running");
+}
+
+/// An address that nobody has (RFC 5737): whoever tried to connect would wait for it.
+#[test]
+fn no_command_sends_a_token_in_the_clear() {
+    let program = Program::new().with_local_key();
+    program.write("rows.json", "[]");
+    let commands = [
+        "send --workspace acme --user alice --title t --message m",
+        "listen --workspace acme --user alice",
+        "products import rows.json --workspace acme",
+        "functions list --workspace acme",
+        "functions run f --workspace acme",
+        "maintenance list --workspace acme",
+        "maintenance withdraw 01890a5d-ac96-774b-bcce-b302099a8057 --workspace acme",
+        "service-account list --workspace acme",
+        "service-account create bot --workspace acme --scope admin",
+        "key rotate",
+        "revoke --user mallory",
+        "revoke --list",
+        "drain --in 10m",
+        "drain",
+    ];
+    for command in commands {
+        for url in ["http://192.0.2.1:8700", "ws://192.0.2.1"] {
+            let began = std::time::Instant::now();
+            let ran = program.run(command.split(' ').chain(["--url", url]));
+            let shown = url.replace("ws:", "http:");
+            ran.failed(&format!("the token would travel to {shown} in the clear"), "--allow-plaintext");
+            // A connection has 10 seconds.
+            assert!(began.elapsed().as_secs() < 10, "{command} has tried to connect");
+        }
+        program.run(command.split(' ').chain(["--url", "http://user@192.0.2.1"])).failed("user name", "");
+    }
+    // Whoever says so may; nobody listens at this name (RFC 6761).
+    let to = ["revoke", "--list", "--url", "http://nobody.invalid:1"];
+    let reach = "cannot reach http://nobody.invalid:1";
+    program.run(to.iter().chain(&["--allow-plaintext"])).failed(reach, "");
+    Program::new()
+        .with_local_key()
+        .set("CAMPANILE_SERVER__ALLOW_PLAINTEXT", "true")
+        .run(to)
+        .failed(reach, "");
 }
 
 /// The quick start, as a new user types it.

@@ -15,14 +15,20 @@ use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 /// A pause: what is read, and what lets it go on.
 pub type Pause = (&'static str, oneshot::Sender<()>);
 
-/// A store whose reads for connections stop before and after, while somebody listens, and that writes not everywhere.
+/// Where somebody listens for pauses, if anybody does.
+pub type Pauses = OnceLock<Mutex<Option<mpsc::Sender<Pause>>>>;
+
+/// A store whose reads for connections stop before and after, and whose marks and, where asked for, writes before, while
+/// somebody listens, and that writes not everywhere.
 pub struct Pausing {
     pub inner: Arc<dyn Store>,
-    pub pauses: &'static OnceLock<Mutex<Option<mpsc::Sender<Pause>>>>,
+    pub pauses: &'static Pauses,
     pub writes: fn(&Slug) -> bool,
+    /// Writes stop too, before.
+    pub before_writes: bool,
 }
 
-static PAUSES: OnceLock<Mutex<Option<mpsc::Sender<Pause>>>> = OnceLock::new();
+static PAUSES: Pauses = OnceLock::new();
 
 impl Pausing {
     async fn pause(&self, at: &'static str) {
@@ -39,6 +45,9 @@ impl Pausing {
 #[async_trait]
 impl Store for Pausing {
     async fn append(&self, workspace: &Slug, write: Write, now: Timestamp) -> Result<Appended, StoreError> {
+        if self.before_writes {
+            self.pause("before append").await;
+        }
         if (self.writes)(workspace) {
             self.inner.append(workspace, write, now).await
         } else {
@@ -95,7 +104,12 @@ impl Store for Pausing {
         key: Option<&MarkKey>,
         now: Timestamp,
     ) -> Result<Marked, StoreError> {
-        self.inner.mark(w, user, mark, key, now).await
+        self.pause("before mark").await;
+        if (self.writes)(w) {
+            self.inner.mark(w, user, mark, key, now).await
+        } else {
+            Err(StoreError::Unavailable { reason: "so the test wants it".to_owned() })
+        }
     }
     async fn receipts(
         &self,
@@ -199,7 +213,9 @@ async fn disturb(server: &TestServer, witness: &mut Client, workspace: &str, nth
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_entry_arrives_once_whatever_happens_between_the_steps() {
-    let wrap = |inner| -> Arc<dyn Store> { Arc::new(Pausing { inner, pauses: &PAUSES, writes: |_| true }) };
+    let wrap = |inner| -> Arc<dyn Store> {
+        Arc::new(Pausing { inner, pauses: &PAUSES, writes: |_| true, before_writes: false })
+    };
     for way in ["live only", "unread", "since", "product"] {
         // A hand-over under steady publishing ends after one start and four rounds, each read with a pause
         // before and after its snapshot and its page: from then on it holds live entries and reads no more.

@@ -137,6 +137,30 @@ async fn functions_nearly_all_made_are_told_without_their_source() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn service_accounts_nearly_all_made_are_told() {
+    let server = TestServer::start().await;
+    subscribe(&server, "alice").await;
+    seed(&server, "acme", DocumentKind::ServiceAccount, 178, |_| json!({})).await;
+    let mut backend = server.workspace("backend").await;
+    let mut alice = server.workspace("alice").await;
+    let make = async |n: usize| {
+        let body = json!({"name": format!("bot-{n}"), "scopes": ["events:write"]});
+        call(&server, "POST", "/service-accounts", &body).await
+    };
+    for n in 179..=200 {
+        done(make(n).await);
+    }
+    for client in [&mut backend, &mut alice] {
+        let frame = client.json().await;
+        assert_eq!(frame["metadata"], warning("service_accounts", 180, 200, 90, "backend"));
+        assert_eq!(frame["message"], "180 of 200 service accounts (90 %)");
+    }
+    let refusal = refused(make(201).await, 422, "limit_exceeded");
+    assert_eq!(refusal["detail"], "service accounts of one workspace: at most 200");
+    assert_eq!(each(&inbox(&server, "alice").await, "type"), ["limit_nearly_reached"], "once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn runs_that_wait_are_told_before_no_more_may() {
     let server = TestServer::configured("[functions]\nworkers = 1\n").await;
     subscribe(&server, "alice").await;

@@ -2,8 +2,9 @@
 
 mod commands;
 mod counts;
+mod in_flight;
 mod resume;
-mod stream;
+pub(crate) mod stream;
 mod visibility;
 
 use campanile_testkit::{Client, TestServer};

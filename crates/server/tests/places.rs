@@ -136,7 +136,9 @@ static PAUSES: OnceLock<Mutex<Option<mpsc::Sender<Pause>>>> = OnceLock::new();
 async fn nothing_published_behind_the_101_of_a_pooled_connection_is_missed() {
     let server = TestServer::with(Options {
         memory: true,
-        wrap: Some(|inner| Arc::new(Pausing { inner, pauses: &PAUSES, writes: |_| true })),
+        wrap: Some(|inner| {
+            Arc::new(Pausing { inner, pauses: &PAUSES, writes: |_| true, before_writes: false })
+        }),
         ..Options::default()
     })
     .await;

@@ -1,11 +1,13 @@
 //! What must not be read in a log: tokens, tickets, secrets, keys.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use campanile_testkit::{Answer, Client, SECRET, Token, request};
+use campanile_testkit::{Answer, Authority, Client, SECRET, Token, connect_tls, read_head, request};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::backend::done;
 use crate::issuers::provider::{Provider, Signer};
@@ -161,6 +163,8 @@ async fn no_log_line_holds_one() {
         }
     }
 
+    native(&process, &mut secrets, &made, &refused[0]).await;
+
     // A service account's whole life.
     let draft = json!({"name": "bot", "scopes": ["notifications:write"]});
     let account = ask(&process, "POST", "/v1/workspaces/acme/service-accounts", &admin, &draft).await;
@@ -229,11 +233,143 @@ async fn no_log_line_holds_one() {
         "an issuer's keys can't be fetched",
         "bad_signature",
         "wrong_algorithm",
+        "surface\":\"native",
+        "surface\":\"stream",
     ] {
         assert!(log.contains(said), "{said}");
     }
     secrets.are_not_in(&log, "the log");
     assert!(began.elapsed().as_secs() < 60);
+}
+
+/// The native surface in every way in which it is shown a token, good, forged and misspelt: in the address, in a header,
+/// and in a message of a live socket, alone and as a stream.
+async fn native(process: &Process, secrets: &mut Secrets, made: &impl Fn(&str) -> Token, forged: &str) {
+    let mut token = |jti: &str| secrets.token("a token", &made("nina").with("jti", jti).sign());
+    let [first, second, third] = ["first", "second", "third"].map(&mut token);
+    let bad = secrets.token("a token", &format!("{first}x"));
+
+    let mut socket =
+        Client::connect(process.address, &format!("/v1/connect?workspace=acme&token={first}")).await;
+    assert_eq!(socket.json().await["type"], "hello");
+    for (message, answer) in [
+        (json!({"action": "refresh", "token": second, "ref": "good"}).to_string(), "ok"),
+        (json!({"action": "refresh", "token": bad}).to_string(), "error"),
+        (json!({"action": "refresh", "token": forged}).to_string(), "error"),
+        (json!({"action": "refresh", "token": [third]}).to_string(), "error"),
+        (json!({"action": "refresh", "ref": third}).to_string(), "error"),
+        (json!({"action": third, "token": third}).to_string(), "error"),
+        (format!("{{\"action\": \"refresh\", \"token\": \"{third}\""), "error"),
+        (third.clone(), "error"),
+    ] {
+        socket.send(&message).await;
+        let said = loop {
+            let said = socket.json().await;
+            if said["type"] != "heartbeat" {
+                break said;
+            }
+        };
+        assert_eq!(said["type"], answer, "{said}");
+    }
+    socket.leave().await;
+
+    let at = |query: &str| format!("GET /v1/connect?workspace=acme{query} HTTP/1.1\r\n");
+    let stream = |query: &str| format!("GET /v1/workspaces/acme/stream{query} HTTP/1.1\r\n");
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let ticket = done(ask(process, "POST", "/v1/tickets", &third, &Value::Null).await);
+    let ticket = secrets.keep("a ticket", ticket["ticket"].as_str().unwrap());
+    for (line, authorization, statuses) in [
+        (at(""), format!("Bearer {second}"), [101, 200]),
+        (at(""), format!("Bearer {bad}"), [101, 401]),
+        (at(""), format!("Bearer {forged}"), [101, 401]),
+        (at(""), format!("Token {second}"), [101, 401]),
+        (at(&format!("&token={second}")), format!("Bearer {second}"), [101, 401]),
+        (at(&format!("&token={second}&token={second}")), String::new(), [101, 401]),
+        (at(&format!("&ticket={ticket}x")), String::new(), [101, 401]),
+        (at(&format!("&ticket={ticket}&token={second}")), String::new(), [101, 401]),
+    ] {
+        let query = line.split_once("acme").unwrap().1.split_once(' ').unwrap().0.replacen('&', "?", 1);
+        for (line, upgrade, status) in
+            [(line.clone(), upgrade, statuses[0]), (stream(&query), "", statuses[1])]
+        {
+            let authorization = match authorization.is_empty() {
+                true => String::new(),
+                false => format!("Authorization: {authorization}\r\n"),
+            };
+            let mut tcp = TcpStream::connect(process.address).await.unwrap();
+            let head = format!("{line}Host: n\r\n{upgrade}{authorization}\r\n");
+            tcp.write_all(head.as_bytes()).await.unwrap();
+            let got = read_head(&mut tcp).await.status;
+            assert_eq!(got, status, "{}", if upgrade.is_empty() { "the stream" } else { "the socket" });
+        }
+    }
+    let mut tcp = TcpStream::connect(process.address).await.unwrap();
+    let head = format!("{}Host: n\r\n\r\n", stream(&format!("?ticket={ticket}")));
+    tcp.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(read_head(&mut tcp).await.status, 200);
+}
+
+/// The key of a certificate, and whatever else may stand in its file: as it should be, broken, and in another's place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_log_line_holds_the_key_of_a_certificate() {
+    let mut secrets = Secrets::default();
+    let authority = Authority::new();
+    let program = Program::new()
+        .set("CAMPANILE_SECRET", SECRET)
+        .set("CAMPANILE_LOG__LEVEL", "trace")
+        .set("CAMPANILE_SERVER__TLS__CERT_FILE", "cert.pem")
+        .set("CAMPANILE_SERVER__TLS__KEY_FILE", "key.pem");
+    let mut signed = || {
+        let signed = authority.server();
+        let lines = signed.key.lines().filter(|line| line.len() >= 8 && !line.starts_with("-----"));
+        assert!(lines.map(|line| secrets.keep("a line of a key", line)).count() > 1, "{}", signed.key.len());
+        signed
+    };
+    let (good, other) = (signed(), signed());
+    let install = |cert: &str, key: &str| {
+        program.write("cert.pem", cert);
+        program.write("key.pem", key);
+        program.chmod("key.pem", 0o600);
+    };
+    let (half, _) = other.key.split_at(other.key.len() / 2);
+    let (headless, disguised) =
+        (other.key.replace("-----BEGIN", "-----BEGAN"), good.key.replace("PRIVATE KEY", "CERTIFICATE"));
+    let unfit: [[&str; 2]; 6] = [
+        [&good.cert, &other.key],
+        [&good.cert, half],
+        [&good.cert, &headless],
+        [&good.cert, &disguised],
+        [&good.key, &good.cert],
+        [&good.key, &good.key],
+    ];
+    for [cert, key] in unfit {
+        install(cert, key);
+        for command in [&["check"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+            let ran = tokio::task::block_in_place(|| program.run(command));
+            assert_eq!(ran.status, Some(1), "{}", cert.len());
+            secrets.are_not_in(&(ran.stdout + &ran.stderr), "what a command printed");
+        }
+    }
+    install(&good.cert, &good.key);
+    let printed = tokio::task::block_in_place(|| program.run(["check"]));
+    printed.succeeded();
+    secrets.are_not_in(&(printed.stdout + &printed.stderr), "what a command printed");
+
+    let process = tokio::task::block_in_place(|| Process::start(&program));
+    let shakes_hands = || connect_tls(process.address, authority.trusting(None));
+    drop(shakes_hands().await.expect("a TLS handshake"));
+    for [cert, key] in unfit.into_iter().chain([[&*other.cert, &*other.key]]) {
+        install(cert, key);
+        let id = process.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+        // Looked at after the signal, or at the latest with the next look at the files: a few of them may be one.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        drop(shakes_hands().await.expect("a TLS handshake"));
+    }
+    let log = tokio::task::block_in_place(|| process.written());
+    assert!(log.contains("\"TRACE\"") && log.contains("the certificate can't be read again"), "{log}");
+    secrets.are_not_in(&log, "the log");
 }
 
 /// The address and the path of `127.0.0.1:8700/path`.

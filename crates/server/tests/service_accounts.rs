@@ -1,13 +1,18 @@
 //! Machine clients: what they are given for their secret, and what becomes of it.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use campanile_store::Store;
 use campanile_testkit::{Answer, Client, Options, SECRET, TestServer, request};
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, mpsc};
 
 use crate::backend::{call, done, refused};
+use crate::functions;
+use crate::handover::{Pauses, Pausing};
 use crate::program::Program;
 use crate::revocations::operator;
 use crate::tls::Secured;
@@ -183,7 +188,8 @@ async fn a_secret_is_rotated() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deleting_one_ends_its_tokens_and_sockets() {
-    let mut server = TestServer::start().await;
+    // One shard: what it does to several sockets, it does in an order.
+    let mut server = TestServer::configured("[server]\nshards = 1\n").await;
     let (bot, other) =
         (create(&server, "bot", &["notifications:write"]).await, create(&server, "other", &["admin"]).await);
     let (token, others) = (token_of(&server, &bot).await, token_of(&server, &other).await);
@@ -192,9 +198,10 @@ async fn deleting_one_ends_its_tokens_and_sockets() {
     };
     let (mut gone, mut stays) = (connect(&token).await, connect(&others).await);
     done(call(&server, "DELETE", "/service-accounts/bot", &Value::Null).await);
-    assert_eq!(gone.close().await, (4001, "unauthorized".into()));
+    // The close waits for nothing: the server's clock stands, and what is published later is delivered after it.
     server.notify("acme", "service:acme.other", "still here").await;
     assert_eq!(stays.json().await["message"], "still here");
+    assert_eq!(gone.close_by_now().await, (4001, "unauthorized".into()));
     refused(server.post(NOTIFICATIONS, &token, &note()).await, 401, "token_invalid");
     let secret = bot["clientSecret"].as_str().unwrap();
     says(&ask_as(&server, "acme.bot", secret, "grant_type=client_credentials").await, 401, "invalid_client");
@@ -212,6 +219,86 @@ async fn deleting_one_ends_its_tokens_and_sockets() {
     done(server.post(NOTIFICATIONS, &token_of(&server, &again).await, &note()).await);
     server.pass(Duration::from_secs(60)).await;
     refused(server.post(NOTIFICATIONS, &token, &note()).await, 401, "token_invalid");
+}
+
+static PAUSES: Pauses = OnceLock::new();
+
+/// A token that is asked for while its account is being deleted, in the next second already, does not outlive it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_token_is_made_of_an_account_that_is_being_deleted() {
+    let wrap = |inner| -> Arc<dyn Store> {
+        Arc::new(Pausing { inner, pauses: &PAUSES, writes: |_| true, before_writes: true })
+    };
+    let server = TestServer::with(Options { memory: true, wrap: Some(wrap), ..Options::default() }).await;
+    let server = Arc::new(server);
+    for what in ["DELETE", "rotate"] {
+        let bot = create(&server, "bot", &["notifications:write"]).await;
+        let token = token_of(&server, &bot).await;
+        let ticket = done(server.post("/v1/tickets", &token, "").await)["ticket"].clone();
+        let (pauses, mut paused) = mpsc::channel(1);
+        *PAUSES.get_or_init(Mutex::default).lock().await = Some(pauses);
+        let other = Arc::clone(&server);
+        let ending = tokio::spawn(async move {
+            match what {
+                "DELETE" => call(&other, "DELETE", "/service-accounts/bot", &Value::Null).await,
+                _ => call(&other, "POST", "/service-accounts/bot/rotate", &Value::Null).await,
+            }
+        });
+        // The store is about to write it. Meanwhile another second begins.
+        let (_, go_on) = paused.recv().await.unwrap();
+        server.clock.advance(Duration::from_secs(1));
+        let (other, secret) = (Arc::clone(&server), bot["clientSecret"].as_str().unwrap().to_owned());
+        let asked = tokio::spawn(async move {
+            ask_as(&other, "acme.bot", &secret, "grant_type=client_credentials").await
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!asked.is_finished(), "{what}: it waits for the end of it");
+        *PAUSES.get_or_init(Mutex::default).lock().await = None;
+        drop(paused);
+        let _sent = go_on.send(());
+        done(ending.await.unwrap());
+        says(&asked.await.unwrap(), 401, "invalid_client");
+        if what == "DELETE" {
+            refused(server.post(NOTIFICATIONS, &token, &note()).await, 401, "token_invalid");
+            let late = format!("/?ticket={}&workspaceSlug=acme", ticket.as_str().unwrap());
+            assert_eq!(Client::connect(server.address, &late).await.close().await.0, 4001);
+        }
+    }
+}
+
+/// Tokens that say the second after the one in which they are made are revoked like any others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_within_one_second() {
+    let server = TestServer::start().await;
+    let is_good = async |token: &str| server.post(NOTIFICATIONS, token, &note()).await.status == 201;
+    let bot = create(&server, "bot", &["notifications:write"]).await;
+    let revoke = async |body: Value| {
+        done(server.post("/v1/revocations", &operator(&server), &body.to_string()).await);
+    };
+    let mut dead = vec![token_of(&server, &bot).await];
+    for body in [
+        json!({"user": "service:acme.bot"}),
+        json!({"user": "service:acme.bot", "issuer": "campanile"}),
+        json!({"user": "service:acme.bot"}),
+    ] {
+        revoke(body).await;
+        let token = token_of(&server, &bot).await;
+        assert!(is_good(&token).await, "made after the revocation");
+        for token in &dead {
+            assert!(!is_good(token).await, "made before it");
+        }
+        dead.push(token);
+    }
+    for _ in 0..3 {
+        done(call(&server, "DELETE", "/service-accounts/bot", &Value::Null).await);
+        let bot = create(&server, "bot", &["notifications:write"]).await;
+        let token = token_of(&server, &bot).await;
+        assert!(is_good(&token).await, "of another account");
+        for token in &dead {
+            assert!(!is_good(token).await, "of a deleted one");
+        }
+        dead.push(token);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -259,6 +346,44 @@ async fn they_are_arranged_by_administrators() {
     let expected =
         ["deleted", "rotated", "created", "created"].map(|what| json!(format!("service_account.{what}")));
     assert_eq!(kinds, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_looks_after_access_is_told() {
+    let server = TestServer::start().await;
+    for workspace in ["acme", "default"] {
+        for user in ["olga", "backend"] {
+            functions::subscribe(&server, workspace, "workspace:access", user).await;
+        }
+    }
+    let mut olga = server.workspace("olga").await;
+    let mut backend = server.workspace("backend").await;
+    let mut product = server.product("olga").await;
+    let account = create(&server, "bot", &["events:write"]).await;
+    done(call(&server, "POST", "/service-accounts/bot/rotate", &Value::Null).await);
+    done(call(&server, "DELETE", "/service-accounts/bot", &Value::Null).await);
+    for what in ["created", "rotated", "deleted"] {
+        let text = olga.text().await;
+        let secret = account["clientSecret"].as_str().unwrap();
+        assert!(!text.contains(secret) && !text.contains("events:write"), "{text}");
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (&frame["type"], &frame["message"]),
+            (&json!(format!("service_account_{what}")), &json!("bot by backend"))
+        );
+        assert_eq!(frame["metadata"], json!({"subject": "bot", "actor": "backend", "level": "info"}));
+    }
+    // Who did it is not told.
+    server.notify("acme", "backend", "the next").await;
+    assert_eq!(backend.json().await["message"], "the next");
+
+    let ops = operator(&server);
+    done(server.post("/v1/revocations", &ops, r#"{"user": "bob"}"#).await);
+    let frame = product.json().await;
+    assert_eq!((&frame["title"], &frame["message"]), (&json!("Token revoked"), &json!("bob by ops")));
+    done(server.post("/v1/revocations", &ops, r#"{"user": "olga"}"#).await);
+    let inbox = crate::backend::inbox_of(&server, "default", "backend").await;
+    assert_eq!(crate::backend::each(&inbox, "message"), ["olga by ops", "bob by ops"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

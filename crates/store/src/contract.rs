@@ -273,7 +273,7 @@ pub struct Change {
     /// As of [`Write::Publish`]; may be none.
     pub notifications: Vec<Arc<Notification>>,
     /// Notifications that no longer hold: only those who had read them still see them. Unknown, retracted and
-    /// superseded ones are passed over.
+    /// superseded ones are passed over. At most [`MAX_RESOLVED_PER_CHANGE`](crate::MAX_RESOLVED_PER_CHANGE).
     pub resolve: Vec<NotificationId>,
     /// Who has no access from here on, as of [`Write::Withdraw`].
     pub withdraw: Vec<UserId>,

@@ -99,6 +99,9 @@ pub const MAX_READ_BYTES: usize = 64 * 1024 * 1024;
 pub const MAX_DOCUMENTS_PER_CHANGE: usize = 20_001;
 /// Notifications of one change: what ten rules make of a thousand events.
 pub const MAX_NOTIFICATIONS_PER_CHANGE: usize = 10_000;
+/// Notifications that one change resolves: ten of each of ten thousand products, more than twice what the default
+/// ladder tells. Seconds of the writer: everybody else's writes wait for them.
+pub const MAX_RESOLVED_PER_CHANGE: usize = 100_000;
 
 /// A document as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

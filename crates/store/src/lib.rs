@@ -31,3 +31,4 @@ pub use sqlite::{CheckReport, Config, SqliteStore, backup, check_full};
 pub use sqlite::{Fault, Faults};
 
 pub(crate) use validate::validate;
+pub use validate::validate_resolved;

@@ -7,7 +7,8 @@ use campanile_model::{Audience, Notification, NotificationId, limits};
 
 use crate::{
     Change, DocumentWrite, Idempotency, MAX_CHANGES_READ, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES,
-    MAX_DOCUMENTS_PER_CHANGE, MAX_GROUP_BYTES, MAX_NOTIFICATIONS_PER_CHANGE, MarkKey, StoreError, Write,
+    MAX_DOCUMENTS_PER_CHANGE, MAX_GROUP_BYTES, MAX_NOTIFICATIONS_PER_CHANGE, MAX_RESOLVED_PER_CHANGE,
+    MarkKey, StoreError, Write,
 };
 
 /// Refuses what no backend takes, before any of it looks at its data.
@@ -52,10 +53,18 @@ pub(crate) fn mark_key(key: Option<&MarkKey>) -> Result<(), StoreError> {
     at_most("bytes of a mark's key", bytes, limits::MAX_IDEMPOTENCY_KEY_BYTES)
 }
 
+/// Bounds how many notifications a change resolves: for whoever says what would become of one before it is written.
+///
+/// # Errors
+/// [`StoreError::Limit`], as [`append`](crate::Store::append) answers.
+pub fn validate_resolved(count: usize) -> Result<(), StoreError> {
+    at_most("notifications that one change resolves", count, MAX_RESOLVED_PER_CHANGE)
+}
+
 fn validate_change(change: &Change) -> Result<(), StoreError> {
     let access = change.grant.len().max(change.withdraw.len());
     at_most("users whose access one change says", access, limits::MAX_RECIPIENTS_PER_REQUEST)?;
-    at_most("notifications that one change resolves", change.resolve.len(), MAX_RESOLVED)?;
+    validate_resolved(change.resolve.len())?;
     at_most("documents of one change", change.documents.len(), MAX_DOCUMENTS_PER_CHANGE)?;
     validate_key(change.idempotency.as_deref())?;
     let mut documents = HashSet::with_capacity(change.documents.len());
@@ -67,9 +76,6 @@ fn validate_change(change: &Change) -> Result<(), StoreError> {
     }
     validate_notifications(&change.notifications, MAX_NOTIFICATIONS_PER_CHANGE)
 }
-
-/// As many as a change of products may have caused: each of its documents at most one that still holds.
-const MAX_RESOLVED: usize = MAX_DOCUMENTS_PER_CHANGE;
 
 fn validate_document(write: &DocumentWrite) -> Result<(), StoreError> {
     if write.id.is_empty() {

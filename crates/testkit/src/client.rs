@@ -16,6 +16,10 @@ use crate::http::Answer;
 /// How long a test waits for what must come. Generous: it only ends tests that fail.
 pub const WAIT: Duration = Duration::from_secs(20);
 
+/// How long a test waits for what the server has sent already. It is the reader's own time that this bounds, not the
+/// server's, so it says nothing about how busy the machine is.
+pub const BY_NOW: Duration = Duration::from_secs(1);
+
 /// Bytes to and from a server, with or without TLS.
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
@@ -70,15 +74,24 @@ impl Client {
             .unwrap_or_else(|error| panic!("no clean end: {error}"))
     }
 
-    /// The next text; pings are answered by the library on the way.
-    pub async fn text(&mut self) -> String {
-        loop {
-            match self.next().await {
-                Message::Text(text) => return text.to_string(),
-                Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("a text was expected, not {other:?}"),
+    /// The next text, or else the close that ends the connection, and then its end. Pings are answered by the library
+    /// on the way.
+    ///
+    /// # Errors
+    /// Code and reason of the close.
+    pub async fn hear(&mut self) -> Result<String, (u16, String)> {
+        match self.frame().await {
+            Err(text) => Ok(text),
+            Ok(closed) => {
+                self.end().await;
+                Err(closed)
             }
         }
+    }
+
+    /// The next text.
+    pub async fn text(&mut self) -> String {
+        self.hear().await.unwrap_or_else(|closed| panic!("a text was expected, not the close {closed:?}"))
     }
 
     /// The next text as JSON.
@@ -89,18 +102,35 @@ impl Client {
 
     /// The close that ends the connection, with nothing but pings and pongs before it; then its end.
     pub async fn close(&mut self) -> (u16, String) {
+        match self.hear().await {
+            Ok(text) => panic!("a close was expected, not {text}"),
+            Err(closed) => closed,
+        }
+    }
+
+    /// The same, where the close has to be here by now: something has been received that the server did after it.
+    pub async fn close_by_now(&mut self) -> (u16, String) {
+        let close = tokio::time::timeout(BY_NOW, self.frame()).await.expect("the close is here by now");
+        self.end().await;
+        close.unwrap_or_else(|text| panic!("a close was expected, not {text}"))
+    }
+
+    /// Lets the library echo a close, then sees the server end the TCP connection.
+    async fn end(&mut self) {
+        let end = tokio::time::timeout(WAIT, self.socket.next()).await.expect("an end in time");
+        assert!(end.is_none(), "after the close: {end:?}");
+        // As every client does once the server has half-closed.
+        let _shut = self.socket.get_mut().shutdown().await;
+    }
+
+    /// The next close, or else text.
+    async fn frame(&mut self) -> Result<(u16, String), String> {
         loop {
             match self.next().await {
-                Message::Close(Some(frame)) => {
-                    // Lets the library echo, then sees the server end the TCP connection.
-                    let end = tokio::time::timeout(WAIT, self.socket.next()).await.expect("an end in time");
-                    assert!(end.is_none(), "after the close: {end:?}");
-                    // As every client does once the server has half-closed.
-                    let _shut = self.socket.get_mut().shutdown().await;
-                    return (frame.code.into(), frame.reason.to_string());
-                }
+                Message::Text(text) => return Err(text.to_string()),
+                Message::Close(Some(frame)) => return Ok((frame.code.into(), frame.reason.to_string())),
                 Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("a close was expected, not {other:?}"),
+                other => panic!("neither a text nor a close: {other:?}"),
             }
         }
     }

@@ -10,7 +10,7 @@ mod server;
 mod tls;
 mod token;
 
-pub use client::{Client, Io, Refused, WAIT, frame, raw_upgrade, read_head, upgrade_on};
+pub use client::{BY_NOW, Client, Io, Refused, WAIT, frame, raw_upgrade, read_head, upgrade_on};
 pub use http::{Answer, request};
 pub use server::{Options, TestServer};
 pub use tls::{Authority, Signed, connect_tls};

@@ -75,6 +75,8 @@ pub struct Done<'a> {
     pub rev: Rev,
     /// The unread count after it.
     pub unread: u64,
+    /// The log's head that it counts at.
+    pub head: Seq,
 }
 
 /// How messages stand on a connection.

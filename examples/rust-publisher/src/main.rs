@@ -3,7 +3,7 @@
 mod outbox;
 
 use anyhow::{Context, bail};
-use campanile_client::{Error, Notification, Publisher};
+use campanile_client::{Draft, Error, Publisher};
 
 use crate::outbox::{Order, Outbox};
 
@@ -30,7 +30,7 @@ async fn main() -> anyhow::Result<()> {
 async fn drain(outbox: &Outbox, publisher: &Publisher) -> anyhow::Result<()> {
     for order in outbox.orders()? {
         let title = format!("Order {} shipped", order.number);
-        let notification = Notification::to_user(&order.customer, title, "It is on its way.")
+        let notification = Draft::to_user(&order.customer, title, "It is on its way.")
             .kind("order_shipped")
             .metadata(serde_json::json!({"order": order.number}));
         // The key names the order: whoever publishes it again publishes nothing.

@@ -12,7 +12,7 @@ from scripted import LIMIT, Asked, ScriptedServer, Socket
 from stepped import SteppedClock
 from tokens import token
 
-from campanile import Campanile, ClientClosed, Snapshot, State
+from campanile import Campanile, Closed, Snapshot, State
 
 SCRIPTS = Path(__file__).parents[2] / "conformance" / "scripts"
 ALWAYS_PLACEHOLDERS = ("ref", "key", "token")
@@ -48,6 +48,7 @@ class Player:
                             f"errors {self._errors}; asked {self._server.requests}"
                         ) from error
                 await self._server.quiet()
+                assert not self._server.refusals, f"a refusal is left over: {self._server.refusals}"
                 assert self._server.requests.empty(), f"a request is left over: {self._server.requests}"
                 for socket in self._server.sockets:
                     assert socket.frames.empty(), f"a frame is left over: {socket.frames}"
@@ -72,6 +73,8 @@ class Player:
     async def _step(self, client: Campanile, step: dict[str, Any]) -> None:
         if "do" in step:
             await self._do(client, step)
+        elif "refuse" in step:
+            self._refuse(step["refuse"])
         elif "dial" in step:
             await self._dial(step["dial"])
         elif "send" in step:
@@ -103,9 +106,17 @@ class Player:
         elif what in ("close", "disconnect"):
             await getattr(client, what)()
         else:
-            assert what in ("connect", "retry", "read_all", "seen"), "an unknown call"
-            with contextlib.nullcontext() if client.state is not State.CLOSED else pytest.raises(ClientClosed):
+            assert what in ("connect", "retry", "offline", "online", "read_all", "seen"), "an unknown call"
+            with contextlib.nullcontext() if client.state is not State.CLOSED else pytest.raises(Closed):
                 getattr(client, what)()
+
+    def _refuse(self, refusal: dict[str, Any]) -> None:
+        body = refusal["body"]
+        headers = {"content-type": refusal["type"]}
+        if "retryAfter" in refusal:
+            headers["retry-after"] = str(refusal["retryAfter"])
+        text = body if isinstance(body, str) else json.dumps(body)
+        self._server.refusals.append((refusal["status"], headers, text.encode()))
 
     async def _dial(self, wanted: dict[str, Any]) -> None:
         socket = await self._server.dialled()

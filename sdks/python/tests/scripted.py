@@ -132,6 +132,8 @@ class ScriptedServer:
         self.requests: asyncio.Queue[Asked] = asyncio.Queue()
         self.refusal: tuple[int, dict[str, str], bytes] | None = None
         """What upgrades are answered with, if not accepted."""
+        self.refusals: list[tuple[int, dict[str, str], bytes]] = []
+        """What the next upgrades are answered with, one each."""
         self.url = ""
 
     async def __aenter__(self) -> "ScriptedServer":
@@ -170,11 +172,13 @@ class ScriptedServer:
             head = await reader.readuntil(b"\r\n\r\n")
             lines = head.decode().split("\r\n")
             headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines[1:] if line)}
-            if headers.get("upgrade", "").lower() == "websocket" and self.refusal is None:
+            upgrade = headers.get("upgrade", "").lower() == "websocket"
+            refusal = self.refusals.pop(0) if upgrade and self.refusals else self.refusal
+            if upgrade and refusal is None:
                 await self._serve_socket(head, lines[0].split(" ")[1], headers, reader, writer)
-            elif headers.get("upgrade"):
-                assert self.refusal
-                writer.write(_http(*self.refusal))
+            elif upgrade:
+                assert refusal
+                writer.write(_http(*refusal))
             else:
                 await self._serve_http(lines[0], headers, reader, writer)
         except (OSError, asyncio.IncompleteReadError):

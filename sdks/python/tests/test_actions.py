@@ -2,7 +2,7 @@
 
 import pytest
 
-from campanile import ActionsFull
+from campanile import QueueFull
 from campanile.actions import WINDOW, Action, Actions
 
 
@@ -60,7 +60,7 @@ def test_one_too_many_is_refused() -> None:
     actions = Actions(limit=3)
     for name in "abc":
         actions.add(_read(name, name))
-    with pytest.raises(ActionsFull) as full:
+    with pytest.raises(QueueFull) as full:
         actions.add(_read("d", "d"))
     assert full.value.limit == 3
     assert actions.add(Action("archive", "e", "a")), "one that replaces another has room"

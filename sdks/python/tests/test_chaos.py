@@ -128,12 +128,7 @@ async def test_nothing_is_lost_and_nothing_comes_twice() -> None:
             last = chaos.published[-1] or 0
             await _until(
                 client,
-                lambda s: (
-                    s.state is State.LIVE
-                    and not s.waiting_actions
-                    and s.position is not None
-                    and s.position.seq >= last
-                ),
+                lambda s: s.state is State.LIVE and not s.pending and s.position is not None and s.position.seq >= last,
             )
             inbox = await chaos.ask("GET", "/inbox?limit=1")
             await _until(client, lambda s: (s.unread, s.unseen) == (inbox["unread"], inbox["unseen"]))

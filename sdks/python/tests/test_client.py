@@ -9,13 +9,13 @@ from scripted import ScriptedServer, Socket
 from stepped import SteppedClock
 from tokens import token
 
-from campanile import Campanile, Position, State
+from campanile import BadUrl, Campanile, Position, State
 
 
 @pytest.mark.parametrize("url", ["ftp://localhost", "localhost:8700", "http://a:b@localhost", "http://localhost?x=1"])
 def test_addresses_that_are_none(url: str) -> None:
     """Said at once, not by a client that never connects."""
-    with pytest.raises(ValueError, match="url"):
+    with pytest.raises(BadUrl, match="url"):
         Campanile(url, workspace="demo")
 
 
@@ -61,7 +61,7 @@ async def test_nothing_is_lost_where_nothing_was_ever_stored(server: ScriptedSer
 
 async def test_turned_away_before_the_upgrade_comes_back_when_told(server: ScriptedServer) -> None:
     """By `Retry-After`."""
-    server.refusal = (503, {"retry-after": "5"}, b'{"code":"overloaded"}')
+    server.refusal = (503, {"retry-after": "5", "content-type": "application/problem+json"}, b'{"code":"overloaded"}')
     async with client_of(server) as client:
         waiting = await until(client, lambda s: s.state is State.WAITING)
         assert waiting.reason
@@ -69,13 +69,13 @@ async def test_turned_away_before_the_upgrade_comes_back_when_told(server: Scrip
         assert waiting.retry_at == pytest.approx(client._clock.utc() + 5)
 
 
-async def test_suspended_while_there_is_no_network(server: ScriptedServer) -> None:
+async def test_offline_while_there_is_no_network(server: ScriptedServer) -> None:
     """And back within a second."""
     async with client_of(server) as client:
         await greeted(server, client)
-        client.suspend()
+        client.offline()
         await until(client, lambda s: s.state is State.SUSPENDED)
-        client.wake()
+        client.online()
         shown = await until(client, lambda s: s.state is State.WAITING)
         assert shown.retry_at is not None
         assert shown.retry_at <= client._clock.utc() + 1

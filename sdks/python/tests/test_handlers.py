@@ -7,7 +7,7 @@ from frames import item, notification
 from greeted import client_of, greeted, until
 from scripted import ScriptedServer
 
-from campanile import BadFrame, Defect, HandlerFailed, Lagging, Notification, State
+from campanile import BadAnswer, Defect, HandlerFailed, Lagged, Notification, State
 
 
 async def test_handlers_that_raise_or_hang_stop_nothing(server: ScriptedServer) -> None:
@@ -44,7 +44,7 @@ async def test_a_slow_iterator_is_told_what_it_lost(server: ScriptedServer) -> N
         for seq in range(11, 1013):
             socket.send(notification(seq, f"n{seq}"))
         await until(client, lambda s: s.unread == 1002)
-        with pytest.raises(Lagging) as lagging:
+        with pytest.raises(Lagged) as lagging:
             await anext(feed)
         assert lagging.value.dropped == 1000
         assert [(await anext(feed)).id for _ in range(2)] == ["n1011", "n1012"]
@@ -133,7 +133,7 @@ async def test_whatever_a_server_sends_the_reading_goes_on(server: ScriptedServe
         await server.quiet()
         assert client.state is State.LIVE
         assert len(server.sockets) == 1
-        assert {type(error) for error in errors} == {BadFrame}
+        assert {type(error) for error in errors} == {BadAnswer}
 
 
 async def test_a_defect_is_told_and_survived(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:

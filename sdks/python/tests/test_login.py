@@ -7,7 +7,7 @@ from greeted import client_of, greeted, until
 from scripted import ScriptedServer
 from tokens import token
 
-from campanile import Campanile, InsecureUrl, State, TokenFailed
+from campanile import Campanile, InsecureUrl, Reason, State, TokenFailed
 
 
 async def test_the_token_is_in_no_address_log_error_or_repr(
@@ -80,6 +80,45 @@ async def test_a_text_for_a_token_is_not_tried_again_once_it_has_expired(server:
         await until(client, lambda s: s.state is State.REFUSED)
         client.update(token=token("alice", 4e9))
         await server.dialled()
+
+
+EXPIRED = (401, {"content-type": "application/problem+json"}, b'{"code":"token_expired"}')
+
+
+async def test_an_expired_token_before_the_socket_is_asked_for_anew(server: ScriptedServer) -> None:
+    """Where there is somebody to ask."""
+    asked: list[str] = []
+
+    def source(reason: str) -> str:
+        asked.append(reason)
+        return token("alice", 4e9)
+
+    server.refusals.append(EXPIRED)
+    async with client_of(server, token=source) as client:
+        await until(client, lambda s: s.state is State.WAITING)
+        client.retry()
+        await greeted(server, client)
+        assert asked == ["initial", "expired"]
+
+
+async def test_a_text_that_expired_before_the_socket_is_refused(server: ScriptedServer) -> None:
+    """There is no other to be had by asking."""
+    server.refusals.append(EXPIRED)
+    async with client_of(server, token=token("alice", 4e9)) as client:
+        shown = await until(client, lambda s: s.state is State.REFUSED)
+        assert shown.reason == Reason("http", 401, "token_expired")
+
+
+async def test_nobody_at_first_and_then_somebody(server: ScriptedServer) -> None:
+    """`connect` asks again."""
+    tokens = iter([None, token("alice", 4e9)])
+    async with client_of(server, token=lambda _: next(tokens)) as client:
+        await until(client, lambda s: s.state is State.CONNECTING)
+        await until(client, lambda s: s.state is State.IDLE)
+        client.retry()
+        assert client.state is State.IDLE
+        client.connect()
+        await greeted(server, client)
 
 
 async def test_a_redirect_is_not_followed(server: ScriptedServer) -> None:

@@ -19,7 +19,7 @@ async def test_actions_outlive_the_process(server: ScriptedServer) -> None:
         await until(client, lambda s: s.state is State.WAITING)
         client.read("a")
         client.archive("b")
-        assert (client.snapshot.unread, client.snapshot.waiting_actions) == (0, 2)
+        assert (client.snapshot.unread, client.snapshot.pending) == (0, 2)
     (kept,) = storage.texts.values()
     assert "eyJ" not in kept
     async with client_of(server, storage=storage) as client:
@@ -32,7 +32,7 @@ async def test_actions_outlive_the_process(server: ScriptedServer) -> None:
         await until(client, lambda s: len(s.items) == 1 and s.unread == 0)
         for ref in ("1", "2"):
             socket.send({"type": "ok", "ref": ref, "changed": True, "rev": int(ref), "unread": 2 - int(ref)})
-        await until(client, lambda s: s.waiting_actions == 0)
+        await until(client, lambda s: s.pending == 0)
         assert client.snapshot.unread == 0
     assert list(storage.texts.values()) == ["[]"]
 

@@ -11,7 +11,7 @@ from readme import defined
 from scripted import Asked, ScriptedServer
 from stepped import SteppedClock
 
-from campanile import Problem, Published, Publisher, SyncPublisher, TokenFailed, Unreachable
+from campanile import BatchTooLarge, Network, Problem, Published, Publisher, SyncPublisher, TokenFailed
 from campanile.rest import retry_after
 
 NOTE = {"to": {"user": "alice"}, "title": "Hello", "message": "World"}
@@ -46,11 +46,13 @@ async def test_one_and_many(server: ScriptedServer) -> None:
     assert [entry.id for entry in await many] == ["n2", "n3"]
 
 
-@pytest.mark.parametrize("count", [0, 1001])
-async def test_a_batch_has_bounds(server: ScriptedServer, count: int) -> None:
-    """Said before anything is sent."""
-    with pytest.raises(ValueError, match="1 to 1000"):
-        await Publisher(server.url, "demo", "t").publish([NOTE] * count)
+async def test_a_batch_has_its_bound(server: ScriptedServer) -> None:
+    """Said before anything is sent; nothing is sent of nothing."""
+    publisher = Publisher(server.url, "demo", "t")
+    with pytest.raises(BatchTooLarge) as refused:
+        await publisher.publish([NOTE] * 1001)
+    assert (refused.value.code, refused.value.got) == ("batch_too_large", 1001)
+    assert await publisher.publish([]) == []
     assert server.requests.empty()
 
 
@@ -78,7 +80,7 @@ async def test_repeated_until_it_is_answered_under_one_key(server: ScriptedServe
 
 async def test_a_key_of_ones_own(server: ScriptedServer) -> None:
     """For a publish that must be the same after a restart."""
-    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t").publish(NOTE, key="order-1"))
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t").publish(NOTE, idempotency_key="order-1"))
     asked = await server.asked()
     assert asked.headers["idempotency-key"] == "order-1"
     _published(asked)
@@ -98,10 +100,13 @@ async def test_a_refusal_is_final_and_typed(server: ScriptedServer) -> None:
     assert server.requests.empty()
 
 
-async def test_given_up_after_a_while(server: ScriptedServer) -> None:
+async def test_given_up_after_its_attempts(server: ScriptedServer) -> None:
     """With the last answer."""
     clock = SteppedClock()
-    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t", clock=clock, give_up=10).publish(NOTE))
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t", clock=clock, attempts=2).publish(NOTE))
+    (await server.asked()).reply(503, {"code": "overloaded"}, {"retry-after": "10"})
+    await clock.asleep()
+    await clock.step(10)
     (await server.asked()).reply(503, {"code": "overloaded"}, {"retry-after": "11"})
     with pytest.raises(Problem) as refused:
         await publishing
@@ -110,8 +115,8 @@ async def test_given_up_after_a_while(server: ScriptedServer) -> None:
 
 async def test_no_server_at_all() -> None:
     """Is told without the token."""
-    with pytest.raises(Unreachable) as away:
-        await Publisher("http://127.0.0.1:1", "demo", "a-token", give_up=0).publish(NOTE)
+    with pytest.raises(Network) as away:
+        await Publisher("http://127.0.0.1:1", "demo", "a-token", attempts=1).publish(NOTE)
     assert "a-token" not in repr(away.value)
     assert isinstance(away.value.__cause__, OSError)
 

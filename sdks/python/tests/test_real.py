@@ -63,14 +63,14 @@ async def _next(feed: AsyncIterator[Notification]) -> Notification:
 async def test_publishing_once_whatever_is_repeated(server: RealServer) -> None:
     """One, many, repeated, refused."""
     publisher = _publisher(server)
-    first = await publisher.publish(_to("alice", "one"), key="k")
-    again = await publisher.publish(_to("alice", "one"), key="k")
+    first = await publisher.publish(_to("alice", "one"), idempotency_key="k")
+    again = await publisher.publish(_to("alice", "one"), idempotency_key="k")
     assert (first.id, first.replayed, again.id, again.replayed) == (first.id, False, first.id, True)
     many = await publisher.publish([_to("alice", f"n{number}") for number in range(1000)])
     assert first.seq is not None
     assert [entry.seq for entry in many] == list(range(first.seq + 1, first.seq + 1001))
     with pytest.raises(Problem) as reused:
-        await publisher.publish(_to("alice", "two"), key="k")
+        await publisher.publish(_to("alice", "two"), idempotency_key="k")
     assert (reused.value.status, reused.value.code) == (422, "idempotency_key_reused")
     with pytest.raises(Problem) as refused:
         await publisher.publish([_to("alice", "good"), _to("alice", " ")])
@@ -246,7 +246,7 @@ async def test_product_surface(server: RealServer) -> None:
     async with Campanile(server.url, token=token, surface="product", auto_mark_read=True) as client:
         told = await _next(client.notifications())
         assert (told.id, told.members["productName"], told.type) == (published.id, "Milk", "warning")
-        await _until(client, lambda s: s.unread == 0 and s.user == "alice" and not s.waiting_actions)
+        await _until(client, lambda s: s.unread == 0 and s.user == "alice" and not s.pending)
         await _until_listed_read(client)
     async with Campanile(server.url, token=token, surface="product") as client:
         feed = client.notifications()

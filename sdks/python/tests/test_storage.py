@@ -14,20 +14,20 @@ from campanile.surface.native import Native
 async def test_keeps_and_erases(kind: str, tmp_path: Path) -> None:
     """By name, whatever characters it has."""
     storage: Storage = FileStorage(tmp_path / "deep" / "er") if kind == "file" else MemoryStorage()
-    assert await storage.load("https://h/w/../../etc\0/ü") is None
-    await storage.save("https://h/w/../../etc\0/ü", "one")
-    await storage.save("https://h/w/../../etc\0/ü", "two")
-    await storage.save("other", "three")
-    assert await storage.load("https://h/w/../../etc\0/ü") == "two"
-    await storage.erase("https://h/w/../../etc\0/ü")
-    await storage.erase("https://h/w/../../etc\0/ü")
-    assert await storage.load("https://h/w/../../etc\0/ü") is None
-    assert await storage.load("other") == "three"
+    assert await storage.get("https://h/w/../../etc\0/ü") is None
+    await storage.set("https://h/w/../../etc\0/ü", "one")
+    await storage.set("https://h/w/../../etc\0/ü", "two")
+    await storage.set("other", "three")
+    assert await storage.get("https://h/w/../../etc\0/ü") == "two"
+    await storage.delete("https://h/w/../../etc\0/ü")
+    await storage.delete("https://h/w/../../etc\0/ü")
+    assert await storage.get("https://h/w/../../etc\0/ü") is None
+    assert await storage.get("other") == "three"
 
 
 async def test_files_are_their_owners(tmp_path: Path) -> None:
     """What somebody reads is nobody else's business."""
-    await FileStorage(tmp_path / "own").save("a", "text")
+    await FileStorage(tmp_path / "own").set("a", "text")
     (file,) = (tmp_path / "own").iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
 

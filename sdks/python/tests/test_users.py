@@ -6,7 +6,7 @@ from greeted import client_of, greeted, until
 from scripted import ScriptedServer
 from tokens import token
 
-from campanile import ClientClosed, MemoryStorage, Snapshot, State
+from campanile import Closed, MemoryStorage, Snapshot, State
 
 
 async def test_another_user_sees_nothing_of_the_former(server: ScriptedServer) -> None:
@@ -18,7 +18,7 @@ async def test_another_user_sees_nothing_of_the_former(server: ScriptedServer) -
         client.on("change", snapshots.append)
         client.update(token=token("bob", 4e9))
         assert client.snapshot.items == ()
-        assert (client.snapshot.user, client.snapshot.waiting_actions) == ("bob", 0)
+        assert (client.snapshot.user, client.snapshot.pending) == ("bob", 0)
         socket.send(notification(11, "late"))
         other = await server.dialled()
         assert "since" not in other.query
@@ -67,9 +67,9 @@ async def test_logging_out_erases_and_is_final(server: ScriptedServer) -> None:
     await client.close()
     assert storage.texts == {}
     shown = client.snapshot
-    assert (shown.state, shown.items, shown.unread, shown.user, shown.waiting_actions) == (State.CLOSED, (), 0, None, 0)
+    assert (shown.state, shown.items, shown.unread, shown.user, shown.pending) == (State.CLOSED, (), 0, None, 0)
     for call in (client.connect, client.retry, client.read_all, client.notifications):
-        with pytest.raises(ClientClosed):
+        with pytest.raises(Closed):
             call()
 
 

@@ -15,22 +15,22 @@ pub(crate) struct Address(Url);
 impl Address {
     /// Reads an address: `http`, `https`, `ws` or `wss`. In the clear only to this machine, unless `allow_insecure`.
     pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, Error> {
-        let mut url = Url::parse(text).map_err(|_| Error::Address("it is no URL"))?;
+        let mut url = Url::parse(text).map_err(|_| Error::BadUrl("it is no URL"))?;
         let scheme = match url.scheme() {
             "https" | "wss" => "https",
             "http" | "ws" => "http",
-            _ => return Err(Error::Address("its scheme is none of https, http, wss and ws")),
+            _ => return Err(Error::BadUrl("its scheme is none of https, http, wss and ws")),
         };
         if url.set_scheme(scheme).is_err() || url.host_str().is_none() {
-            return Err(Error::Address("it has no host"));
+            return Err(Error::BadUrl("it has no host"));
         }
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
-            return Err(Error::Address("it has credentials or a query: tokens are given otherwise"));
+            return Err(Error::BadUrl("it has credentials or a query: tokens are given otherwise"));
         }
         url.set_fragment(None);
         let address = Self(url);
         if scheme == "http" && !allow_insecure && !address.is_loopback() {
-            return Err(Error::Insecure { host: address.host().to_owned() });
+            return Err(Error::InsecureUrl { host: address.host().to_owned() });
         }
         Ok(address)
     }
@@ -108,7 +108,7 @@ mod tests {
             assert!(Address::parse(text, false).is_ok(), "{text}");
         }
         assert!(
-            matches!(Address::parse("ws://example.com", false), Err(Error::Insecure { host }) if host == "example.com")
+            matches!(Address::parse("ws://example.com", false), Err(Error::InsecureUrl { host }) if host == "example.com")
         );
         assert!(Address::parse("ws://example.com", true).is_ok());
         for text in [
@@ -118,7 +118,7 @@ mod tests {
             "https://u:p@example.com",
             "https://example.com/?token=x",
         ] {
-            assert!(matches!(Address::parse(text, true), Err(Error::Address(_))), "{text}");
+            assert!(matches!(Address::parse(text, true), Err(Error::BadUrl(_))), "{text}");
         }
     }
 

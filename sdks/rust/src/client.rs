@@ -23,7 +23,7 @@ const COMMAND_LIMIT: usize = 256;
 
 /// Options of a client.
 #[must_use]
-pub struct Builder {
+pub struct CampanileBuilder {
     url: String,
     surface: Surface,
     workspace: Option<String>,
@@ -33,10 +33,10 @@ pub struct Builder {
     environment: Environment,
     tls: Option<Arc<rustls::ClientConfig>>,
     allow_insecure: bool,
-    mark_read: bool,
+    auto_mark_read: bool,
 }
 
-impl Builder {
+impl CampanileBuilder {
     /// The workspace's slug. Default: none, and the client is idle. The product surface needs none.
     pub fn workspace(mut self, workspace: impl Into<String>) -> Self {
         self.workspace = Some(workspace.into());
@@ -56,7 +56,7 @@ impl Builder {
     }
 
     /// Goes on from this place: everything after it comes as events. It wins over what is kept. Default: none.
-    pub fn resume_from(mut self, position: Position) -> Self {
+    pub fn resume(mut self, position: Position) -> Self {
         self.position = Some(position);
         self
     }
@@ -74,8 +74,8 @@ impl Builder {
     }
 
     /// Marks every notification as read as soon as it came as an event. Default: no.
-    pub fn mark_read_automatically(mut self, mark_read: bool) -> Self {
-        self.mark_read = mark_read;
+    pub fn auto_mark_read(mut self, auto_mark_read: bool) -> Self {
+        self.auto_mark_read = auto_mark_read;
         self
     }
 
@@ -104,7 +104,7 @@ impl Builder {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn connect(self) -> Result<(Client, Events), Error> {
+    pub fn connect(self) -> Result<(Campanile, Events), Error> {
         let address = Address::parse(&self.url, self.allow_insecure)?;
         let tls = match self.tls {
             _ if !address.is_encrypted() => None,
@@ -115,7 +115,7 @@ impl Builder {
         let (commands, taken) = mpsc::channel(COMMAND_LIMIT);
         let (events, first) = broadcast::channel(EVENT_LIMIT);
         let (shown, snapshots) = watch::channel(Arc::new(Snapshot::default()));
-        let client = Client { commands, snapshots, events: events.downgrade() };
+        let client = Campanile { commands, snapshots, events: events.downgrade() };
         let config = Config {
             address,
             surface: self.surface,
@@ -123,7 +123,7 @@ impl Builder {
             storage: self.storage,
             tls,
             http,
-            mark_read: self.mark_read,
+            auto_mark_read: self.auto_mark_read,
         };
         let driver = Driver::new(config, self.workspace, self.token, self.position, events, shown);
         tokio::spawn(driver.run(taken));
@@ -131,20 +131,42 @@ impl Builder {
     }
 }
 
+/// What [`Campanile::update`] exchanges. What is not set stays as it is.
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct Change {
+    pub(crate) token: Option<TokenSource>,
+    pub(crate) workspace: Option<String>,
+}
+
+impl Change {
+    /// Tokens come from here from now on.
+    pub fn token(mut self, token: impl Into<TokenSource>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// The slug of the workspace to go to.
+    pub fn workspace(mut self, workspace: impl Into<String>) -> Self {
+        self.workspace = Some(workspace.into());
+        self
+    }
+}
+
 /// A client of one user's notifications in one workspace. Clones are the same client.
 ///
-/// When the last clone is dropped, the connection ends and what is kept stays. [`Client::close`] erases it.
+/// When the last clone is dropped, the connection ends and what is kept stays. [`Campanile::close`] erases it.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub struct Campanile {
     commands: mpsc::Sender<Command>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     events: broadcast::WeakSender<Event>,
 }
 
-impl Client {
+impl Campanile {
     /// A client of the server at this address, such as `https://example.com`.
-    pub fn builder(url: impl Into<String>) -> Builder {
-        Builder {
+    pub fn builder(url: impl Into<String>) -> CampanileBuilder {
+        CampanileBuilder {
             url: url.into(),
             surface: Surface::Native,
             workspace: None,
@@ -154,7 +176,7 @@ impl Client {
             environment: Environment::default(),
             tls: None,
             allow_insecure: false,
-            mark_read: false,
+            auto_mark_read: false,
         }
     }
 
@@ -197,7 +219,7 @@ impl Client {
     /// Counts an entry as unread again.
     ///
     /// # Errors
-    /// As [`Client::read`].
+    /// As [`Campanile::read`].
     pub async fn unread(&self, id: impl Into<String>) -> Result<(), Error> {
         self.act(Act::Unread(id.into())).await
     }
@@ -205,7 +227,7 @@ impl Client {
     /// Puts an entry away: it is read, and out of the default list.
     ///
     /// # Errors
-    /// As [`Client::read`].
+    /// As [`Campanile::read`].
     pub async fn archive(&self, id: impl Into<String>) -> Result<(), Error> {
         self.act(Act::Archive(id.into())).await
     }
@@ -213,7 +235,7 @@ impl Client {
     /// Marks everything as read that this client was told of.
     ///
     /// # Errors
-    /// As [`Client::read`].
+    /// As [`Campanile::read`].
     pub async fn read_all(&self) -> Result<(), Error> {
         self.act(Act::ReadAll).await
     }
@@ -221,7 +243,7 @@ impl Client {
     /// Says that everything was shown that this client was told of.
     ///
     /// # Errors
-    /// As [`Client::read`].
+    /// As [`Campanile::read`].
     pub async fn seen(&self) -> Result<(), Error> {
         self.act(Act::Seen).await
     }
@@ -229,7 +251,7 @@ impl Client {
     /// Loads 25 older entries into the snapshot, as soon as there is a connection. False: there are none.
     ///
     /// # Errors
-    /// The server can't be reached or refuses; [`Error::NoInbox`] on the documented surfaces.
+    /// The server can't be reached or refuses; [`Error::Unsupported`] on the documented surfaces.
     pub async fn load_more(&self) -> Result<bool, Error> {
         self.ask(Command::LoadMore).await?
     }
@@ -238,13 +260,13 @@ impl Client {
     /// stays as it is.
     ///
     /// # Errors
-    /// The server can't be reached or refuses; [`Error::Missing`] before the first connection; [`Error::NoInbox`] on
+    /// The server can't be reached or refuses; [`Error::Missing`] before the first connection; [`Error::Unsupported`] on
     /// the documented surfaces.
     pub async fn entries(&self, filter: Filter, before: Option<u64>) -> Result<Entries, Error> {
         self.ask(|reply| Command::Entries(filter, before, reply)).await?
     }
 
-    /// Connects, unless it is connected or closed. A client connects by itself when it starts.
+    /// Connects again after [`Campanile::disconnect`]. A client connects by itself when it starts.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -252,7 +274,7 @@ impl Client {
         self.tell(Command::Connect).await
     }
 
-    /// Rests, until [`Client::connect`] or another token or workspace. Everything stays as it is.
+    /// Rests, until [`Campanile::connect`]. Everything stays as it is.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -268,7 +290,7 @@ impl Client {
         self.tell(Command::Retry).await
     }
 
-    /// Says that there is no network: the client rests.
+    /// Says that there is no network: the client rests. After 5 minutes it looks for itself.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -276,7 +298,7 @@ impl Client {
         self.tell(Command::Offline).await
     }
 
-    /// Says that there is a network again: the client comes back within a second.
+    /// Says that there is a network again: the client comes back within a second, or when the server said.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -284,27 +306,19 @@ impl Client {
         self.tell(Command::Online).await
     }
 
-    /// Uses other tokens from now on. On the native surface a live connection takes the new one over. Those of another
-    /// user start anew: nothing of the former user is shown.
+    /// Exchanges tokens, workspace or both. On the native surface a live connection takes another token of the same user
+    /// over. Another user or workspace starts anew: nothing of the former is shown.
     ///
     /// # Errors
     /// [`Error::Closed`].
-    pub async fn update_token(&self, token: impl Into<TokenSource>) -> Result<(), Error> {
-        self.tell(Command::Update { token: Some(token.into()), workspace: None }).await
-    }
-
-    /// Goes to another workspace: nothing of the former is shown.
-    ///
-    /// # Errors
-    /// [`Error::Closed`].
-    pub async fn update_workspace(&self, workspace: impl Into<String>) -> Result<(), Error> {
-        self.tell(Command::Update { token: None, workspace: Some(workspace.into()) }).await
+    pub async fn update(&self, change: Change) -> Result<(), Error> {
+        self.tell(Command::Update(change)).await
     }
 
     /// Ends for good, and erases what is kept of this user: for logging out.
     ///
     /// # Errors
-    /// [`Error::Storage`]: something may still be there. [`Error::Closed`]: it was closed before.
+    /// [`Error::StorageFailed`]: something may still be there. [`Error::Closed`]: it was closed before.
     pub async fn close(&self) -> Result<(), Error> {
         self.ask(Command::Close).await?
     }
@@ -312,7 +326,7 @@ impl Client {
     /// Ends, and keeps what is kept. The answer is where another client can go on; `None` on the documented surfaces.
     ///
     /// # Errors
-    /// [`Error::Storage`]: it could not be kept. [`Error::Closed`]: it was closed before.
+    /// [`Error::StorageFailed`]: it could not be kept. [`Error::Closed`]: it was closed before.
     pub async fn leave(&self) -> Result<Option<Position>, Error> {
         self.ask(Command::Leave).await?
     }

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error as SocketError, Message};
 
 use crate::address::Address;
-use crate::error::retry_after_ms;
+use crate::error::{Problem, is_problem, retry_after_ms};
 use crate::store::Position;
 use crate::surface::{Surface, native};
 
@@ -35,9 +35,11 @@ pub(crate) struct Target {
 
 /// Why there is no connection. `text` holds no part of the address, which may hold a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DialFault {
-    pub text: String,
-    pub retry_after_ms: Option<u64>,
+pub(crate) enum DialFault {
+    /// There was an answer, of another kind. `problem` is the code of its problem document.
+    Answered { status: u16, problem: Option<String>, retry_after_ms: Option<u64> },
+    /// There was none.
+    Failed(String),
 }
 
 /// What came of a connection.
@@ -82,12 +84,17 @@ impl Connection {
             .max_frame_size(Some(MESSAGE_LIMIT));
         match tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await {
             Ok((socket, _)) => Ok(Self { socket }),
-            Err(SocketError::Http(answer)) => Err(DialFault {
-                text: format!("answered {} in place of an upgrade", answer.status().as_u16()),
-                retry_after_ms: retry_after_ms(
-                    answer.headers().get("retry-after").map(|value| value.as_bytes()),
-                ),
-            }),
+            Err(SocketError::Http(answer)) => {
+                let header = |name| answer.headers().get(name).map(HeaderValue::as_bytes);
+                // The body as far as it came with the head, in one piece as the server writes it. Of one that comes in
+                // pieces nothing is believed.
+                let body = answer.body().as_deref().filter(|_| is_problem(header("content-type")));
+                Err(DialFault::Answered {
+                    status: answer.status().as_u16(),
+                    problem: body.and_then(Problem::code_of),
+                    retry_after_ms: retry_after_ms(header("retry-after")),
+                })
+            }
             Err(error) => Err(fault(describe(&error))),
         }
     }
@@ -153,7 +160,7 @@ async fn open(target: &Target) -> std::io::Result<Box<dyn Stream>> {
 }
 
 fn fault(text: impl Into<String>) -> DialFault {
-    DialFault { text: text.into(), retry_after_ms: None }
+    DialFault::Failed(text.into())
 }
 
 /// Says what failed without repeating what was sent.

@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::error::Error;
-use crate::item::Item;
+use crate::notification::Notification;
 use crate::state::State;
 use crate::store::Position;
 
@@ -22,18 +22,20 @@ pub enum Event {
     /// that has handled this one; `None` on the documented surfaces.
     Notification {
         /// The entry.
-        item: Arc<Item>,
+        item: Arc<Notification>,
         /// The place behind it.
         position: Option<Position>,
     },
     /// An entry in memory was said anew.
-    Update(Arc<Item>),
+    Update(Arc<Notification>),
     /// An entry in memory is gone.
     Retract {
         /// Its id.
         id: String,
         /// `retracted`, `expired` or `superseded`.
         cause: String,
+        /// What took its place, if anything did.
+        by: Option<String>,
     },
     /// The user did something, here or elsewhere: read state and counts may be others.
     Receipts,

@@ -4,7 +4,7 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use crate::error::{Error, Problem};
-use crate::item::Item;
+use crate::notification::Notification;
 
 /// How many entries a page has.
 pub const PAGE: u32 = 25;
@@ -22,7 +22,7 @@ pub struct Filter {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Entries {
     /// Newest first, at most 25.
-    pub items: Vec<Item>,
+    pub items: Vec<Notification>,
     /// The `before` of the next older ones; `None`: there are none.
     pub older: Option<u64>,
 }
@@ -30,7 +30,7 @@ pub struct Entries {
 /// One page, newest first, with the counts of the whole.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 pub(crate) struct Page {
-    pub items: Vec<Item>,
+    pub items: Vec<Notification>,
     pub older: Option<u64>,
     pub unread: u64,
     pub unseen: u64,
@@ -79,5 +79,5 @@ pub(crate) async fn fetch(
         return Err(Error::Problem(Box::new(Problem::read(answer).await)));
     }
     let body = answer.bytes().await.map_err(|cause| Error::Network(cause.without_url()))?;
-    serde_json::from_slice(&body).map_err(Error::Answer)
+    serde_json::from_slice(&body).map_err(Error::BadAnswer)
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::actions::Queue;
-use crate::item::Item;
+use crate::notification::Notification;
 use crate::store::{Position, Store};
 
 /// The form of what is kept. Another one is not read.
@@ -24,7 +24,7 @@ pub(crate) struct Kept {
     read_up_to: u64,
     seen_up_to: u64,
     older: Option<u64>,
-    items: Vec<Item>,
+    items: Vec<Notification>,
     queue: Queue,
 }
 
@@ -108,7 +108,8 @@ mod tests {
         }));
         store.expect_page();
         store.merge(&Page { unread: 2, head: 4, ..Page::default() }, true);
-        let item = Item { seq: Some(5), id: "a".into(), title: "T".into(), ..Item::default() };
+        let item =
+            Notification { seq: Some(5), id: "a".into(), title: "T".into(), ..Notification::default() };
         store.apply(&Frame::Notification { seq: Some(5), item: Box::new(item) });
         let mut queue = Queue::default();
         queue.push(Action::Read { id: "a".into() }, "k".into(), false).unwrap();

@@ -5,7 +5,7 @@ pub mod close_codes;
 pub mod backoff;
 pub mod state;
 
-mod item;
+mod notification;
 mod surface;
 
 mod actions;
@@ -33,15 +33,15 @@ mod snapshot;
 mod publisher;
 
 pub use actions::{Action, QUEUE_LIMIT};
-pub use client::{Builder, Client};
+pub use client::{Campanile, CampanileBuilder, Change};
 pub use environment::{Clock, Environment, Pending};
 pub use error::{Cause, Error, Problem};
 pub use events::{EVENT_LIMIT, Event, Events};
 pub use inbox::{Entries, Filter, PAGE};
-pub use item::Item;
-pub use publisher::{BATCH_LIMIT, Notification, Published, Publisher, PublisherBuilder, To};
+pub use notification::Notification;
+pub use publisher::{Audience, Draft, LARGEST_BATCH, Published, Publisher, PublisherBuilder};
 pub use snapshot::Snapshot;
-pub use state::{Reason, State, TokenReason};
+pub use state::{Reason, ReasonKind, State, TokenReason};
 pub use storage::{FileStorage, MemoryStorage, Storage};
 pub use store::{ITEM_LIMIT, Position};
 pub use surface::Surface;

@@ -15,7 +15,7 @@ use crate::tls;
 use crate::token::TokenSource;
 
 /// How many notifications a batch has at most.
-pub const BATCH_LIMIT: usize = 1_000;
+pub const LARGEST_BATCH: usize = 1_000;
 /// How often a publish is tried, unless it is set otherwise.
 const ATTEMPTS: u32 = 8;
 
@@ -23,7 +23,7 @@ const ATTEMPTS: u32 = 8;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub enum To {
+pub enum Audience {
     /// One user.
     User(String),
     /// 1 to 1,000 users.
@@ -37,8 +37,8 @@ pub enum To {
 /// A notification to publish. What is not set is left to the server.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Notification {
-    to: To,
+pub struct Draft {
+    to: Audience,
     title: String,
     message: String,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -65,9 +65,9 @@ pub struct Notification {
     collapse_key: Option<String>,
 }
 
-impl Notification {
+impl Draft {
     /// Says `title` (1 to 200 characters) and `message` (may be empty) to somebody.
-    pub fn new(to: To, title: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(to: Audience, title: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             to,
             title: title.into(),
@@ -88,7 +88,7 @@ impl Notification {
 
     /// Says it to one user.
     pub fn to_user(user: impl Into<String>, title: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(To::User(user.into()), title, message)
+        Self::new(Audience::User(user.into()), title, message)
     }
 
     /// What it is called. Default: `info`.
@@ -119,11 +119,17 @@ impl Notification {
         self
     }
 
-    /// The product that it is about, and when that expires.
+    /// The product that it is about.
     #[must_use]
-    pub fn product(mut self, name: impl Into<String>, expiry_date: Option<String>) -> Self {
+    pub fn product_name(mut self, name: impl Into<String>) -> Self {
         self.product_name = Some(name.into());
-        self.expiry_date = expiry_date;
+        self
+    }
+
+    /// When that product expires.
+    #[must_use]
+    pub fn expiry_date(mut self, date: impl Into<String>) -> Self {
+        self.expiry_date = Some(date.into());
         self
     }
 
@@ -143,7 +149,7 @@ impl Notification {
 
     /// How many seconds it is seen. Default: for ever.
     #[must_use]
-    pub fn ttl_seconds(mut self, seconds: u64) -> Self {
+    pub fn ttl(mut self, seconds: u64) -> Self {
         self.ttl = Some(seconds);
         self
     }
@@ -287,7 +293,7 @@ impl Publisher {
     ///
     /// # Cancel safety
     /// Once it is dropped, it is not known whether it was published. Use [`Publisher::publish_keyed`] to repeat it.
-    pub async fn publish(&self, notification: &Notification) -> Result<Published, Error> {
+    pub async fn publish(&self, notification: &Draft) -> Result<Published, Error> {
         self.publish_keyed(notification, &new_key()).await
     }
 
@@ -296,16 +302,16 @@ impl Publisher {
     ///
     /// # Errors
     /// As [`Publisher::publish`].
-    pub async fn publish_keyed(&self, notification: &Notification, key: &str) -> Result<Published, Error> {
-        let body = serde_json::to_vec(notification).map_err(Error::Answer)?;
-        serde_json::from_slice(&self.post(body, key).await?).map_err(Error::Answer)
+    pub async fn publish_keyed(&self, notification: &Draft, key: &str) -> Result<Published, Error> {
+        let body = serde_json::to_vec(notification).map_err(Error::BadAnswer)?;
+        serde_json::from_slice(&self.post(body, key).await?).map_err(Error::BadAnswer)
     }
 
     /// Publishes 1 to 1,000 notifications, all or none, in this order.
     ///
     /// # Errors
-    /// As [`Publisher::publish`]; [`Error::BatchSize`].
-    pub async fn publish_batch(&self, notifications: &[Notification]) -> Result<Vec<Published>, Error> {
+    /// As [`Publisher::publish`]; [`Error::BatchTooLarge`].
+    pub async fn publish_batch(&self, notifications: &[Draft]) -> Result<Vec<Published>, Error> {
         self.publish_batch_keyed(notifications, &new_key()).await
     }
 
@@ -315,15 +321,18 @@ impl Publisher {
     /// As [`Publisher::publish_batch`].
     pub async fn publish_batch_keyed(
         &self,
-        notifications: &[Notification],
+        notifications: &[Draft],
         key: &str,
     ) -> Result<Vec<Published>, Error> {
         let got = notifications.len();
-        if !(1..=BATCH_LIMIT).contains(&got) {
-            return Err(Error::BatchSize { got, limit: BATCH_LIMIT });
+        if got == 0 {
+            return Ok(Vec::new());
         }
-        let body = serde_json::to_vec(notifications).map_err(Error::Answer)?;
-        serde_json::from_slice(&self.post(body, key).await?).map_err(Error::Answer)
+        if got > LARGEST_BATCH {
+            return Err(Error::BatchTooLarge { got, limit: LARGEST_BATCH });
+        }
+        let body = serde_json::to_vec(notifications).map_err(Error::BadAnswer)?;
+        serde_json::from_slice(&self.post(body, key).await?).map_err(Error::BadAnswer)
     }
 
     /// Posts a body until it is answered, refused or given up.
@@ -356,7 +365,7 @@ impl Publisher {
     }
 
     async fn post_once(&self, body: &[u8], key: &str, reason: TokenReason) -> Result<Vec<u8>, Error> {
-        let token = self.tokens.token(reason).await.map_err(Error::Token)?;
+        let token = self.tokens.token(reason).await.map_err(Error::TokenFailed)?;
         let request = self
             .http
             .post(self.url.clone())
@@ -377,7 +386,7 @@ impl Publisher {
 fn is_passing(failure: &Error) -> bool {
     match failure {
         Error::Network(cause) => !cause.is_builder(),
-        Error::Token(_) => true,
+        Error::TokenFailed(_) => true,
         Error::Problem(problem) => problem.status == 429 || problem.status >= 500 || problem.status == 408,
         _ => false,
     }

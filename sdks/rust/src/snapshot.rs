@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::item::Item;
+use crate::notification::Notification;
 use crate::state::{Reason, State};
 use crate::store::Position;
 
@@ -18,7 +18,7 @@ pub struct Snapshot {
     /// Whose inbox it is, once that is known.
     pub user: Option<String>,
     /// The default list as far as it is in memory, newest first, with what the user did already done.
-    pub items: Arc<Vec<Arc<Item>>>,
+    pub items: Arc<Vec<Arc<Notification>>>,
     /// How many entries of the whole inbox are unread. On the documented surfaces: of those in memory.
     pub unread: u64,
     /// How many of them were never shown.

@@ -7,26 +7,26 @@ use std::sync::{Mutex, PoisonError};
 
 /// Keeps one text under each name.
 ///
-/// It is called from threads that may block, for one client one call at a time. `save` replaces the whole text or leaves
+/// It is called from threads that may block, for one client one call at a time. `set` replaces the whole text or leaves
 /// the former one as it was. Names hold letters, digits and hyphens only, at most 64 of them.
 pub trait Storage: Send + Sync + 'static {
     /// The text under this name; `None`: there is none.
     ///
     /// # Errors
     /// The text may be there and can't be read. The client then starts without it.
-    fn load(&self, name: &str) -> io::Result<Option<String>>;
+    fn get(&self, name: &str) -> io::Result<Option<String>>;
 
     /// Keeps a text under this name.
     ///
     /// # Errors
     /// It could not be kept. The client goes on, and tries again with the next change.
-    fn save(&self, name: &str, text: &str) -> io::Result<()>;
+    fn set(&self, name: &str, text: &str) -> io::Result<()>;
 
-    /// Erases the text under this name. If there is none, that is fine.
+    /// Deletes the text under this name. If there is none, that is fine.
     ///
     /// # Errors
     /// The text may still be there.
-    fn erase(&self, name: &str) -> io::Result<()>;
+    fn delete(&self, name: &str) -> io::Result<()>;
 }
 
 /// Keeps in memory: across clients of one process.
@@ -36,16 +36,16 @@ pub struct MemoryStorage {
 }
 
 impl Storage for MemoryStorage {
-    fn load(&self, name: &str) -> io::Result<Option<String>> {
+    fn get(&self, name: &str) -> io::Result<Option<String>> {
         Ok(self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
     }
 
-    fn save(&self, name: &str, text: &str) -> io::Result<()> {
+    fn set(&self, name: &str, text: &str) -> io::Result<()> {
         self.texts.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), text.to_owned());
         Ok(())
     }
 
-    fn erase(&self, name: &str) -> io::Result<()> {
+    fn delete(&self, name: &str) -> io::Result<()> {
         self.texts.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         Ok(())
     }
@@ -78,7 +78,7 @@ impl FileStorage {
 }
 
 impl Storage for FileStorage {
-    fn load(&self, name: &str) -> io::Result<Option<String>> {
+    fn get(&self, name: &str) -> io::Result<Option<String>> {
         match std::fs::read_to_string(self.path(name)) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -86,7 +86,7 @@ impl Storage for FileStorage {
         }
     }
 
-    fn save(&self, name: &str, text: &str) -> io::Result<()> {
+    fn set(&self, name: &str, text: &str) -> io::Result<()> {
         use std::io::Write;
         let draft = self.directory.join(format!("{name}.draft"));
         let mut options = std::fs::OpenOptions::new();
@@ -99,7 +99,7 @@ impl Storage for FileStorage {
         std::fs::rename(&draft, self.path(name))
     }
 
-    fn erase(&self, name: &str) -> io::Result<()> {
+    fn delete(&self, name: &str) -> io::Result<()> {
         match std::fs::remove_file(self.path(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -112,15 +112,15 @@ mod tests {
     use super::*;
 
     fn keeps(storage: &dyn Storage) {
-        assert_eq!(storage.load("a").unwrap(), None);
-        storage.save("a", "one").unwrap();
-        storage.save("b", "other").unwrap();
-        storage.save("a", "two").unwrap();
-        assert_eq!(storage.load("a").unwrap().as_deref(), Some("two"));
-        storage.erase("a").unwrap();
-        storage.erase("a").unwrap();
-        assert_eq!(storage.load("a").unwrap(), None);
-        assert_eq!(storage.load("b").unwrap().as_deref(), Some("other"));
+        assert_eq!(storage.get("a").unwrap(), None);
+        storage.set("a", "one").unwrap();
+        storage.set("b", "other").unwrap();
+        storage.set("a", "two").unwrap();
+        assert_eq!(storage.get("a").unwrap().as_deref(), Some("two"));
+        storage.delete("a").unwrap();
+        storage.delete("a").unwrap();
+        assert_eq!(storage.get("a").unwrap(), None);
+        assert_eq!(storage.get("b").unwrap().as_deref(), Some("other"));
     }
 
     #[test]

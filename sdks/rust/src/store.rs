@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use self::pages::Journal;
 use crate::actions::Action;
-use crate::item::Item;
 use crate::known::Known;
+use crate::notification::Notification;
 pub use crate::position::Position;
 use crate::surface::{Frame, Heartbeat, Hello, Receipt, Receipts};
 use crate::view::perform;
@@ -19,9 +19,9 @@ pub const ITEM_LIMIT: usize = 1_000;
 /// What a frame did that a program may want to hear of.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Change {
-    Notification(Arc<Item>),
-    Update(Arc<Item>),
-    Retract { id: String, cause: String },
+    Notification(Arc<Notification>),
+    Update(Arc<Notification>),
+    Retract { id: String, cause: String, by: Option<String> },
     Receipts,
     Resync { reason: String },
 }
@@ -33,7 +33,7 @@ struct Spot(u64, u64);
 /// The store of one user in one workspace.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Store {
-    items: BTreeMap<Spot, Arc<Item>>,
+    items: BTreeMap<Spot, Arc<Notification>>,
     spots: HashMap<String, Spot>,
     known: Known,
     /// Places of items that a page brought ahead of a stream that broke: gone, unless the replay has them.
@@ -43,7 +43,7 @@ pub(crate) struct Store {
     /// Up to where a log that had no name yet was told: its replay begins before that, and is no news up to there.
     told: u64,
     /// Superseded while unread here, and where: what was read elsewhere by then comes back once that is told.
-    hidden: BTreeMap<String, (Arc<Item>, u64)>,
+    hidden: BTreeMap<String, (Arc<Notification>, u64)>,
     /// Items that a page brought, and as of which revision, where receipts have not come that far yet.
     paged: HashMap<String, u64>,
     arrivals: u64,
@@ -94,11 +94,14 @@ impl Store {
                 let said = self.change(&item.id, |known| known.say_anew(item));
                 said.filter(|_| new && *seq > self.told).map(Change::Update)
             }
-            Frame::Retract { seq, id, cause } => {
+            Frame::Retract { seq, id, cause, by } => {
                 let new = self.advance(*seq);
                 let gone = self.retract(*seq, id, cause, self.replaying);
-                (gone && new && *seq > self.told)
-                    .then(|| Change::Retract { id: id.clone(), cause: cause.clone() })
+                (gone && new && *seq > self.told).then(|| Change::Retract {
+                    id: id.clone(),
+                    cause: cause.clone(),
+                    by: by.clone(),
+                })
             }
             Frame::Receipts(receipts) => {
                 self.receive(receipts);
@@ -137,12 +140,12 @@ impl Store {
     }
 
     /// What is in memory, newest first.
-    pub fn items(&self) -> impl Iterator<Item = &Arc<Item>> {
+    pub fn items(&self) -> impl Iterator<Item = &Arc<Notification>> {
         self.items.values().rev()
     }
 
     /// The item of this id, if it is in memory.
-    pub fn item(&self, id: &str) -> Option<&Arc<Item>> {
+    pub fn item(&self, id: &str) -> Option<&Arc<Notification>> {
         self.items.get(self.spots.get(id)?)
     }
 
@@ -179,7 +182,7 @@ impl Store {
     }
 
     /// Puts back an item that was kept across a restart.
-    pub fn restore(&mut self, items: Vec<Item>) {
+    pub fn restore(&mut self, items: Vec<Notification>) {
         for item in items.into_iter().rev() {
             self.known.insert(&item.id);
             self.insert(item.seq, item);
@@ -217,7 +220,7 @@ impl Store {
         (self.head, self.unread, self.unseen) = (hello.head, hello.unread, hello.unseen);
     }
 
-    fn notify(&mut self, seq: Option<u64>, item: &Item) -> Option<Change> {
+    fn notify(&mut self, seq: Option<u64>, item: &Notification) -> Option<Change> {
         let new = match seq {
             Some(seq) => self.advance(seq),
             None => self.known.insert(&item.id),
@@ -265,7 +268,7 @@ impl Store {
         }
     }
 
-    fn count(&mut self, item: &Item) {
+    fn count(&mut self, item: &Notification) {
         self.unread += u64::from(!item.read);
         self.unseen += u64::from(!item.seen);
     }
@@ -304,7 +307,7 @@ impl Store {
             let passed = item.seq.is_some_and(|seq| self.read_up_to < seq && seq <= read_up_to);
             let named = receipts.iter().any(|receipt| receipt.read && receipt.id == id);
             if named || passed && head < place {
-                self.insert(item.seq, Item { superseded: true, ..(*item).clone() });
+                self.insert(item.seq, Notification { superseded: true, ..(*item).clone() });
                 self.trim();
                 continue;
             }
@@ -370,7 +373,7 @@ impl Store {
         }
     }
 
-    fn insert(&mut self, seq: Option<u64>, item: Item) {
+    fn insert(&mut self, seq: Option<u64>, item: Notification) {
         let spot = match seq {
             Some(seq) => Spot(seq, 0),
             None => {
@@ -383,7 +386,7 @@ impl Store {
         self.items.insert(spot, Arc::new(item));
     }
 
-    fn change(&mut self, id: &str, how: impl FnOnce(&mut Item)) -> Option<Arc<Item>> {
+    fn change(&mut self, id: &str, how: impl FnOnce(&mut Notification)) -> Option<Arc<Notification>> {
         let item = self.items.get_mut(self.spots.get(id)?)?;
         how(Arc::make_mut(item));
         Some(Arc::clone(item))

@@ -5,8 +5,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::inbox::Page;
 
-fn item(seq: u64) -> Item {
-    Item { seq: Some(seq), id: format!("n{seq}"), title: format!("title {seq}"), ..Item::default() }
+fn item(seq: u64) -> Notification {
+    Notification {
+        seq: Some(seq),
+        id: format!("n{seq}"),
+        title: format!("title {seq}"),
+        ..Notification::default()
+    }
 }
 
 fn notification(seq: u64) -> Frame {
@@ -14,7 +19,7 @@ fn notification(seq: u64) -> Frame {
 }
 
 fn retract(seq: u64, of: u64) -> Frame {
-    Frame::Retract { seq, id: format!("n{of}"), cause: "retracted".into() }
+    Frame::Retract { seq, id: format!("n{of}"), cause: "retracted".into(), by: None }
 }
 
 fn read(rev: u64, head: u64, of: u64, unread: u64) -> Frame {
@@ -160,7 +165,7 @@ fn what_a_page_brought_ahead_of_a_broken_stream_goes_unless_it_is_replayed() {
     store.expect_page();
     store.merge(&page(&[11, 10, 9, 7], 11, 1, 4), true);
     store.apply(&resumed(7, 13, 2));
-    let anew = Item { title: "anew".into(), read: true, ..item(9) };
+    let anew = Notification { title: "anew".into(), read: true, ..item(9) };
     let replayed = Frame::Notification { seq: Some(9), item: Box::new(anew) };
     assert!(matches!(store.apply(&replayed), Some(Change::Notification(_))));
     assert_eq!(ids(&store), [11, 10, 9, 7], "the replay may still have them");
@@ -266,7 +271,7 @@ fn what_a_replay_passed_over_no_page_of_before_brings_back() {
 }
 
 fn superseded(seq: u64, of: u64) -> Frame {
-    Frame::Retract { seq, id: format!("n{of}"), cause: "superseded".into() }
+    Frame::Retract { seq, id: format!("n{of}"), cause: "superseded".into(), by: None }
 }
 
 #[test]
@@ -319,7 +324,7 @@ fn superseded_in_a_replay_is_gone_also_by_a_page_that_comes_after_it() {
     store.expect_page();
     store.apply(&superseded(9, 6));
     store.apply(&beat(9, 1));
-    let read = Item { read: true, seen: true, ..item(6) };
+    let read = Notification { read: true, seen: true, ..item(6) };
     store.merge(&Page { items: vec![item(7), read], ..page(&[], 7, 1, 1) }, true);
     assert_eq!(ids(&store), [7], "it was unread again before that");
 }

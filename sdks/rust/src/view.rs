@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::actions::Action;
-use crate::item::Item;
+use crate::notification::Notification;
 use crate::store::Store;
 
 /// Items and counts as they are shown.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     /// The default list, newest first.
-    pub items: Vec<Arc<Item>>,
+    pub items: Vec<Arc<Notification>>,
     pub unread: u64,
     pub unseen: u64,
 }
@@ -19,9 +19,10 @@ pub(crate) struct View {
 impl View {
     /// Shows a store, with these actions on top. `local`: nobody tells counts, they are those of the items.
     pub fn of<'a>(store: &Store, actions: impl Iterator<Item = &'a Action>, local: bool) -> Self {
-        let items: Vec<Arc<Item>> = store.items().cloned().collect();
+        let items: Vec<Arc<Notification>> = store.items().cloned().collect();
         let (unread, unseen) = if local {
-            let count = |flag: fn(&Item) -> bool| items.iter().filter(|item| !flag(item)).count() as u64;
+            let count =
+                |flag: fn(&Notification) -> bool| items.iter().filter(|item| !flag(item)).count() as u64;
             (count(|item| item.read), count(|item| item.seen))
         } else {
             (store.unread, store.unseen)
@@ -64,7 +65,7 @@ impl View {
                 item.read |= read;
             }
         }
-        let above = |flag: fn(&Item) -> bool| {
+        let above = |flag: fn(&Notification) -> bool| {
             self.items.iter().filter(|item| item.seq.is_some_and(|seq| seq > up_to) && !flag(item)).count()
                 as u64
         };
@@ -76,7 +77,7 @@ impl View {
 }
 
 /// What an action on one entry makes of it.
-pub(crate) fn perform(action: &Action, item: &mut Item) {
+pub(crate) fn perform(action: &Action, item: &mut Notification) {
     match action {
         Action::Read { .. } => item.mark(true, true, item.archived),
         Action::Unread { .. } => item.mark(item.seen, false, false),
@@ -102,7 +103,7 @@ mod tests {
         let mut store = Store::default();
         store.apply(&Frame::Hello(Hello { unread: 5, unseen: 4, ..Hello::default() }));
         for seq in 1..=3 {
-            let item = Item { seq: Some(seq), id: format!("n{seq}"), ..Item::default() };
+            let item = Notification { seq: Some(seq), id: format!("n{seq}"), ..Notification::default() };
             store.apply(&Frame::Notification { seq: Some(seq), item: Box::new(item) });
         }
         store

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use campanile_client::{
-    Client, Clock, Environment, Event, Item, Notification, Pending, Publisher, Snapshot, State,
+    Campanile, Clock, Draft, Environment, Event, Notification, Pending, Publisher, Snapshot, State,
 };
 
 use self::network::Network;
@@ -69,7 +69,7 @@ async fn chaos_repeats_nothing_and_loses_nothing() {
     // The shortest pause each time: connections that are broken at once would be left alone for minutes otherwise.
     let connect = || {
         let environment = Environment { clock: clock.clone(), random: Arc::new(|| 0.0) };
-        Client::builder(format!("http://{}", network.address))
+        Campanile::builder(format!("http://{}", network.address))
             .workspace("demo")
             .token(token.clone())
             .environment(environment)
@@ -104,7 +104,7 @@ async fn chaos_repeats_nothing_and_loses_nothing() {
     let mut late = Vec::new();
     while network.broken() < reconnects {
         let count = published.len();
-        let mut notification = Notification::to_user("alice", "T", "M");
+        let mut notification = Draft::to_user("alice", "T", "M");
         if count % 5 == 0 {
             notification = notification.collapse_key("newest");
         }
@@ -131,7 +131,7 @@ async fn chaos_repeats_nothing_and_loses_nothing() {
         let there = shown.position.as_ref().is_some_and(|position| position.seq >= last);
         there && shown.pending == 0 && shown.state == State::Live && !shown.loading
     };
-    let clients: Vec<&Client> = iter::once(&client).chain(&late).collect();
+    let clients: Vec<&Campanile> = iter::once(&client).chain(&late).collect();
     for client in &clients {
         let settled = tokio::time::timeout(Duration::from_secs(120), client.until(settled));
         settled.await.expect("it does not settle").unwrap();
@@ -158,7 +158,7 @@ async fn chaos_repeats_nothing_and_loses_nothing() {
 }
 
 /// The user does something, now this and now that, to the newest entry for which there is a point in it.
-async fn act(client: &Client, count: usize) {
+async fn act(client: &Campanile, count: usize) {
     let shown = client.snapshot();
     let newest = |read: bool| shown.items.iter().find(|item| item.read == read).map(|item| item.id.clone());
     match (count / 7 % 6, newest(false), newest(true)) {
@@ -178,11 +178,11 @@ fn shows(shown: &Snapshot, truth: &Inbox) -> bool {
 }
 
 /// What is compared of each entry.
-fn titles<I: Borrow<Item>>(items: &[I]) -> Vec<(Option<u64>, String, bool, bool)> {
+fn titles<I: Borrow<Notification>>(items: &[I]) -> Vec<(Option<u64>, String, bool, bool)> {
     items
         .iter()
         .map(|item| {
-            let item: &Item = item.borrow();
+            let item: &Notification = item.borrow();
             (item.seq, item.title.clone(), item.seen, item.read)
         })
         .collect()

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use campanile_client::{Client, Clock, Environment, Event, FileStorage, MemoryStorage, State, Storage};
+use campanile_client::{
+    Campanile, Change, Clock, Environment, Event, FileStorage, MemoryStorage, State, Storage,
+};
 use serde_json::{Value, json};
 
 use crate::clock::SteppedClock;
@@ -21,9 +23,9 @@ impl Bench {
         Self { server: Scripted::start().await, clock: SteppedClock::new(), storage: Arc::new(storage) }
     }
 
-    fn client(&self, user: &str) -> Client {
+    fn client(&self, user: &str) -> Campanile {
         let environment = Environment { clock: Arc::new(self.clock.clone()), random: Arc::new(|| 0.5) };
-        Client::builder(self.server.url())
+        Campanile::builder(self.server.url())
             .workspace("demo")
             .token(token::unsigned(user, self.clock.now() + 3_600_000, 1))
             .shared_storage(Arc::clone(&self.storage))
@@ -117,7 +119,10 @@ async fn a_live_client_that_gets_another_users_token_begins_anew() {
     let client = bench.client("alice");
     let mut first = bench.greet("alice").await;
     client.until(|shown| shown.items.len() == 1).await.unwrap();
-    client.update_token(token::unsigned("bob", bench.clock.now() + 3_600_000, 2)).await.unwrap();
+    client
+        .update(Change::default().token(token::unsigned("bob", bench.clock.now() + 3_600_000, 2)))
+        .await
+        .unwrap();
     let _second = bench.greet("bob").await;
     let shown =
         client.until(|shown| shown.user.as_deref() == Some("bob") && !shown.items.is_empty()).await.unwrap();
@@ -161,7 +166,7 @@ async fn a_token_that_does_not_say_whose_it_is_shows_nothing_until_the_server_do
     client.until(|shown| shown.items.len() == 1).await.unwrap();
     dial.fault("cut").await;
     client.until(|shown| shown.state == State::Waiting).await.unwrap();
-    client.update_token("opaque").await.unwrap();
+    client.update(Change::default().token("opaque")).await.unwrap();
     let dial = bench.dial().await;
     assert_eq!(dial.query.get("since"), None, "another's place is told to nobody");
     let shown = client.snapshot();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use campanile_client::{Environment, Error, Notification, Publisher, TokenReason, TokenSource};
+use campanile_client::{Draft, Environment, Error, Publisher, TokenReason, TokenSource};
 use serde_json::{Value, json};
 
 use crate::clock::SteppedClock;
@@ -31,8 +31,7 @@ fn problem(status: u16, code: &str) -> Value {
 async fn a_publish_is_repeated_under_its_key_until_it_is_answered() {
     let (mut server, clock) = (Scripted::start().await, SteppedClock::new());
     let publisher = publisher(&server, &clock, "the-token");
-    let notification =
-        Notification::to_user("alice", "Order shipped", "").kind("order").metadata(json!({"n": 1}));
+    let notification = Draft::to_user("alice", "Order shipped", "").kind("order").metadata(json!({"n": 1}));
     let published = tokio::spawn(async move { publisher.publish(&notification).await });
 
     let first = request(&mut server).await;
@@ -66,7 +65,7 @@ async fn a_publish_is_repeated_under_its_key_until_it_is_answered() {
 async fn a_refusal_is_told_and_not_repeated() {
     let (mut server, clock) = (Scripted::start().await, SteppedClock::new());
     let publisher = publisher(&server, &clock, "the-token");
-    let batch = vec![Notification::to_user("alice", "T", "M"); 3];
+    let batch = vec![Draft::to_user("alice", "T", "M"); 3];
     let refused = tokio::spawn(async move { publisher.publish_batch(&batch).await });
     let asked = request(&mut server).await;
     assert_eq!(serde_json::from_slice::<Vec<Value>>(&asked.body).unwrap().len(), 3);
@@ -84,9 +83,8 @@ async fn an_expired_token_is_replaced() {
         Ok::<_, Error>(if reason == TokenReason::Expired { "new" } else { "old" }.to_owned())
     });
     let publisher = publisher(&server, &clock, source);
-    let published = tokio::spawn(async move {
-        publisher.publish_keyed(&Notification::to_user("a", "T", ""), "order-1").await
-    });
+    let published =
+        tokio::spawn(async move { publisher.publish_keyed(&Draft::to_user("a", "T", ""), "order-1").await });
     request(&mut server).await.answer(401, vec![], problem(401, "token_expired"));
     clock.sleeping().await;
     clock.advance(1_000);
@@ -102,13 +100,13 @@ async fn a_batch_has_its_bounds_and_attempts_have_theirs() {
     let mut server = Scripted::start().await;
     let publisher =
         Publisher::builder(server.url()).workspace("demo").token("t").attempts(1).build().unwrap();
-    let too_many = vec![Notification::to_user("a", "T", ""); 1_001];
+    let too_many = vec![Draft::to_user("a", "T", ""); 1_001];
     let refused = publisher.publish_batch(&too_many).await;
-    assert!(matches!(refused, Err(Error::BatchSize { got: 1_001, limit: 1_000 })));
-    assert!(matches!(publisher.publish_batch(&[]).await, Err(Error::BatchSize { got: 0, .. })));
+    assert!(matches!(refused, Err(Error::BatchTooLarge { got: 1_001, limit: 1_000 })));
+    assert_eq!(publisher.publish_batch(&[]).await.unwrap(), []);
     let given_up = tokio::spawn(async move { publisher.publish(&too_many[0]).await });
     request(&mut server).await.answer(500, vec![], Value::Null);
     assert!(matches!(given_up.await.unwrap(), Err(Error::Problem(problem)) if problem.status == 500));
     let insecure = Publisher::builder("http://example.com").workspace("demo").token("t").build();
-    assert!(matches!(insecure, Err(Error::Insecure { .. })));
+    assert!(matches!(insecure, Err(Error::InsecureUrl { .. })));
 }

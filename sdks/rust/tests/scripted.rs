@@ -1,8 +1,8 @@
 //! A server of which a test plays every word: sockets and requests come in, and the test answers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -27,7 +27,11 @@ pub(crate) struct Scripted {
     pub(crate) address: SocketAddr,
     pub(crate) dials: mpsc::Receiver<Dial>,
     pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) refusals: Refusals,
 }
+
+/// What the next upgrades are answered with, one each: status, headers, body.
+pub(crate) type Refusals = Arc<Mutex<VecDeque<(u16, Vec<(&'static str, String)>, String)>>>;
 
 /// A socket that was opened.
 pub(crate) struct Dial {
@@ -77,23 +81,26 @@ impl Scripted {
         let address = listener.local_addr().unwrap();
         let (dialled, dials) = mpsc::channel(LIMIT);
         let (requested, requests) = mpsc::channel(LIMIT);
+        let refusals = Refusals::default();
+        let refused = Arc::clone(&refusals);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (tls, dialled, requested) = (tls.clone(), dialled.clone(), requested.clone());
+                let refused = Arc::clone(&refused);
                 tokio::spawn(async move {
                     match tls {
-                        None => serve(stream, dialled, requested).await,
+                        None => serve(stream, dialled, requested, refused).await,
                         // Who does not trust this server ends the handshake.
                         Some(tls) => {
                             if let Ok(stream) = tls.accept(stream).await {
-                                serve(stream, dialled, requested).await;
+                                serve(stream, dialled, requested, refused).await;
                             }
                         }
                     }
                 });
             }
         });
-        Self { address, dials, requests }
+        Self { address, dials, requests, refusals }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -133,7 +140,12 @@ impl Request {
     }
 }
 
-async fn serve<S: Stream>(mut stream: S, dialled: mpsc::Sender<Dial>, requested: mpsc::Sender<Request>) {
+async fn serve<S: Stream>(
+    mut stream: S,
+    dialled: mpsc::Sender<Dial>,
+    requested: mpsc::Sender<Request>,
+    refused: Refusals,
+) {
     loop {
         let Some((head, mut rest)) = head(&mut stream).await else { return };
         let mut lines = head.split("\r\n");
@@ -145,6 +157,11 @@ async fn serve<S: Stream>(mut stream: S, dialled: mpsc::Sender<Dial>, requested:
             .collect();
         let (path, query) = split(&target);
         if let Some(key) = headers.get("sec-websocket-key") {
+            let refusal = refused.lock().unwrap().pop_front();
+            if let Some((status, headers, body)) = refusal {
+                let _ = stream.write_all(&answer(status, &headers, &body)).await;
+                return;
+            }
             let mut answer = format!(
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n",
                 derive_accept_key(key.as_bytes())
@@ -171,18 +188,22 @@ async fn serve<S: Stream>(mut stream: S, dialled: mpsc::Sender<Dial>, requested:
                 return;
             }
         }
-        let (answer, answered) = oneshot::channel();
-        let _ = requested.send(Request { method, path, query, headers, body: rest, answer }).await;
+        let (reply, answered) = oneshot::channel();
+        let _ = requested.send(Request { method, path, query, headers, body: rest, answer: reply }).await;
         let Ok(Some((status, headers, body))) = answered.await else { return };
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let mut answer = format!("HTTP/1.1 {status} Status\r\nContent-Length: {}\r\n", body.len());
-        for (name, value) in headers {
-            answer += &format!("{name}: {value}\r\n");
-        }
-        if stream.write_all((answer + "\r\n" + &body).as_bytes()).await.is_err() {
+        if stream.write_all(&answer(status, &headers, &body)).await.is_err() {
             return;
         }
     }
+}
+
+fn answer(status: u16, headers: &[(&'static str, String)], body: &str) -> Vec<u8> {
+    let mut answer = format!("HTTP/1.1 {status} Status\r\nContent-Length: {}\r\n", body.len());
+    for (name, value) in headers {
+        answer += &format!("{name}: {value}\r\n");
+    }
+    (answer + "\r\n" + body).into_bytes()
 }
 
 /// Plays one socket until it ends.

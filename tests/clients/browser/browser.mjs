@@ -7,10 +7,12 @@ const LIMIT_MS = 20_000;
 
 /**
  * @param {string[]} [more] further arguments of its command line
+ * @param {string} [home] the home directory of its user, in place of one's own
  * @returns {Promise<import("playwright-core").Browser>}
  */
-export function launch(more = []) {
+export function launch(more = [], home = undefined) {
   return chromium.launch({
+    ...(home === undefined ? {} : { env: { ...process.env, HOME: home } }),
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     // Root and containers have no sandbox; only our own pages are opened.
     chromiumSandbox: false,

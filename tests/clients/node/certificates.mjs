@@ -1,7 +1,7 @@
 // A test authority and its certificate, for a server that speaks TLS.
 
 import { execFile } from "node:child_process";
-import { createHash, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { request } from "node:https";
@@ -18,8 +18,20 @@ export class Certificates {
   /** What a client trusts. */
   ca = "";
 
-  static async make() {
-    const certificates = new Certificates();
+  #names;
+
+  /** @param {string} names */
+  constructor(names) {
+    this.#names = names;
+  }
+
+  /**
+   * Those of a new authority.
+   *
+   * @param {string} [names] what its certificates are for, as openssl writes it
+   */
+  static async make(names = "DNS:localhost,IP:127.0.0.1") {
+    const certificates = new Certificates(names);
     await certificates.renew();
     certificates.ca = await readFile(certificates.#path("ca.pem"), "utf8");
     return certificates;
@@ -27,7 +39,7 @@ export class Certificates {
 
   /** Puts another certificate of the same authority in the place of the present one. */
   async renew() {
-    await promisify(execFile)(SCRIPT, [this.#directory]);
+    await promisify(execFile)(SCRIPT, [this.#directory, this.#names]);
   }
 
   /** The certificate in place. */
@@ -35,12 +47,9 @@ export class Certificates {
     return new X509Certificate(await readFile(this.#path("cert.pem")));
   }
 
-  /** What Chromium knows the present certificate's key by. */
-  async pin() {
-    const { publicKey } = await this.current();
-    return createHash("sha256")
-      .update(publicKey.export({ type: "spki", format: "der" }))
-      .digest("base64");
+  /** The file of what a client trusts. */
+  get authority() {
+    return this.#path("ca.pem");
   }
 
   /** The server's configuration. */

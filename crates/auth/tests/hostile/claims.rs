@@ -1,12 +1,14 @@
 //! Genuine tokens whose claims cannot be meant.
 
-use campanile_auth::Refusal;
+use std::sync::Arc;
+
+use campanile_auth::{Config, Refusal};
 
 use super::{Case, case};
 use crate::mint::*;
 
 pub fn cases() -> Vec<Case> {
-    [expiry(), other_times(), users(), grants(), duplicates()].into_iter().flatten().collect()
+    [expiry(), other_times(), lives(), users(), grants(), duplicates()].into_iter().flatten().collect()
 }
 
 fn expiry() -> Vec<Case> {
@@ -73,6 +75,37 @@ fn other_times() -> Vec<Case> {
         case("iat an object", with(r#""iat":{}"#), BadClaim("iat")),
         case("iat 1e30", with(r#""iat":1e30"#), BadClaim("iat")),
     ]
+}
+
+/// On a verifier that bounds how long tokens live, to an hour.
+fn lives() -> Vec<Case> {
+    use Refusal::{Expired, LivesTooLong, NoIssueTime, NoUser, NotYetValid};
+    let config = Config { keys: every_key(), longest_life_secs: Some(3_600), ..Config::default() };
+    let bounded = Arc::new(configured(config));
+    let with = |claims: &str| with_payload(format!(r#"{{"userId":"alice",{claims}}}"#));
+    let lives = [
+        case("no iat", with(r#""exp":1767229200"#), NoIssueTime),
+        case("no iat, and little left", with(r#""exp":1767225601"#), NoIssueTime),
+        case("no iat, and nbf instead", with(r#""nbf":1767225600,"exp":1767229200"#), NoIssueTime),
+        case("no iat, and expired", with(r#""exp":1767225540"#), NoIssueTime),
+        case("a second too long", with(r#""iat":1767225600,"exp":1767229201"#), LivesTooLong),
+        case("too long, and little left", with(r#""iat":1767222000,"exp":1767225601"#), LivesTooLong),
+        case(
+            "too long, and not begun",
+            with(r#""iat":1767225600,"nbf":1767312000,"exp":1767315600"#),
+            LivesTooLong,
+        ),
+        case("too long, and expired", with(r#""iat":1767220000,"exp":1767225540"#), LivesTooLong),
+        case("for ever", with(r#""iat":0,"exp":253402300799"#), LivesTooLong),
+        case(
+            "short, and not begun",
+            with(r#""iat":1767225600,"nbf":1767225601,"exp":1767229200"#),
+            NotYetValid,
+        ),
+        case("short, and expired", with(r#""iat":1767225500,"exp":1767225540"#), Expired),
+        case("too long, and of nobody", with_payload(r#"{"iat":0,"exp":253402300799}"#), NoUser),
+    ];
+    lives.into_iter().map(|case| case.by(&bounded)).collect()
 }
 
 fn users() -> Vec<Case> {

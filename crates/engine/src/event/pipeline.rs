@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use campanile_model::{Notification, NotificationId, Slug, Timestamp};
 use campanile_rules::{Asking, Outcome, Verdict};
-use campanile_store::{Appended, Change, Contents, DocumentKind, DocumentWrite, Expect, Write};
+use campanile_store::{Appended, Change, DocumentWrite, Expect, Write};
 
 use super::Event;
-use super::key::key;
+use super::late;
 use super::made::{Ready, ready};
 use super::room::Room;
 use super::stored::{StoredEvent, TriedRule};
@@ -16,8 +17,11 @@ use super::triggers::triggered;
 use crate::book::Book;
 use crate::{Engine, EngineError, run};
 
+/// How long what is urgent waits for rules: in quiet times whoever is to be told of it is told by the same commit.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// What a source did, and what happened by it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Cause {
     /// What is to be written besides.
     pub(crate) change: Change,
@@ -68,6 +72,52 @@ pub(crate) async fn commit_own(
     now: Timestamp,
 ) -> Result<Committed, EngineError> {
     prepare(engine, workspace, cause, now).await?.commit(engine, workspace, now).await
+}
+
+/// As [`commit_own`], of what decides who may come in, which no flood of events may hold up. Where the rules have no turn
+/// within half a second, or can't be asked, the change and its events are committed without them, and they are asked
+/// as soon as they can be: what they make of it comes later, and is not lost if the process ends meanwhile.
+///
+/// # Errors
+/// Those of the store, as of [`commit`].
+///
+/// # Cancel safety
+/// A dropped future has committed all of it or nothing.
+pub(crate) async fn commit_urgent(
+    engine: &Engine,
+    workspace: &Slug,
+    cause: Cause,
+    now: Timestamp,
+) -> Result<Committed, EngineError> {
+    match tokio::time::timeout(PATIENCE, prepare(engine, workspace, cause.clone(), now)).await {
+        Ok(Ok(prepared)) => return prepared.commit(engine, workspace, now).await,
+        Ok(Err(error)) => tracing::warn!(%workspace, %error, "rules can't be asked now, and are later"),
+        Err(_) => tracing::info!(%workspace, "rules have no turn now, and are asked later"),
+    }
+    // It may have been about to be told.
+    engine.runner.forget_near(workspace);
+    late::commit(engine, workspace, cause, now).await
+}
+
+/// As [`commit_urgent`], of what others wait for until it is done: where somebody waits for the workspace's rules already,
+/// they are not waited for at all.
+///
+/// # Errors
+/// As of [`commit_urgent`].
+///
+/// # Cancel safety
+/// A dropped future has committed all of it or nothing.
+pub(crate) async fn commit_at_once(
+    engine: &Engine,
+    workspace: &Slug,
+    cause: Cause,
+    now: Timestamp,
+) -> Result<Committed, EngineError> {
+    if engine.rota.is_crowded(workspace) {
+        late::commit(engine, workspace, cause, now).await
+    } else {
+        commit_urgent(engine, workspace, cause, now).await
+    }
 }
 
 /// A cause with what the rules made of it, not yet committed.
@@ -147,7 +197,7 @@ pub(super) async fn prepare_all(
             is_near = near.is_some();
             events.extend(near.map(|event| (StoredEvent::new(event, now), Expect::Absent)));
         }
-        change.documents.push(routed.document(engine, expect, now));
+        change.documents.push(routed.stored.document(engine, expect, None, now));
         change.documents.extend(routed.runs);
         change.notifications.extend(routed.durable);
         live.extend(routed.live);
@@ -257,22 +307,5 @@ impl Routed {
     /// The notifications made now.
     pub(super) fn told(&self) -> Vec<NotificationId> {
         self.durable.iter().chain(&self.live).map(|n| n.id).collect()
-    }
-
-    /// The event's document.
-    pub(super) fn document(&self, engine: &Engine, expect: Expect, now: Timestamp) -> DocumentWrite {
-        let kept = engine.workspaces.config().event_retention_ms;
-        let event = &self.stored.event;
-        DocumentWrite {
-            kind: DocumentKind::Event,
-            id: key(&event.source, &event.id).into(),
-            expect,
-            put: Some(Contents {
-                group: event.kind.as_str().into(),
-                due: None,
-                expires: Some(Timestamp::from_millis(now.as_millis().saturating_add(kept))),
-                body: self.stored.to_json().into(),
-            }),
-        }
     }
 }

@@ -4,10 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use campanile_model::{NotificationId, Slug, Timestamp};
-use campanile_store::{Change, Document, DocumentKind, DocumentQuery, Expect, Order, document};
+use campanile_store::{
+    Change, Contents, Document, DocumentKind, DocumentQuery, DocumentWrite, Expect, Order, document,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Event;
+use super::key::key;
 use super::pipeline::prepare_all;
 use super::room::Room;
 use crate::page::{self, Page};
@@ -85,7 +88,29 @@ impl StoredEvent {
             + self.functions.iter().filter(|tried| tried.error.is_some()).count()
     }
 
-    pub(super) fn to_json(&self) -> String {
+    /// Its document. `due`: rules are to be asked about it from then on.
+    pub(super) fn document(
+        &self,
+        engine: &Engine,
+        expect: Expect,
+        due: Option<Timestamp>,
+        now: Timestamp,
+    ) -> DocumentWrite {
+        let kept = engine.workspaces.config().event_retention_ms;
+        DocumentWrite {
+            kind: DocumentKind::Event,
+            id: key(&self.event.source, &self.event.id).into(),
+            expect,
+            put: Some(Contents {
+                group: self.event.kind.as_str().into(),
+                due,
+                expires: Some(Timestamp::from_millis(now.as_millis().saturating_add(kept))),
+                body: self.to_json().into(),
+            }),
+        }
+    }
+
+    fn to_json(&self) -> String {
         // Values and texts can't fail to be written.
         serde_json::to_string(self).unwrap_or_default()
     }

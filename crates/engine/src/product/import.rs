@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use campanile_model::{NotificationId, Slug, Timestamp};
-use campanile_store::{DocumentKind, DocumentWrite, Expect, StoreError};
+use campanile_store::{DocumentKind, DocumentWrite, Expect, StoreError, validate_resolved};
 
 use super::draft::Patch;
 use super::kept::{Found, Kept};
@@ -65,7 +65,9 @@ pub struct Imported {
 /// nothing.
 ///
 /// # Errors
-/// [`EngineError::Invalid`] for too many rows; those of the store. Bad rows are part of the answer.
+/// [`EngineError::Invalid`] for too many rows; a limit, in a dry run too, where more notifications would be taken back
+/// than one transaction [may](campanile_store::MAX_RESOLVED_PER_CHANGE); those of the store. Bad rows are part of the
+/// answer.
 ///
 /// # Cancel safety
 /// A dropped future may or may not have taken effect, never for some rows.
@@ -91,8 +93,12 @@ pub async fn import(
         }
         let Table { writes, told, errors, mut imported, .. } = table;
         imported.report(errors);
-        let is_done = options.dry_run || writes.is_empty() || (imported.refused > 0 && !options.partial);
-        if is_done {
+        if imported.refused > 0 && !options.partial {
+            return Ok(imported);
+        }
+        // A dry run answers as the import would.
+        validate_resolved(told.len())?;
+        if options.dry_run || writes.is_empty() {
             return Ok(imported);
         }
         match commit(engine, workspace, writes, told, now).await {

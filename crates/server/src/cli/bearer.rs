@@ -61,6 +61,7 @@ impl Bearer {
             Self::File(file) => read_token(Some(file))?,
             Self::Fixed(token) => token.clone(),
             Self::Own(purpose) => {
+                let longest = config.tokens.longest_life.unwrap_or(purpose.ttl);
                 let named = purpose.workspace.iter().map(Slug::as_str).collect();
                 let grant = Grant {
                     workspaces: match purpose.workspace {
@@ -68,7 +69,7 @@ impl Bearer {
                         None => Workspaces::All { named },
                     },
                     scopes: purpose.scope.split_whitespace().collect(),
-                    ..Grant::new(purpose.user.clone(), purpose.ttl.as_secs())
+                    ..Grant::new(purpose.user.clone(), purpose.ttl.min(longest).as_secs())
                 };
                 token::sign(config, &grant)?
             }

@@ -10,6 +10,7 @@ use hyper::Uri;
 use super::Failure;
 use super::trust::Trust;
 use crate::config::Config;
+use crate::origin;
 
 /// Where the server is.
 #[derive(Debug, Clone, Args)]
@@ -20,6 +21,10 @@ pub struct EndpointArgs {
     /// Authorities (PEM) that https:// servers are believed by [default: those of this machine]
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// Send the token in the clear to another machine, as server.allow_plaintext also allows: only over a network that
+    /// nobody else can listen to
+    #[arg(long)]
+    allow_plaintext: bool,
 }
 
 /// A server that speaks HTTP: host and port.
@@ -36,16 +41,24 @@ pub struct Endpoint {
 }
 
 impl EndpointArgs {
-    /// The server meant.
+    /// The server meant. It is asked for before a token is made, and refuses those that a token must not be sent to.
     pub fn endpoint(&self, config: &Config) -> Result<Endpoint, Failure> {
-        match &self.url {
-            Some(url) => Endpoint::parse(url, self.trust()),
+        let endpoint = match &self.url {
+            Some(url) => Endpoint::parse(url, self.trust())?,
             None => {
                 let at = reachable(config.server.api.listen.unwrap_or(config.server.listen));
                 let trust = config.server.tls.is_on().then(|| self.trust());
-                Ok(Endpoint { authority: at.to_string(), host: at.ip().to_string(), port: at.port(), trust })
+                Endpoint { authority: at.to_string(), host: at.ip().to_string(), port: at.port(), trust }
             }
+        };
+        if endpoint.is_overheard() && !(self.allow_plaintext || config.server.allow_plaintext) {
+            return Err(Failure::with_hint(
+                format!("the token would travel to {} in the clear", endpoint.url()),
+                "use https://, with --ca-file for an authority of your own; over a network that nobody else can listen to, \
+                 --allow-plaintext",
+            ));
         }
+        Ok(endpoint)
     }
 
     fn trust(&self) -> Trust {
@@ -73,6 +86,16 @@ impl Endpoint {
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Self { authority: authority.to_string(), host, port: authority.port_u16().unwrap_or(port), trust })
+    }
+
+    /// Whether what is sent there leaves this machine, and for others to read.
+    fn is_overheard(&self) -> bool {
+        let is_here = match self.host.parse() {
+            Ok(ip) => origin::is_loopback(ip),
+            // RFC 6761 §6.3: never another machine.
+            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
+        };
+        self.trust.is_none() && !is_here
     }
 
     /// As a person would write it.
@@ -121,6 +144,38 @@ mod tests {
         for bad in ["", "127.0.0.1:8700", "http://a/path", "http://u:p@a", "ftp://a", "http://a?b=c"] {
             assert!(Endpoint::parse(bad, Trust::Machine).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_token_is_not_sent_in_the_clear() {
+        let meant = |url: &str, allow_plaintext: bool, config: &Config| {
+            EndpointArgs { url: (!url.is_empty()).then(|| url.to_owned()), ca_file: None, allow_plaintext }
+                .endpoint(config)
+        };
+        let mut config = Config::default();
+        for here in ["", "http://127.0.0.1:8700", "http://127.9.9.9", "ws://LocalHost", "http://[::1]:1"] {
+            assert!(meant(here, false, &config).is_ok(), "{here}");
+        }
+        for elsewhere in [
+            "http://notify.example.org",
+            "ws://notify.example.org:8700",
+            "HTTP://10.0.0.5:8700",
+            "http://[2001:db8::1]:8700",
+            "http://0.0.0.0:8700",
+            "http://127.0.0.1.example.org",
+            "http://localhost.example.org",
+            "http://2130706433",
+        ] {
+            assert!(meant(elsewhere, false, &config).is_err(), "{elsewhere}");
+            assert!(meant(elsewhere, true, &config).is_ok(), "{elsewhere}");
+            let encrypted =
+                elsewhere.to_lowercase().replace("http://", "https://").replace("ws://", "wss://");
+            assert!(meant(&encrypted, false, &config).is_ok(), "{encrypted}");
+        }
+        config.server.listen = "10.0.0.5:8700".parse().unwrap();
+        assert!(meant("", false, &config).is_err());
+        config.server.allow_plaintext = true;
+        assert!(meant("", false, &config).is_ok() && meant("http://10.0.0.5", false, &config).is_ok());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod chunks;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,11 +19,12 @@ use serde_json::{Value, json};
 use self::chunks::{Chunk, Format};
 use super::bearer::{Bearer, BearerArgs, Purpose};
 use super::endpoint::{Endpoint, EndpointArgs};
-use super::http_client::request;
-use super::refusal::refusal;
+use super::http_client::{Answer, request};
+use super::refusal::{has_code, refusal};
 use super::setup::Setup;
 use super::{Failure, output, runtime};
 use crate::config::{Config, Environment};
+use crate::http::problem::LIMIT_EXCEEDED;
 
 const SCOPE: &str = "products:write";
 /// Who imports where the token is our own.
@@ -151,24 +152,21 @@ async fn import(server: &Server<'_>, file: &Path, partial: bool, json: bool) -> 
         ));
     }
     let bar = bar("importing", std::fs::metadata(file).map_or(0, |file| file.len()));
-    let mut done = Outcome::default();
-    let mut last = None;
+    let query = if partial { "?partial=true" } else { "" };
+    let (mut done, mut last) = (Outcome::default(), None);
     for chunk in chunks::read(file, server.format)? {
-        let chunk = chunk?.without(&twice);
-        let Some(rows) = chunk.rows.last().copied() else { continue };
-        let query = if partial { "?partial=true" } else { "" };
-        match server.send(&chunk, query).await {
-            Ok(outcome) => done.add(outcome),
-            Err(failure) => {
-                bar.finish_and_clear();
-                return Err(match last {
-                    None => failure,
-                    Some(last) => failure.after(&format!("the rows up to {last} are in, and {AGAIN}")),
-                });
-            }
+        let sent = server.send(chunk?.without(&twice), query, |chunk, outcome| {
+            done.add(outcome);
+            last = chunk.rows.last().copied();
+            bar.set_position(chunk.end);
+        });
+        if let Err(failure) = sent.await {
+            bar.finish_and_clear();
+            return Err(match last {
+                None => failure,
+                Some(last) => failure.after(&format!("the rows up to {last} are in, and {AGAIN}")),
+            });
         }
-        last = Some(rows);
-        bar.set_position(chunk.end);
     }
     bar.finish_and_clear();
     done.refused += twice.len();
@@ -176,35 +174,35 @@ async fn import(server: &Server<'_>, file: &Path, partial: bool, json: bool) -> 
     report(&done, json)
 }
 
-/// Judges every row, and changes nothing. Rows whose product another chunk has too are in no chunk's answer: which
-/// these are comes along.
-async fn judge(server: &Server<'_>, file: &Path) -> Result<(Outcome, Vec<usize>), Failure> {
+/// Judges every row, and changes nothing. Rows whose product another row above has are judged here, as the server sees
+/// only some of the file at a time: which these are comes along.
+async fn judge(server: &Server<'_>, file: &Path) -> Result<(Outcome, HashSet<usize>), Failure> {
     let bar = bar("checking", std::fs::metadata(file).map_or(0, |file| file.len()));
     let mut all = Outcome::default();
-    let (mut first, mut twice) = (HashMap::new(), Vec::new());
+    let (mut first, mut twice) = (HashMap::new(), HashSet::new());
     for chunk in chunks::read(file, server.format)? {
         let chunk = chunk?;
-        let mut outcome = server.send(&chunk, "?dryRun=true&partial=true").await?;
-        let (start, end) = (chunk.rows.first().copied().unwrap_or(0), chunk.end);
-        let named = chunk.rows.iter().zip(chunk.ids).filter(|(_, id)| !id.is_empty());
+        let mut repeated = Vec::new();
+        let named = chunk.rows.iter().zip(&chunk.ids).filter(|(_, id)| !id.is_empty());
         for (row, id) in named {
-            match first.get(&id) {
-                // Within one chunk the server has said so.
-                Some(other) if *other < start => {
-                    let detail = format!("row {other} has the same id");
-                    outcome.refused += 1;
-                    outcome.errors.push(WrongRow { row: *row, field: "id".to_owned(), detail });
-                    twice.push(*row);
-                }
-                Some(_) => {}
-                None => {
-                    first.insert(id, *row);
-                }
+            if let Some(other) = first.get(id) {
+                let detail = format!("row {other} has the same id");
+                repeated.push(WrongRow { row: *row, field: "id".to_owned(), detail });
+                twice.insert(*row);
+            } else {
+                first.insert(id.clone(), *row);
             }
         }
+        let mut outcome = Outcome::default();
+        let judging = server.send(chunk.without(&twice), "?dryRun=true&partial=true", |chunk, judged| {
+            outcome.add(judged);
+            bar.set_position(chunk.end);
+        });
+        judging.await?;
+        outcome.refused += repeated.len();
+        outcome.errors.extend(repeated);
         outcome.errors.sort_by_key(|error| error.row);
         all.add(outcome);
-        bar.set_position(end);
     }
     bar.finish_and_clear();
     Ok((all, twice))
@@ -236,28 +234,50 @@ struct Server<'a> {
 }
 
 impl Server<'_> {
-    /// Sends a chunk; rows of the answer are those of the file.
-    async fn send(&self, chunk: &Chunk, query: &str) -> Result<Outcome, Failure> {
+    /// Sends a chunk, and tells `done` what became of it; rows are those of the file. What is more than the server does
+    /// at once is sent in halves, each of which `done` is told.
+    async fn send(
+        &self,
+        chunk: Chunk,
+        query: &str,
+        mut done: impl FnMut(&Chunk, Outcome),
+    ) -> Result<(), Failure> {
+        let mut waiting = vec![chunk];
+        while let Some(chunk) = waiting.pop() {
+            if chunk.rows.is_empty() {
+                continue;
+            }
+            let answer = self.request(&chunk, query).await?;
+            if answer.status == StatusCode::OK {
+                done(&chunk, outcome(&answer, &chunk)?);
+            } else if chunk.rows.len() > 1 && has_code(&answer, LIMIT_EXCEEDED.name) {
+                waiting.extend(chunk.halves());
+            } else {
+                return Err(refusal(self.endpoint, &answer, SCOPE, AGAIN));
+            }
+        }
+        Ok(())
+    }
+
+    async fn request(&self, chunk: &Chunk, query: &str) -> Result<Answer, Failure> {
         let built = Request::post(format!("{}{query}", self.path))
             .header(HOST, &self.endpoint.authority)
             .header(CONTENT_TYPE, self.format.media_type())
             .header(AUTHORIZATION, self.bearer.header(self.config)?)
             .body(Full::new(chunk.body.clone()))
             .map_err(|error| Failure::caused("the request cannot be sent", &error))?;
-        let answer = request(self.endpoint, built).await?;
-        let read = |body: &[u8]| -> Result<Outcome, Failure> {
-            let mut outcome: Outcome = serde_json::from_slice(body)
-                .map_err(|error| Failure::caused("the server's answer is not understood", &error))?;
-            for error in &mut outcome.errors {
-                error.row = chunk.row_in_file(error.row);
-            }
-            Ok(outcome)
-        };
-        match answer.status {
-            StatusCode::OK => read(&answer.body),
-            _ => Err(refusal(self.endpoint, &answer, SCOPE, AGAIN)),
-        }
+        request(self.endpoint, built).await
     }
+}
+
+/// What an answer says, with rows as in the file.
+fn outcome(answer: &Answer, chunk: &Chunk) -> Result<Outcome, Failure> {
+    let mut outcome: Outcome = serde_json::from_slice(&answer.body)
+        .map_err(|error| Failure::caused("the server's answer is not understood", &error))?;
+    for error in &mut outcome.errors {
+        error.row = chunk.row_in_file(error.row);
+    }
+    Ok(outcome)
 }
 
 fn bar(doing: &'static str, length: u64) -> ProgressBar {

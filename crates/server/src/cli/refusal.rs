@@ -37,3 +37,9 @@ pub fn refusal(endpoint: &Endpoint, answer: &Answer, scope: &str, again: &str) -
     };
     Failure::with_hint(what, hint)
 }
+
+/// Whether the server objects for this reason.
+pub fn has_code(answer: &Answer, code: &str) -> bool {
+    let problem: Map<String, Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
+    problem.get("code").is_some_and(|found| found == code)
+}

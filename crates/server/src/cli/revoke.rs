@@ -19,7 +19,7 @@ const AUTHOR: &str = "campanile-revoke";
 pub struct Revoke {
     #[command(flatten)]
     what: What,
-    /// When the token expires, such as 2026-03-01T22:00:00Z [default: the longest life that is configured, from now]
+    /// When the token expires, such as 2026-03-01T22:00:00Z [default: the revocation is kept until it is taken back]
     #[arg(long, value_name = "INSTANT", requires = "token_id")]
     expires: Option<String>,
     /// Only tokens of this issuer (`iss`)

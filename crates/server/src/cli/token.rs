@@ -12,6 +12,9 @@ use super::{Failure, output};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, duration};
 
+/// How long a token is good where nobody says.
+const USUAL: Duration = Duration::from_secs(60 * 60);
+
 /// Print a token, or say what the server would answer to one
 ///
 /// It is signed with CAMPANILE_SECRET, else the first secret of the configuration, else the local key.
@@ -30,8 +33,10 @@ pub struct Token {
     #[arg(long, conflicts_with = "workspace")]
     product: bool,
     /// How long it is good for
-    #[arg(long, default_value = "1h", value_parser = ttl)]
-    ttl: Duration,
+    ///
+    /// At most tokens.longest_life, where that is set [default: 1h, or as long as that]
+    #[arg(long, value_parser = ttl)]
+    ttl: Option<Duration>,
     /// What its bearer may do, such as "notifications:write"
     #[arg(long, value_name = "WORDS", default_value = "", hide_default_value = true)]
     scope: String,
@@ -54,10 +59,11 @@ impl Token {
             (None, None) => return Err(Failure::new("a token needs a --user")),
         };
         let config = self.setup.load(environment)?;
+        let ttl = life(self.ttl, config.tokens.longest_life).map_err(Failure::new)?;
         let grant = Grant {
             workspaces: if self.product { Workspaces::Unstated } else { granted(&self.workspace) },
             scopes: self.scope.split_ascii_whitespace().collect(),
-            ..Grant::new(user, self.ttl.as_secs())
+            ..Grant::new(user, ttl.as_secs())
         };
         output::line(&sign(&config, &grant)?)
     }
@@ -86,7 +92,21 @@ fn workspace(text: &str) -> Result<String, String> {
     }
 }
 
-/// One second to ten years: a token without end cannot be taken back.
+/// How long a token is good that is to live as long as `asked`, where none may live longer than `longest`.
+fn life(asked: Option<Duration>, longest: Option<Duration>) -> Result<Duration, String> {
+    match (asked, longest) {
+        (Some(asked), Some(longest)) if asked > longest => Err(format!(
+            "the server would refuse a token that lives \"{}\": none may live longer than tokens.longest_life, which is \
+             \"{}\"; ask for less, or raise that setting, here and at the server",
+            duration::show(asked),
+            duration::show(longest),
+        )),
+        (Some(asked), _) => Ok(asked),
+        (None, longest) => Ok(longest.map_or(USUAL, |longest| longest.min(USUAL))),
+    }
+}
+
+/// One second to ten years: who needs longer has another mistake to look for.
 fn ttl(text: &str) -> Result<Duration, String> {
     const LONGEST: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
     let ttl = duration::parse(text)?;
@@ -106,6 +126,17 @@ mod tests {
         for bad in ["0s", "1", "500ms", "4000d", "off", "-1h"] {
             assert!(ttl(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn ttl_is_at_most_the_longest_life() {
+        let secs = |secs| Some(Duration::from_secs(secs));
+        assert_eq!(life(None, None), Ok(USUAL));
+        assert_eq!(life(None, secs(60)).ok(), secs(60));
+        assert_eq!(life(secs(60), secs(60)).ok(), secs(60));
+        assert_eq!(life(secs(1 << 30), None).ok(), secs(1 << 30));
+        let refused = life(secs(7_200), secs(3_600)).unwrap_err();
+        assert!(refused.contains("tokens.longest_life") && refused.contains("\"1h\""), "{refused}");
     }
 
     #[test]

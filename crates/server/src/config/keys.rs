@@ -29,6 +29,7 @@ impl Config {
             leeway_secs: leeway.as_secs(),
             cache_entries: *cache_entries,
             max_token_bytes: *max_token_bytes,
+            longest_life_secs: self.tokens.longest_life.map(|longest| longest.as_secs()),
         })
     }
 

@@ -33,6 +33,9 @@ pub struct Server {
     pub trusted_proxies: Vec<String>,
     /// Whether those begin every connection with a header of the PROXY protocol, version 2. Default: false.
     pub proxy_protocol: bool,
+    /// Refused tokens of one client address in a minute, 0 to 1,000,000, after which only those are looked at there that
+    /// are known; 0: no limit. Default: 100.
+    pub auth_failures_per_minute: u32,
     /// Pages that may connect, as `https://app.example.com`. None: those of the origin that is asked, and on
     /// loopback every one. Default: none.
     pub allowed_origins: Vec<String>,
@@ -52,6 +55,7 @@ impl Default for Server {
             allow_plaintext: false,
             trusted_proxies: Vec::new(),
             proxy_protocol: false,
+            auth_failures_per_minute: 100,
             allowed_origins: Vec::new(),
             tls: Tls::default(),
             api: ApiListener::default(),
@@ -118,6 +122,7 @@ impl Server {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("server.shards", self.shards, 0..=1024)?;
         within("server.max_connections", self.max_connections, 0..=10_000_000)?;
+        within("server.auth_failures_per_minute", self.auth_failures_per_minute, 0..=1_000_000)?;
         self.proxies()?;
         self.tls.check()?;
         self.api.check(self.tls.is_on())?;

@@ -20,10 +20,11 @@ pub struct Tokens {
     /// Default: 30 d.
     #[serde(with = "duration::or_off")]
     pub key_rotation: Option<Duration>,
-    /// The longest life of a token that any issuer makes, 1 m to 3,650 d: so long is a revocation kept that names no
-    /// end. Default: 30 d.
-    #[serde(with = "duration::text")]
-    pub longest_life: Duration,
+    /// The longest that any token may live, whoever made it, 1 m to 3,650 d in whole seconds: a token must say `iat`,
+    /// and from it to `exp` is no longer. So a revocation of a user's tokens can be dropped after that time. `None`
+    /// (`"off"`): as long as it says, and such a revocation is kept until it is taken back. Default: off.
+    #[serde(with = "duration::or_off")]
+    pub longest_life: Option<Duration>,
 }
 
 impl Default for Tokens {
@@ -33,7 +34,7 @@ impl Default for Tokens {
             issuer: "campanile".into(),
             life: Duration::from_secs(60 * 60),
             key_rotation: Some(days(30)),
-            longest_life: days(30),
+            longest_life: None,
         }
     }
 }
@@ -42,11 +43,24 @@ impl Tokens {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("tokens.issuer", self.issuer.len(), 1..=256)?;
         within_time("tokens.life", Some(self.life), "1m", "24h")?;
-        if self.life.subsec_nanos() != 0 {
-            let got = Some(duration::quoted(self.life));
-            return Err(ConfigError::invalid("tokens.life", got, "must be whole seconds, such as \"30m\""));
-        }
         within_time("tokens.key_rotation", self.key_rotation, "1h", "3650d")?;
-        within_time("tokens.longest_life", Some(self.longest_life), "1m", "3650d")
+        within_time("tokens.longest_life", self.longest_life, "1m", "3650d")?;
+        let whole = |key, time: Duration| {
+            let got = Some(duration::quoted(time));
+            let problem = "must be whole seconds, such as \"30m\"";
+            if time.subsec_nanos() == 0 { Ok(()) } else { Err(ConfigError::invalid(key, got, problem)) }
+        };
+        whole("tokens.life", self.life)?;
+        let Some(longest) = self.longest_life else { return Ok(()) };
+        whole("tokens.longest_life", longest)?;
+        if longest < self.life {
+            let got = Some(duration::quoted(longest));
+            return Err(ConfigError::invalid(
+                "tokens.longest_life",
+                got,
+                "must not be shorter than tokens.life",
+            ));
+        }
+        Ok(())
     }
 }

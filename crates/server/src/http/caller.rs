@@ -1,6 +1,7 @@
 //! Who asks, and what they may do: the token in the header against the workspace in the path.
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -11,8 +12,9 @@ use campanile_auth::{Identity, Workspaces};
 use campanile_engine::access;
 use campanile_model::{Slug, UserId};
 
-use super::Api;
+use super::oidc::Peer;
 use super::problem::{self, Problem};
+use super::{Api, Unidentified};
 
 /// A caller whose token opens the workspace that the path names as `{workspace}`.
 pub struct Member {
@@ -33,7 +35,7 @@ impl FromRequestParts<Arc<Api>> for Member {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        let identity = authenticate(api, &parts.headers).await?;
+        let identity = authenticate(api, parts).await?;
         // Bytes that are no text lead nowhere.
         let params = RawPathParams::from_request_parts(parts, api)
             .await
@@ -114,7 +116,7 @@ impl FromRequestParts<Arc<Api>> for Anybody {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        authenticate(api, &parts.headers).await.map(Self)
+        authenticate(api, parts).await.map(Self)
     }
 }
 
@@ -133,7 +135,7 @@ impl FromRequestParts<Arc<Api>> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        let identity = authenticate(api, &parts.headers).await?;
+        let identity = authenticate(api, parts).await?;
         if !identity.has_scope(OPERATOR) {
             return Err(scope_missing(OPERATOR));
         }
@@ -210,18 +212,28 @@ impl<'a> Bearer<'a> {
     }
 }
 
-async fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Arc<Identity>, Problem> {
+async fn authenticate(api: &Api, parts: &Parts) -> Result<Arc<Identity>, Problem> {
     let refuse = |code, challenge| Problem::new(code).challenge(HeaderValue::from_static(challenge));
-    match Bearer::read(headers) {
-        Bearer::Absent => Err(refuse(&problem::TOKEN_MISSING, "Bearer")),
-        Bearer::Repeated => Err(refuse(&problem::TOKEN_INVALID, "Bearer error=\"invalid_request\"")
-            .detail("the request has more than one Authorization header")),
-        Bearer::Token(token) => api.identify(token).await.map_err(|refusal| {
-            tracing::debug!(cause = refusal.cause(), "a request's token was refused");
+    let token = match Bearer::read(&parts.headers) {
+        Bearer::Absent => return Err(refuse(&problem::TOKEN_MISSING, "Bearer")),
+        Bearer::Repeated => {
+            return Err(refuse(&problem::TOKEN_INVALID, "Bearer error=\"invalid_request\"")
+                .detail("the request has more than one Authorization header"));
+        }
+        Bearer::Token(token) => token,
+    };
+    api.identify(client(parts), token).await.map_err(|unidentified| match unidentified {
+        Unidentified::TurnedAway(away) => away.into(),
+        Unidentified::Refused(refusal) => {
             let code = if refusal.is_expired() { &problem::TOKEN_EXPIRED } else { &problem::TOKEN_INVALID };
             refuse(code, "Bearer error=\"invalid_token\"")
-        }),
-    }
+        }
+    })
+}
+
+/// Where a request comes from, as far as that is known.
+pub fn client(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get().map(|Peer(client)| *client)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub mod functions;
 pub mod health;
 pub mod inbox;
 pub mod issuers;
+mod issuing;
 pub mod keys;
 mod merge_patch;
 pub mod notifications;
@@ -41,6 +42,7 @@ pub mod tickets;
 pub mod topics;
 mod trials;
 
+use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -48,12 +50,15 @@ use campanile_auth::{Identity, Refusal, Verifier};
 use campanile_engine::Engine;
 use campanile_model::Slug;
 
+use crate::auth_failures::{AuthFailures, Away, is_forgery};
 use crate::clock::Clock;
 use crate::key_sources::KeySources;
 use crate::origin::Origins;
 use crate::signing_keys::SigningKeys;
 use crate::socket::Hammer;
 use crate::tickets::Tickets;
+
+pub use self::issuing::Issuing;
 
 /// What the handlers work with.
 pub struct Api {
@@ -75,18 +80,41 @@ pub struct Api {
     pub keys: Arc<SigningKeys>,
     /// One-time tickets that wait to be used.
     pub tickets: Arc<Tickets>,
+    /// Keeps tokens and the deletion of their account apart.
+    pub issuing: Issuing,
     /// Slows those down who guess secrets.
     pub guesses: Mutex<Hammer>,
+    /// Slows those down who guess tokens.
+    pub failures: Arc<AuthFailures>,
     /// Where requests are answered that may ask rules, conditions and filters.
     pub background: tokio::runtime::Handle,
 }
 
+/// Why a token names nobody.
+enum Unidentified {
+    /// It was looked at.
+    Refused(Refusal),
+    /// It was not: too many were refused before.
+    TurnedAway(Away),
+}
+
 impl Api {
-    /// Who a token names. Where its issuer may have published its key just now, that is waited for.
-    async fn identify(&self, token: &str) -> Result<Arc<Identity>, Refusal> {
-        match self.verifier.verify(token, self.clock.now()) {
+    /// Who a token names that `client` shows. Where its issuer may have published its key just now, that is waited for.
+    async fn identify(&self, client: Option<IpAddr>, token: &str) -> Result<Arc<Identity>, Unidentified> {
+        let shown = self.failures.hear(client, token, self.clock.monotonic());
+        let shown = shown.map_err(|away| {
+            tracing::debug!(cause = away.code.name, ?client, "a request's token was not looked at");
+            Unidentified::TurnedAway(away)
+        })?;
+        let judged = match self.verifier.verify(token, self.clock.now()) {
             Err(_) if self.sources.bring(token).await => self.verifier.verify(token, self.clock.now()),
             judged => judged,
-        }
+        };
+        let is_forged = judged.as_ref().is_err_and(|refusal| is_forgery(*refusal));
+        self.failures.judged(shown, is_forged, self.clock.monotonic());
+        judged.map_err(|refusal| {
+            tracing::debug!(cause = refusal.cause(), ?client, "a request's token was refused");
+            Unidentified::Refused(refusal)
+        })
     }
 }

@@ -10,7 +10,9 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use campanile_auth::Words;
+use campanile_engine::revocation;
 use campanile_engine::service_account::{self, SecretHash, ServiceAccount};
+use campanile_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
@@ -133,12 +135,15 @@ async fn answer(api: &Api, peer: Option<IpAddr>, request: Request) -> Result<Tok
         Some(_) => return Err(refuse("unsupported_grant_type", "only client_credentials is known here")),
         None => return Err(refuse("invalid_request", "grant_type is missing")),
     }
-    // Before the account is looked at: should it be deleted meanwhile, this token is one of those that are refused.
+    // From the clock to the signature nobody deletes the account: what the token says of its second is no later than
+    // what a deletion refuses.
+    let _makes = api.issuing.makes(&id).await;
     let now = api.clock.now();
-    let account = authenticated(api, peer, &id, &secret).await?;
+    let account = authenticated(api, peer, &id, &secret, now).await?;
     let scopes = granted(&account, form.scope.as_deref())?;
     let scope = scopes.iter().collect::<Vec<_>>().join(" ");
-    let issued = api.keys.issue(&account, scopes, now).map_err(|error| {
+    let revoked = revocation::up_to(&api.engine, &account.user, api.keys.issuer(), now);
+    let issued = api.keys.issue(&account, scopes, revoked, now).map_err(|error| {
         tracing::error!(%error, "no token can be made");
         Problem::new(&problem::INTERNAL)
     })?;
@@ -151,6 +156,7 @@ async fn authenticated(
     peer: Option<IpAddr>,
     id: &str,
     secret: &str,
+    now: Timestamp,
 ) -> Result<ServiceAccount, Refused> {
     let moment = api.clock.monotonic();
     let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
@@ -163,7 +169,7 @@ async fn authenticated(
         let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
         return Err(Problem::new(&problem::TOKEN_REFUSED_REPEATEDLY).retry_after(seconds).into());
     }
-    let found = service_account::authenticate(&api.engine, id, SecretHash::of(secret), api.clock.now()).await;
+    let found = service_account::authenticate(&api.engine, id, SecretHash::of(secret), now).await;
     match found.map_err(Problem::from)? {
         Some(account) => Ok(account),
         None => {

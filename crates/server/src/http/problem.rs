@@ -123,6 +123,11 @@ registry! {
         "This token was refused again and again",
         "A token that is refused stays refused: get a new one. The same token from the same address is looked at \
          again after `Retry-After`.";
+    TOO_MANY_REFUSED_TOKENS = "too_many_refused_tokens", TOO_MANY_REQUESTS,
+        "Too many tokens from this address were refused",
+        "`[server] auth_failures_per_minute` tokens that nobody known here has made came from the client's address. \
+         Until `Retry-After`, only those are looked at that were good here before. Behind a proxy, name it in \
+         `[server] trusted_proxies`, or all clients share its address.";
     HEAD_TOO_LARGE = "head_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The request head is too large",
         "A request head may have 16 KiB and 64 headers.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "The server failed",
@@ -341,7 +346,7 @@ pub fn document() -> String {
          Every error of the HTTP API is an `application/problem+json` object (RFC 9457) with `type`, `title`,\n\
          `status`, `code` and `detail`, and with `index` (the entry of a batch) and `field` (the member) where\n\
          they say something. Switch on `code`: it never changes its meaning. A 401 carries\n\
-         `WWW-Authenticate`, a 503 `Retry-After` in seconds. The two routes under `/api/notification` keep\n\
+         `WWW-Authenticate`, a 429 or 503 `Retry-After` in seconds. The two routes under `/api/notification` keep\n\
          the 401 and 404 bodies of the documents they come from: `{\"detail\": …}`.\n",
     );
     for code in ALL {

@@ -15,10 +15,11 @@ use campanile_wire::product_rest::{self, ListItem};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::Api;
-use super::caller::Bearer;
+use super::caller::{Bearer, client};
 use super::params::InPath;
 use super::problem::Problem;
+use super::{Api, Unidentified};
+use crate::auth_failures::Away;
 
 /// Rows of the list, which has no pages: the newest.
 const MAX_LISTED: usize = 1_000;
@@ -28,8 +29,13 @@ const MAX_LISTED_BYTES: usize = 4 * 1024 * 1024;
 /// A caller of this surface: any genuine token, unless it names other workspaces only.
 pub struct Customer(Arc<Identity>);
 
-/// A caller who is not one, in the documents' words.
-pub struct Stranger(&'static str);
+/// A caller who is not one.
+pub enum Stranger {
+    /// In the documents' words.
+    Refused(&'static str),
+    /// For which the documents have no words.
+    TurnedAway(Away),
+}
 
 impl FromRequestParts<Arc<Api>> for Customer {
     type Rejection = Stranger;
@@ -37,15 +43,12 @@ impl FromRequestParts<Arc<Api>> for Customer {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Stranger> {
         let token = match Bearer::read(&parts.headers) {
             Bearer::Token(token) => token,
-            Bearer::Absent | Bearer::Repeated => return Err(Stranger(product_rest::HEADER_MISSING)),
+            Bearer::Absent | Bearer::Repeated => return Err(Stranger::Refused(product_rest::HEADER_MISSING)),
         };
-        match api.identify(token).await {
+        match api.identify(client(parts), token).await {
             Ok(identity) if opens(&identity, api).await => Ok(Self(identity)),
-            Ok(_) => Err(Stranger(product_rest::TOKEN_INVALID)),
-            Err(refusal) => {
-                tracing::debug!(cause = refusal.cause(), "a request's token was refused");
-                Err(Stranger(product_rest::TOKEN_INVALID))
-            }
+            Ok(_) | Err(Unidentified::Refused(_)) => Err(Stranger::Refused(product_rest::TOKEN_INVALID)),
+            Err(Unidentified::TurnedAway(away)) => Err(Stranger::TurnedAway(away)),
         }
     }
 }
@@ -66,8 +69,12 @@ pub struct Detail {
 
 impl IntoResponse for Stranger {
     fn into_response(self) -> Response {
+        let detail = match self {
+            Self::Refused(detail) => detail,
+            Self::TurnedAway(away) => return Problem::from(away).into_response(),
+        };
         let challenge = (header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        (StatusCode::UNAUTHORIZED, [challenge], Json(Detail { detail: self.0 })).into_response()
+        (StatusCode::UNAUTHORIZED, [challenge], Json(Detail { detail })).into_response()
     }
 }
 

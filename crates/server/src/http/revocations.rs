@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use campanile_engine::revocation::{self, Draft, Tokens};
+use campanile_engine::service_account;
 use campanile_model::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use super::Api;
 use super::body::JsonBody;
 use super::caller::Operator;
 use super::params::{InPath, InQuery, Named, limit};
-use super::problem::Problem;
+use super::problem::{self, Problem};
 
 /// Tokens that are refused.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -37,9 +38,9 @@ pub struct Revocation {
     /// When they were revoked. Of a user's tokens those with a later `iat`, in whole seconds, are good.
     #[schema(value_type = String, format = DateTime)]
     revoked_at: Timestamp,
-    /// Until when the revocation is kept: every token it can mean has expired by then.
-    #[schema(value_type = String, format = DateTime)]
-    kept_until: Timestamp,
+    /// Until when the revocation is kept: every token it can mean has ended by then. `null`: until it is taken back.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    kept_until: Option<Timestamp>,
     /// Who revoked them.
     #[schema(value_type = String)]
     revoked_by: UserId,
@@ -99,7 +100,8 @@ impl Named for RevocationId {
 ///
 /// One by its id, or all that a user has, in every workspace: they are refused from the answer on, and their live
 /// connections are closed as of an invalid token within a second. A user's access to one workspace is taken away by
-/// `DELETE /v1/workspaces/{workspace}/access/{user}`. At most 10,000 are in force.
+/// `DELETE /v1/workspaces/{workspace}/access/{user}`. At most 10,000 are in force. One is kept until it is taken back, or
+/// until every token it can mean has ended, where that can be told: by `expiresAt`, or for a user by `tokens.longest_life`.
 #[utoipa::path(
     post,
     path = "/v1/revocations",
@@ -114,14 +116,22 @@ pub async fn revoke(
     operator: Operator,
     body: JsonBody,
 ) -> Result<(StatusCode, Json<Revocation>), Problem> {
-    let (draft, now) = (body.parse_object()?, api.clock.now());
+    let draft: Draft = body.parse_object()?;
+    if draft.issuer.as_deref().is_some_and(|iss| api.verifier.keys().issuer(iss).is_none()) {
+        let reason = "no such issuer is configured, so no token is of it: leave `issuer` out to revoke all of the user's";
+        return Err(Problem::new(&problem::INVALID_REQUEST).detail(reason).field("issuer"));
+    }
+    // Some of our own tokens say a second that has yet to come.
+    let ours =
+        draft.user.as_ref().is_some_and(|user| user.as_str().starts_with(service_account::USER_PREFIX));
+    let now = if ours { api.clock.now().max(api.keys.latest()) } else { api.clock.now() };
     let revocation = revocation::revoke(&api.engine, draft, operator.user(), now).await?;
     Ok((StatusCode::CREATED, Json(revocation.into())))
 }
 
 /// List revocations
 ///
-/// Those in force. One is dropped once every token it can mean has expired.
+/// Those in force.
 #[utoipa::path(
     get,
     path = "/v1/revocations",

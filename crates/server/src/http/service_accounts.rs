@@ -233,6 +233,7 @@ pub async fn rotate(
 ) -> Result<Json<ServiceAccountSecret>, Problem> {
     let RotateBody { overlap } = body.parse_or_default()?;
     let (client_secret, hash) = secret()?;
+    let _ends = api.issuing.ends(admin.workspace.as_str()).await;
     let (user, now) = (admin.user(), api.clock.now());
     let rotated =
         service_account::rotate(&api.engine, &admin.workspace, &name, hash, overlap, user, now).await?;
@@ -259,7 +260,9 @@ pub async fn delete(
     admin: Allowed<Admin>,
     InPath(AccountName(name)): InPath<AccountName>,
 ) -> Result<StatusCode, Problem> {
-    let now = api.clock.now();
+    let _ends = api.issuing.ends(admin.workspace.as_str()).await;
+    // Some tokens say a second that has yet to come, to be told from others that were taken back.
+    let now = api.clock.now().max(api.keys.latest());
     service_account::delete(&api.engine, &admin.workspace, &name, admin.user(), now).await?;
     Ok(StatusCode::NO_CONTENT)
 }

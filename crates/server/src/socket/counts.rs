@@ -144,8 +144,8 @@ impl Shard {
     pub(super) fn handle_marked(&mut self, slot: Slot, asked: &Asked, outcome: Outcome) {
         let Some(conn) = self.answered(slot) else { return };
         let answer = match outcome {
-            Outcome::Done(Marked { changed, rev, unread, .. }) => {
-                conn.session.handle_marked(&Done { asked, changed, rev, unread })
+            Outcome::Done(Marked { changed, rev, unread, head }) => {
+                conn.session.handle_marked(&Done { asked, changed, rev, unread, head })
             }
             Outcome::NotFound => conn.session.handle_not_marked(asked, false),
             Outcome::KeyReused => conn.session.handle_not_marked(asked, true),

@@ -4,25 +4,21 @@
 //! open: with a stale token it would hammer for ever. So the fifth close of the same address and token
 //! within a minute turns the next ones away before the upgrade, for a minute (the protocol, §2).
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Closes after which newcomers are turned away.
-const STRIKES: usize = 5;
-/// They count, and turn away, for so long.
-const WINDOW: Duration = Duration::from_secs(60);
-/// Pairs remembered in each of two generations. Beyond them nobody new is counted until the next
-/// generation: whoever can send from so many addresses or with so many tokens is not slowed by this guard.
-const CAPACITY: usize = 65_536;
+use crate::lately::{Lately, WINDOW};
 
-/// Who was closed how often. Holds hashes, never a token.
+/// Closes after which newcomers are turned away, where they come within a window.
+const STRIKES: usize = 5;
+
+/// Who was closed how often. Holds hashes, never a token; of bounded size, so whoever can send from many addresses or
+/// with many tokens is not slowed by this guard.
+#[derive(Default)]
 pub struct Hammer {
     hasher: RandomState,
-    recent: HashMap<u64, Strikes>,
-    older: HashMap<u64, Strikes>,
-    turned: Duration,
+    strikes: Lately<Strikes>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,17 +31,6 @@ struct Strikes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller(u64);
 
-impl Default for Hammer {
-    fn default() -> Self {
-        Self {
-            hasher: RandomState::new(),
-            recent: HashMap::new(),
-            older: HashMap::new(),
-            turned: Duration::ZERO,
-        }
-    }
-}
-
 impl Hammer {
     /// The pair of an address and the token it brought, if any.
     pub fn caller(&self, address: IpAddr, token: &str) -> Caller {
@@ -54,8 +39,7 @@ impl Hammer {
 
     /// Whether the pair is turned away at `now`; the seconds after which it is not.
     pub fn blocked(&mut self, caller: Caller, now: Duration) -> Option<u64> {
-        self.turn(now);
-        let strikes = self.recent.get(&caller.0).or_else(|| self.older.get(&caller.0))?;
+        let strikes = self.strikes.get(caller.0, now)?;
         let (first, last) = (strikes.at[0]?, strikes.at[STRIKES - 1]?);
         let left = (last + WINDOW).checked_sub(now)?;
         let seconds = u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
@@ -64,27 +48,10 @@ impl Hammer {
 
     /// The pair was closed for its token.
     pub fn strike(&mut self, caller: Caller, now: Duration) {
-        self.turn(now);
-        let mut strikes = match self.recent.get(&caller.0).or_else(|| self.older.get(&caller.0)) {
-            Some(strikes) => *strikes,
-            None if self.recent.len() >= CAPACITY => return,
-            None => Strikes::default(),
-        };
+        let mut strikes = self.strikes.get(caller.0, now).unwrap_or_default();
         strikes.at.rotate_left(1);
         strikes.at[STRIKES - 1] = Some(now);
-        self.recent.insert(caller.0, strikes);
-    }
-
-    /// Forgets what is older than two windows.
-    fn turn(&mut self, now: Duration) {
-        if now.saturating_sub(self.turned) >= WINDOW {
-            let quiet = now.saturating_sub(self.turned) >= 2 * WINDOW;
-            self.older = std::mem::take(&mut self.recent);
-            if quiet {
-                self.older.clear();
-            }
-            self.turned = now;
-        }
+        self.strikes.put(caller.0, strikes, now);
     }
 }
 

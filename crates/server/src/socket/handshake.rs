@@ -9,13 +9,14 @@ use campanile_store::StoreError;
 use campanile_wire::{NotRefreshed, Replay, Secret, Surface};
 use campanile_ws::Accept;
 
-use super::ask::Ask;
+use super::ask::{Ask, Credential};
 use super::attach::{Newcomer, Start};
 use super::gauge::{Entered, Gauge};
 use super::hammer::Hammer;
 use super::judge::{Admitted, Judge, Refreshed, TurnedAway};
 use super::queue::{Command, Shards};
 use super::refuse;
+use crate::auth_failures::Away;
 use crate::clock::Clock;
 use crate::http::problem::{self, Code};
 use crate::key_sources::KeySources;
@@ -134,18 +135,37 @@ impl Handshakes {
             let caller = hammer.caller(peer, &ask.token());
             (caller, hammer.blocked(caller, now))
         };
+        let away = |code: &'static Code, seconds| {
+            tracing::info!(surface = surface.name, status = code.status.as_u16(), cause = code.name, %peer, "connection refused");
+            Decision::Refuse(code, seconds)
+        };
         if let Some(seconds) = blocked {
-            let refused = &problem::TOKEN_REFUSED_REPEATEDLY;
-            tracing::info!(surface = surface.name, status = refused.status.as_u16(), cause = refused.name, %peer, "connection refused");
-            return Decision::Refuse(refused, seconds);
+            return away(&problem::TOKEN_REFUSED_REPEATEDLY, seconds);
         }
+        let shown = match ask.credential() {
+            Credential::Token(token) => match self.judge.failures.hear(Some(peer), &token, now) {
+                Ok(shown) => Some(shown),
+                Err(Away { code, seconds }) => return away(code, seconds),
+            },
+            // Nothing of these costs a signature.
+            Credential::Ticket(_) | Credential::Missing | Credential::Ambiguous => None,
+        };
+        let judged = |is_forged| {
+            if let Some(shown) = shown {
+                self.judge.failures.judged(shown, is_forged, now);
+            }
+        };
         match self.judge.judge(ask, self.clock.now()) {
-            Ok(admitted) => Decision::Admit(admitted),
+            Ok(admitted) => {
+                judged(false);
+                Decision::Admit(admitted)
+            }
             Err(away) if keys == Keys::Awaited && self.sources.may_bring(&ask.token()) => {
                 tracing::debug!(surface = surface.name, cause = away.cause, %peer, "a connection waits for its issuer's keys");
                 Decision::Await
             }
             Err(away) => {
+                judged(away.is_forged);
                 if away.for_token {
                     self.hammer.lock().unwrap_or_else(PoisonError::into_inner).strike(caller, now);
                 }

@@ -12,6 +12,7 @@ use campanile_wire::{NotRefreshed, Replay, Surface};
 
 use super::ask::{Ask, Credential};
 use super::query::Parameter;
+use crate::auth_failures::{AuthFailures, is_forgery};
 use crate::http::problem::{self, Code};
 use crate::tickets::Tickets;
 
@@ -19,6 +20,8 @@ use crate::tickets::Tickets;
 pub struct Judge {
     /// Judges tokens.
     pub verifier: Arc<Verifier>,
+    /// Slows those down who guess them.
+    pub failures: Arc<AuthFailures>,
     /// Knows what stands for one.
     pub tickets: Arc<Tickets>,
     /// Knows the workspaces.
@@ -66,6 +69,8 @@ pub struct TurnedAway {
     pub cause: &'static str,
     /// A token was refused, alone or for this workspace: coming back with the same one is hammering.
     pub for_token: bool,
+    /// Nobody whom we believe has made the token.
+    pub is_forged: bool,
 }
 
 impl Judge {
@@ -73,9 +78,9 @@ impl Judge {
     /// unauthenticated.
     pub fn judge(&self, ask: &Ask<'_>, now: Timestamp) -> Result<Admitted, TurnedAway> {
         let refusals = &ask.surface.refusals;
-        let invalid = |cause| {
-            let code = &problem::TOKEN_INVALID;
-            Err(TurnedAway { close: refusals.token_invalid, code, cause, for_token: true })
+        let invalid = |cause, is_forged| {
+            let (close, code) = (refusals.token_invalid, &problem::TOKEN_INVALID);
+            Err(TurnedAway { close, code, cause, for_token: true, is_forged })
         };
         let mut remembered = None;
         let identity = match ask.credential() {
@@ -86,13 +91,15 @@ impl Judge {
             }
             Credential::Ticket(ticket) => match self.tickets.take(&ticket, now) {
                 Some(identity) => self.verifier.is_good(&identity, now).map(|()| identity),
-                None => return invalid("ticket_invalid"),
+                // No guess of a token: a ticket is random, and costs no signature. Many come late.
+                None => return invalid("ticket_invalid", false),
             },
             Credential::Missing => {
                 let (close, code) = (refusals.token_missing, &problem::TOKEN_MISSING);
-                return Err(TurnedAway { close, code, cause: "token_missing", for_token: false });
+                let cause = "token_missing";
+                return Err(TurnedAway { close, code, cause, for_token: false, is_forged: false });
             }
-            Credential::Ambiguous => return invalid("token_ambiguous"),
+            Credential::Ambiguous => return invalid("token_ambiguous", false),
         };
         let identity = match identity {
             Ok(identity) => identity,
@@ -100,10 +107,11 @@ impl Judge {
                 // As much is looked at as for a good token that opens nothing: the time does not tell them apart.
                 let _unbelieved = black_box(self.workspace(ask, &Workspaces::Unstated)).is_ok();
                 if !refusal.is_expired() {
-                    return invalid(refusal.cause());
+                    return invalid(refusal.cause(), is_forgery(refusal));
                 }
                 let (close, code) = (refusals.token_expired, &problem::TOKEN_EXPIRED);
-                return Err(TurnedAway { close, code, cause: refusal.cause(), for_token: true });
+                let cause = refusal.cause();
+                return Err(TurnedAway { close, code, cause, for_token: true, is_forged: false });
             }
         };
         let workspace = self.workspace(ask, &identity.workspaces).inspect_err(|_| {
@@ -119,8 +127,10 @@ impl Judge {
     /// The workspace that is asked for, if a genuine token of `workspaces` opens it and it is there.
     fn workspace(&self, ask: &Ask<'_>, workspaces: &Workspaces) -> Result<Slug, TurnedAway> {
         let refusals = &ask.surface.refusals;
-        let no =
-            |close, cause| TurnedAway { close, code: &problem::WORKSPACE_REFUSED, cause, for_token: true };
+        let no = |close, cause| {
+            let code = &problem::WORKSPACE_REFUSED;
+            TurnedAway { close, code, cause, for_token: true, is_forged: false }
+        };
         let slug = match ask.workspace() {
             None => Some(self.product_workspace.clone()),
             Some(Parameter::Once(slug)) if !slug.is_empty() => Slug::new(&slug).ok(),

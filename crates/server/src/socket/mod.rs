@@ -40,7 +40,7 @@ pub use ask::Ask;
 pub use attach::{Newcomer, Start};
 pub use door::{Door, DoorConfig, DoorStop, Plain, Serves};
 pub use gauge::{Entered, Gauge};
-pub use hammer::Hammer;
+pub use hammer::{Caller, Hammer};
 pub use handshake::{Decision, Handshakes, Room};
 pub use judge::Judge;
 pub use limits::{Descriptors, raise_descriptors};

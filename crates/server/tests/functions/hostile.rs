@@ -90,7 +90,8 @@ async fn rules(server: &TestServer) -> Vec<String> {
         let taken = done(report(server, "acme", &event(name, name, data.clone())).await);
         let kept = format!("/events/{}", taken["events"][0]["key"].as_str().unwrap());
         let kept = done(call(server, "GET", &kept, &Value::Null).await);
-        let names_it = kept["rules"][0]["error"].as_str().is_some_and(|error| error.contains(member));
+        let place = format!("rule {name}: {member}");
+        let names_it = kept["rules"][0]["error"].as_str().is_some_and(|error| error.starts_with(&place));
         if (&kept["failed"], &taken["events"][0]["notifications"], names_it) != (&json!(1), &json!([]), true)
         {
             wrong.push(format!("{}: {rule:.300}", kept["rules"]));

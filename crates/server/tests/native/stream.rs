@@ -1,6 +1,7 @@
 //! The same as Server-Sent Events.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use campanile_testkit::TestServer;
 use serde_json::{Value, json};
@@ -10,13 +11,14 @@ use tokio::net::TcpStream;
 use super::number;
 
 /// A client that shares nothing with the server.
-struct Events {
+pub(crate) struct Events {
     lines: BufReader<TcpStream>,
 }
 
 impl Events {
-    async fn open(server: &TestServer, query: &str, headers: &str) -> (u16, Self) {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
+    /// The status of the answer, and the stream.
+    pub(crate) async fn open(address: SocketAddr, query: &str, headers: &str) -> (u16, Self) {
+        let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET /v1/workspaces/acme/stream{query} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut lines = BufReader::new(stream);
@@ -35,13 +37,13 @@ impl Events {
 
     async fn of(server: &TestServer, user: &str, query: &str) -> Self {
         let headers = format!("Authorization: Bearer {}\r\n", server.token(user).sign());
-        let (status, events) = Self::open(server, query, &headers).await;
+        let (status, events) = Self::open(server.address, query, &headers).await;
         assert_eq!(status, 200);
         events
     }
 
     /// The fields of the next event. Chunk sizes are no fields, as they hold no colon.
-    async fn event(&mut self) -> HashMap<String, String> {
+    pub(crate) async fn event(&mut self) -> HashMap<String, String> {
         let mut fields = HashMap::<String, String>::new();
         loop {
             let mut line = String::new();
@@ -86,7 +88,7 @@ async fn tells_what_the_socket_tells_and_resumes_by_the_last_event() {
     server.notify("acme", "alice", "two").await;
     let token = server.token("alice").sign();
     let headers = format!("Authorization: Bearer {token}\r\nLast-Event-ID: {epoch}:2\r\n");
-    let (status, mut events) = Events::open(&server, "", &headers).await;
+    let (status, mut events) = Events::open(server.address, "", &headers).await;
     assert_eq!(status, 200);
     assert_eq!(events.next("hello").await.0["resumed"], true);
     assert_eq!(events.next("notification").await.0["item"]["message"], "two");
@@ -116,10 +118,10 @@ async fn refusals_are_answers_and_ends_are_events() {
         (bearer(expired), 401),
         (bearer(elsewhere), 403),
     ] {
-        assert_eq!(Events::open(&server, "", &headers).await.0, status);
+        assert_eq!(Events::open(server.address, "", &headers).await.0, status);
     }
     let soon = server.token("alice").with("exp", json!(server.now() + 5)).sign();
-    let (status, mut events) = Events::open(&server, "", &bearer(soon)).await;
+    let (status, mut events) = Events::open(server.address, "", &bearer(soon)).await;
     assert_eq!(status, 200);
     events.next("hello").await;
     server.pass(std::time::Duration::from_secs(7)).await;
@@ -132,7 +134,7 @@ async fn a_ticket_opens_it_and_a_shutdown_ends_it() {
     let mut server = TestServer::start().await;
     let ticket = server.post("/v1/tickets", &server.token("alice").sign(), "").await.json();
     let query = format!("?ticket={}", ticket["ticket"].as_str().unwrap());
-    let (status, mut events) = Events::open(&server, &query, "").await;
+    let (status, mut events) = Events::open(server.address, &query, "").await;
     assert_eq!(status, 200);
     events.next("hello").await;
     tokio::join!(server.stop(), async {

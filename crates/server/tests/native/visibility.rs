@@ -1,6 +1,8 @@
 //! Who hears of changes: whoever saw the entry, and nobody else.
 
-use campanile_testkit::TestServer;
+use std::time::Duration;
+
+use campanile_testkit::{BY_NOW, TestServer};
 use serde_json::{Value, json};
 
 use super::{Native, number};
@@ -39,7 +41,7 @@ async fn updates_and_retractions_reach_live_sockets() {
     let retract = alice.past_heartbeats("retract").await;
     assert_eq!((&retract["id"], number(&retract, "itemSeq")), (&json!(id), 1));
     // The badge heals by itself, without waiting for the next regular heartbeat.
-    server.pass(std::time::Duration::from_secs(3)).await;
+    server.pass(Duration::from_secs(3)).await;
     assert_eq!(number(&alice.next("heartbeat").await, "unread"), 0);
     // Whoever never had it hears nothing of it, and documented clients have no words for it.
     server.notify("acme", "bob", "his").await;
@@ -85,23 +87,64 @@ async fn what_was_superseded_says_by_what() {
 }
 
 #[tokio::test]
-async fn withdrawn_access_ends_the_socket_and_a_new_grant_brings_nothing_back() {
+async fn what_runs_out_is_hidden_at_its_instant() {
     let server = TestServer::start().await;
     let mut alice = Native::open(&server, "alice", "").await;
+    let mut bob = Native::open(&server, "bob", "").await;
+    let mut documented = server.workspace("alice").await;
+    let short = json!({"to": {"user": "alice"}, "title": "T", "message": "short", "ttl": "90s"});
+    let short = server.publish("acme", short).await;
+    let told = alice.next("notification").await;
+    assert_eq!(documented.json().await["message"], "short");
+    let unread = async || {
+        let token = server.token("alice").sign();
+        let inbox = server.get("/v1/workspaces/acme/inbox", &token).await.json();
+        (inbox["items"].as_array().unwrap().len(), number(&inbox, "unread"))
+    };
+    // Heartbeats on the way are no changes.
+    server.pass(Duration::from_millis(89_999)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(unread().await, (1, 1));
+    server.pass(Duration::from_millis(1)).await;
+    let retract = alice.past_heartbeats("retract").await;
+    assert_eq!((&retract["cause"], &retract["id"]), (&json!("expired"), &short["id"]));
+    assert_eq!((&retract["by"], number(&retract, "itemSeq")), (&Value::Null, number(&told, "seq")));
+    assert_eq!(unread().await, (0, 0));
+
+    // Whoever was away hears of it, whoever never had it does not, and documented clients have no words for it.
+    let epoch = Native::open(&server, "carol", "").await.hello["epoch"].clone();
+    let mut back = Native::resume(&server, "alice", &epoch, number(&told, "seq"), 0).await;
+    assert_eq!(back.past_heartbeats("retract").await["cause"], "expired");
+    to(&server, json!({"workspace": true})).await;
+    assert_eq!(bob.past_heartbeats("notification").await["item"]["message"], "M");
+    assert_eq!(documented.json().await["message"], "M");
+}
+
+#[tokio::test]
+async fn withdrawn_access_ends_the_socket_and_a_new_grant_brings_nothing_back() {
+    // One shard: what it sends to several sockets, it sends in the order of the log.
+    let server = TestServer::configured("[server]\nshards = 1\n").await;
+    let mut alice = Native::open(&server, "alice", "").await;
+    let mut bob = Native::open(&server, "bob", "").await;
     let earlier = to(&server, json!({"workspace": true})).await;
     let seen = alice.next("notification").await;
     let epoch = Native::open(&server, "carol", "").await.hello["epoch"].clone();
     let access = "/v1/workspaces/acme/access/alice";
     let withdrawn = server.send("DELETE", access, &server.publisher(), "").await;
     assert!(withdrawn.status < 300, "{}", withdrawn.status);
+    // The close waits for nothing: the server's clock stands, and what is published later is delivered after it.
+    to(&server, json!({"user": "bob"})).await;
+    while bob.past_heartbeats("notification").await["item"]["id"] == json!(earlier) {}
     // What told of it may come first.
-    loop {
-        let message = alice.client.next().await;
-        if let tokio_tungstenite::tungstenite::Message::Close(Some(frame)) = message {
-            assert_eq!(u16::from(frame.code), 4001);
-            break;
+    let closed = async {
+        loop {
+            let message = alice.client.next().await;
+            if let tokio_tungstenite::tungstenite::Message::Close(Some(frame)) = message {
+                return u16::from(frame.code);
+            }
         }
-    }
+    };
+    assert_eq!(tokio::time::timeout(BY_NOW, closed).await.expect("the close is here by now"), 4001);
     let between = to(&server, json!({"workspace": true})).await;
     let granted = server.send("PUT", access, &server.publisher(), "").await;
     assert!(granted.status < 300, "{}", granted.status);

@@ -6,6 +6,7 @@ use campanile_server::clock::Clock;
 use campanile_testkit::{Answer, Client, SECRET, TestServer, Token, request};
 use serde_json::{Value, json};
 
+use crate::native::stream::Events;
 use crate::process::Process;
 use crate::program::Program;
 
@@ -155,7 +156,7 @@ const CANARY: &str = "canary-7f3a9c";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_reaches_no_frame_no_other_user_and_no_log() {
-    // Both surfaces show the same workspace, and nothing is left out of the log.
+    // All surfaces show the same workspace, and nothing is left out of the log.
     let program = Program::new().set("CAMPANILE_SECRET", SECRET).set("CAMPANILE_LOG__LEVEL", "trace");
     let program = program.set("CAMPANILE_SURFACES__PRODUCT__WORKSPACE", "acme");
     let server = Process::start(&program);
@@ -175,6 +176,12 @@ async fn a_value_reaches_no_frame_no_other_user_and_no_log() {
     let path = format!("/api/ws/notification?access_token={}", token("bob", ""));
     let mut product = Client::connect(server.address, &path).await;
     assert_eq!(product.json().await["type"], "CONNECTION_ESTABLISHED");
+    let path = format!("/v1/connect?workspace=acme&token={}", token("bob", ""));
+    let mut native = Client::connect(server.address, &path).await;
+    assert_eq!(native.json().await["type"], "hello");
+    let bearer = format!("Authorization: Bearer {}\r\n", token("bob", ""));
+    let (status, mut stream) = Events::open(server.address, "", &bearer).await;
+    assert_eq!((status, &*stream.event().await["event"]), (200, "hello"));
 
     // Every way of changing records, with the value in each place that a value has.
     let data = json!({"secret": CANARY, "list": [{"of": CANARY}], "n": 1});
@@ -220,8 +227,8 @@ async fn a_value_reaches_no_frame_no_other_user_and_no_log() {
     // All that bob is told, up to a mark, and what he can read of it later.
     let mark = json!({"to": {"user": "bob"}, "title": "T", "message": "the mark"}).to_string();
     expect(201, &send("POST", "/v1/workspaces/acme/notifications", &admin, &mark).await);
-    let [mut frames, mut shown] = [vec![], vec![]];
-    for (client, told) in [(&mut bob, &mut frames), (&mut product, &mut shown)] {
+    let [mut frames, mut shown, mut items, mut streamed] = [vec![], vec![], vec![], vec![]];
+    for (client, told) in [(&mut bob, &mut frames), (&mut product, &mut shown), (&mut native, &mut items)] {
         loop {
             let frame = client.text().await;
             assert!(!frame.contains(CANARY), "{frame}");
@@ -230,6 +237,14 @@ async fn a_value_reaches_no_frame_no_other_user_and_no_log() {
             }
             told.push(serde_json::from_str::<Value>(&frame).unwrap());
         }
+    }
+    loop {
+        let fields = stream.event().await;
+        assert!(!format!("{fields:?}").contains(CANARY), "{fields:?}");
+        if fields["data"].contains("the mark") {
+            break;
+        }
+        streamed.push(serde_json::from_str::<Value>(&fields["data"]).unwrap());
     }
     let kinds = [
         "record_created",
@@ -242,6 +257,11 @@ async fn a_value_reaches_no_frame_no_other_user_and_no_log() {
     assert_eq!(frames.iter().map(|frame| &frame["type"]).collect::<Vec<_>>(), kinds);
     let ids = |told: &[Value]| told.iter().map(|frame| frame["id"].clone()).collect::<Vec<_>>();
     assert_eq!(ids(&shown), ids(&frames));
+    for told in [items, streamed] {
+        let told: Vec<_> = told.iter().filter(|frame| frame["type"] != "heartbeat").collect();
+        assert!(told.iter().all(|frame| frame["type"] == "notification"), "{told:?}");
+        assert_eq!(told.iter().map(|frame| frame["item"]["id"].clone()).collect::<Vec<_>>(), ids(&frames));
+    }
     for (path, list) in [("/api/notification/list", "notifications"), ("/v1/workspaces/acme/inbox", "items")]
     {
         let page = expect(200, &send("GET", path, &token("bob", ""), "").await);

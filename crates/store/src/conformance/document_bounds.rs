@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::documents::{PRODUCT, change, contents, delete, due, in_group, list, of, put, try_change, write};
 use super::fixture::*;
 use crate::{
-    DocumentQuery, Expect, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES, MAX_DOCUMENTS_PER_CHANGE,
-    MAX_GROUP_BYTES, MAX_PAGE_BYTES, MAX_READ_BYTES, Order, Store, StoreError, has_more, more_due,
+    Change, DocumentQuery, Expect, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_ID_BYTES, MAX_DOCUMENTS_PER_CHANGE,
+    MAX_GROUP_BYTES, MAX_PAGE_BYTES, MAX_READ_BYTES, MAX_RESOLVED_PER_CHANGE, Order, Store, StoreError,
+    has_more, more_due,
 };
 
 pub(super) async fn bounds_of_a_change_are_refused(store: &dyn Store) {
@@ -27,6 +28,11 @@ pub(super) async fn bounds_of_a_change_are_refused(store: &dyn Store) {
     let numbered = |n: usize| put(&n.to_string(), Expect::Absent, contents("1"));
     let many = (0..=MAX_DOCUMENTS_PER_CHANGE).map(numbered).collect();
     assert_eq!(refused(many).await, Some(MAX_DOCUMENTS_PER_CHANGE));
+    let resolve = vec![new_id(); MAX_RESOLVED_PER_CHANGE + 1];
+    match try_change(store, &ws(), Change { resolve, ..Change::default() }, at(0)).await {
+        Err(StoreError::Limit { limit, .. }) => assert_eq!(limit, MAX_RESOLVED_PER_CHANGE),
+        other => panic!("a refusal was expected: {:?}", other.map(|appended| appended.head)),
+    }
     assert!(store.heads().await.expect("heads can be read").is_empty(), "nothing was written");
 
     let most = (1..MAX_DOCUMENTS_PER_CHANGE).map(numbered);

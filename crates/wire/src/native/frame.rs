@@ -173,6 +173,10 @@ pub enum Frame<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
         unread: Option<u64>,
+        /// The log's head that the mark was made at: it came before what stands behind that, and after everything else.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<u64>, nullable = false)]
+        head: Option<Seq>,
         /// When the new token expires.
         #[serde(rename = "expiresAt", skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
@@ -324,12 +328,14 @@ pub(super) fn pong(reference: Option<&str>) -> Payload {
 
 pub(super) fn marked(done: &Done<'_>) -> Payload {
     let reference = done.asked.reference.as_deref();
-    let (changed, rev, unread) = (Some(done.changed), Some(done.rev), Some(done.unread));
-    Frame::Ok { reference, changed, rev, unread, expires_at: None }.payload()
+    let (changed, rev) = (Some(done.changed), Some(done.rev));
+    let (unread, head) = (Some(done.unread), Some(done.head));
+    Frame::Ok { reference, changed, rev, unread, head, expires_at: None }.payload()
 }
 
 pub(super) fn refreshed(reference: Option<&str>, expires_at: Timestamp) -> Payload {
-    Frame::Ok { reference, changed: None, rev: None, unread: None, expires_at: Some(expires_at) }.payload()
+    let expires_at = Some(expires_at);
+    Frame::Ok { reference, changed: None, rev: None, unread: None, head: None, expires_at }.payload()
 }
 
 pub(super) fn refused(reference: Option<&str>, why: NotRefreshed) -> Payload {

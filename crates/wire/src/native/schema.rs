@@ -164,7 +164,7 @@ fn one_of_each() -> Vec<Payload> {
         frame::heartbeat(&counts, Seq(9)),
         frame::resync(Some(Epoch(7)), Seq(9), Resync::Overflow),
         frame::drain(1500),
-        frame::marked(&Done { asked: &asked, changed: true, rev: Rev(4), unread: 1 }),
+        frame::marked(&Done { asked: &asked, changed: true, rev: Rev(4), unread: 1, head: Seq(9) }),
         frame::refreshed(Some("r"), Timestamp::from_millis(0)),
         frame::refused(None, NotRefreshed::Mismatch),
         frame::not_marked(&asked, false),

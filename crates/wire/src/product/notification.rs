@@ -128,7 +128,8 @@ mod tests {
     fn answers() {
         let user = UserId::new("u\"1").unwrap();
         let x = Asked { id: Some("x".into()), reference: None };
-        let done = Done { asked: &x, changed: true, rev: campanile_model::Rev(1), unread: 0 };
+        let (rev, head) = (campanile_model::Rev(1), campanile_model::Seq(2));
+        let done = Done { asked: &x, changed: true, rev, unread: 0, head };
         assert_eq!(
             greeting(&user).text,
             r#"{"type":"CONNECTION_ESTABLISHED","message":"Notification WebSocket connected","userId":"u\"1"}"#

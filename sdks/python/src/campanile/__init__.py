@@ -8,53 +8,59 @@ from .clock import Clock, SystemClock
 from .close_codes import CLOSE_CODES, CloseCode
 from .errors import (
     ActionRefused,
-    ActionsFull,
-    BadFrame,
+    BadAnswer,
+    BadUrl,
+    BatchTooLarge,
     CampanileError,
-    ClientClosed,
+    Closed,
     Defect,
     HandlerFailed,
     InsecureUrl,
-    Lagging,
+    Lagged,
+    Network,
     Problem,
+    QueueFull,
     StorageFailed,
     TokenFailed,
-    Unreachable,
     Unsupported,
 )
 from .notification import Notification, Position, Resync, Retraction, Update
 from .pending import Outcome
-from .publisher import Published, Publisher, SyncPublisher
+from .publisher import LARGEST_BATCH, Published, Publisher, SyncPublisher
 from .snapshot import Snapshot
-from .state import End, State
+from .state import Reason, State
 from .storage import FileStorage, MemoryStorage, Storage
 from .surface.event import Mark, Receipts
 
 __all__ = [
     "CLOSE_CODES",
+    "LARGEST_BATCH",
     "ActionRefused",
-    "ActionsFull",
     "Backoff",
-    "BadFrame",
+    "BadAnswer",
+    "BadUrl",
+    "BatchTooLarge",
     "Campanile",
     "CampanileError",
-    "ClientClosed",
     "Clock",
     "CloseCode",
+    "Closed",
     "Defect",
-    "End",
     "FileStorage",
     "HandlerFailed",
     "InsecureUrl",
-    "Lagging",
+    "Lagged",
     "Mark",
     "MemoryStorage",
+    "Network",
     "Notification",
     "Outcome",
     "Position",
     "Problem",
     "Published",
     "Publisher",
+    "QueueFull",
+    "Reason",
     "Receipts",
     "Resync",
     "Retraction",
@@ -65,7 +71,6 @@ __all__ = [
     "SyncPublisher",
     "SystemClock",
     "TokenFailed",
-    "Unreachable",
     "Unsupported",
     "Update",
 ]

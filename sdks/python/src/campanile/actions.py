@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from .errors import ActionsFull
+from .errors import QueueFull
 
 Kind = Literal["read", "unread", "archive", "read_all", "seen"]
 KINDS: tuple[Kind, ...] = ("read", "unread", "archive", "read_all", "seen")
@@ -67,7 +67,7 @@ class Actions:
         """Takes an action; returns those it replaces: the last word on an item counts.
 
         One that is under way is never replaced. Where the new one changes nothing, it is itself returned.
-        `ActionsFull` beyond the limit."""
+        `QueueFull` beyond the limit."""
         under_way = set(self._sent.values())
         replaced = []
         for other in self._waiting.values():
@@ -79,7 +79,7 @@ class Actions:
             if _covers(action, other):
                 replaced.append(other)
         if len(self._waiting) - len(replaced) >= self._limit:
-            raise ActionsFull(self._limit)
+            raise QueueFull(self._limit)
         for other in replaced:
             del self._waiting[other.key]
         self._waiting[action.key] = action

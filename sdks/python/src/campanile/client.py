@@ -12,7 +12,7 @@ from .actions import Action, Kind
 from .backoff import Backoff
 from .clock import Clock, SystemClock, ended, within
 from .delivery import Delivery, Feed
-from .errors import CampanileError, ClientClosed, Defect, Unsupported
+from .errors import CampanileError, Closed, Defect, Unsupported
 from .inbox import PAGE
 from .notification import Notification, Position, Resync, Retraction, Update
 from .pending import Outcome
@@ -66,7 +66,7 @@ class Campanile:
         clock: Clock | None = None,
         random: Callable[[], float] = machine_random.random,
     ) -> None:
-        """All options are in the README. `InsecureUrl` or `ValueError` for an address that won't do."""
+        """All options are in the README. `InsecureUrl` or `BadUrl` for an address that won't do."""
         self._machine = Machine(backoff or Backoff())
         self._clock: Clock = clock or SystemClock()
         self._random = random
@@ -119,7 +119,7 @@ class Campanile:
     def connect(self) -> None:
         """Starts, or starts again after `disconnect`. It then connects by itself for ever, unless it is refused."""
         self._check()
-        if self._started:
+        if self._started and self._machine.state is not State.IDLE:
             return
         self._started = True
         self._machine.handle_options(self._ready())
@@ -152,16 +152,17 @@ class Campanile:
             self._machine.handle_retry()
             self._turned()
 
-    def suspend(self) -> None:
-        """There is no network: stops trying until `wake` or `retry`."""
+    def offline(self) -> None:
+        """There is no network: rests until `online` or `retry`. After 5 minutes it looks for itself."""
         self._check()
-        self._machine.handle_suspend()
+        self._machine.handle_offline(self._clock.now())
         self._turned()
 
-    def wake(self) -> None:
-        """There may be a network again: comes back within a second, if it waits or is suspended."""
+    def online(self) -> None:
+        """There may be a network again: comes back within a second, if it waits or is suspended and the server did
+        not say when."""
         self._check()
-        self._machine.handle_wake(self._clock.now(), self._random())
+        self._machine.handle_online(self._clock.now(), self._random())
         self._turned(cuts=False)
 
     def update(self, *, token: TokenSource | None = _KEEP, workspace: str | None = _KEEP) -> None:
@@ -190,7 +191,7 @@ class Campanile:
             at = machine.retry_at
             self._snapshot = Snapshot(
                 state=machine.state,
-                reason=machine.reason if machine.state in (State.WAITING, State.REFUSED) else None,
+                reason=machine.reason,
                 retry_at=None if at is None else at - self._clock.now() + self._clock.utc(),
                 user=session.user,
                 workspace=session.workspace,
@@ -200,7 +201,7 @@ class Campanile:
                 has_more=session.store.older is not None,
                 loading=session.loading,
                 position=session.store.position,
-                waiting_actions=len(session.pending.actions),
+                pending=len(session.pending.actions),
             )
         return self._snapshot
 
@@ -231,7 +232,7 @@ class Campanile:
     def notifications(self) -> Feed:
         """Notifications from now on, each once, in order. Ends with `disconnect` or `close`.
 
-        1,000 may wait. One more drops them, and the iterator raises `Lagging`; iterate again to go on."""
+        1,000 may wait. One more drops them, and the iterator raises `Lagged`; iterate again to go on."""
         self._check()
         return self._delivery.feed()
 
@@ -272,7 +273,7 @@ class Campanile:
         """Marks one entry read, and so seen. It shows at once; await what is returned to know that it is durable.
 
         While there is no connection, it waits. The future raises `ActionRefused` if the server says that it can't be
-        done; then what was shown is undone. `ActionsFull` if 1,000 actions wait."""
+        done; then what was shown is undone. `QueueFull` if 1,000 actions wait."""
         return self._act("read", id)
 
     def unread(self, id: str) -> "asyncio.Future[Outcome]":
@@ -295,7 +296,7 @@ class Campanile:
         """Loads the next older page, and returns it. Without filters, it joins the snapshot's items.
 
         Each combination of filters goes on from its own last page. The product surface has one list, and no filters;
-        the workspace surface has none: `Unsupported`. `Problem`, `Unreachable` or `TokenFailed`."""
+        the workspace surface has none: `Unsupported`. `Problem`, `Network` or `TokenFailed`."""
         self._check()
         return await self._session.load_more(unread, archived)
 
@@ -364,7 +365,7 @@ class Campanile:
 
     def _check(self) -> None:
         if self._machine.state is State.CLOSED:
-            raise ClientClosed
+            raise Closed
 
     async def _stop(self) -> None:
         self._turned()
@@ -381,10 +382,10 @@ class Campanile:
             self._wake.clear()
             if machine.state in (State.CONNECTING, State.LIVE):
                 await self._stay()
-            elif machine.state is State.WAITING and machine.retry_at is not None:
+            elif machine.due is not None:
                 waits = [
                     asyncio.ensure_future(self._wake.wait()),
-                    asyncio.ensure_future(clock.sleep(machine.retry_at - clock.now())),
+                    asyncio.ensure_future(clock.sleep(machine.due - clock.now())),
                 ]
                 try:
                     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -416,7 +417,7 @@ class Campanile:
             defect = Defect()
             defect.__cause__ = error
             self._delivery.report(defect)
-        end = End("network", reason="Defect") if error else stay.result()
+        end = End.lost("defect") if error else stay.result()
         if end is None:
             self._machine.handle_missing()
         else:

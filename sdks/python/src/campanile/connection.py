@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.typing import Subprotocol
 
 from .clock import Clock, ended, within
-from .rest import AGENT, retry_after
+from .rest import AGENT, is_problem, retry_after
 from .state import End
 from .surface import Address, Surface
 from .surface.event import Drain, Event, Hello, Pong
@@ -71,12 +71,12 @@ class Connection:
         try:
             socket = await within(self._clock, DIAL, self._dial())
         except TimeoutError:
-            return End("timeout")
+            return End.lost("timeout")
         except InvalidStatus as refusal:
             return _refused(refusal)
         except (OSError, EOFError, WebSocketException, ValueError) as error:
             # Its kind alone: the library's words can hold the address.
-            return End("network", reason=type(error).__name__)
+            return End.lost(type(error).__name__)
         tasks = [asyncio.ensure_future(work) for work in (self._read(socket), self._write(socket))]
         tasks.append(asyncio.ensure_future(self._watch(socket)))
         farewell = FAREWELL
@@ -132,7 +132,7 @@ class Connection:
                     await asyncio.sleep(0)
         except ConnectionClosed as close:
             if close.rcvd is None:
-                return End("network", retry_after=self._drain)
+                return End.lost("network", self._drain)
             return End.closed(close.rcvd.code, close.rcvd.reason, self._drain)
 
     def _take(self, message: str) -> None:
@@ -162,13 +162,13 @@ class Connection:
         except ConnectionClosed:
             # The reader learns how it ended, and says so.
             await asyncio.Event().wait()
-        return End("network")
+        return End.lost("network")
 
     async def _watch(self, socket: ClientConnection) -> End:
         if self._surface.ping == "frame":
             # A refusal comes as a close right after the upgrade: who answers a ping did not refuse.
             if not await self._ping(socket, DIAL):
-                return End("timeout")
+                return End.lost("timeout")
             self._handle(self, Pong())
         if self._surface.ping is None:
             return await self._await_silence()
@@ -176,16 +176,16 @@ class Connection:
             try:
                 await within(self._clock, self._due - self._clock.now(), _awaited(self._alive.wait()))
             except TimeoutError:
-                return End("timeout")
+                return End.lost("timeout")
         while True:
             await self._clock.sleep(PING_EVERY)
             if not await self._ping(socket, GRACE):
-                return End("silence", retry_after=self._drain)
+                return End.lost("silence", self._drain)
 
     async def _await_silence(self) -> End:
         while self._clock.now() < self._due:
             await self._clock.sleep(self._due - self._clock.now())
-        return End("timeout") if self._heartbeat is None else End("silence", retry_after=self._drain)
+        return End.lost("timeout") if self._heartbeat is None else End.lost("silence", self._drain)
 
     async def _ping(self, socket: ClientConnection, patience: float) -> bool:
         try:
@@ -227,9 +227,11 @@ async def _let_go(socket: ClientConnection, patience: float) -> None:
 
 def _refused(refusal: InvalidStatus) -> End:
     response = refusal.response
-    try:
-        problem = json.loads(response.body or b"").get("code")
-    except (ValueError, AttributeError):
-        problem = None
+    problem = None
+    if is_problem(response.headers.get("Content-Type")):
+        try:
+            problem = json.loads(response.body or b"").get("code")
+        except (ValueError, AttributeError):
+            problem = None
     after = retry_after(response.headers.get("Retry-After"))
     return End.refused(response.status_code, problem if isinstance(problem, str) else None, after)

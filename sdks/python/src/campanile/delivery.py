@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from .clock import ended
-from .errors import CampanileError, HandlerFailed, Lagging
+from .errors import CampanileError, HandlerFailed, Lagged
 from .notification import Notification
 
 _log = logging.getLogger("campanile")
@@ -39,7 +39,7 @@ class Handler:
         if len(self._queue) >= self._limit:
             dropped = len(self._queue)
             self._queue.clear()
-            self._report(Lagging(dropped))
+            self._report(Lagged(dropped))
         self._queue.append(payload)
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._run())
@@ -67,7 +67,7 @@ class Handler:
 
 
 class Feed(AsyncIterator[Notification]):
-    """An iterator over notifications as they come. `Lagging` is raised once if it is too slow; then it goes on."""
+    """An iterator over notifications as they come. `Lagged` is raised once if it is too slow; then it goes on."""
 
     def __init__(self, close: Callable[["Feed"], None], limit: int = QUEUE) -> None:
         self._queue: deque[Notification] = deque()
@@ -97,7 +97,7 @@ class Feed(AsyncIterator[Notification]):
         while True:
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
-                raise Lagging(dropped)
+                raise Lagged(dropped)
             if self._queue:
                 return self._queue.popleft()
             if self._ended:

@@ -6,16 +6,32 @@ from collections.abc import Mapping
 class CampanileError(Exception):
     """The root of all errors of this package."""
 
+    code = "failed"
+    """What failed: stable, and the same in every SDK. The code of the server's problem or refusal where it is one."""
+
 
 class InsecureUrl(CampanileError):
     """The address is in the clear, and not of this machine; `allow_insecure` permits that."""
+
+    code = "insecure_url"
 
     def __init__(self) -> None:
         super().__init__("the url is neither https nor loopback: set allow_insecure to use it all the same")
 
 
-class ClientClosed(CampanileError):
+class BadUrl(CampanileError):
+    """The address is none that could be used."""
+
+    code = "bad_url"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+
+
+class Closed(CampanileError):
     """`close()` was called, which is final."""
+
+    code = "closed"
 
     def __init__(self) -> None:
         super().__init__("the client is closed")
@@ -24,14 +40,18 @@ class ClientClosed(CampanileError):
 class Unsupported(CampanileError):
     """The surface has no words for this."""
 
+    code = "unsupported"
+
     def __init__(self, what: str, surface: str) -> None:
         super().__init__(f"the {surface} surface has no {what}")
         self.what = what
         self.surface = surface
 
 
-class ActionsFull(CampanileError):
+class QueueFull(CampanileError):
     """Too many actions wait; this one was not taken."""
+
+    code = "queue_full"
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} actions wait already")
@@ -41,14 +61,17 @@ class ActionsFull(CampanileError):
 class ActionRefused(CampanileError):
     """The server says that the action can't be done. What it showed was undone."""
 
-    def __init__(self, kind: str, code: str) -> None:
-        super().__init__(f"{kind} was refused: {code}")
-        self.kind = kind
+    def __init__(self, action: str, code: str, id: str | None = None) -> None:
+        super().__init__(f"{action} was refused: {code}")
+        self.action = action
         self.code = code
+        self.id = id
 
 
-class Lagging(CampanileError):
+class Lagged(CampanileError):
     """A handler or an iterator was too slow: what waited for it was dropped. The client's state is whole."""
+
+    code = "lagged"
 
     def __init__(self, dropped: int) -> None:
         super().__init__(f"too slow: {dropped} notifications were dropped")
@@ -58,6 +81,8 @@ class Lagging(CampanileError):
 class HandlerFailed(CampanileError):
     """A handler raised; `__cause__` is what it raised. The next one was called."""
 
+    code = "handler_failed"
+
     def __init__(self, event: str) -> None:
         super().__init__(f"a handler of {event!r} raised")
         self.event = event
@@ -66,12 +91,16 @@ class HandlerFailed(CampanileError):
 class StorageFailed(CampanileError):
     """Waiting actions could not be kept, or not be read; `__cause__` has what the storage says."""
 
+    code = "storage_failed"
+
     def __init__(self) -> None:
         super().__init__("the storage failed: actions that wait may not outlive this process")
 
 
 class TokenFailed(CampanileError):
     """The token callback raised, took longer than 30 s, or returned no text; `__cause__` has what it raised."""
+
+    code = "token_failed"
 
     def __init__(self, reason: str, problem: str) -> None:
         super().__init__(f"the token callback, asked for {reason!r}, {problem}")
@@ -81,20 +110,37 @@ class TokenFailed(CampanileError):
 class Defect(CampanileError):
     """A defect of this package, please report it with its `__cause__`. The client connects anew."""
 
+    code = "defect"
+
     def __init__(self) -> None:
         super().__init__("a defect of the client: it connects anew")
 
 
-class BadFrame(CampanileError):
-    """The server sent a frame that this surface does not have; it was left out."""
+class BadAnswer(CampanileError):
+    """The server said something that this version does not understand; a frame was left out."""
+
+    code = "bad_answer"
 
     def __init__(self, kind: str) -> None:
-        super().__init__(f"a frame that can't be understood: {kind}")
+        super().__init__(f"an answer that can't be understood: {kind}")
         self.kind = kind
 
 
-class Unreachable(CampanileError):
+class BatchTooLarge(CampanileError):
+    """More notifications than one request may have; none was sent."""
+
+    code = "batch_too_large"
+
+    def __init__(self, got: int, limit: int) -> None:
+        super().__init__(f"{got} notifications are more than {limit}")
+        self.got = got
+        self.limit = limit
+
+
+class Network(CampanileError):
     """No answer: the network, its names or its certificates. `__cause__` has what the system says."""
+
+    code = "network"
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what}: no answer")
@@ -106,7 +152,7 @@ class Problem(CampanileError):
     def __init__(self, status: int, members: Mapping[str, object], retry_after: float | None = None) -> None:
         code = members.get("code")
         self.status = status
-        self.code = code if isinstance(code, str) else f"http_{status}"
+        self.code = code if isinstance(code, str) else "http"
         self.detail = str(members.get("detail", ""))
         index, field = members.get("index"), members.get("field")
         self.index = index if isinstance(index, int) else None

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from .errors import BadFrame
+from .errors import BadAnswer
 from .notification import Notification
 from .rest import Rest
 from .store import Page
@@ -30,7 +30,7 @@ class Inbox:
         unread: bool | None = None,
         archived: bool | None = None,
     ) -> Page:
-        """One page, newest first. `Problem`, `Unreachable` or `BadFrame` where there is none to be had."""
+        """One page, newest first. `Problem`, `Network` or `BadAnswer` where there is none to be had."""
         stated: Mapping[str, str | int | None] = {
             "limit": limit,
             "before": before,
@@ -44,7 +44,7 @@ class Inbox:
         try:
             return Page.of(body)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise BadFrame("inbox") from None
+            raise BadAnswer("inbox") from None
 
     async def product_list(self, token: str) -> list[Notification]:
         """The documented list of the product surface, newest first. Errors as for `page`."""
@@ -53,7 +53,7 @@ class Inbox:
         try:
             return [Notification.of(item) for item in body["notifications"]]
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise BadFrame("list") from None
+            raise BadAnswer("list") from None
 
 
 def _word(value: bool | None) -> str | None:

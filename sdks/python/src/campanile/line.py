@@ -8,9 +8,9 @@ from typing import Any
 
 from .clock import Clock, ended
 from .connection import Connection
-from .errors import BadFrame, CampanileError, TokenFailed
+from .errors import BadAnswer, CampanileError, TokenFailed
 from .notification import Position
-from .state import End, TokenReason
+from .state import End, Reason, TokenReason
 from .surface import Surface
 from .surface.event import Alive, Arrived, Done, Event, Hello, LeftOut, Pong, Refused
 from .surface.native import refresh
@@ -70,7 +70,7 @@ class Line:
             self.token = await ask(self._source, reason, plan.clock)
         except TokenFailed as error:
             self._handle_error(error)
-            return End("token")
+            return End(Reason("token", 0, "token_failed"))
         if not self.token:
             return None
         self._current = self._dial(self.token)
@@ -101,7 +101,7 @@ class Line:
             current, following = self._current, self._next
             assert current
             if self._mismatch:
-                return End("token", reason="another user", retry_after=0.0)
+                return End(Reason("token", 0, "another user"), retry_after=0.0)
             if following and self._tasks[following].done():
                 # It did not get through; the old one may have been put out by it.
                 self._tasks.pop(following)
@@ -146,7 +146,7 @@ class Line:
         self._handle(event)
 
     def _on_bad_frame(self, kind: str) -> None:
-        self._handle_error(BadFrame(kind))
+        self._handle_error(BadAnswer(kind))
 
     def _promote(self) -> None:
         """The new socket is live: what the old one says no longer counts."""

@@ -45,7 +45,7 @@ class Pending:
             return
         self._name = name
         try:
-            kept = _parsed(await self._storage.load(name))
+            kept = _parsed(await self._storage.get(name))
         except Exception as error:
             self._failed(error)
             kept = []
@@ -61,7 +61,7 @@ class Pending:
         self._save()
 
     def add(self, action: Action) -> "asyncio.Future[Outcome]":
-        """Takes an action. `ActionsFull` if too many wait."""
+        """Takes an action. `QueueFull` if too many wait."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         # Whoever does not wait for it hears of a refusal by the error event.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -125,7 +125,7 @@ class Pending:
         await self.flush()
         if name is not None and self._storage is not None:
             try:
-                await self._storage.erase(name)
+                await self._storage.delete(name)
             except Exception as error:
                 self._failed(error)
 
@@ -152,7 +152,7 @@ class Pending:
             future.set_result(outcome)
 
     def _refuse(self, action: Action, code: str) -> None:
-        refusal = ActionRefused(action.kind, code)
+        refusal = ActionRefused(action.kind, code, action.id)
         future = self._futures.pop(action.key, None)
         if future and not future.done():
             future.set_exception(refusal)
@@ -174,7 +174,7 @@ class Pending:
         while self._unsaved:
             name, text = self._unsaved.popitem()
             try:
-                await storage.save(name, text)
+                await storage.set(name, text)
             except Exception as error:
                 self._failed(error)
 

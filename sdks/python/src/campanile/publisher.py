@@ -14,13 +14,13 @@ from urllib.parse import quote
 
 from .backoff import Backoff
 from .clock import Clock, SystemClock
-from .errors import BadFrame, Problem, TokenFailed, Unreachable
+from .errors import BadAnswer, BatchTooLarge, Network, Problem, TokenFailed
 from .rest import Answer, Rest
 
-BATCH = 1000
+LARGEST_BATCH = 1000
 """Notifications of one request."""
-GIVE_UP = 120.0
-"""Seconds after which a publish that gets no answer is given up."""
+ATTEMPTS = 8
+"""How often a publish is tried, the first time included: for about a minute."""
 AGAIN = (408, 429, 500, 502, 503, 504)
 """Statuses that say nothing about the request itself."""
 
@@ -49,43 +49,43 @@ class _Attempts:
         workspace: str,
         what: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         key: str | None,
-        give_up: float,
-        now: float,
+        attempts: int,
     ) -> None:
         self.many = not isinstance(what, Mapping)
-        if self.many and not 1 <= len(what) <= BATCH:
-            raise ValueError(f"a batch has 1 to {BATCH} notifications, not {len(what)}")
+        if self.many and len(what) > LARGEST_BATCH:
+            raise BatchTooLarge(len(what), LARGEST_BATCH)
         self.path = f"/v1/workspaces/{quote(workspace, safe='')}/notifications"
         # The bytes are kept: under the same key, the same request is meant to the letter.
         self.body = json.dumps(what if not self.many else list(what), allow_nan=False).encode()
         self.headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        self._ends = now + give_up
+        self._left = attempts
         self._backoff = Backoff()
         self._expired = False
 
-    def judge(self, outcome: Answer | Unreachable, now: float, random: float) -> float | list[Published]:
+    def judge(self, outcome: Answer | Network, random: float) -> float | list[Published]:
         """What was published, or seconds until the next attempt. Raises what no attempt can cure."""
-        if isinstance(outcome, Unreachable):
-            return self._wait(outcome, None, now, random)
+        if isinstance(outcome, Network):
+            return self._wait(outcome, None, random)
         if outcome.status == 201:
             return self._published(outcome)
         try:
             outcome.checked()
         except Problem as problem:
             if problem.status in AGAIN:
-                return self._wait(problem, problem.retry_after, now, random)
+                return self._wait(problem, problem.retry_after, random)
             if problem.code == "token_expired" and not self._expired:
                 # It ended on its way; whoever gives tokens has a newer one by now.
                 self._expired = True
                 return 0.0
             raise
-        raise BadFrame("publish")
+        raise BadAnswer("publish")
 
-    def _wait(self, error: Problem | Unreachable, after: float | None, now: float, random: float) -> float:
-        delay = self._backoff.delay(random) if after is None else after
-        if now + delay > self._ends:
+    def _wait(self, error: Problem | Network, after: float | None, random: float) -> float:
+        self._left -= 1
+        if self._left <= 0:
             raise error
-        return delay
+        delay = self._backoff.delay(random)
+        return delay if after is None else after
 
     def _published(self, answer: Answer) -> list[Published]:
         replayed = answer.headers.get("idempotent-replayed") == "true"
@@ -96,7 +96,7 @@ class _Attempts:
                 for e in entries
             ]
         except (KeyError, TypeError, AttributeError):
-            raise BadFrame("publish") from None
+            raise BadAnswer("publish") from None
 
 
 class Publisher:
@@ -108,43 +108,49 @@ class Publisher:
         workspace: str,
         token: PublisherToken,
         *,
-        give_up: float = GIVE_UP,
+        attempts: int = ATTEMPTS,
         allow_insecure: bool = False,
         tls: ssl.SSLContext | None = None,
         clock: Clock | None = None,
         random: Callable[[], float] = machine_random.random,
     ) -> None:
-        """`give_up` in seconds. `InsecureUrl` or `ValueError` for an address that won't do."""
+        """`attempts`: how often a publish is tried at most. `InsecureUrl` or `BadUrl` for an address that won't
+        do."""
         self._rest = Rest(url, allow_insecure, tls)
         self._workspace = workspace
         self._token = token
-        self._give_up = give_up
+        self._attempts = attempts
         self._clock: Clock = clock or SystemClock()
         self._random = random
 
     @overload
-    async def publish(self, what: Mapping[str, Any], *, key: str | None = None) -> Published: ...
+    async def publish(self, what: Mapping[str, Any], *, idempotency_key: str | None = None) -> Published: ...
     @overload
-    async def publish(self, what: Sequence[Mapping[str, Any]], *, key: str | None = None) -> list[Published]: ...
+    async def publish(
+        self, what: Sequence[Mapping[str, Any]], *, idempotency_key: str | None = None
+    ) -> list[Published]: ...
 
     async def publish(
-        self, what: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, key: str | None = None
+        self, what: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, idempotency_key: str | None = None
     ) -> Published | list[Published]:
         """Publishes one notification, or 1 to 1,000 of them, all or nothing. Returns once they are on stable storage.
 
-        Repeated until it is answered, under one `Idempotency-Key`: `key`, or a random one. Give a key of your own if
-        the publish must be the same after a restart; it holds for 24 hours. `Problem` if it is refused, or still
-        answered so after `give_up`; `Unreachable` if there is no answer until then; `TokenFailed`."""
-        attempts = _Attempts(self._workspace, what, key, self._give_up, self._clock.now())
+        Repeated until it is answered, under one `Idempotency-Key`: `idempotency_key`, or a random one. Give a key of
+        your own if the publish must be the same after a restart; it holds for 24 hours. `Problem` if it is refused, or
+        still answered so after all `attempts`; `Network` if there is no answer to the last one; `BatchTooLarge`;
+        `TokenFailed`."""
+        attempts = _Attempts(self._workspace, what, idempotency_key, self._attempts)
+        if attempts.many and not what:
+            return []
         while True:
-            outcome: Answer | Unreachable
+            outcome: Answer | Network
             try:
                 outcome = await asyncio.to_thread(
                     self._rest.call, "POST", attempts.path, await self._ask(), attempts.body, attempts.headers
                 )
-            except Unreachable as error:
+            except Network as error:
                 outcome = error
-            verdict = attempts.judge(outcome, self._clock.now(), self._random())
+            verdict = attempts.judge(outcome, self._random())
             if isinstance(verdict, list):
                 return verdict if attempts.many else verdict[0]
             await self._clock.sleep(verdict)
@@ -168,7 +174,7 @@ class SyncPublisher:
         workspace: str,
         token: str | Callable[[], str],
         *,
-        give_up: float = GIVE_UP,
+        attempts: int = ATTEMPTS,
         allow_insecure: bool = False,
         tls: ssl.SSLContext | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -178,27 +184,29 @@ class SyncPublisher:
         self._rest = Rest(url, allow_insecure, tls)
         self._workspace = workspace
         self._token = token
-        self._give_up = give_up
+        self._attempts = attempts
         self._sleep = sleep
         self._random = random
 
     @overload
-    def publish(self, what: Mapping[str, Any], *, key: str | None = None) -> Published: ...
+    def publish(self, what: Mapping[str, Any], *, idempotency_key: str | None = None) -> Published: ...
     @overload
-    def publish(self, what: Sequence[Mapping[str, Any]], *, key: str | None = None) -> list[Published]: ...
+    def publish(self, what: Sequence[Mapping[str, Any]], *, idempotency_key: str | None = None) -> list[Published]: ...
 
     def publish(
-        self, what: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, key: str | None = None
+        self, what: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, idempotency_key: str | None = None
     ) -> Published | list[Published]:
         """As `Publisher.publish`, and blocks meanwhile."""
-        attempts = _Attempts(self._workspace, what, key, self._give_up, time.monotonic())
+        attempts = _Attempts(self._workspace, what, idempotency_key, self._attempts)
+        if attempts.many and not what:
+            return []
         while True:
-            outcome: Answer | Unreachable
+            outcome: Answer | Network
             try:
                 outcome = self._rest.call("POST", attempts.path, self._ask(), attempts.body, attempts.headers)
-            except Unreachable as error:
+            except Network as error:
                 outcome = error
-            verdict = attempts.judge(outcome, time.monotonic(), self._random())
+            verdict = attempts.judge(outcome, self._random())
             if isinstance(verdict, list):
                 return verdict if attempts.many else verdict[0]
             self._sleep(verdict)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import InsecureUrl, Problem, Unreachable
+from .errors import BadUrl, InsecureUrl, Network, Problem
 
 PATIENCE = 35.0
 """Seconds for an answer: the server's own bound is 30."""
@@ -46,7 +46,7 @@ class Rest:
     """The API below one address."""
 
     def __init__(self, url: str, allow_insecure: bool = False, tls: ssl.SSLContext | None = None) -> None:
-        """`url`: `https://…`, or `http://` to this machine. `InsecureUrl` or `ValueError` for another."""
+        """`url`: `https://…`, or `http://` to this machine. `InsecureUrl` or `BadUrl` for another."""
         self.base = base_of(url, allow_insecure)
         # No redirects: an Authorization header must not follow one to somewhere else.
         handlers: list[Any] = [_NoRedirects]
@@ -62,7 +62,7 @@ class Rest:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Asks and waits. `Unreachable` where no answer comes."""
+        """Asks and waits. `Network` where no answer comes."""
         request = urllib.request.Request(self.base + path, data=body, method=method)
         request.add_header("Authorization", f"Bearer {token}")
         request.add_header("User-Agent", AGENT)
@@ -77,10 +77,10 @@ class Rest:
             with refusal:
                 return _answer(refusal.code, refusal.headers, refusal.read(LONGEST))
         except (OSError, ValueError, EOFError) as error:
-            raise Unreachable(f"{method} {path.partition('?')[0]}") from error
+            raise Network(f"{method} {path.partition('?')[0]}") from error
         except Exception as error:
             # http.client has errors of its own for answers that are no HTTP.
-            raise Unreachable(f"{method} {path.partition('?')[0]}") from error
+            raise Network(f"{method} {path.partition('?')[0]}") from error
 
 
 def base_of(url: str, allow_insecure: bool) -> str:
@@ -88,9 +88,9 @@ def base_of(url: str, allow_insecure: bool) -> str:
     parts = urllib.parse.urlsplit(url)
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
     if scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("url is https://host, or http://localhost")
+        raise BadUrl("url is https://host, or http://localhost")
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("url has no user, query or fragment")
+        raise BadUrl("url has no user, query or fragment")
     host = parts.hostname
     loopback = host in ("localhost", "::1") or host.endswith(".localhost") or _is_127(host)
     if scheme == "http" and not loopback and not allow_insecure:
@@ -115,6 +115,11 @@ def retry_after(text: str | None) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     except (TypeError, ValueError):
         return None
+
+
+def is_problem(content_type: str | None) -> bool:
+    """Whether an answer is a problem document (RFC 9457): the server's, and no proxy's or portal's page."""
+    return (content_type or "").partition(";")[0].strip().lower() == "application/problem+json"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

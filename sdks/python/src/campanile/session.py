@@ -9,7 +9,7 @@ from typing import Any
 from .actions import Action
 from .backoff import Backoff
 from .clock import Clock, ended
-from .errors import BadFrame, CampanileError, Problem, TokenFailed, Unreachable, Unsupported
+from .errors import BadAnswer, CampanileError, Network, Problem, TokenFailed, Unsupported
 from .inbox import Inbox
 from .line import Line, Plan
 from .notification import Notification, Position, Resync, Retraction, Update
@@ -298,10 +298,8 @@ class Session:
                     await self._load_page(store)
                     # If that was not enough, such as a page of a former log, then again, but not at once.
                     after = None
-                except (Problem, Unreachable, BadFrame, TokenFailed) as error:
+                except (Problem, Network, BadAnswer, TokenFailed) as error:
                     self._report(error)
-                    if isinstance(error, Problem) and error.status in (400, 401, 403, 404, 405, 422):
-                        return
                     after = error.retry_after if isinstance(error, Problem) else None
                 finally:
                     store.cancel_page()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .notification import Notification, Position
-from .state import End, State
+from .state import Reason, State
 
 
 @dataclass(frozen=True)
@@ -11,8 +11,8 @@ class Snapshot:
     """All of it. The same object until something changes."""
 
     state: State
-    reason: End | None
-    """Why it waits or was refused; `None` in other states."""
+    reason: Reason | None
+    """Why it is waiting, suspended or refused; `None` in other states."""
     retry_at: float | None
     """When it comes back, in seconds since 1970; `None` unless it waits."""
     user: str | None
@@ -29,5 +29,5 @@ class Snapshot:
     """Whether a page is under way, or is about to be: the first one is from the moment of being live."""
     position: Position | None
     """Up to where everything was received; `None` on the documented surfaces."""
-    waiting_actions: int
+    pending: int
     """How many actions the server has not confirmed yet."""

@@ -11,15 +11,15 @@ from typing import Protocol
 class Storage(Protocol):
     """Keeps small texts by name. One name is used by one client at a time."""
 
-    async def load(self, name: str) -> str | None:
-        """What was saved last, or `None`."""
+    async def get(self, name: str) -> str | None:
+        """What was set last, or `None`."""
         ...
 
-    async def save(self, name: str, text: str) -> None:
+    async def set(self, name: str, text: str) -> None:
         """Keeps this in place of what was there: all of it or, after a crash, all of the former."""
         ...
 
-    async def erase(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         """Forgets it. Nothing happens if there is none."""
         ...
 
@@ -30,15 +30,15 @@ class MemoryStorage:
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
 
-    async def load(self, name: str) -> str | None:
+    async def get(self, name: str) -> str | None:
         """See `Storage`."""
         return self.texts.get(name)
 
-    async def save(self, name: str, text: str) -> None:
+    async def set(self, name: str, text: str) -> None:
         """See `Storage`."""
         self.texts[name] = text
 
-    async def erase(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         """See `Storage`."""
         self.texts.pop(name, None)
 
@@ -50,15 +50,15 @@ class FileStorage:
         """`directory` is made when it is needed."""
         self._directory = Path(directory)
 
-    async def load(self, name: str) -> str | None:
+    async def get(self, name: str) -> str | None:
         """See `Storage`. `OSError` if it can't be read."""
         return await asyncio.to_thread(self._load, name)
 
-    async def save(self, name: str, text: str) -> None:
+    async def set(self, name: str, text: str) -> None:
         """See `Storage`. `OSError` if it can't be written."""
         await asyncio.to_thread(self._save, name, text)
 
-    async def erase(self, name: str) -> None:
+    async def delete(self, name: str) -> None:
         """See `Storage`. `OSError` if it can't be removed."""
         await asyncio.to_thread(self._erase, name)
 

@@ -330,6 +330,9 @@ class Store:
             self._hidden.clear()
             self._told = 0
             self.loaded = False
+            # A log that was set back has no such entries any more, and no page will tell so.
+            for name in [item.id for item in self._items.values() if (item.seq or 0) > hello.seq]:
+                del self._items[name], self._order[name]
             self.seq = hello.seq
             self.needed = hello.seq
             self.rev = hello.rev

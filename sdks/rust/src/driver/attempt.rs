@@ -2,9 +2,11 @@
 
 use super::link::Link;
 use super::{Driver, Outcome};
+use crate::close_codes::ComeBack;
 use crate::connection::{Connection, DialFault, Target};
 use crate::error::{Cause, Error};
 use crate::kept;
+use crate::state::{Answer, come_back_after};
 use crate::surface::{Hello, Surface, native};
 use crate::token::Token;
 
@@ -36,21 +38,16 @@ impl Driver {
         let token = match result {
             Ok(token) => token,
             Err(cause) => {
-                self.report(Error::Token(cause));
-                self.fall("no token could be had", None);
+                self.report(Error::TokenFailed(cause));
+                self.disconnect();
+                self.fall_without_token("token_failed");
                 return;
             }
         };
         if self.expired.as_ref() == Some(&token) {
             // Coming back with it would end in the same way.
             self.disconnect();
-            if self.tokens.as_ref().is_some_and(crate::token::TokenSource::is_fixed) {
-                let reason = self.machine.reason().cloned();
-                let (code, text) = reason.map_or((4003, String::new()), |reason| (reason.code, reason.text));
-                self.machine.refuse(code, &text);
-            } else {
-                self.fall_connecting("the token is still the one that has expired");
-            }
+            self.fall_without_token("the token is still the one that has expired");
             return;
         }
         let user = self.user_of(&token);
@@ -123,8 +120,24 @@ impl Driver {
                     self.fall(&text, None);
                 }
             }
-            Err(fault) => self.fall(&fault.text, fault.retry_after_ms),
+            Err(DialFault::Failed(text)) => self.fall(&text, None),
+            Err(DialFault::Answered { status, problem, retry_after_ms }) => {
+                let answer = Answer { status, problem: problem.as_deref(), retry_after_ms };
+                self.handle_answered(&answer);
+            }
         }
+    }
+
+    /// There was an answer in place of a socket.
+    fn handle_answered(&mut self, answer: &Answer<'_>) {
+        tracing::debug!(status = answer.status, problem = answer.problem, "answered in place of an upgrade");
+        let token = self.attempt.as_ref().and_then(|attempt| attempt.token.clone());
+        self.disconnect();
+        if come_back_after(answer.status, answer.problem) == ComeBack::WithNewToken {
+            self.expired = token;
+        }
+        let (now, random, renewable) = (self.now(), self.random(), self.is_renewable());
+        self.machine.handle_answer(now, answer, renewable, random);
     }
 
     /// The workspace surface does not greet: any sign of life counts.
@@ -180,9 +193,9 @@ impl Driver {
         self.dirty = true;
     }
 
-    fn fall_connecting(&mut self, text: &str) {
+    fn fall_without_token(&mut self, text: &str) {
         let (now, random) = (self.now(), self.random());
-        self.machine.handle_failure(now, text, None, random);
+        self.machine.handle_no_token(now, text, random);
     }
 
     fn fall_connecting_at_once(&mut self, text: &str) {

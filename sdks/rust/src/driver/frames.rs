@@ -55,7 +55,7 @@ impl Driver {
                 let position = self.store.position.clone().filter(|_| self.is_native());
                 let (id, read) = (item.id.clone(), item.read);
                 self.emit(Event::Notification { item, position });
-                if self.config.mark_read
+                if self.config.auto_mark_read
                     && !read
                     && let Err(error) = self.act(Act::Read(id))
                 {
@@ -63,7 +63,7 @@ impl Driver {
                 }
             }
             Some(Change::Update(item)) => self.emit(Event::Update(item)),
-            Some(Change::Retract { id, cause }) => self.emit(Event::Retract { id, cause }),
+            Some(Change::Retract { id, cause, by }) => self.emit(Event::Retract { id, cause, by }),
             Some(Change::Receipts) => self.emit(Event::Receipts),
             Some(Change::Resync { reason }) => self.emit(Event::Resync { reason }),
         }
@@ -97,7 +97,7 @@ impl Driver {
         };
         let undone = key.and_then(|key| self.queue.handle_refused(&key));
         let action = undone.as_ref().map_or("a frame", Action::name);
-        self.report(Error::Refused { action, code });
+        self.report(Error::ActionRefused { action, code });
         self.keep_now();
     }
 

@@ -37,7 +37,7 @@ impl Driver {
             let text = text.clone();
             self.tasks.spawn(async move { Outcome::Loaded(owner, Ok(Some(text))) });
         } else {
-            self.tasks.spawn_blocking(move || Outcome::Loaded(owner, storage.load(&name)));
+            self.tasks.spawn_blocking(move || Outcome::Loaded(owner, storage.get(&name)));
         }
         true
     }
@@ -48,7 +48,7 @@ impl Driver {
         }
         self.keeper.loading = false;
         let text = result.unwrap_or_else(|error| {
-            self.report(Error::Storage(error));
+            self.report(Error::StorageFailed(error));
             None
         });
         if let Some(kept) = text.and_then(|text| Kept::read(&text, owner)) {
@@ -93,13 +93,13 @@ impl Driver {
         let Some(storage) = self.config.storage.clone().filter(|_| !self.keeper.saving) else { return };
         let Some((name, text)) = self.keeper.waiting.pop_front() else { return };
         self.keeper.saving = true;
-        self.tasks.spawn_blocking(move || Outcome::Saved(storage.save(&name, &text)));
+        self.tasks.spawn_blocking(move || Outcome::Saved(storage.set(&name, &text)));
     }
 
     pub(super) fn handle_saved(&mut self, result: io::Result<()>) {
         self.keeper.saving = false;
         if let Err(error) = result {
-            self.report(Error::Storage(error));
+            self.report(Error::StorageFailed(error));
         }
         self.save_next();
     }
@@ -112,7 +112,7 @@ impl Driver {
         {
             if let Ok(Outcome::Saved(result)) = outcome {
                 self.keeper.saving = false;
-                ended = result.map_err(Error::Storage);
+                ended = result.map_err(Error::StorageFailed);
                 self.save_next();
             }
         }
@@ -128,7 +128,7 @@ impl Driver {
             return Ok(());
         };
         let storage: Arc<_> = storage;
-        let erased = tokio::task::spawn_blocking(move || storage.erase(&kept::name(&owner))).await;
-        erased.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(Error::Storage)
+        let erased = tokio::task::spawn_blocking(move || storage.delete(&kept::name(&owner))).await;
+        erased.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(Error::StorageFailed)
     }
 }

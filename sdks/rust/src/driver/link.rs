@@ -123,7 +123,7 @@ impl Driver {
         if come_back(code, text) == ComeBack::WithNewToken {
             self.expired = token;
         }
-        let (now, random) = (self.now(), self.random());
-        self.machine.handle_close(now, code, text, random);
+        let (now, random, renewable) = (self.now(), self.random(), self.is_renewable());
+        self.machine.handle_close(now, code, text, renewable, random);
     }
 }

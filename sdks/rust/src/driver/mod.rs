@@ -21,6 +21,7 @@ use self::pages::Pages;
 use self::renewal::Renewal;
 use crate::actions::{Action, QUEUE_LIMIT, Queue};
 use crate::address::Address;
+use crate::client::Change;
 use crate::connection::{Connection, DialFault, Signal};
 use crate::environment::Environment;
 use crate::error::{Cause, Error};
@@ -47,7 +48,7 @@ pub(crate) struct Config {
     pub storage: Option<Arc<dyn Storage>>,
     pub tls: Option<Arc<rustls::ClientConfig>>,
     pub http: reqwest::Client,
-    pub mark_read: bool,
+    pub auto_mark_read: bool,
 }
 
 /// What a user does. Places are added here.
@@ -71,7 +72,7 @@ pub(crate) enum Command {
     Retry,
     Offline,
     Online,
-    Update { token: Option<TokenSource>, workspace: Option<String> },
+    Update(Change),
     Close(oneshot::Sender<Result<(), Error>>),
     Leave(oneshot::Sender<Result<Option<Position>, Error>>),
 }
@@ -90,6 +91,8 @@ pub(crate) struct Driver {
     workspace: Option<String>,
     tokens: Option<TokenSource>,
     machine: Machine,
+    /// It was not told to rest.
+    started: bool,
     store: Store,
     queue: Queue,
     user: Option<String>,
@@ -118,7 +121,7 @@ impl Driver {
         config: Config,
         workspace: Option<String>,
         tokens: Option<TokenSource>,
-        resume_from: Option<Position>,
+        resume: Option<Position>,
         events: broadcast::Sender<Event>,
         shown: watch::Sender<Arc<Snapshot>>,
     ) -> Self {
@@ -127,7 +130,8 @@ impl Driver {
             workspace,
             tokens,
             machine: Machine::default(),
-            store: Store::at(resume_from),
+            started: true,
+            store: Store::at(resume),
             queue: Queue::default(),
             user: None,
             alias: None,
@@ -203,6 +207,11 @@ impl Driver {
         self.config.surface == Surface::Native
     }
 
+    /// Another token can be had by asking.
+    fn is_renewable(&self) -> bool {
+        self.tokens.as_ref().is_some_and(|tokens| !tokens.is_fixed())
+    }
+
     fn is_live(&self) -> bool {
         self.machine.state() == State::Live
     }
@@ -223,7 +232,7 @@ impl Driver {
     /// When something is due at the latest.
     fn deadline(&self) -> u64 {
         let due = [
-            self.machine.retry_at(),
+            self.machine.due(),
             self.attempt.as_ref().map(|attempt| attempt.deadline),
             self.link.as_ref().filter(|link| link.live).map(Link::deadline),
             self.renewal.as_ref().map(|renewal| renewal.deadline),
@@ -291,9 +300,14 @@ impl Driver {
             }
             Command::LoadMore(reply) => self.load_more(reply),
             Command::Entries(filter, before, reply) => self.entries(filter, before, reply),
-            Command::Connect if self.is_ready() => self.machine.connect(),
-            Command::Connect => {}
+            Command::Connect => {
+                self.started = true;
+                if self.is_ready() {
+                    self.machine.connect();
+                }
+            }
             Command::Disconnect => {
+                self.started = false;
                 self.disconnect();
                 self.machine.stop();
             }
@@ -305,20 +319,20 @@ impl Driver {
             }
             Command::Offline => {
                 self.disconnect();
-                self.machine.handle_offline();
+                self.machine.handle_offline(now);
             }
             Command::Online => {
                 let random = self.random();
                 self.machine.handle_online(now, random);
             }
-            Command::Update { token, workspace } => self.update(token, workspace),
+            Command::Update(change) => self.update(change),
             // Both end the loop, and are taken there.
             Command::Close(_) | Command::Leave(_) => {}
         }
         self.dirty = true;
     }
 
-    fn update(&mut self, token: Option<TokenSource>, workspace: Option<String>) {
+    fn update(&mut self, Change { token, workspace }: Change) {
         let moves = workspace.is_some() && workspace != self.workspace;
         self.workspace = workspace.or(self.workspace.take());
         let renewed = token.is_some();
@@ -334,18 +348,9 @@ impl Driver {
             self.start_renewal();
             return;
         }
-        if !self.is_ready() {
-            return;
-        }
-        self.disconnect();
-        match self.machine.state() {
-            State::Connecting => {}
-            State::Live => {
-                let now = self.now();
-                self.machine.handle_failure(now, "another workspace", Some(0), 0.0);
-            }
-            State::Suspended if !moves => {}
-            _ => self.machine.connect(),
+        if self.started && self.is_ready() {
+            self.disconnect();
+            self.machine.begin();
         }
     }
 

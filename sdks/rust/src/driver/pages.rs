@@ -44,7 +44,7 @@ impl Driver {
         if self.is_native() {
             self.pages.waiting.push(asker);
         } else {
-            let _ = asker.send(Err(Error::NoInbox));
+            let _ = asker.send(Err(Error::Unsupported("inbox")));
         }
     }
 
@@ -56,7 +56,7 @@ impl Driver {
         reply: oneshot::Sender<Result<Entries, Error>>,
     ) {
         let refusal = match &self.token {
-            _ if !self.is_native() => Error::NoInbox,
+            _ if !self.is_native() => Error::Unsupported("inbox"),
             None => Error::Missing("a token"),
             Some(token) => {
                 let (http, url, token) = (self.config.http.clone(), self.inbox(), token.text.clone());

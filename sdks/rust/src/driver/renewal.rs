@@ -78,7 +78,7 @@ impl Driver {
         let token = match result {
             Ok(token) => token,
             Err(cause) => {
-                self.report(Error::Token(cause));
+                self.report(Error::TokenFailed(cause));
                 self.fail_renewal("no token could be had");
                 return;
             }
@@ -108,8 +108,12 @@ impl Driver {
     pub(super) async fn handle_renewal_dialled(&mut self, result: Result<Connection, DialFault>) {
         let connection = match result {
             Ok(connection) => connection,
-            Err(fault) => {
-                self.fail_renewal(&fault.text);
+            Err(DialFault::Failed(text)) => {
+                self.fail_renewal(&text);
+                return;
+            }
+            Err(DialFault::Answered { status, .. }) => {
+                self.fail_renewal(&format!("answered {status} in place of an upgrade"));
                 return;
             }
         };
@@ -184,7 +188,7 @@ impl Driver {
         if code == "token_mismatch" {
             self.change_user();
         } else {
-            self.report(Error::Refused { action: "refresh", code: code.to_owned() });
+            self.report(Error::ActionRefused { action: "refresh", code: code.to_owned() });
             self.fail_renewal(code);
         }
         true

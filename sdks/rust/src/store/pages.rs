@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Store;
 use crate::inbox::Page;
-use crate::item::Item;
+use crate::notification::Notification;
 use crate::surface::Frame;
 
 /// How many frames are remembered while a page is on its way. Beyond it the page is asked for again.
@@ -109,7 +109,7 @@ impl Store {
     fn passed_over(&mut self, page: &Page, passed: Option<u64>) -> BTreeSet<String> {
         let horizon = self.horizon();
         let passed = passed.unwrap_or(horizon);
-        let is_gone = |item: &&Item| {
+        let is_gone = |item: &&Notification| {
             item.seq.is_some_and(|seq| passed < seq && seq <= horizon) && !self.spots.contains_key(&item.id)
         };
         let gone: BTreeSet<String> = page.items.iter().filter(is_gone).map(|item| item.id.clone()).collect();
@@ -134,7 +134,7 @@ impl Store {
             Frame::Update { seq, item } if *seq > page.head => {
                 self.change(&item.id, |known| known.say_anew(item));
             }
-            Frame::Retract { seq, id, cause } if *seq > page.head => {
+            Frame::Retract { seq, id, cause, .. } if *seq > page.head => {
                 let counts = (self.unread, self.unseen);
                 self.retract(*seq, id, cause, replayed);
                 if !count {

@@ -7,7 +7,7 @@ pub(crate) mod workspace;
 use serde::{Deserialize, Serialize};
 
 use crate::actions::Action;
-use crate::item::Item;
+use crate::notification::Notification;
 
 /// A wire protocol of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,16 +67,18 @@ pub(crate) enum Frame {
     Notification {
         #[serde(default)]
         seq: Option<u64>,
-        item: Box<Item>,
+        item: Box<Notification>,
     },
     Update {
         seq: u64,
-        item: Box<Item>,
+        item: Box<Notification>,
     },
     Retract {
         seq: u64,
         id: String,
         cause: String,
+        /// What took its place.
+        by: Option<String>,
     },
     Receipts(Receipts),
     Heartbeat(Heartbeat),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Done, Frame, Hello};
 use crate::actions::Action;
-use crate::item::Item;
+use crate::notification::Notification;
 
 pub(crate) const PATH: &str = "/api/ws/notification";
 
@@ -31,7 +31,7 @@ pub(crate) fn decode(text: &str) -> Option<Frame> {
 }
 
 fn notification(value: Value) -> Option<Frame> {
-    let mut item: Item = serde_json::from_value(value).ok()?;
+    let mut item: Notification = serde_json::from_value(value).ok()?;
     if item.id.is_empty() {
         return None;
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Frame;
 use crate::actions::Action;
-use crate::item::Item;
+use crate::notification::Notification;
 
 pub(crate) fn query(token: &str, workspace: &str) -> Vec<(&'static str, String)> {
     vec![("token", token.to_owned()), ("workspaceSlug", workspace.to_owned())]
@@ -15,7 +15,7 @@ pub(crate) fn decode(text: &str) -> Option<Frame> {
     if value.get("id").is_none() {
         return (value.get("type")? == "pong").then_some(Frame::Pong {});
     }
-    let mut item: Item = serde_json::from_value(value).ok()?;
+    let mut item: Notification = serde_json::from_value(value).ok()?;
     item.seq = None;
     item.seen |= item.read;
     Some(Frame::Notification { seq: None, item: Box::new(item) })

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use campanile_client::Item;
+use campanile_client::Notification;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -21,7 +21,7 @@ pub(crate) struct Server {
 /// What a user has, as the server says.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Vec<Notification>,
     pub(crate) unread: u64,
 }
 
@@ -75,7 +75,7 @@ impl Server {
             let answer = self.ask(Method::GET, &query, &token, None).await;
             let page: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
             inbox.unread = page["unread"].as_u64().unwrap();
-            let items: Vec<Item> = serde_json::from_value(page["items"].clone()).unwrap();
+            let items: Vec<Notification> = serde_json::from_value(page["items"].clone()).unwrap();
             inbox.items.extend(items);
             match page["older"].as_u64() {
                 Some(place) => before = format!("&before={place}"),

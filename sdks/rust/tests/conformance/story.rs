@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use campanile_client::{
-    Client, Clock, Environment, Event, Events, Snapshot, Surface, TokenReason, TokenSource,
+    Campanile, Change, Clock, Environment, Event, Events, Snapshot, Surface, TokenReason, TokenSource,
 };
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -34,7 +34,7 @@ struct Story {
     surface: Surface,
     options: Map<String, Value>,
     tokens: Arc<AtomicU64>,
-    client: Option<Client>,
+    client: Option<Campanile>,
     events: Option<Events>,
     dials: Vec<Dial>,
 }
@@ -65,6 +65,8 @@ impl Story {
         let now = self.clock.now();
         if let Some(what) = step.get("do").and_then(Value::as_str) {
             return self.act(what, step).await;
+        } else if let Some(refusal) = step.get("refuse") {
+            return self.refuse(refusal);
         } else if let Some(dial) = step.get("dial") {
             return self.dial(dial).await;
         } else if let Some(frame) = step.get("send") {
@@ -120,7 +122,7 @@ impl Story {
     async fn act(&mut self, what: &str, step: &Value) -> Result<(), String> {
         let Some(client) = self.client.clone() else {
             let environment = Environment { clock: Arc::new(self.clock.clone()), random: Arc::new(|| 0.5) };
-            let mut builder = Client::builder(self.server.url())
+            let mut builder = Campanile::builder(self.server.url())
                 .surface(self.surface)
                 .token(self.token_source())
                 .environment(environment);
@@ -140,7 +142,9 @@ impl Story {
             "disconnect" => client.disconnect().await,
             "close" => client.close().await,
             "retry" => client.retry().await,
-            "token" => client.update_token(self.token_source()).await,
+            "offline" => client.offline().await,
+            "online" => client.online().await,
+            "token" => client.update(Change::default().token(self.token_source())).await,
             "read" => client.read(id).await,
             "unread" => client.unread(id).await,
             "archive" => client.archive(id).await,
@@ -153,6 +157,17 @@ impl Story {
             other => return Err(format!("unknown: {other}")),
         };
         done.map_err(|error| error.to_string())
+    }
+
+    fn refuse(&mut self, refusal: &Value) -> Result<(), String> {
+        let mut headers = vec![("Content-Type", refusal["type"].as_str().unwrap_or_default().to_owned())];
+        headers.extend(refusal.get("retryAfter").map(|seconds| ("Retry-After", seconds.to_string())));
+        let status =
+            refusal["status"].as_u64().and_then(|status| u16::try_from(status).ok()).ok_or("no status")?;
+        let body = &refusal["body"];
+        let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+        self.server.refusals.lock().unwrap().push_back((status, headers, body));
+        Ok(())
     }
 
     async fn dial(&mut self, expected: &Value) -> Result<(), String> {
@@ -189,8 +204,18 @@ impl Story {
         if status >= 400 {
             // The next attempt is planned by then.
             within(self.failure()).await?;
+        } else {
+            within(self.taken_in()).await?;
         }
         Ok(())
+    }
+
+    /// The client has the page that it was given, or asks for another.
+    async fn taken_in(&mut self) {
+        let mut snapshots = self.client.as_ref().expect("a client").snapshots();
+        while snapshots.borrow_and_update().loading && self.server.requests.is_empty() {
+            let _ = timeout(Duration::from_millis(20), snapshots.changed()).await;
+        }
     }
 
     async fn failure(&mut self) {
@@ -216,6 +241,9 @@ impl Story {
 
     /// Nothing may be left over.
     fn end(mut self) -> Result<(), String> {
+        if !self.server.refusals.lock().unwrap().is_empty() {
+            return Err("a refusal too many".into());
+        }
         if self.server.dials.try_recv().is_ok() {
             return Err("a dial too many".into());
         }

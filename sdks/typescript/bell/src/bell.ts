@@ -2,9 +2,12 @@
 
 import { Campanile, type Options, type TokenSource } from "@campanile/client";
 import { BellElement } from "./element.js";
+import { mark } from "./markup.js";
 import type { NotificationSource } from "./source.js";
 
 type Surface = NonNullable<Options["surface"]>;
+/** What frameworks say to a property that is given no more. */
+type None = null | undefined;
 
 /**
  * A bell with a client of its own, from attributes: `url`, `workspace`, and `token` as an attribute or, better, as a
@@ -29,8 +32,8 @@ export class CampanileBell extends BellElement {
     return this.getAttribute("url") ?? "";
   }
 
-  set url(url: string) {
-    this.setAttribute("url", url);
+  set url(url: string | None) {
+    mark(this, "url", url ?? undefined);
   }
 
   /** The workspace's slug. */
@@ -38,8 +41,8 @@ export class CampanileBell extends BellElement {
     return this.getAttribute("workspace") ?? "";
   }
 
-  set workspace(workspace: string) {
-    this.setAttribute("workspace", workspace);
+  set workspace(workspace: string | None) {
+    mark(this, "workspace", workspace ?? undefined);
   }
 
   /** The protocol: `native`, or one of the documented `workspace` and `product`. Default: `native`. */
@@ -48,8 +51,8 @@ export class CampanileBell extends BellElement {
     return surface === "workspace" || surface === "product" ? surface : "native";
   }
 
-  set surface(surface: Surface) {
-    this.setAttribute("surface", surface);
+  set surface(surface: Surface | None) {
+    mark(this, "surface", surface ?? undefined);
   }
 
   /** A token, or what gives one. As a property it is in no attribute, and so in no copy of the page. */

@@ -80,10 +80,81 @@ test("every translation has every text, in every plural form of its language", (
       const forms = new Intl.PluralRules(language).resolvedOptions().pluralCategories;
       for (const [name, text] of Object.entries(strings)) {
         if (typeof text === "string") assert.notEqual(text.trim(), "", `${language}.${name}`);
+        else assert.match(text.other, /\{count\}/, `${language}.${name}`);
+        if (typeof text === "string") continue;
         // `many` of Spanish and French is for millions, which `other` serves.
-        else
-          for (const form of forms.filter((form) => form !== "many" || language === "ar"))
-            assert(text[form], `${language}.${name}.${form}`);
+        for (const form of forms.filter((form) => form !== "many" || language === "ar"))
+          assert(text[form], `${language}.${name}.${form}`);
       }
     }
   }));
+
+for (const language of ["ar", "he", "ja"])
+  test(`${language}: not a word of it is in another script, whatever is shown`, () =>
+    site.on(async (page) => {
+      const latin = await page.evaluate(async (language) => {
+        const { bell } = fixture;
+        bell.lang = language;
+        const tell = async () => {
+          await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+          const root = bell.shadowRoot;
+          const all = [...(root?.querySelectorAll(":not(style)") ?? [])];
+          return all.flatMap((element) => [
+            ...["aria-label", "title", "placeholder", "alt", "aria-description", "aria-roledescription"].map(
+              (name) => element.getAttribute(name) ?? "",
+            ),
+            ...[...element.childNodes].map((node) =>
+              node.nodeType === Node.TEXT_NODE ? node.textContent : "",
+            ),
+          ]);
+        };
+        while (bell.shadowRoot?.querySelector(".root")?.getAttribute("lang") !== language) await tell();
+        await fixture.texts();
+        const said = [];
+        /** @type {import("../src/source.js").Level[]} */
+        const levels = ["info", "success", "warning", "error", "alert"];
+        const items = levels.map((level, at) => ({
+          id: `${at}`,
+          title: `${at}`,
+          level,
+          read: at > 2,
+          timestamp: new Date(Date.now() - at * 3_600_000).toISOString(),
+        }));
+        for (const inbox of [[], items]) {
+          bell.hide();
+          const source = fixture.start(inbox);
+          if (inbox.length) {
+            for (const level of levels)
+              source.arrive({
+                id: level,
+                title: "0",
+                level,
+                read: false,
+                timestamp: new Date().toISOString(),
+              });
+            said.push(...(await tell()));
+          }
+          bell.show();
+          for (const state of /** @type {const} */ ([
+            "live",
+            "connecting",
+            "waiting",
+            "suspended",
+            "refused",
+            "idle",
+          ])) {
+            source.is(state);
+            said.push(...(await tell()));
+          }
+          source.is("live");
+          for (const tab of bell.shadowRoot?.querySelectorAll("[role=tab]") ?? []) {
+            /** @type {HTMLElement} */ (tab).click();
+            said.push(...(await tell()));
+          }
+        }
+        const words = said.filter((text) => text?.trim());
+        if (words.length < 100) throw new Error(`only ${words.length} texts were looked at`);
+        return [...new Set(words.filter((text) => /[a-z]/i.test(text ?? "")))];
+      }, language);
+      assert.deepEqual(latin, []);
+    }));

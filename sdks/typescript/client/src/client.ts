@@ -13,7 +13,7 @@ import { createSession, type Owner, type Session, type Status, userKey } from ".
 import { type Happening, IDLE, type Lost, type Machine, step, wakeAt } from "./state.js";
 import { native } from "./surface/native.js";
 import { identity } from "./token.js";
-import type { Client, Options, State, TokenReason } from "./types.js";
+import type { Client, Options, State, TokenReason, TokenSource } from "./types.js";
 import { checkedBase } from "./url.js";
 import { createView } from "./view.js";
 import { within } from "./within.js";
@@ -87,7 +87,9 @@ function createClient(given: Options): Omit<Client, "state"> {
     const { state, reason, retryAt } = machine;
     return session?.mirror ?? { state, reason, retryAt: state === "waiting" ? retryAt : null };
   };
-  const view = createView(() => (concealed ? undefined : session), status, isNative);
+  // Who follows hears no greeting: the tab that leads did.
+  const visible = () => (concealed && session?.mirror?.state !== "live" ? undefined : session);
+  const view = createView(visible, status, isNative);
   const { list, getSnapshot } = view;
 
   const changed = () => {
@@ -125,9 +127,12 @@ function createClient(given: Options): Omit<Client, "state"> {
     session = undefined;
   };
 
-  /** Whose token is there, as far as is known without asking for it. */
-  const knownUser = () =>
-    options.user ?? (typeof options.token === "string" ? identity(options.token) : undefined);
+  /** Whose a token is: the application's word, else the token's. Where they differ, something that is neither's. */
+  const whose = (token: TokenSource) => {
+    const { user } = options;
+    const said = saidBy(token);
+    return user && said && user !== said ? JSON.stringify([user, said]) : (user ?? said);
+  };
 
   /** One attempt: a token, the session of its user, the lead among the tabs, a connection. */
   const open = async (attempt: number, why: TokenReason) => {
@@ -135,17 +140,22 @@ function createClient(given: Options): Omit<Client, "state"> {
     try {
       if (!environment.WebSocket)
         throw new CampanileError("no_websocket", "no WebSocket here: give one as an option");
-      if (knownUser() !== undefined) await enter(knownUser());
+      // What is named needs no token, unless there is reason to doubt it.
+      const { token: source } = options;
+      const early = whose(source);
+      const same = !concealed && (session?.identity ?? early) === early;
+      if (early !== undefined && (typeof source === "string" || same)) await enter(source);
       if (!current()) return;
       const asked = await ask(why);
       if (!current()) return;
       if (!asked) {
         leave();
+        concealed = true;
         happens("anew", { ready: false });
         return;
       }
       token = asked;
-      const entered = await enter(options.user ?? identity(token));
+      const entered = await enter(token);
       if (!current() || !(await entered.lead())) return;
       const talk = isNative ? native : (await import("./surface/documented.js"))[surface];
       if (!current()) return;
@@ -187,14 +197,19 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (farewell) farewell.onmessage = () => ref.deref()?.(false);
   };
 
-  /** The session of a user, the present one if it is the same. */
-  const enter = async (who: string | undefined): Promise<Session> => {
-    attend(who);
+  /** The session of a token's user, the present one if it is the same. */
+  const enter = async (token: TokenSource): Promise<Session> => {
+    const who = whose(token);
+    const said = saidBy(token);
+    // What a token says is more than a name alone.
+    if (said || !user) attend(who);
     const next = sessionOf(who);
-    if (next !== session) session?.leave();
+    const other = next !== session;
+    if (other) session?.leave();
     session = next;
-    // Without a name, only the server's greeting tells whether it is still the same.
-    concealed = who === undefined;
+    // Without a name, or with two, only the server's greeting tells whose it is.
+    if (who === undefined || (other && said !== undefined && said !== who)) concealed = true;
+    else if (said === who) concealed = false;
     changed();
     await next.open();
     return next;
@@ -245,7 +260,7 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   /** Whether another token is of the same user. One of another begins anew. */
   const accepts = (asked: string | null | undefined): asked is string => {
-    const same = !!asked && (options.user !== undefined || identity(asked) === session?.identity);
+    const same = !!asked && whose(asked) === session?.identity;
     if (same) {
       token = asked;
     } else {
@@ -269,7 +284,8 @@ function createClient(given: Options): Omit<Client, "state"> {
     concealed = false;
     const hello = frame.type === "hello";
     const resumed = hello && frame.resumed && !other;
-    session.do({ frame: { ...frame, resumed, user: frame.user ?? session.identity ?? null } as Frame });
+    const user = frame.user ?? identity(token) ?? options.user ?? null;
+    session.do({ frame: { ...frame, resumed, user } as Frame });
     happens("live");
     if (hello && store.now.stale && (other || frame.resumed || !resumes)) inbox?.reload();
     flush();
@@ -330,7 +346,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   const end = (tells: boolean) => {
     if (machine.state === "closed") return;
     deaf = void deaf?.();
-    attend(knownUser());
+    if (!user) attend(whose(options.token));
     if (tells) farewell?.postMessage(1);
     farewell?.close();
     if (session?.identity !== user) leave();
@@ -364,21 +380,25 @@ function createClient(given: Options): Omit<Client, "state"> {
       if (machine.state === "closed") return;
       const was = { ...options };
       Object.assign(options, change);
-      attend(knownUser());
       const { token: is } = options;
+      if (change.user || saidBy(change.token)) attend(whose(is));
       const moved = (["workspace", "user"] as const).some(
-        (name) => change[name] !== undefined && change[name] !== was[name],
+        (name) => name in change && (change[name] ?? null) !== (was[name] ?? null),
       );
       if (moved || !is) {
         leave();
+        // The next token may be of another user than the one that is still named.
+        if (was.token && !is) concealed = true;
       } else if (is === was.token) {
         return;
-      } else if (session && (knownUser() ?? null) === session.identity) {
+      } else if (session && typeof is === "string" && (whose(is) ?? null) === session.identity) {
         // The same user goes on.
-        if (typeof is !== "string" || !connection) return retry();
+        if (!connection) return retry();
         token = is;
         return connection.refresh(is);
-      } else {
+      } else if (session) {
+        // Also by no other tab, until it is known whose the token is.
+        session.leave();
         concealed = true;
       }
       happens("anew", { ready: ready() });
@@ -397,4 +417,9 @@ function createClient(given: Options): Omit<Client, "state"> {
     seen: () => act("seen"),
     on,
   };
+}
+
+/** Whose it is by what a token itself says; a function says nothing before it is asked. */
+function saidBy(token: TokenSource): string | undefined {
+  return typeof token === "string" ? identity(token) : undefined;
 }

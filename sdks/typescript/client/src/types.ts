@@ -133,9 +133,10 @@ export interface Options {
   token?: TokenSource;
   /**
    * Who the token is of, if the application knows. Default: what the token's `userId` or `sub` says. It names the cache, so with it
-   * the cached list is there before the first answer of the network.
+   * the cached list is there before the first answer of the network. Where a token says another user, neither is believed: nothing is
+   * shown until the server says whose it is.
    */
-  user?: string;
+  user?: string | null;
   /** The protocol. The documented ones work with Campanile and with the systems that documented them. Default: `native`. */
   surface?: "native" | "workspace" | "product";
   /** Documented surfaces: tell the server at once that a notification was read. Default: false. */
@@ -162,7 +163,8 @@ export interface Options {
 export interface Change {
   readonly token?: TokenSource;
   readonly workspace?: string | null;
-  readonly user?: string;
+  /** Null: nobody is named any more. */
+  readonly user?: string | null;
 }
 
 /** What `Campanile` does. Something else that does it can stand in its place, such as in tests of a page. */

@@ -30,6 +30,29 @@ window.Campanile = Campanile;
 window.ready = true;
 </script>`;
 
+// What a worker runs: no page, and so nothing hidden; told what to do by its page, and tells what it shows.
+const WORKER = `import { Campanile } from "/campanile.min.js";
+const token = (user) => ["", btoa(JSON.stringify({ userId: user })), ""].join(".");
+let client;
+const run = (port) => {
+  port.onmessage = ({ data: [name, value] }) => {
+    if (name === "start") {
+      client ??= new Campanile({ url: location.origin, workspace: "demo", token: () => token(value) });
+      const tell = () => {
+        const { state, unread, items } = client.getSnapshot();
+        port.postMessage(state + " " + unread + " " + items.map(({ id }) => id));
+      };
+      client.subscribe(tell);
+      client.on("error", (error) => port.postMessage("error " + error.code));
+      client.connect();
+      tell();
+    } else client[name](value);
+  };
+};
+if ("onconnect" in self) self.onconnect = ({ ports: [port] }) => run(port);
+else run(self);
+`;
+
 /** @type {import("playwright-core").Browser} */
 let browser;
 
@@ -53,6 +76,7 @@ function story(name, story) {
     for (const file of readdirSync(folder))
       server.files.set(`/${file}`, ["text/javascript", readFileSync(new URL(file, folder))]);
     server.files.set("/", ["text/html", PAGE]);
+    server.files.set("/worker.js", ["text/javascript", WORKER]);
     const context = await browser.newContext();
     /** @type {string[]} */
     const complaints = [];
@@ -260,6 +284,73 @@ story("a network that goes and comes", async (rig, open) => {
   await shows(tab, "live 0 ");
 });
 
+/**
+ * Hides a page, or shows it. No page of a headless browser is ever hidden, so it is told to say so.
+ *
+ * @param {Page} tab
+ * @param {"hidden" | "visible"} state
+ */
+const becomes = (tab, state) =>
+  tab.evaluate((state) => {
+    Object.defineProperty(document, "visibilityState", { configurable: true, value: state });
+    Object.defineProperty(document, "hidden", { configurable: true, value: state === "hidden" });
+    document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+  }, state);
+
+/** A live page whose clock stands, and goes on as far as it is told to. @param {Rig} rig @param {Page} tab */
+async function stopped(rig, tab) {
+  await tab.clock.install();
+  await tab.clock.pauseAt(Date.now() + 10_000);
+  await tab.evaluate("start('alice')");
+  const hours = 5 * 3_600_000;
+  const socket = await live(rig, {
+    heartbeatMs: hours,
+    expiresAt: new Date(Date.now() + 10 * hours).toISOString(),
+  });
+  await rig.paged([item(7)]);
+  await shows(tab, "live 1 n7");
+  return socket;
+}
+
+/** The page has asked for nothing, is looked at again, and is back within a second. @param {Rig} rig @param {Page} tab */
+async function isBack(rig, tab) {
+  const asked = rig.server.requests.left.map(({ path }) => path).filter((path) => path.startsWith("/v1"));
+  assert.deepEqual([rig.server.dials.left, asked], [[], []]);
+  await becomes(tab, "visible");
+  await shows(tab, "waiting 1 n7");
+  assert.equal(rig.server.tokens.length, 1);
+  await tab.clock.runFor(1_000);
+  const next = await live(rig, { resumed: true });
+  assert.deepEqual([next.query.since, next.query.epoch], ["7", "9f3c"]);
+  await shows(tab, "live 1 n7");
+}
+
+story("a hidden page hangs up after five minutes, and comes back when it is looked at", async (rig, open) => {
+  const tab = await open();
+  const socket = await stopped(rig, tab);
+  await becomes(tab, "hidden");
+  await tab.clock.runFor(299_999);
+  assert.equal(await tab.evaluate("window.shown()"), "live 1 n7");
+  await tab.clock.runFor(1);
+  assert.equal(await tab.evaluate("window.shown()"), "suspended 1 n7");
+  await socket.closed;
+  await tab.clock.runFor(3_600_000);
+  await isBack(rig, tab);
+});
+
+story("a hidden page retries for half a minute, and goes on when it is looked at", async (rig, open) => {
+  const tab = await open();
+  const socket = await stopped(rig, tab);
+  await becomes(tab, "hidden");
+  await tab.clock.runFor(29_999);
+  socket.cut();
+  await shows(tab, "waiting 1 n7");
+  await tab.clock.runFor(1);
+  assert.equal(await tab.evaluate("window.shown()"), "suspended 1 n7");
+  await tab.clock.runFor(3_600_000);
+  await isBack(rig, tab);
+});
+
 story("a burst of a thousand is all there", async (rig, open) => {
   const tab = await open();
   await tab.evaluate("start('alice')");
@@ -271,3 +362,42 @@ story("a burst of a thousand is all there", async (rig, open) => {
   const ordered = "client.getSnapshot().items.every(({ seq }, at) => seq === 1000 - at)";
   assert.equal(await tab.evaluate(ordered), true);
 });
+
+/** Starts a worker of the page, and gives `tell(name, value)` and `shown()` as the page itself has them. */
+const START_WORKER = `(kind) => {
+  const worker = new (kind === "shared" ? SharedWorker : Worker)("/worker.js", { type: "module" });
+  const port = worker.port ?? worker;
+  let told = "";
+  port.onmessage = ({ data }) => {
+    if (data.startsWith("error")) console.error(data);
+    else told = data;
+  };
+  worker.onerror = ({ message }) => console.error(message ?? "the worker failed");
+  window.shown = () => told;
+  window.tell = (...what) => port.postMessage(what);
+  tell("start", "alice");
+}`;
+
+for (const kind of ["dedicated", "shared"])
+  story(`a ${kind} worker connects, receives, reads, and shares with a page`, async (rig, open) => {
+    const tab = await open();
+    await tab.evaluate(`(${START_WORKER})("${kind}")`);
+    const socket = await live(rig);
+    await rig.paged([item(7)]);
+    await shows(tab, "live 1 n7");
+    socket.send(notification(9));
+    await shows(tab, "live 2 n9,n7");
+    await tab.evaluate("tell('read', 'n9')");
+    const { id, ref } = JSON.parse(await socket.texts.next("read"));
+    assert.equal(id, "n9");
+    socket.send({ type: "ok", ref, changed: true, rev: 4, unread: 1 });
+    await shows(tab, "live 1 n9,n7");
+    // Locks, channels and the database are the browser's: a page of the same user has no socket of its own.
+    const page = await open();
+    await page.evaluate("start('alice')");
+    await shows(page, "live 1 n9,n7");
+    assert.deepEqual(rig.server.dials.left, []);
+    await page.evaluate("client.close()");
+    await shows(tab, "closed 0 ");
+    await socket.closed;
+  });

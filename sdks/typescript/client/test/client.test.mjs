@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { Campanile } from "../dist/esm/index.js";
 import { Browser, item, MemoryStorage, Rig, shows, TestPage } from "./rig.mjs";
 import { jwt } from "./scripted.mjs";
+import { within } from "./waiting.mjs";
 
 /**
  * @param {string} name
@@ -327,6 +328,126 @@ story("a user who is named comes back after a token was taken away", async (rig)
   await rig.paged();
   await shows(client, { state: "live", ids: ["n7"] });
 });
+
+/**
+ * The ids and users that a client shows from now on.
+ *
+ * @param {Campanile} client
+ */
+function shownBy(client) {
+  /** @type {Set<string | null>} */
+  const shown = new Set();
+  const look = () => {
+    const { items, user } = client.getSnapshot();
+    for (const one of [...items.map(({ id }) => id), user]) shown.add(one);
+  };
+  client.subscribe(look);
+  look();
+  return shown;
+}
+
+/**
+ * Answers as the server of bob, and shows that the client starts anew and shows nothing of alice.
+ *
+ * @param {Rig} rig
+ * @param {Campanile} client
+ * @param {Set<string | null>} shown
+ */
+async function becomesBobs(rig, client, shown) {
+  const socket = await rig.server.dials.next("dial");
+  assert(!("since" in socket.query));
+  socket.send(rig.hello({ user: "bob", unread: 0, unseen: 0 }));
+  await rig.paged([item(7, { id: "bobs" })]);
+  await shows(client, { state: "live", ids: ["bobs"], user: "bob" });
+  assert.deepEqual([...shown].sort(), ["bob", "bobs", null]);
+  return socket;
+}
+
+for (const nobody of [null, undefined])
+  story(`a user who is no longer named (${nobody}) is gone, whosever the next token is`, async (rig) => {
+    let user = "alice";
+    const client = rig.client({ storage: new MemoryStorage(), user, token: () => rig.token(user) });
+    client.connect();
+    const socket = await rig.dialled();
+    await rig.paged();
+    await shows(client, { state: "live", ids: ["n7"] });
+    user = "bob";
+    client.update({ user: nobody });
+    const shown = shownBy(client);
+    await within(socket.closed, "close");
+    await becomesBobs(rig, client, shown);
+    // Nobody was named, and nobody is: nothing happens.
+    client.update({ user: null });
+    assert.equal(client.state, "live");
+  });
+
+story("what is still said of a user whose token was taken away holds for no other token", async (rig) => {
+  const storage = new MemoryStorage();
+  const { client } = await rig.live({ storage, user: "alice" });
+  client.update({ token: null });
+  const shown = shownBy(client);
+  client.update({ token: () => rig.token("bob") });
+  await becomesBobs(rig, client, shown);
+});
+
+story("a callback that gives no token any more took it away, too", async (rig) => {
+  /** @type {string | null} */
+  let user = "alice";
+  const token = () => user && rig.token(user);
+  const { client, socket } = await rig.live({ storage: new MemoryStorage(), user, token });
+  user = null;
+  socket.cut();
+  await shows(client, { state: "waiting" });
+  await rig.clock.pass(1_000);
+  await shows(client, { state: "idle", ids: [] });
+  const shown = shownBy(client);
+  user = "bob";
+  client.connect();
+  await becomesBobs(rig, client, shown);
+});
+
+story("another callback is asked before anything more is shown, whoever is named", async (rig) => {
+  const { client, socket } = await rig.live({ storage: new MemoryStorage(), user: "alice" });
+  client.update({ token: () => rig.token("bob") });
+  const shown = shownBy(client);
+  await within(socket.closed, "close");
+  const second = await becomesBobs(rig, client, shown);
+  // The same disagreement comes back to what it had.
+  second.cut();
+  await shows(client, { state: "waiting", ids: ["bobs"] });
+  await rig.clock.pass(1_000);
+  assert.equal((await rig.dialled({ user: "bob", resumed: true })).query.since, "7");
+  await shows(client, { state: "live", ids: ["bobs"], user: "bob" });
+  assert.deepEqual([...shown].sort(), ["bob", "bobs", null]);
+});
+
+story(
+  "a token of another user than the one that is named shows neither's, nor mixes what is kept",
+  async (rig) => {
+    const browser = new Browser();
+    const { client: alices } = await rig.live({ browser, user: "alice" });
+    await rig.clock.pass(1_000);
+    const client = rig.client({ browser, user: "alice", token: rig.token("bob") });
+    const shown = shownBy(client);
+    client.connect();
+    const socket = await becomesBobs(rig, client, shown);
+    // A tab in which the same is said shares the connection, and goes on when the first one goes.
+    const second = rig.client({ browser, user: "alice", token: rig.token("bob") });
+    const shownSecond = shownBy(second);
+    second.connect();
+    await shows(second, { state: "live", ids: ["bobs"], user: "bob" });
+    client.disconnect();
+    await within(socket.closed, "close");
+    await rig.dialled({ user: "bob", resumed: true });
+    await shows(second, { state: "live", ids: ["bobs"], user: "bob" });
+    await rig.clock.pass(1_000);
+    assert.deepEqual([...shownSecond].sort(), ["bob", "bobs", null]);
+    await shows(alices, { state: "live", ids: ["n7"], user: "alice" });
+    const keys = [...browser.storage.kept].filter(([, value]) => JSON.stringify(value).includes("bobs"));
+    assert(keys.length === 1 && keys.every(([key]) => key.includes("bob")), `${keys.map(([key]) => key)}`);
+    assert.deepEqual(rig.server.dials.left, []);
+  },
+);
 
 story("started, stopped and started at once, it connects once", async (rig) => {
   const client = rig.client({ browser: new Browser() });

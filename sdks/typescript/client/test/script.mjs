@@ -33,6 +33,9 @@ class Player {
   /** @type {import("./scripted.mjs").Dialled[]} */
   #sockets = [];
   #tokens = 0;
+  #online = true;
+  /** @type {((event: "online" | "offline") => void) | undefined} Tells the client what the platform says. */
+  #tell;
   /** @type {string[]} */
   errors = [];
 
@@ -50,9 +53,24 @@ class Player {
       surface: script.surface,
       token: this.#token,
       WebSocket: /** @type {any} */ (WebSocket),
-      environment: { setTimeout, clearTimeout, now },
+      environment: { setTimeout, clearTimeout, now, page: this.#page },
     });
     this.client.on("error", (error) => this.errors.push(`${error.code} ${error.detail.cause ?? ""}`));
+  }
+
+  /** A page that is seen all the time. */
+  get #page() {
+    return {
+      online: () => this.#online,
+      hidden: () => false,
+      /** @param {(event: "online" | "offline") => void} told */
+      listen: (told) => {
+        this.#tell = told;
+        return () => {
+          this.#tell = undefined;
+        };
+      },
+    };
   }
 
   /** Another token each time. */
@@ -70,6 +88,7 @@ class Player {
     );
     if ("do" in step) this.#do(step.do, step.id && /** @type {string} */ (this.#filled(step.id)));
     else if ("cause" in step) return;
+    else if ("refuse" in step) this.server.refusals.push(step.refuse);
     else if ("dial" in step) {
       const dialled = await this.server.dials.next("dial");
       this.#sockets.push(dialled);
@@ -113,7 +132,8 @@ class Player {
 
   /** Nothing may be left over. */
   judge() {
-    const { dials, requests } = this.server;
+    const { dials, requests, refusals } = this.server;
+    assert.deepEqual(refusals, [], "refusals left over");
     assert.deepEqual(
       dials.left.map(({ query }) => query),
       [],
@@ -138,12 +158,18 @@ class Player {
    */
   #do(what, id) {
     const { client } = this;
+    const network = (/** @type {boolean} */ online) => {
+      this.#online = online;
+      this.#tell?.(online ? "online" : "offline");
+    };
     /** @type {Record<string, () => unknown>} */
     const deeds = {
       connect: () => client.connect(),
       disconnect: () => client.disconnect(),
       close: () => client.close(),
       retry: () => client.retry(),
+      offline: () => network(false),
+      online: () => network(true),
       token: () => client.update({ token: () => this.#token() }),
       read: () => client.read(id),
       unread: () => client.unread(id),

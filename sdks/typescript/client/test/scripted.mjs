@@ -7,6 +7,8 @@ import { Queue, within } from "./waiting.mjs";
 
 /** @typedef {{method: string, path: string, query: Record<string, string>, headers: import("node:http").IncomingHttpHeaders, body: string, answer: (status: number, body: unknown, headers?: Record<string, string>) => void, cut: () => void}} Request */
 
+/** @typedef {{status: number, type: string, body: unknown, retryAfter?: number}} Refusal */
+
 /** One socket of a client. */
 export class Dialled {
   /** @type {Queue<string>} */
@@ -54,6 +56,8 @@ export class ScriptedServer {
   requests = new Queue();
   /** How a ticket is answered: undefined lets the request wait in `requests`. */
   tickets = true;
+  /** @type {Refusal[]} What the next tickets are answered with, one each. */
+  refusals = [];
   /** @type {Map<string, [type: string, content: string | Buffer]>} What is there to GET, by path. */
   files = new Map();
   /** @type {string[]} The tokens that tickets were asked with. */
@@ -109,6 +113,14 @@ export class ScriptedServer {
     if (file) {
       response.writeHead(200, { "content-type": file[0] });
       response.end(file[1]);
+      return;
+    }
+    const refusal = path === "/v1/tickets" && this.refusals.shift();
+    if (refusal) {
+      const { status, type, body: said, retryAfter: after } = refusal;
+      const more = after === undefined ? {} : { "retry-after": `${after}` };
+      response.writeHead(status, { "content-type": type, ...more });
+      response.end(typeof said === "string" ? said : JSON.stringify(said));
       return;
     }
     if (path === "/v1/tickets" && this.tickets) {

@@ -2,7 +2,7 @@
 // <Bell>: <campanile-bell>, fed by the provider's client.
 
 import type { BellEventDetail, CampanileBell, CustomStrings } from "@campanile/bell";
-import type { Client, TokenSource } from "@campanile/client";
+import type { Client, Options, TokenSource } from "@campanile/client";
 import { createElement, type ForwardedRef, forwardRef, type HTMLAttributes, useEffect, useRef } from "react";
 import { useBeforePaint } from "./framed_client.js";
 import { useClient } from "./provider.js";
@@ -15,6 +15,8 @@ export interface BellProps extends HTMLAttributes<HTMLElement> {
   readonly url?: string;
   readonly workspace?: string;
   readonly token?: TokenSource;
+  /** The protocol of that client. Default: `native`. */
+  readonly surface?: NonNullable<Options["surface"]>;
   /** Default: `auto`, by `prefers-color-scheme`. */
   readonly theme?: "auto" | "light" | "dark";
   /** Where the panel opens. Default: `bottom-end`. */
@@ -48,11 +50,19 @@ export const Bell = forwardRef(function Bell(props: BellProps, ref: ForwardedRef
     };
   }, [feeding]);
   useBeforePaint(() => {
-    if (own.current && token !== undefined) own.current.token = token;
+    if (own.current) own.current.token = token ?? null;
   }, [token]);
   useBeforePaint(() => {
-    if (own.current && strings) own.current.strings = strings;
+    if (own.current) own.current.strings = strings ?? {};
   }, [strings]);
+  const given = useRef<Record<string, unknown>>({});
+  useBeforePaint(() => {
+    // React says `undefined` to a property of the element that is given no more, and HTML's own make a text of it.
+    const now: Record<string, unknown> = attributes;
+    for (const name of Object.keys(given.current))
+      if ((now[name] ?? null) === null) own.current?.removeAttribute(name);
+    given.current = now;
+  });
   useListener(own, "campanile-open", onOpen);
   useListener(own, "campanile-notification", onNotification);
   useListener(own, "campanile-toggle", onPanelToggle);

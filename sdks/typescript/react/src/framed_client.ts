@@ -44,7 +44,7 @@ interface Told {
   readonly client: Client;
   readonly token: unknown;
   readonly workspace: string | null | undefined;
-  readonly user: string | undefined;
+  readonly user: string | null | undefined;
 }
 
 /**
@@ -89,7 +89,7 @@ export function useOwnClient(options: Options | undefined): FramedClient | undef
     client.update({
       token: latestToken(latest),
       workspace: workspace ?? null,
-      ...(user === undefined ? {} : { user }),
+      user: user ?? null,
     });
     framed?.flush();
   }, [own, token, workspace, user]);

@@ -11,5 +11,7 @@ declare global {
     show(page: string, props: object, strict?: boolean): void;
     end(): void;
   };
+  /** What `documented.test.mjs` imports into a page. */
+  const pasted: { signIn(token: string): void; mount(strict: boolean): void; unmount(): void };
   const actions: Pick<Inbox, "read" | "markUnread" | "archive" | "readAll" | "seen" | "loadMore">;
 }

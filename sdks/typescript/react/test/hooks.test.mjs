@@ -113,6 +113,45 @@ test("a filter, another client, and the end of it all", () =>
     assert.equal(await page.evaluate("app.client.listeners"), 0);
   }));
 
+test("what <Bell> is given no more is gone", () =>
+  site.on(async (page) => {
+    /** @param {object} bell */
+    const show = (bell) =>
+      page.evaluate((bell) => app.show("bell", { client: app.client, bell }, true), bell);
+    const given = {
+      url: "https://notifications.example.com",
+      workspace: "acme",
+      surface: "product",
+      theme: "dark",
+      placement: "top-start",
+      toasts: 0,
+      lang: "de",
+      dir: "rtl",
+      id: "mine",
+      title: "Mine",
+      className: "mine",
+      strings: { notifications: "Eingang" },
+    };
+    await show(given);
+    const button = page.locator("button.bell");
+    await page.getByRole("button", { name: "Eingang", exact: true }).waitFor();
+    const bell = page.locator("campanile-bell");
+    const attributes = () => bell.evaluate((element) => element.getAttributeNames().sort());
+    const { strings, className, ...plain } = given;
+    assert.deepEqual(await attributes(), [...Object.keys(plain), "class"].sort());
+    await show({ lang: "de" });
+    await becomes(page, "document.querySelector('campanile-bell').getAttributeNames()", ["lang"]);
+    assert.equal(await button.getAttribute("aria-label"), "Mitteilungen");
+    await show({ lang: null, url: null });
+    await becomes(page, "document.querySelector('campanile-bell').getAttributeNames()", []);
+    await page.getByRole("button", { name: "Notifications", exact: true }).waitFor();
+    assert.deepEqual(
+      // @ts-expect-error the element is not known to these types
+      await bell.evaluate(({ url, workspace, surface }) => [url, workspace, surface]),
+      ["", "", "native"],
+    );
+  }));
+
 test("<Bell> is fed by the provider, in strict mode too, and tells what happens in it", () =>
   site.on(async (page) => {
     await page.evaluate(() => {

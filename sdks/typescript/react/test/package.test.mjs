@@ -51,6 +51,12 @@ for (const version of ["18.3.1", "19.3.1"]) {
         );
         // @ts-expect-error a client or options, not both
         export const both = <CampanileProvider client={{} as Client} options={{ url: "" }} />;
+        export const alone = (
+          <Bell url="https://a.example" workspace="w" surface="product" token={null} theme="auto" placement="top-start"
+            toasts={0} lang="ar" dir="rtl" strings={{ all: "Everything" }} />
+        );
+        // @ts-expect-error no such surface
+        export const foreign = <Bell surface="other" />;
         // @ts-expect-error no such theme
         export const dressed = <Bell theme="blue" />;`;
       await project.types("typed.tsx", typed, { jsx: "react-jsx" });

@@ -1,9 +1,12 @@
-//! A file of products in pieces that one request can carry.
+//! A file of products in pieces that one request can carry: one piece, if a request can carry all of it.
 
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use campanile_engine::product::MAX_PRODUCTS;
+use campanile_model::limits::MAX_BODY_BYTES;
 use csv::ByteRecord;
 use hyper::body::Bytes;
 use serde::Deserialize;
@@ -12,11 +15,8 @@ use serde_json::value::RawValue;
 use super::Failure;
 use crate::rows::Rows;
 
-/// Rows of one piece: few enough that what they take back of older notifications has room in one transaction, and
-/// that the server's other writers hardly wait.
-const MAX_ROWS: usize = 2_000;
-/// Bytes of one piece: well below what a request may have.
-const MAX_BYTES: usize = 3 * 1024 * 1024;
+/// Rows of one of several pieces: few enough that the server's other writers hardly wait, and that the bar moves.
+const ROWS: usize = 2_000;
 
 /// How the file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,15 @@ impl Format {
         match self {
             Self::Csv => "text/csv",
             Self::Json => "application/json",
+        }
+    }
+
+    /// Bytes of a request beside its [pieces](Piece::bytes).
+    fn around(self, head: &[u8]) -> usize {
+        match self {
+            Self::Csv => head.len(),
+            // Two brackets, and no comma behind the last.
+            Self::Json => 1,
         }
     }
 }
@@ -69,14 +78,31 @@ impl Chunk {
     }
 
     /// The chunk but for those rows of the file.
-    pub(super) fn without(mut self, rows: &[usize]) -> Self {
-        if self.rows.iter().any(|row| rows.contains(row)) {
-            let pieces = self.rows.into_iter().zip(self.ids).zip(self.bodies);
-            let pieces = pieces.filter(|((row, _), _)| !rows.contains(row));
-            let pieces = pieces.map(|((row, id), body)| Piece { row, id, body }).collect();
-            self = Self::new(self.format, &self.head, pieces, self.end);
+    pub(super) fn without(self, rows: &HashSet<usize>) -> Self {
+        if !self.rows.iter().any(|row| rows.contains(row)) {
+            return self;
         }
-        self
+        let (format, head, end) = (self.format, self.head.clone(), self.end);
+        let pieces = self.pieces().into_iter().filter(|piece| !rows.contains(&piece.row)).collect();
+        Self::new(format, &head, pieces, end)
+    }
+
+    /// The chunk in two, each with one row at least; the other way round, so that the first is popped first. A chunk
+    /// of one row or none stays as it is.
+    pub(super) fn halves(self) -> Vec<Self> {
+        if self.rows.len() < 2 {
+            return vec![self];
+        }
+        let (format, head, end) = (self.format, self.head.clone(), self.end);
+        let mut first = self.pieces();
+        let second = first.split_off(first.len() / 2);
+        let middle = end - second.iter().map(|piece| piece.bytes(format) as u64).sum::<u64>();
+        [(second, end), (first, middle)].map(|(pieces, end)| Self::new(format, &head, pieces, end)).into()
+    }
+
+    fn pieces(self) -> Vec<Piece> {
+        let pieces = self.rows.into_iter().zip(self.ids).zip(self.bodies);
+        pieces.map(|((row, id), body)| Piece { row, id, body }).collect()
     }
 
     /// The number in the file of what the server calls `row`.
@@ -94,6 +120,13 @@ struct Piece {
     body: Vec<u8>,
 }
 
+impl Piece {
+    /// What it adds to a request, a comma included where there are any.
+    fn bytes(&self, format: Format) -> usize {
+        self.body.len() + usize::from(format == Format::Json)
+    }
+}
+
 fn body(format: Format, head: &[u8], bodies: &[Vec<u8>]) -> Bytes {
     match format {
         Format::Csv => [head, &bodies.concat()].concat().into(),
@@ -109,7 +142,7 @@ pub(super) fn read(file: &Path, format: Format) -> Result<Chunks, Failure> {
         |error: &dyn std::error::Error| Failure::caused(format!("cannot read {}", file.display()), error);
     let open = BufReader::new(File::open(file).map_err(|error| cannot(&error))?);
     let name = file.display().to_string();
-    let (head, pieces): (Vec<u8>, Pieces) = match format {
+    let (head, mut pieces): (Vec<u8>, Pieces) = match format {
         Format::Csv => {
             let mut rows = Rows::new(open);
             let header = match rows.next() {
@@ -135,7 +168,16 @@ pub(super) fn read(file: &Path, format: Format) -> Result<Chunks, Failure> {
             (Vec::new(), Box::new(pieces))
         }
     };
-    Ok(Chunks { format, head, pieces, held: None, end: 0 })
+    // Read until it is known whether it fits.
+    let (mut ahead, mut bytes) = (VecDeque::new(), format.around(&head));
+    while ahead.len() <= MAX_PRODUCTS && bytes <= MAX_BODY_BYTES {
+        let Some(piece) = pieces.next().transpose()? else {
+            return Ok(Chunks { format, head, ahead, pieces, rows: MAX_PRODUCTS, end: 0 });
+        };
+        bytes += piece.bytes(format);
+        ahead.push_back(piece);
+    }
+    Ok(Chunks { format, head, ahead, pieces, rows: ROWS, end: 0 })
 }
 
 /// Of a row of JSON, what names its product.
@@ -156,9 +198,11 @@ fn written(record: &ByteRecord) -> Vec<u8> {
 pub(super) struct Chunks {
     format: Format,
     head: Vec<u8>,
+    /// What was read already, and then the rest.
+    ahead: VecDeque<Piece>,
     pieces: Pieces,
-    /// Had no room in the chunk before.
-    held: Option<Piece>,
+    /// Of one chunk, at most.
+    rows: usize,
     end: u64,
 }
 
@@ -166,18 +210,18 @@ impl Iterator for Chunks {
     type Item = Result<Chunk, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (mut pieces, mut bytes) = (Vec::new(), self.head.len());
-        while pieces.len() < MAX_ROWS {
-            let piece = match self.held.take().map(Ok).or_else(|| self.pieces.next()) {
+        let (mut pieces, mut bytes) = (Vec::new(), self.format.around(&self.head));
+        while pieces.len() < self.rows {
+            let piece = match self.ahead.pop_front().map(Ok).or_else(|| self.pieces.next()) {
                 Some(Ok(piece)) => piece,
                 Some(Err(failure)) => return Some(Err(failure)),
                 None => break,
             };
-            if !pieces.is_empty() && bytes + piece.body.len() + 1 > MAX_BYTES {
-                self.held = Some(piece);
+            if !pieces.is_empty() && bytes + piece.bytes(self.format) > MAX_BODY_BYTES {
+                self.ahead.push_front(piece);
                 break;
             }
-            bytes += piece.body.len() + 1;
+            bytes += piece.bytes(self.format);
             pieces.push(piece);
         }
         self.end += bytes as u64;
@@ -201,25 +245,52 @@ mod tests {
 
     #[test]
     fn pieces_know_their_rows() {
-        let rows: String = (0..4_500).map(|n| format!("p{n},\"a\nb\"\n\n")).collect();
-        let chunks = all("p.csv", &format!("id,notes\n{rows}"));
-        assert_eq!(chunks.iter().map(|chunk| chunk.rows.len()).collect::<Vec<_>>(), [2_000, 2_000, 500]);
+        let table = |rows: usize| -> String {
+            let rows: String = (0..rows).map(|n| format!("p{n},\"a\nb\"\n\n")).collect();
+            format!("id,notes\n{rows}")
+        };
+        let chunks = all("p.csv", &table(10_001));
+        let sizes = |chunks: &[Chunk]| chunks.iter().map(|chunk| chunk.rows.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(&chunks), [2_000, 2_000, 2_000, 2_000, 2_000, 1]);
         assert_eq!((chunks[0].row_in_file(2), chunks[1].row_in_file(3)), (2, 4_004));
         assert!(chunks[1].body.starts_with(b"id,notes\np2000,\"a\nb\"\np2001,"));
         assert_eq!(chunks[2].ids[0], b"p4000");
+        assert!(chunks.is_sorted_by_key(|chunk| chunk.end), "the bar goes on");
+        assert_eq!(sizes(&all("p.csv", &table(10_000))), [10_000], "what fits is one request");
 
-        let chunk = all("p.csv", "id\na\nb\nc\n").remove(0).without(&[3]);
+        let chunk = all("p.csv", "id\na\nb\nc\n").remove(0).without(&HashSet::from([3]));
         assert_eq!((&chunk.body[..], chunk.row_in_file(3)), (&b"id\na\nc\n"[..], 4));
-        assert!(chunk.without(&[2, 4]).rows.is_empty());
+        assert!(chunk.without(&HashSet::from([2, 4])).rows.is_empty());
+    }
+
+    #[test]
+    fn a_piece_in_two() {
+        let whole = all("p.csv", "id\na\nb\nc\n").remove(0);
+        let end = whole.end;
+        let mut halves = whole.halves();
+        let first = halves.pop().unwrap();
+        let second = halves.pop().unwrap();
+        assert_eq!((&first.body[..], &second.body[..]), (&b"id\na\n"[..], &b"id\nb\nc\n"[..]));
+        assert_eq!((first.row_in_file(2), second.row_in_file(2)), (2, 3));
+        assert!(halves.is_empty() && first.end < end && second.end == end);
+        assert_eq!(first.halves().len(), 1, "one row is one row");
     }
 
     #[test]
     fn pieces_of_json() {
-        let long = "x".repeat(MAX_BYTES / 2);
+        let long = "x".repeat(MAX_BODY_BYTES / 2);
         let text = format!(r#"[{{"id":"a","notes":"{long}"}}, {{"id":"b","notes":"{long}"}}, 7]"#);
         let chunks = all("p.JSON", &text);
         assert_eq!(chunks.iter().map(|chunk| chunk.rows.clone()).collect::<Vec<_>>(), [vec![1], vec![2, 3]]);
         assert_eq!((&chunks[1].ids[0][..], chunks[1].row_in_file(2)), (&b"b"[..], 3));
         assert!(chunks[1].body.ends_with(b"\"},7]"));
+
+        // To the byte.
+        let around = r#"[{"id":"a","notes":""},7]"#.len();
+        for (more, pieces) in [(0, 1), (1, 2)] {
+            let long = "x".repeat(MAX_BODY_BYTES - around + more);
+            let chunks = all("p.json", &format!(r#"[{{"id":"a","notes":"{long}"}},7]"#));
+            assert_eq!(chunks.len(), pieces, "{more}");
+        }
     }
 }

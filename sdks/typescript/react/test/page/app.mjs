@@ -7,7 +7,6 @@ import { useConnection } from "../../src/connection.js";
 import { useUnreadCount } from "../../src/inbox.js";
 import { useNotifications } from "../../src/notifications.js";
 import { CampanileProvider } from "../../src/provider.js";
-import { DocumentedPanel } from "./documented.mjs";
 import { FakeClient } from "./fake_client.mjs";
 
 /** @type {Record<string, number>} */
@@ -61,7 +60,6 @@ const PAGES = {
     createElement(CampanileProvider, props, createElement(Items), createElement(Count), createElement(State)),
   filtered: (props) =>
     createElement(CampanileProvider, props, createElement(Items, { filter: { unread: true } })),
-  documented: (props) => createElement(DocumentedPanel, props),
   panel: (props) => createElement(Panel, props),
   bell: ({ bell, ...props }) =>
     createElement(CampanileProvider, props, createElement(Bell, bell), createElement(Items)),

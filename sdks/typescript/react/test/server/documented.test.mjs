@@ -1,7 +1,11 @@
-// The hook of the workspace documents, against the real server: ours, and an application's own around a bare socket.
+// The hook of the workspace documents, against the real server: ours, and the one that the documents print.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
+import { setTimeout as pass } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { Server } from "../../../../../tests/clients/node/server.mjs";
 import { seconds, sign, workspaceToken } from "../../../../../tests/clients/node/token.mjs";
 import { becomes } from "../../../bell/test/browser.mjs";
@@ -106,19 +110,123 @@ test("ours: comes back after a restart of the server, with what it had", () =>
     await becomes(page, SHOWN, ["After", "Before"]);
   }, /ERR_CONNECTION_REFUSED/));
 
+/**
+ * Runs a test with a page that mounts what the documents print; the server's address in place of the documents', and
+ * `token` from the application's provider. `logged` is what it says on the console.
+ *
+ * @param {string} token
+ * @param {boolean} strict
+ * @param {(page: Page, logged: string[]) => Promise<unknown>} run
+ * @param {string} [address]
+ */
+async function printed(token, strict, run, address = server.ws("")) {
+  const directory = fileURLToPath(new URL("../page", import.meta.url));
+  const text = await readFile(`${directory}/documented_hook.jsx`, "utf8");
+  assert.equal(text.split(DOCUMENTED_ADDRESS).length, 2);
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `import { useAuthToken, signIn } from "./auth_token.mjs";
+        ${text.replace(DOCUMENTED_ADDRESS, address)}
+        import { StrictMode } from "react";
+        import { createRoot } from "react-dom/client";
+        const root = createRoot(document.querySelector("#root"));
+        export { signIn };
+        export function mount(strict) {
+          root.render(strict ? <StrictMode><NotificationPanel /></StrictMode> : <NotificationPanel />);
+        }
+        export function unmount() { root.unmount(); }`,
+      loader: "jsx",
+      resolveDir: directory,
+    },
+    bundle: true,
+    format: "esm",
+    jsx: "automatic",
+    jsxDev: true,
+    define: { "process.env.NODE_ENV": '"development"' },
+    write: false,
+  });
+  site.site.routes.set("/printed.js", (_, response) => {
+    response.setHeader("content-type", "text/javascript").end(outputFiles[0]?.contents);
+  });
+  // Strict mode ends the first socket before it is open, which the browser and the printed `onerror` remark upon.
+  const foreseen =
+    /closed before the connection is established|WebSocket error: Event|Unexpected response code/;
+  await site.on(async (page) => {
+    /** @type {string[]} */
+    const logged = [];
+    page.on("console", (message) => logged.push(message.text()));
+    await page.evaluate(
+      async ({ token, strict }) => {
+        Object.assign(window, { pasted: await import(/** @type {any} */ ("/printed.js")) });
+        pasted.signIn(token);
+        pasted.mount(strict);
+      },
+      { token, strict },
+    );
+    await run(page, logged);
+  }, foreseen);
+}
+
+const DOCUMENTED_ADDRESS = "wss://ws.example.com";
+const PRINTED_STATUS = 'document.querySelector("#root > div > div")?.textContent';
+const PRINTED = '[...document.querySelectorAll("#root h3")].map((heading) => heading.textContent)';
+const EXPIRED = "Token expired — refresh and reconnect";
+
+/** A user's token for the workspace of the printed panel. @param {string} user */
+const printedToken = (user, more = {}) =>
+  sign({ userId: user, workspaces: ["my-workspace"], exp: seconds() + 3600, ...more });
+
+/** Waits until the page has said something on its console. @param {string[]} logged @param {string} text */
+async function logs(logged, text) {
+  const end = Date.now() + 20_000;
+  while (!logged.includes(text)) {
+    assert(Date.now() < end, `not said: ${text}; but ${JSON.stringify(logged)}`);
+    await pass(20);
+  }
+}
+
 for (const strict of [false, true]) {
   const mode = strict ? "mounted twice by strict mode" : "mounted once";
-  test(`an application's own, ${mode}: is connected, and shows each once`, () =>
-    site.on(async (page) => {
-      const user = `own-${strict}`;
-      const props = { token: workspaceToken(user), workspace: "acme", url: server.ws("") };
-      await show(page, "documented", props, strict);
-      await becomes(page, STATUS, "Status: Connected");
-      await server.publish("acme", user, { title: "One", message: "<b>1</b>" });
-      await server.publish("acme", user, { title: "Two" });
-      await becomes(page, SHOWN, ["Two", "One"]);
-      assert.deepEqual(await page.locator(".shown p").allTextContents(), ["A message", "<b>1</b>"]);
-      await becomes(page, STATUS, "Status: Connected");
-      // Strict mode ends the first socket before it is open, which the browser remarks upon.
-    }, /closed before the connection is established/));
+
+  test(`as printed, ${mode}: is connected, shows each once, newest first, and ends with the page`, () => {
+    const user = `printed-${strict}`;
+    return printed(printedToken(user), strict, async (page, logged) => {
+      await becomes(page, PRINTED_STATUS, "Status: Connected");
+      await server.publish("my-workspace", user, { title: "One", message: "<b>1</b>" });
+      await server.publish("my-workspace", user, { title: "Two" });
+      await becomes(page, PRINTED, ["Two", "One"]);
+      assert.deepEqual(await page.locator("#root p").allTextContents(), ["A message", "<b>1</b>"]);
+      // Of the two sockets of strict mode the second is the one that is there, and it stays.
+      await becomes(page, PRINTED_STATUS, "Status: Connected");
+      assert.deepEqual(logged.filter((text) => !text.includes("WebSocket")).slice(-1), [
+        "Connected to notifications",
+      ]);
+      await page.evaluate(() => pasted.unmount());
+      await becomes(page, PRINTED_STATUS, undefined);
+    });
+  });
+
+  test(`as printed, ${mode}: an expired token is told by 4003, and a fresh one connects`, () => {
+    const user = `expired-${strict}`;
+    return printed(printedToken(user, { exp: seconds() - 3600 }), strict, async (page, logged) => {
+      await becomes(page, PRINTED_STATUS, "Status: Disconnected");
+      await logs(logged, EXPIRED);
+      await page.evaluate((token) => pasted.signIn(token), printedToken(user));
+      await becomes(page, PRINTED_STATUS, "Status: Connected");
+      await server.publish("my-workspace", user, { title: "One" });
+      await becomes(page, PRINTED, ["One"]);
+    });
+  });
 }
+
+test("as printed: where no such server is, the printed handlers say so", () =>
+  printed(
+    printedToken("nobody"),
+    true,
+    async (page, logged) => {
+      await logs(logged, "WebSocket error: Event");
+      await becomes(page, PRINTED_STATUS, "Status: Disconnected");
+      assert(!logged.includes("Connected to notifications"));
+    },
+    site.site.origin.replace("http", "ws"),
+  ));

@@ -66,6 +66,31 @@ test("another user's token: nothing of the former is painted", () =>
     await becomes(page, text("items"), "0 of 0 true");
   }));
 
+test("a user who is named no more, with a token function: nothing of the former is painted", () =>
+  site.on(async (page) => {
+    await server.publish("acme", "erin", { title: "Of erin" });
+    /** @param {string | undefined} user @param {string} signedIn */
+    const named = (user, signedIn) =>
+      page.evaluate(
+        async ({ url, user, tokenText }) => {
+          // A function with each rendering, as applications write it.
+          app.show("hooks", { options: { url, workspace: "acme", user, token: () => tokenText } }, true);
+          const seen = new Set();
+          for (let frame = 0; frame < 30; frame++) {
+            await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+            seen.add(document.querySelector("#items")?.textContent);
+          }
+          return [...seen];
+        },
+        { url: server.http(""), user, tokenText: workspaceToken(signedIn) },
+      );
+    await named("erin", "erin");
+    await becomes(page, text("items"), "1 of 1 true");
+    const seen = await named(undefined, "frank");
+    assert(!seen.some((items) => items?.startsWith("1 ")), seen.join());
+    await becomes(page, text("items"), "0 of 0 true");
+  }));
+
 test("unmounting disconnects and forgets nothing; without a network the cached list is there at once", () =>
   site.on(async (page) => {
     await server.publish("acme", "dave", { title: "Kept" });

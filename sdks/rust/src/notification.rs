@@ -6,7 +6,7 @@ use serde_json::Value;
 /// A notification with its read state. Members that a surface does not have are at their defaults.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Item {
+pub struct Notification {
     /// Its place in the workspace's log. `None`: it is in no log, or the surface does not tell.
     pub seq: Option<u64>,
     /// Its id.
@@ -54,10 +54,10 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<V
     Value::deserialize(deserializer).map(Some)
 }
 
-impl Item {
+impl Notification {
     /// Takes over what `update` says; place and read state stay.
-    pub(crate) fn say_anew(&mut self, update: &Item) {
-        *self = Item {
+    pub(crate) fn say_anew(&mut self, update: &Notification) {
+        *self = Notification {
             seq: self.seq,
             superseded: self.superseded,
             seen: self.seen,
