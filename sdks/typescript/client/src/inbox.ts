@@ -35,7 +35,7 @@ export function createInbox(reader: Reader, session: Session): Inbox {
   let list = 1;
   let first: Promise<void> | undefined;
 
-  /** Takes one page in, if its list is still wanted when it comes. */
+  /** Takes one page in, if its list is still wanted when it comes. False: the list is to be read, again. */
   const page = async (filter: Filter, of: number, fresh: boolean): Promise<boolean> => {
     const { store } = session;
     const bottom = store.bottom(filter);
@@ -55,19 +55,21 @@ export function createInbox(reader: Reader, session: Session): Inbox {
     store.logs.delete(log);
     if (of !== list) found = undefined;
     session.do({ page: { filter, fresh, found, log } });
-    return !!found;
+    return !!found && !store.now.stale;
+  };
+
+  const reload = () => {
+    const of = ++list;
+    first = (async () => {
+      for (let failures = 1; of === list && !(await page({}, of, true)); failures++)
+        await new Promise<void>((then) => {
+          environment.setTimeout(then, delay(failures, environment.random()));
+        });
+    })();
   };
 
   return {
-    reload() {
-      const of = ++list;
-      first = (async () => {
-        for (let failures = 1; of === list && !(await page({}, of, true)); failures++)
-          await new Promise<void>((then) => {
-            environment.setTimeout(then, delay(failures, environment.random()));
-          });
-      })();
-    },
+    reload,
     async more(filter) {
       session.load(filter);
       // A list that is begun anew meanwhile is to have the page, too.
@@ -75,6 +77,8 @@ export function createInbox(reader: Reader, session: Session): Inbox {
         await first;
         of = list;
         await page(filter, of, false);
+        // What came meanwhile may say that only the inbox knows.
+        if (of === list && session.store.now.stale) reload();
       }
     },
     close() {

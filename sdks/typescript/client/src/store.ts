@@ -27,8 +27,8 @@ export interface Dump extends Counts, Known {
   stale: boolean;
 }
 
-/** What came while a page was under way, each with what was known before: it is done again on top of the page. */
-export type Log = [Frame, Known][];
+/** What came while a page was under way, with what was known before it, and where the stream was: it is done again on top. */
+export type Log = [Frame, Known, number][];
 
 export interface Store {
   readonly now: Dump;
@@ -93,6 +93,12 @@ export function createStore(maxItems: number): Store {
   let replayed = 0;
   /** Between a resumed hello and the heartbeat that ends its replay. */
   let replaying = false;
+  /** Up to where a log that had no name was told: its replay is no news up to there. */
+  let toldTo = 0;
+  /** Superseded while unread here: what was read elsewhere by then comes back once that is told. */
+  let hidden: Item[] = [];
+  /** Where the last of them was superseded. */
+  let hiddenAt = 0;
   let room = maxItems;
   const logs = new Set<Log>();
 
@@ -132,11 +138,13 @@ export function createStore(maxItems: number): Store {
 
   /** What lies between the places known so far and these is read, or seen. */
   const upTo = (known: Known) => {
+    const within = (item: Item, to: "readUpTo" | "seenUpTo") =>
+      (item.seq ?? 0) > now[to] && (item.seq ?? 0) <= known[to];
+    // Read before it was superseded, or not at all: only the inbox tells.
+    if (hidden.some((item) => within(item, "readUpTo"))) now.stale = true;
     now.items = now.items.map((item) => {
-      const within = (to: "readUpTo" | "seenUpTo") =>
-        (item.seq ?? 0) > now[to] && (item.seq ?? 0) <= known[to];
-      const read = item.read || within("readUpTo");
-      const seen = item.seen || read || within("seenUpTo");
+      const read = item.read || within(item, "readUpTo");
+      const seen = item.seen || read || within(item, "seenUpTo");
       return read === item.read && seen === item.seen ? item : { ...item, read, seen };
     });
     adopt(known, "readUpTo", "seenUpTo");
@@ -154,11 +162,16 @@ export function createStore(maxItems: number): Store {
         replaying = frame.resumed;
         if (replaying) {
           upTo(frame);
+          if (now.epoch === null) {
+            toldTo = now.seq;
+            now.seq = frame.seq;
+          }
           now.epoch = frame.epoch ?? now.epoch;
           // What a page, or a replay that broke, brought ahead of here comes again, if it is still there.
           now.items = now.items.filter((item) => (item.seq ?? 0) <= frame.seq);
         } else {
-          counted = 0;
+          counted = toldTo = 0;
+          hidden = [];
           adopt(frame, "epoch", "seq", "rev", "readUpTo", "seenUpTo");
           // What comes from now on has no gap, though the rest is still to be read.
           now.loaded = { "": frame.seq + 1, ...now.loaded };
@@ -174,7 +187,7 @@ export function createStore(maxItems: number): Store {
         // One that has no place is always new.
         const seq = frame.seq ?? Infinity;
         // A page may have brought it before the stream does: then it is new all the same.
-        const again = seq <= now.seq;
+        const again = seq <= Math.max(now.seq, toldTo);
         if (frame.seq !== null) now.seq = Math.max(now.seq, seq);
         if (frame.seq !== null && seq > counted) {
           counted = seq;
@@ -197,9 +210,14 @@ export function createStore(maxItems: number): Store {
         const item = find(id);
         if (!item) return;
         // A replay tells only of what is gone, and what is read here may have been read after that.
-        if (cause === "superseded" && item.read && !replaying) {
-          put({ ...item, superseded: true });
-          return;
+        if (cause === "superseded" && !replaying) {
+          const superseded = { ...item, superseded: true };
+          if (item.read) {
+            put(superseded);
+            return;
+          }
+          hidden.push(superseded);
+          hiddenAt = frame.seq;
         }
         now.items = now.items.filter((one) => one !== item);
         if (frame.seq > now.head) count(item, -1);
@@ -208,7 +226,8 @@ export function createStore(maxItems: number): Store {
       case "receipts":
         upTo(frame);
         for (const said of frame.items) {
-          const item = find(said.id);
+          // What is superseded can't be read any more: if it was, it had been read before.
+          const item = find(said.id) ?? (said.read && hidden.find((one) => one.id === said.id));
           if (item) put({ ...item, ...marks(said) });
         }
         now.rev = Math.max(now.rev, frame.rev);
@@ -218,9 +237,13 @@ export function createStore(maxItems: number): Store {
         now.seq = frame.seq;
         now.epoch = frame.epoch ?? now.epoch;
         replaying = false;
+        // Whatever was read by then has been told.
+        if (frame.head >= hiddenAt) hidden = [];
         recount(frame);
         return;
       case "resync":
+        hidden = [];
+        toldTo = 0;
         adopt(frame, "epoch", "seq");
         now.stale = true;
         return ["resync", { reason: frame.reason }];
@@ -240,6 +263,8 @@ export function createStore(maxItems: number): Store {
     restore(dump) {
       now = { ...EMPTY, ...dump };
       counted = replayed = now.head;
+      toldTo = 0;
+      hidden = [];
       room = Math.max(maxItems, now.items.length);
     },
     view(shown, filter) {
@@ -254,15 +279,21 @@ export function createStore(maxItems: number): Store {
     bottom,
     page(page, filter, fresh, log) {
       const before = { ...now };
+      // What a replay passed over while the page was on its way is gone.
+      const from = log[0]?.[2] ?? now.seq;
+      const listed = page.items.filter(
+        (item) => (item.seq ?? 0) <= from || (item.seq ?? 0) > now.seq || find(item.id),
+      );
       if (fresh) {
         now.items = now.items.filter((item) => item.seq === null);
+        hidden = [];
         now.loaded = {};
         now.stale = false;
         room = maxItems;
       }
       adopt(page, "head", "unread", "unseen", "rev");
       counted = page.head;
-      page.items.forEach(put);
+      listed.forEach(put);
       now.loaded = { ...now.loaded, [filterKey(filter)]: page.older ?? 0 };
       room = Math.max(room, now.items.length);
       for (const [frame, known] of log)
@@ -280,7 +311,7 @@ export function createStore(maxItems: number): Store {
       now.unread = unread ?? now.unread;
     },
     apply(frame) {
-      for (const log of logs) log.push([frame, { readUpTo: now.readUpTo, seenUpTo: now.seenUpTo }]);
+      for (const log of logs) log.push([frame, { readUpTo: now.readUpTo, seenUpTo: now.seenUpTo }, now.seq]);
       const told = take(frame);
       now = bounded(now, room);
       return told;

@@ -466,3 +466,61 @@ story("the product surface marks what it is told as read, if it is to", async (r
   );
   assert.deepEqual([rig.errors[0].code, rig.errors[0].detail.id], ["not_found", "a"]);
 });
+
+story("what came and went while its page was on its way is not brought back by the page", async (rig) => {
+  const { client, socket } = await rig.live();
+  socket.cut();
+  await shows(client, { state: "waiting" });
+  await rig.clock.pass(1_000);
+  const next = await rig.server.dials.next("dial");
+  next.send({ ...rig.hello({ head: 10, unread: 1 }), resumed: true });
+  next.send({ type: "resync", epoch: "9f3c", seq: 7, reason: "too_many" });
+  const request = await rig.server.requests.next("page");
+  // The entry at 9 was there when the page was made, and gone when the stream passed its place.
+  next.send({ type: "heartbeat", epoch: "9f3c", seq: 10, head: 10, rev: 3, unread: 1, unseen: 1 });
+  await shows(client, { position: { epoch: "9f3c", seq: 10, rev: 3 } });
+  request.answer(200, page([item(9), item(7)], { head: 9, unread: 2 }));
+  await shows(client, { ids: ["n7"], loading: false });
+});
+
+story("what a page leaves open is asked again", async (rig) => {
+  const client = rig.client();
+  client.connect();
+  const socket = await rig.dialled({ seq: 8, head: 8, unread: 2 });
+  const request = await rig.server.requests.next("page");
+  socket.send({ type: "retract", seq: 9, id: "n7", itemSeq: 7, cause: "superseded", by: "n10" });
+  const known = { rev: 4, head: 9, unread: 0, unseen: 0, readUpTo: 8, seenUpTo: 8 };
+  socket.send({ type: "receipts", ...known, items: [] });
+  await shows(client, { unread: 0 });
+  request.answer(200, page([item(8), item(7)], { head: 8, unread: 2 }));
+  await shows(client, { ids: ["n8"], readIds: ["n8"] });
+  await rig.clock.pass(1_000);
+  const read = { read: true, seen: true };
+  await rig.paged([item(8, read), item(7, { ...read, superseded: true })], known);
+  await shows(client, { ids: ["n8", "n7"], readIds: ["n8", "n7"], loading: false });
+  await rig.clock.pass(20_000);
+  assert.deepEqual(rig.server.requests.left, []);
+});
+
+story("an older page that leaves something open lets the list be read again", async (rig) => {
+  const { client, socket } = await rig.live();
+  socket.cut();
+  await shows(client, { state: "waiting" });
+  await rig.clock.pass(1_000);
+  const next = await rig.dialled({ seq: 8, head: 8, unread: 3 });
+  next.send({ type: "resync", epoch: "9f3c", seq: 8, reason: "too_many" });
+  await rig.paged([item(8)], { head: 8, unread: 3, older: 8 });
+  await shows(client, { ids: ["n8"], hasMore: true, loading: false });
+  const more = client.loadMore();
+  const request = await rig.server.requests.next("page");
+  next.send({ type: "retract", seq: 9, id: "n7", itemSeq: 7, cause: "superseded", by: "n10" });
+  const known = { rev: 4, head: 9, unread: 0, unseen: 0, readUpTo: 8, seenUpTo: 8 };
+  next.send({ type: "receipts", ...known, items: [] });
+  await shows(client, { unread: 0 });
+  request.answer(200, page([item(7)], { head: 8, unread: 3 }));
+  const read = { read: true, seen: true };
+  await rig.paged([item(8, read)], { ...known, older: 8 });
+  await rig.paged([item(7, { ...read, superseded: true })], known);
+  await more;
+  await shows(client, { ids: ["n8", "n7"], readIds: ["n8", "n7"], loading: false });
+});
