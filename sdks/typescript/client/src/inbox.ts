@@ -34,6 +34,13 @@ export function createInbox(reader: Reader, session: Session): Inbox {
   /** Which list it is, of those that were begun anew; once it is over it equals none. A page that was asked for before is of a former one. */
   let list = 1;
   let first: Promise<void> | undefined;
+  /** Ends the pages that are under way. */
+  let abort = new AbortController();
+  const begin = (of: number) => {
+    list = of;
+    abort.abort();
+    abort = new AbortController();
+  };
 
   /** Takes one page in, if its list is still wanted when it comes. False: the list is to be read, again. */
   const page = async (filter: Filter, of: number, fresh: boolean): Promise<boolean> => {
@@ -48,18 +55,26 @@ export function createInbox(reader: Reader, session: Session): Inbox {
     store.logs.add(log);
     let found: InboxPage | undefined;
     try {
-      found = (await request(environment.fetch, "GET", `${url}?${query}`, reader.token())) as InboxPage;
+      found = (await request(
+        environment,
+        "GET",
+        `${url}?${query}`,
+        reader.token(),
+        abort.signal,
+      )) as InboxPage;
     } catch (error) {
       if (of === list) reader.tell("error", error as CampanileError);
     }
     store.logs.delete(log);
     if (of !== list) found = undefined;
-    session.do({ page: { filter, fresh, found, log } });
+    // Of a list that another took the place of, the other is under way.
+    if (of === list || !list) session.do({ page: { filter, fresh, found, log } });
     return !!found && !store.now.stale;
   };
 
   const reload = () => {
-    const of = ++list;
+    const of = list + 1;
+    begin(of);
     first = (async () => {
       for (let failures = 1; of === list && !(await page({}, of, true)); failures++)
         await new Promise<void>((then) => {
@@ -81,8 +96,6 @@ export function createInbox(reader: Reader, session: Session): Inbox {
         if (of === list && session.store.now.stale) reload();
       }
     },
-    close() {
-      list = NaN;
-    },
+    close: () => begin(NaN),
   };
 }

@@ -137,6 +137,39 @@ story("a refused ticket says what to do", async (rig) => {
   assert.deepEqual(rig.asked, ["initial", "expired", "reconnect"]);
 });
 
+story("whoever stands in between is no reason to stay away", async (rig) => {
+  rig.server.tickets = false;
+  const client = rig.client();
+  client.connect();
+  const ask = () => rig.server.requests.next("ticket", ({ path }) => path === "/v1/tickets");
+  const html = { "content-type": "text/html" };
+  (await ask()).answer(403, "log in here", { ...html, "retry-after": "5" });
+  const reason = { kind: /** @type {const} */ ("http"), code: 403, reason: "http" };
+  await shows(client, { state: "waiting", reason, retryAt: rig.clock.now() + 5_000 });
+  await rig.clock.pass(5_000);
+  (await ask()).answer(401, { code: "token_invalid" }, { "content-type": "application/json" });
+  await shows(client, { state: "waiting", reason: { ...reason, code: 401 } });
+  await rig.clock.pass(2_000);
+  (await ask()).answer(401, {});
+  await shows(client, { state: "waiting", reason: { ...reason, code: 401 } });
+  await rig.clock.pass(3_000);
+  (await ask()).answer(403, { code: "workspace_refused" });
+  await shows(client, { state: "refused" });
+});
+
+story("a ticket that is not answered is given up with its dial", async (rig) => {
+  rig.server.tickets = false;
+  const client = rig.client();
+  client.connect();
+  await rig.server.requests.next("ticket");
+  await rig.clock.pass(10_000);
+  await shows(client, { state: "waiting" });
+  client.disconnect();
+  await rig.clock.pass(20_000);
+  for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
+  assert.equal(rig.clock.soonest, Number.POSITIVE_INFINITY);
+});
+
 story("a token that is a text and has expired is not tried again", async (rig) => {
   const client = rig.client({ token: rig.token() });
   client.connect();

@@ -524,3 +524,58 @@ story("an older page that leaves something open lets the list be read again", as
   await more;
   await shows(client, { ids: ["n8", "n7"], readIds: ["n8", "n7"], loading: false });
 });
+
+story("a page without an answer is given up after half a minute, and asked for again", async (rig) => {
+  const client = rig.client();
+  client.connect();
+  const socket = await rig.dialled();
+  await rig.server.requests.next("page");
+  await shows(client, { state: "live", loading: true });
+  const beat = { type: "heartbeat", epoch: "9f3c", seq: 7, head: 7, rev: 3, unread: 1, unseen: 1 };
+  await rig.clock.pass(29_999);
+  socket.send({ ...beat, unread: 2 });
+  await shows(client, { unread: 2 });
+  assert.deepEqual(rig.errors, []);
+  await rig.clock.pass(1);
+  await shows(client, { loading: false });
+  assert.deepEqual(
+    rig.errors.map(({ code }) => code),
+    ["network"],
+  );
+  await rig.clock.pass(1_000);
+  await rig.paged();
+  await shows(client, { ids: ["n7"], loading: false, state: "live" });
+});
+
+story("an older page without an answer can be asked for again, and ends with its client", async (rig) => {
+  const client = rig.client();
+  client.connect();
+  await rig.dialled();
+  await rig.paged([item(7)], { older: 7 });
+  await shows(client, { ids: ["n7"], hasMore: true });
+  const more = client.loadMore();
+  await rig.server.requests.next("page");
+  await rig.clock.pass(20_000);
+  await rig.clock.pass(10_000);
+  await more;
+  await shows(client, { loading: false, hasMore: true });
+  void client.loadMore();
+  await rig.server.requests.next("page");
+  client.disconnect();
+  for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
+  // The cache is written.
+  await rig.clock.pass(1_000);
+  assert.equal(rig.clock.soonest, Number.POSITIVE_INFINITY);
+});
+
+story("a list that is begun anew is loading until it is there", async (rig) => {
+  const { client, socket } = await rig.live();
+  socket.send({ type: "resync", epoch: "9f3c", seq: 8, reason: "overflow" });
+  await rig.server.requests.next("page");
+  socket.send({ type: "resync", epoch: "9f3c", seq: 9, reason: "overflow" });
+  const second = await rig.server.requests.next("page");
+  for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
+  assert.equal(client.getSnapshot().loading, true);
+  second.answer(200, page([item(9)], { head: 9 }));
+  await shows(client, { ids: ["n9"], loading: false });
+});
