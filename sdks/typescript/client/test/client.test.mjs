@@ -401,13 +401,23 @@ story("a stopped client leaves nothing that runs", async (rig) => {
   assert.equal(rig.clock.soonest, Number.POSITIVE_INFINITY);
 });
 
+story("a network that is there though the page says otherwise is found", async (rig) => {
+  const page = new TestPage();
+  const { client, socket } = await rig.live({ page });
+  page.tell("offline");
+  await socket.closed;
+  await rig.clock.pass(300_000);
+  await rig.dialled({ resumed: true });
+  await shows(client, { state: "live" });
+});
+
 story("a page that is hidden, and a network that goes, are minded", async (rig) => {
   const page = new TestPage();
   const { client, socket } = await rig.live({ page });
   page.tell("offline");
   assert.equal(client.state, "suspended");
   await socket.closed;
-  await rig.clock.pass(600_000);
+  await rig.clock.pass(299_999);
   assert.equal(client.state, "suspended");
   page.tell("online");
   await rig.clock.pass(1_000);
