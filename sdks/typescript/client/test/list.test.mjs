@@ -579,3 +579,23 @@ story("a list that is begun anew is loading until it is there", async (rig) => {
   second.answer(200, page([item(9)], { head: 9 }));
   await shows(client, { ids: ["n9"], loading: false });
 });
+
+story("what was read a moment before it was superseded is back with the answer", async (rig) => {
+  const { client, socket } = await rig.live();
+  for (const [head, ids] of /** @type {[number, string[]][]} */ ([
+    [11, ["n8"]],
+    [9, ["n8", "n7"]],
+  ])) {
+    socket.send({ type: "resync", epoch: "9f3c", seq: 8, reason: "overflow" });
+    await rig.paged([item(8), item(7)], { head: 8, unread: 2 });
+    await shows(client, { ids: ["n8", "n7"], loading: false });
+    client.read("n7");
+    const { ref } = JSON.parse(await socket.texts.next("read"));
+    socket.send({ type: "retract", seq: 11, id: "n7", itemSeq: 7, cause: "superseded", by: "n10" });
+    await shows(client, { ids: ["n8"] });
+    socket.send({ type: "ok", ref, changed: true, rev: 4, unread: 1, head });
+    socket.send({ type: "update", seq: 12, item: item(8) });
+    const position = { epoch: "9f3c", seq: 12, rev: 3 };
+    await shows(client, { ids, unread: 1, readIds: ids.slice(1), position });
+  }
+});
