@@ -228,10 +228,8 @@ export function createStore(maxItems: number): Store {
         if (!item) return;
         // A replay tells only of what is gone, and what is read here may have been read after that.
         if (cause === "superseded" && !replaying) {
-          // One that a page brought is settled.
-          const known = item.superseded;
-          if (!known) superseded.set(id, [{ ...item, superseded: true, read: false }, frame.seq]);
-          if (known || (item.read && !(frame.seq <= (readAt.get(id) ?? 0)))) {
+          superseded.set(id, [{ ...item, superseded: true, read: false }, frame.seq]);
+          if (item.read && !(frame.seq <= (readAt.get(id) ?? 0))) {
             put({ ...item, superseded: true });
             return;
           }
