@@ -3,12 +3,13 @@
 import { type Action, MOST_ACTIONS } from "./actions.js";
 import { alarm } from "./alarm.js";
 import { type Connection, connect, type Line } from "./connection.js";
+import type { Channel } from "./environment.js";
 import { CampanileError } from "./error.js";
 import type { Frame } from "./frame.js";
 import { platform } from "./globals.js";
 import { createInbox, type Inbox, type Reader } from "./inbox.js";
 import { createListeners } from "./listeners.js";
-import { createSession, type Owner, type Session, type Status } from "./session.js";
+import { createSession, type Owner, type Session, type Status, userKey } from "./session.js";
 import { type Happening, IDLE, type Lost, type Machine, step, wakeAt } from "./state.js";
 import { native } from "./surface/native.js";
 import { identity } from "./token.js";
@@ -76,6 +77,10 @@ function createClient(given: Options): Omit<Client, "state"> {
   let concealed = false;
   let toldStatus = "";
   let deaf: (() => void) | undefined;
+  /** Whom this client is of, as far as is known: who is signed out by `close`. */
+  let user: string | null | undefined;
+  /** Where the sign-out of this user is told, in whichever workspace, connected or not. */
+  let farewell: Channel | undefined;
 
   /** The connection as it is shown: that of the tab that leads, if another one does. */
   const status = (): Status => {
@@ -181,10 +186,22 @@ function createClient(given: Options): Omit<Client, "state"> {
     }
   };
 
+  /** Hears from now on when this user signs out in another tab. */
+  const attend = (who: string | null | undefined) => {
+    if (!who || who === user) return;
+    farewell?.close();
+    user = who;
+    farewell = environment.channel?.(`campanile ${userKey(base, who)}`);
+    // A client that was let go of is not kept alive by this.
+    const ref = new WeakRef(end);
+    if (farewell) farewell.onmessage = () => ref.deref()?.(false);
+  };
+
   /** The session of a token's user, the present one if it is the same. */
   const enter = async (token: TokenSource): Promise<Session> => {
     const who = whose(token);
     const said = saidBy(token);
+    attend(who);
     const next = sessionOf(who);
     const other = next !== session;
     if (other) session?.leave();
@@ -205,21 +222,25 @@ function createClient(given: Options): Omit<Client, "state"> {
     changed,
     tell,
     wished(wish) {
-      if (wish === "erased") end(false);
-      else if (wish === "retry") retry();
+      if (wish === "retry") retry();
       else if ("load" in wish) void loadMore(wish.load);
       else {
         session?.do(wish);
         flush();
       }
     },
+    robbed() {
+      const reason = { kind: "lost", code: 0, reason: "taken over" } as const;
+      happens("lost", { reason, comeBack: "yes" });
+      // The server may have replaced the connection before this was known.
+      if (machine.state === "refused") happens("retry");
+    },
   };
 
   const sessionOf = (who: string | undefined): Session => {
-    const place = surface === "product" ? "" : (options.workspace ?? "");
-    // Its first part is the form of what is kept, and told to other tabs.
-    const key = JSON.stringify([1, base, surface, place, who]);
-    return session?.key === key ? session : createSession(owner, key, who);
+    const place = ` ${surface} ${surface === "product" ? "" : (options.workspace ?? "")} `;
+    const user = userKey(base, who);
+    return session?.key === user + place ? session : createSession(owner, user, place, who);
   };
 
   /** A token, or what stands for none. Rejects with `token_failed`. */
@@ -259,7 +280,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     }
     const { store } = session;
     const other = store.now.user !== null && frame.user !== null && store.now.user !== frame.user;
-    if (other) session.empty();
+    attend(session.identity ?? frame.user);
     concealed = false;
     const hello = frame.type === "hello";
     const resumed = hello && frame.resumed && !other;
@@ -321,10 +342,15 @@ function createClient(given: Options): Omit<Client, "state"> {
     });
   };
 
-  const end = (everywhere: boolean) => {
+  /** `tells`: this is where the user signs out. */
+  const end = (tells: boolean) => {
     if (machine.state === "closed") return;
     deaf = void deaf?.();
-    (session ?? sessionOf(whose(options.token))).erase(everywhere);
+    attend(whose(options.token));
+    if (tells) farewell?.postMessage(1);
+    farewell?.close();
+    if (session?.identity !== user) leave();
+    (session ?? sessionOf(user ?? undefined)).erase();
     session = options.token = undefined;
     token = "";
     happens("close");
@@ -354,6 +380,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       if (machine.state === "closed") return;
       const was = { ...options };
       Object.assign(options, change);
+      attend(whose(options.token));
       const { token: is } = options;
       const moved = (["workspace", "user"] as const).some(
         (name) => name in change && (change[name] ?? null) !== (was[name] ?? null),

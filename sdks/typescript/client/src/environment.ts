@@ -21,7 +21,11 @@ export interface Channel {
 
 /** The part of Web Locks that is used. */
 export interface Locks {
-  request(name: string, options: { signal: AbortSignal }, held: () => Promise<unknown>): Promise<unknown>;
+  request(
+    name: string,
+    options: { signal?: AbortSignal; steal?: boolean },
+    held: () => Promise<unknown>,
+  ): Promise<unknown>;
 }
 
 /** The page around the client; there is none in a worker or a server. */

@@ -20,9 +20,18 @@ export function platform(): Environment {
     WebSocket: WebSocket as unknown as Environment["WebSocket"],
     storage: indexedDB && indexed(),
     locks: indexedDB && (navigator?.locks as Locks | undefined),
-    channel: indexedDB && BroadcastChannel && ((name) => new BroadcastChannel(name) as unknown as Channel),
+    channel: indexedDB && BroadcastChannel && channel,
     page: document && page(),
   };
+}
+
+/** Where a browser allows none, one that nobody hears. */
+function channel(name: string): Channel {
+  try {
+    return new BroadcastChannel(name) as unknown as Channel;
+  } catch {
+    return { onmessage: null, postMessage() {}, close() {} };
+  }
 }
 
 function page(): Page {
@@ -71,6 +80,6 @@ function indexed(): Storage {
   return {
     get: (key) => run((store) => store.get(key)),
     set: (key, value) => run((store) => store.put(value, key)),
-    delete: (key) => run((store) => store.delete(key)),
+    erase: (prefix) => run((store) => store.delete(IDBKeyRange.bound(prefix, `${prefix}\uffff`))),
   };
 }

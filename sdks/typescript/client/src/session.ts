@@ -4,7 +4,7 @@ import { type Action, enqueue, joined, type Queue } from "./actions.js";
 import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
-import type { Answer, Frame, InboxPage } from "./frame.js";
+import type { Answer, Frame, Hello, InboxPage } from "./frame.js";
 import { bounded, createStore, type Dump, filterKey, type Log, type Store, type Told } from "./store.js";
 import { type Ears, joinTabs, type Shared, type Tabs } from "./tabs.js";
 import type { Filter, Reason, State } from "./types.js";
@@ -33,8 +33,8 @@ export interface Change {
   readonly act?: Action;
 }
 
-/** What a tab wants of the one that leads. `erased` is said to all of them. */
-export type Wish = "join" | "retry" | "erased" | { act: Action } | { load: Filter };
+/** What a tab wants of the one that leads. */
+export type Wish = "join" | "retry" | { act: Action } | { load: Filter };
 
 export interface Owner {
   readonly environment: Environment;
@@ -44,6 +44,8 @@ export interface Owner {
   changed(): void;
   tell(...told: Told): void;
   wished(wish: Exclude<Wish, "join">): void;
+  /** Another tab took the lead away: it connects, and this one no longer may. */
+  robbed(): void;
 }
 
 export interface Session {
@@ -75,15 +77,24 @@ export interface Session {
   save(): void;
   /** Leaves the other tabs. What is here stays, and `open` goes on. */
   leave(): void;
-  /** Forgets everything, and what was kept; `everywhere`: in the other tabs too. */
-  erase(everywhere: boolean): void;
-  /** Forgets the list and what waits. */
-  empty(): void;
+  /** Forgets everything, and what was kept of this user in any place. */
+  erase(): void;
 }
 
-/** `key` names what is kept, and the tabs that share it. Without an `identity`, nothing is, and none do. */
-export function createSession(owner: Owner, key: string, identity: string | undefined): Session {
+/** Names a user of a server, at the start of all that is kept of them. Its first part is the form of that. */
+export function userKey(base: string, identity: string | undefined): string {
+  return JSON.stringify([1, base, identity]);
+}
+
+/** `user` and `place` name what is kept, and the tabs that share it. Without an `identity`, nothing is, and none do. */
+export function createSession(
+  owner: Owner,
+  user: string,
+  place: string,
+  identity: string | undefined,
+): Session {
   const { environment } = owner;
+  const key = user + place;
   const store = createStore(owner.maxItems);
   const sent = new Set<string>();
   let queue: Queue = [];
@@ -97,22 +108,18 @@ export function createSession(owner: Owner, key: string, identity: string | unde
   /** The filters of which a page is under way. */
   const loads = new Set<string>();
 
-  const stored = async (
-    method: "get" | "set" | "delete",
-    what: string,
-    value?: unknown,
-  ): Promise<unknown> => {
+  const stored = async (method: "get" | "set" | "erase", what: string, value?: unknown): Promise<unknown> => {
     try {
-      return await environment.storage?.[method](`${key} ${what}`, value);
+      return await environment.storage?.[method](what, value);
     } catch (cause) {
       owner.tell("error", new CampanileError("storage_failed", "the cache can't be used", { cause }));
       return undefined;
     }
   };
   /** What was kept; nothing, if that takes too long. */
-  const kept = (what: string) => within(environment, PATIENCE, stored("get", what));
+  const kept = (what: string) => within(environment, PATIENCE, stored("get", key + what));
   const keep = (what: string, value: unknown) => {
-    if (keeps) void stored("set", what, value);
+    if (keeps) void stored("set", key + what, value);
   };
   const save = () => {
     dirty = false;
@@ -157,10 +164,13 @@ export function createSession(owner: Owner, key: string, identity: string | unde
 
   const take = ({ all, status, frame, page, act }: Change) => {
     const was = queue;
+    const user = all?.dump.user ?? (frame as Partial<Hello> | undefined)?.user;
+    // Nothing of a former user is shown, or done.
+    if (user && store.now.user && user !== store.now.user) empty();
     let told: Told | undefined;
     if (all) {
       store.restore(all.dump);
-      queue = joined(all.queue, was);
+      queue = joined(all.queue, queue);
       for (const act of queue.slice(all.queue.length)) wish({ act });
       loads.clear();
     }
@@ -170,14 +180,14 @@ export function createSession(owner: Owner, key: string, identity: string | unde
     } else if (frame) {
       // Another lineage of the log: its places mean something else.
       if (frame.type === "hello")
-        queue = was.filter((one) => !one.epoch || !frame.epoch || one.epoch === frame.epoch);
+        queue = queue.filter((one) => !one.epoch || !frame.epoch || one.epoch === frame.epoch);
       told = store.apply(frame);
     }
     if (page) {
       if (page.found) store.page(page.found, page.filter, page.fresh, page.log);
       loads.delete(filterKey(page.filter));
     }
-    if (act) queue = enqueue(was, act, sent);
+    if (act) queue = enqueue(queue, act, sent);
 
     if (queue !== was && !follows()) keep("queue", queue);
     if (keeps && !dirty) {
@@ -191,9 +201,14 @@ export function createSession(owner: Owner, key: string, identity: string | unde
   const ears: Ears<Change, Wish> = {
     onTold: take,
     onWish(wish) {
-      if (wish !== "erased" && !tabs?.leads) return;
+      if (!tabs?.leads) return;
       if (wish === "join") announce(ears.all());
       else owner.wished(wish);
+    },
+    onLost(robbed) {
+      mirror = undefined;
+      if (robbed) owner.robbed();
+      else owner.changed();
     },
     all() {
       mirror = undefined;
@@ -243,14 +258,11 @@ export function createSession(owner: Owner, key: string, identity: string | unde
     },
     save,
     leave,
-    erase(everywhere) {
+    erase() {
       keeps = false;
-      if (everywhere) wish("erased");
       leave();
       empty();
-      void stored("delete", "list");
-      void stored("delete", "queue");
+      void stored("erase", user);
     },
-    empty,
   };
 }

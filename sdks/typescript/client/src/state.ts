@@ -119,7 +119,8 @@ function changes(
         ...(was.started && happening.ready && connecting()),
       };
     case "live":
-      return { state: "live", reason: null, liveSince: now, why: "reconnect" };
+      // Whatever was said of the network: it is there.
+      return { state: "live", reason: null, liveSince: now, why: "reconnect", online: true };
     case "lost": {
       if (state !== "live" && state !== "connecting") return;
       const { reason, comeBack, retryAt } = happening;

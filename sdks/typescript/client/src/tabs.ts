@@ -1,22 +1,32 @@
 // The tabs of a browser that show the same user: one of them leads, and the others are told what it was told.
 
+import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
+
+/** The one that leads says something at least so often. */
+const BEAT = 25_000;
+/** So late that may be, and so late an answer: after both it is robbed of the lead, as it hangs or is frozen. */
+const PATIENCE = 10_000;
 
 /** An environment that has what tabs share. */
 export type Shared = Environment &
   Required<{ [Name in "channel" | "locks"]: NonNullable<Environment[Name]> }>;
 
-/** A message of the leader, with its number; or a wish of another tab. */
+/** A message of the leader, with its number, and nothing told if it only says that it is there; or a wish of another tab. */
 interface Envelope<Told, Wish> {
   readonly n: number;
-  readonly told: Told;
+  readonly told?: Told;
   readonly wish?: Wish;
+  /** The leader robbed the former one. */
+  readonly stole?: boolean | undefined;
 }
 
 export interface Ears<Told, Wish> {
   /** What the leader did. Not said before `all` of a leader, nor after a gap. */
   onTold(told: Told): void;
   onWish(wish: Wish): void;
+  /** Nobody is known to lead any more. `robbed`: another tab took the lead away, from this one or from one that hung. */
+  onLost(robbed: boolean): void;
   /** Everything, so that another tab can follow. It has a member `all`. */
   all(): Told;
 }
@@ -42,30 +52,84 @@ export function joinTabs<Told extends object, Wish>(
   join: Wish,
 ): Tabs<Told, Wish> {
   const line = environment.channel(name);
+  /** Until whoever leads has to say something, be it this tab or another. */
+  const beat = alarm(environment);
   let leads = false;
   /** The number of the next message; none, while `all` is waited for. Each leader begins somewhere else. */
   let next = NaN;
   let led: Promise<boolean> | undefined;
+  let answer: (leads: boolean) => void;
   let abort: AbortController | undefined;
 
   const wish = (wish: Wish) => line.postMessage({ wish });
-  const tell = (told: Told) => {
-    if (leads) line.postMessage({ n: next++, told });
+  const tell = (told?: Told, stole?: boolean) => {
+    if (!leads) return;
+    line.postMessage({ n: next++, told, stole });
+    beat(BEAT, tell);
   };
   const resign = () => {
     abort?.abort();
+    if (led) answer(false);
     led = abort = undefined;
+    if (!leads) return;
     leads = false;
+    next = NaN;
+    beat();
+  };
+
+  const robbed = () => {
+    resign();
+    ears.onLost(true);
+  };
+
+  /** Asks for everything: whoever leads answers. */
+  const ask = () => {
+    wish(join);
+    expect();
+  };
+  /** Not all tabs lose their patience in the same moment. */
+  const expect = () => beat(PATIENCE + environment.random() * 2_000, rob);
+  const rob = () => {
+    if (led) return request(true);
+    // If it says something after all, that is a gap.
+    next = -1;
+    ears.onLost(false);
+  };
+  const request = (steal?: boolean) => {
+    abort?.abort();
+    abort = new AbortController();
+    const { signal } = abort;
+    const held = () =>
+      new Promise<unknown>((release) => {
+        if (signal.aborted) return release(0);
+        signal.onabort = release;
+        leads = true;
+        next = Math.floor(environment.random() * 2 ** 50);
+        tell(ears.all(), steal);
+        answer(true);
+      });
+    environment.locks
+      .request(name, steal ? { steal } : { signal }, held)
+      .catch(() => {})
+      .then(() => {
+        if (signal.aborted) return;
+        if (!leads) return answer(true);
+        robbed();
+        ask();
+      });
   };
 
   line.onmessage = ({ data }) => {
-    const { wish: wished, told, n } = data as Envelope<Told, Wish>;
-    if (wished) ears.onWish(wished);
-    else if (leads) return;
+    const { wish: wished, told, n, stole } = data as Envelope<Told, Wish>;
+    if (wished) return ears.onWish(wished);
+    // It may be known here before the lock says so; and after the connection was replaced, for which this tab resigned.
+    if (stole && (leads || !led)) robbed();
+    if (leads) return;
+    beat(BEAT + PATIENCE, ask);
     // It comes first of a leader, and whenever somebody joins.
-    else if ("all" in told || n === next) {
+    if (n === next || (told && "all" in told)) {
       next = n + 1;
-      ears.onTold(told);
+      if (told) ears.onTold(told);
     } else if (next) {
       next = NaN;
       wish(join);
@@ -79,21 +143,10 @@ export function joinTabs<Told extends object, Wish>(
     },
     lead() {
       led ??= new Promise((resolve) => {
-        abort = new AbortController();
-        const { signal } = abort;
-        const held = () =>
-          new Promise<unknown>((release) => {
-            if (signal.aborted) return release(0);
-            signal.onabort = release;
-            leads = true;
-            next = Math.floor(environment.random() * 2 ** 50);
-            tell(ears.all());
-            resolve(true);
-          });
-        environment.locks
-          .request(name, { signal }, held)
-          .catch(() => {})
-          .then(() => resolve(!signal.aborted));
+        answer = resolve;
+        // If there is one that leads, it did not answer so far.
+        if (!(next > 0)) expect();
+        request();
       });
       return led;
     },
@@ -102,6 +155,7 @@ export function joinTabs<Told extends object, Wish>(
     wish,
     leave() {
       resign();
+      beat();
       line.onmessage = null;
       line.close();
     },

@@ -120,7 +120,8 @@ export interface Events {
 export interface Storage {
   get(key: string): Promise<unknown>;
   set(key: string, value: unknown): Promise<unknown>;
-  delete(key: string): Promise<unknown>;
+  /** Deletes everything whose key begins with `prefix`. */
+  erase(prefix: string): Promise<unknown>;
 }
 
 export interface Options {
@@ -173,7 +174,11 @@ export interface Client {
   connect(): void;
   /** Stops. Nothing is forgotten, here or in other tabs; `connect` goes on. */
   disconnect(): void;
-  /** Stops for good, and erases whatever was kept of this user: list, cache, waiting actions, in every tab. For signing out. */
+  /**
+   * Stops for good, and erases whatever was kept of this user on this server: list, cache, waiting actions, of every workspace, in every
+   * tab, also after `disconnect`, and where this client never connected. The user is who the option `user` or a token that is a text
+   * says; else, who it was when this client last had a token. One that was told neither erases nothing but what it has itself.
+   */
   close(): void;
   /** Comes back now, if it waits, is suspended or was refused. */
   retry(): void;

@@ -26,6 +26,7 @@ window.shown = () => {
   const { state, unread, items } = client.getSnapshot();
   return state + " " + unread + " " + items.map(({ id }) => id);
 };
+window.Campanile = Campanile;
 window.ready = true;
 </script>`;
 
@@ -177,6 +178,95 @@ story("who signs out leaves nothing, in no tab and no database", async (rig, ope
   assert.equal(await second.evaluate("window.first"), undefined);
 });
 
+story("who signs out on a page of its own leaves nothing in any workspace", async (rig, open) => {
+  const first = await open();
+  await first.evaluate("start('alice')");
+  const socket = await live(rig);
+  await rig.paged([item(7)]);
+  await shows(first, "live 1 n7");
+  const second = await open();
+  await second.evaluate("start('alice', { workspace: 'other' })");
+  const other = await live(rig, { workspace: "other" });
+  await rig.paged([item(7)]);
+  await shows(second, "live 1 n7");
+  await second.evaluate("client.update({ workspace: 'third' })");
+  await other.closed;
+  const third = await live(rig, { workspace: "third", unread: 0 });
+  await rig.paged([], { unread: 0 });
+  await shows(second, "live 0 ");
+  await second.evaluate("client.disconnect()");
+  await third.closed;
+  // It knows the user, and never connects.
+  const last = await open();
+  const kept = `new Promise((resolve) => {
+    const request = indexedDB.open("campanile", 1);
+    request.onsuccess = () => {
+      const all = request.result.transaction("kept").objectStore("kept").getAllKeys();
+      all.onsuccess = () => resolve(all.result.map((key) => key.split(" ")[2]));
+    };
+  })`;
+  // Another user's sign-out is nothing to these.
+  await last.evaluate("new Campanile({ url: location.origin, user: 'bob' }).close()");
+  await first.waitForTimeout(1_100);
+  await shows(first, "live 1 n7");
+  const before = /** @type {string[]} */ (await last.evaluate(kept));
+  assert.deepEqual(new Set(before), new Set(["demo", "other", "third"]));
+  await last.evaluate("new Campanile({ url: location.origin, user: 'alice' }).close()");
+  for (const tab of [first, second]) await shows(tab, "closed 0 ");
+  await socket.closed;
+  assert.deepEqual(await last.evaluate(kept), []);
+});
+
+story("when the tab that leads hangs, another one takes over", async (rig, open) => {
+  const first = await open();
+  await first.evaluate("start('alice')");
+  const socket = await live(rig);
+  await rig.paged([item(7)]);
+  await shows(first, "live 1 n7");
+  const second = await open();
+  // It loses its patience with other tabs 20 times as soon.
+  await second.evaluate(
+    "start('alice', { environment: { setTimeout: (then, ms) => setTimeout(then, ms > 10_000 ? ms / 20 : ms) } })",
+  );
+  await shows(second, "live 1 n7");
+  const asked = first.waitForEvent("dialog");
+  await first.evaluate("void setTimeout(() => alert('It waits for an answer.'))");
+  const dialog = await asked;
+  const next = await live(rig, { resumed: true, seq: 7, head: 8, unread: 2 });
+  next.send(notification(8));
+  await shows(second, "live 2 n8,n7");
+  await dialog.accept();
+  await socket.closed;
+  await shows(first, "live 2 n8,n7");
+  next.send(notification(9));
+  for (const tab of [first, second]) await shows(tab, "live 3 n9,n8,n7");
+  assert.deepEqual(rig.server.dials.left, []);
+});
+
+story("a browser that lets tabs share nothing connects each", async (rig, open) => {
+  for (let sockets = 0; sockets < 2; sockets++) {
+    const tab = await open();
+    await tab.evaluate(() => {
+      // What Firefox does where cookies are blocked.
+      const forbidden = () => new DOMException("The operation is insecure.", "SecurityError");
+      // @ts-expect-error a global of the platform
+      window.BroadcastChannel = function BroadcastChannel() {
+        throw forbidden();
+      };
+      navigator.locks.request = async () => {
+        throw forbidden();
+      };
+    });
+    await tab.evaluate("start('alice')");
+    const socket = await live(rig);
+    await rig.paged([item(7)]);
+    await shows(tab, "live 1 n7");
+    await tab.evaluate("client.close()");
+    await shows(tab, "closed 0 ");
+    await socket.closed;
+  }
+});
+
 story("a network that goes and comes", async (rig, open) => {
   const tab = await open();
   await tab.evaluate("start('alice')");
@@ -203,7 +293,8 @@ story("a network that goes and comes", async (rig, open) => {
 const becomes = (tab, state) =>
   tab.evaluate((state) => {
     Object.defineProperty(document, "visibilityState", { configurable: true, value: state });
-    document.dispatchEvent(new Event("visibilitychange"));
+    Object.defineProperty(document, "hidden", { configurable: true, value: state === "hidden" });
+    document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
   }, state);
 
 /** A live page whose clock stands, and goes on as far as it is told to. @param {Rig} rig @param {Page} tab */

@@ -229,14 +229,14 @@ story("a storage that fails costs the cache, and nothing else", async (rig) => {
   const fails = async () => {
     throw new Error("the disk is full");
   };
-  await rig.live({ storage: { get: fails, set: fails, delete: fails } });
+  await rig.live({ storage: { get: fails, set: fails, erase: fails } });
   await rig.clock.pass(1_000);
   assert.deepEqual(new Set(rig.errors.map(({ code }) => code)), new Set(["storage_failed"]));
 });
 
 story("a storage that hangs is not waited for", async (rig) => {
   const hangs = () => new Promise(() => {});
-  const client = rig.client({ storage: { get: hangs, set: hangs, delete: hangs } });
+  const client = rig.client({ storage: { get: hangs, set: hangs, erase: hangs } });
   client.connect();
   await within(
     (async () => {

@@ -18,7 +18,9 @@ export class MemoryStorage {
   get = async (/** @type {string} */ key) => structuredClone(this.kept.get(key));
   set = async (/** @type {string} */ key, /** @type {unknown} */ value) =>
     this.kept.set(key, structuredClone(value));
-  delete = async (/** @type {string} */ key) => this.kept.delete(key);
+  erase = async (/** @type {string} */ prefix) => {
+    for (const key of this.kept.keys()) if (key.startsWith(prefix)) this.kept.delete(key);
+  };
 }
 
 /** A page whose visibility and network a test decides. */
@@ -47,7 +49,7 @@ export class Browser {
   storage = new MemoryStorage();
   /** @type {unknown[]} Everything that went over a channel. */
   messages = [];
-  /** @type {Map<string, (() => void)[]>} */
+  /** @type {Map<string, {rob: () => void, waiting: (() => void)[]}>} */
   #locks = new Map();
   /** @type {Map<string, Set<import("../dist/esm/index.js").Channel>>} */
   #channels = new Map();
@@ -68,30 +70,38 @@ export class Browser {
   locks = {
     /**
      * @param {string} name
-     * @param {{signal: AbortSignal}} options
+     * @param {{signal?: AbortSignal, steal?: boolean}} options
      * @param {() => Promise<unknown>} held
      */
-    request: async (name, { signal }, held) => {
-      const waiting = this.#locks.get(name);
-      if (waiting) {
+    request: async (name, { signal, steal }, held) => {
+      if (signal && steal) throw new DOMException("not both", "NotSupportedError");
+      const lock = this.#locks.get(name);
+      const waiting = lock?.waiting ?? [];
+      if (lock && !steal)
         await new Promise((resolve, reject) => {
           const next = () => resolve(undefined);
           waiting.push(next);
-          signal.addEventListener("abort", () => {
+          signal?.addEventListener("abort", () => {
             const at = waiting.indexOf(next);
             if (at >= 0) waiting.splice(at, 1);
             reject(new DOMException("given up", "AbortError"));
           });
         });
-      } else {
-        this.#locks.set(name, []);
-      }
+      let rob = () => {};
+      const robbed = new Promise((_, reject) => {
+        rob = () => reject(new DOMException("robbed", "AbortError"));
+      });
+      const mine = { rob, waiting };
+      this.#locks.set(name, mine);
+      if (steal) lock?.rob();
       try {
-        return await held();
+        return await Promise.race([held(), robbed]);
       } finally {
-        const next = this.#locks.get(name)?.shift();
-        if (next) next();
-        else this.#locks.delete(name);
+        if (this.#locks.get(name) === mine) {
+          const next = waiting.shift();
+          if (next) next();
+          else this.#locks.delete(name);
+        }
       }
     },
   };
@@ -119,6 +129,57 @@ export class Browser {
     all.add(channel);
     return channel;
   };
+}
+
+/** One tab of a browser, whose main thread can hang: nothing reaches it then, and it does nothing. */
+export class Tab {
+  /** @type {(() => void)[] | undefined} */
+  #late;
+
+  /** @param {Rig} rig @param {Browser} browser */
+  constructor(rig, browser) {
+    const turn = (/** @type {() => void} */ then) => () => this.#late?.push(then) ?? then();
+    /** @type {any} */
+    this.WebSocket = class extends (/** @type {any} */ (WebSocket)) {
+      set onmessage(/** @type {any} */ told) {
+        super.onmessage = told && ((/** @type {any} */ event) => turn(() => told(event))());
+      }
+      set onclose(/** @type {any} */ told) {
+        super.onclose = told && ((/** @type {any} */ event) => turn(() => told(event))());
+      }
+    };
+    this.environment = {
+      setTimeout: (/** @type {() => void} */ then, /** @type {number} */ ms) =>
+        rig.clock.setTimeout(turn(then), ms),
+      locks: {
+        /** @type {import("../dist/esm/index.js").Locks["request"]} */
+        request: (...asked) =>
+          new Promise((resolve, reject) => {
+            browser.locks.request(...asked).then(
+              (value) => turn(() => resolve(value))(),
+              (error) => turn(() => reject(error))(),
+            );
+          }),
+      },
+      channel: (/** @type {string} */ name) => {
+        const inner = browser.channel(name);
+        /** @type {import("../dist/esm/index.js").Channel} */
+        const outer = { onmessage: null, postMessage: inner.postMessage, close: inner.close };
+        inner.onmessage = (event) => turn(() => outer.onmessage?.(event))();
+        return outer;
+      },
+    };
+  }
+
+  hang() {
+    this.#late = [];
+  }
+
+  wake() {
+    const late = this.#late ?? [];
+    this.#late = undefined;
+    for (const then of late) then();
+  }
 }
 
 export class Rig {

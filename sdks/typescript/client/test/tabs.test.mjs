@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Browser, item, notification, Rig, shows, TestPage } from "./rig.mjs";
+import { Browser, item, notification, Rig, shows, Tab, TestPage } from "./rig.mjs";
 
 /**
  * @param {string} name
@@ -107,30 +107,6 @@ story("an action that nobody heard is not lost", async (rig, browser) => {
   await shows(second, { ids: [], unread: 0 });
 });
 
-story("signing out in one tab signs out in all, and leaves nothing", async (rig, browser) => {
-  const { first, second, socket } = await two(rig, browser);
-  await rig.clock.pass(1_000);
-  assert(browser.storage.kept.size > 0);
-  second.close();
-  assert.deepEqual([second.state, second.getSnapshot().items], ["closed", []]);
-  await shows(first, { state: "closed", ids: [], unread: 0, user: null });
-  await socket.closed;
-  await rig.clock.pass(60_000);
-  await new Promise(setImmediate);
-  assert.equal(browser.storage.kept.size, 0);
-  // Another user in the same browser.
-  const bob = rig.client({ browser, token: () => rig.token("bob") });
-  /** @type {string[]} */
-  const seen = [];
-  bob.subscribe(() => seen.push(...bob.getSnapshot().items.map(({ id }) => id)));
-  bob.connect();
-  const next = await rig.dialled({ user: "bob", unread: 0 });
-  assert(!("since" in next.query));
-  await rig.paged([], { unread: 0 });
-  await shows(bob, { state: "live", ids: [], user: "bob" });
-  assert.deepEqual(seen, []);
-});
-
 story("users don't share", async (rig, browser) => {
   await rig.live({ browser });
   const bob = rig.client({ browser, token: () => rig.token("bob") });
@@ -187,4 +163,170 @@ story("a tab that missed something asks for everything", async (rig, browser) =>
   await lost;
   socket.send(notification(10));
   await shows(second, { ids: ["n10", "n9", "n7"], unread: 3 });
+});
+
+/**
+ * A tab that leads and hangs, and two that follow.
+ *
+ * @param {Rig} rig
+ * @param {Browser} browser
+ */
+async function hanging(rig, browser) {
+  const tab = new Tab(rig, browser);
+  const { environment, WebSocket } = tab;
+  const { client: first, socket } = await rig.live({ browser, environment, WebSocket });
+  const others = [rig.client({ browser }), rig.client({ browser })];
+  for (const other of others) {
+    other.connect();
+    await shows(other, { state: "live", ids: ["n7"] });
+  }
+  tab.hang();
+  return { tab, first, socket, others };
+}
+
+story("a leader that hangs is asked, then robbed, and follows once it is back", async (rig, browser) => {
+  const { tab, first, socket, others } = await hanging(rig, browser);
+  // 35 s without a word, and 10 s without an answer.
+  await rig.clock.pass(44_000);
+  assert.deepEqual(rig.server.dials.left, []);
+  await rig.clock.pass(4_000);
+  const next = await rig.dialled({ resumed: true, seq: 7, head: 8, unread: 2 });
+  next.send(notification(8));
+  for (const other of others) await shows(other, { state: "live", ids: ["n8", "n7"], unread: 2 });
+  tab.wake();
+  await socket.closed;
+  await shows(first, { state: "live", reason: null, ids: ["n8", "n7"], unread: 2 });
+  // Nobody fights about it: the one that was robbed waits for its turn.
+  next.send(notification(9));
+  for (const each of [first, ...others]) await shows(each, { ids: ["n9", "n8", "n7"] });
+  for (let minute = 0; minute < 3; minute++) {
+    next.send({ type: "heartbeat", epoch: "9f3c", seq: 9, head: 9, rev: 3, unread: 10 + minute, unseen: 1 });
+    for (const each of [first, ...others]) await shows(each, { state: "live", unread: 10 + minute });
+    await rig.clock.pass(25_000);
+  }
+  assert.deepEqual(rig.server.dials.left, []);
+  first.archive("n8");
+  assert.equal(JSON.parse(await next.texts.next("archive")).id, "n8");
+});
+
+story("the tab that was robbed leads again when its turn comes", async (rig, browser) => {
+  const { tab, first, socket, others } = await hanging(rig, browser);
+  others.pop()?.disconnect();
+  await rig.clock.pass(40_000);
+  // Nobody is told: the lock says so by itself.
+  const lost = browser.lose();
+  await rig.clock.pass(8_000);
+  await lost;
+  const next = await rig.dialled({ resumed: true });
+  for (const other of others) await shows(other, { state: "live" });
+  tab.wake();
+  await socket.closed;
+  await shows(first, { state: "live" });
+  await rig.clock.pass(1_500);
+  for (const other of others) other.disconnect();
+  await next.closed;
+  await rig.dialled({ resumed: true });
+  await shows(first, { state: "live", ids: ["n7"] });
+});
+
+story("a tab that hung while its connection was replaced follows the one that did", async (rig, browser) => {
+  const { tab, first, socket, others } = await hanging(rig, browser);
+  socket.socket.close(4009, "replaced by a newer connection");
+  await socket.closed;
+  await rig.clock.pass(48_000);
+  const next = await rig.dialled({ resumed: true });
+  for (const other of others) await shows(other, { state: "live" });
+  tab.wake();
+  await shows(first, { state: "live", ids: ["n7"] });
+  for (const other of others) other.disconnect();
+  await next.closed;
+  await rig.dialled({ resumed: true });
+  await shows(first, { state: "live", ids: ["n7"] });
+});
+
+story("a tab that may not lead does not call live what hangs", async (rig, browser) => {
+  const tab = new Tab(rig, browser);
+  const { environment, WebSocket } = tab;
+  const { client: first, socket } = await rig.live({ browser });
+  const second = rig.client({ browser, environment, WebSocket });
+  second.connect();
+  await shows(second, { state: "live", ids: ["n7"] });
+  socket.socket.close(4001, "unauthorized");
+  await rig.dialled({ resumed: true });
+  for (const each of [first, second]) await shows(each, { state: "live" });
+  tab.hang();
+  await rig.clock.pass(48_000);
+  await shows(first, { state: "refused", ids: ["n7"] });
+  first.retry();
+  while (rig.asked.length < 3) await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  await rig.clock.pass(12_000);
+  await rig.dialled({ resumed: true });
+  await shows(first, { state: "live" });
+});
+
+story("a tab that is opened beside one that hangs connects", async (rig, browser) => {
+  const tab = new Tab(rig, browser);
+  const { environment, WebSocket } = tab;
+  const { socket } = await rig.live({ browser, environment, WebSocket });
+  tab.hang();
+  const second = rig.client({ browser });
+  second.connect();
+  while (rig.asked.length < 2) await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  await rig.clock.pass(12_000);
+  await rig.dialled({ resumed: true });
+  await shows(second, { state: "live" });
+  tab.wake();
+  await socket.closed;
+});
+
+story("a leader that hung for a while is forgiven", async (rig, browser) => {
+  const { tab, first, socket, others } = await hanging(rig, browser);
+  socket.send({ type: "heartbeat", epoch: "9f3c", seq: 7, head: 7, rev: 3, unread: 1, unseen: 1 });
+  // It was asked 5 s ago.
+  await rig.clock.pass(40_000);
+  tab.wake();
+  await rig.clock.pass(10_000);
+  socket.send(notification(8));
+  for (const each of [first, ...others]) await shows(each, { state: "live", ids: ["n8", "n7"] });
+  assert.deepEqual(rig.server.dials.left, []);
+});
+
+story("a leader that has nothing to tell says that it is there", async (rig, browser) => {
+  const first = rig.client({ browser, surface: "workspace" });
+  first.connect();
+  await rig.server.dials.next("dial");
+  const second = rig.client({ browser, surface: "workspace" });
+  second.connect();
+  for (const each of [first, second]) await shows(each, { state: "live" });
+  let changes = 0;
+  second.subscribe(() => changes++);
+  await rig.clock.pass(600_000);
+  assert.deepEqual(rig.server.dials.left, []);
+  assert.equal(second.state, "live");
+  assert.equal(changes, 0);
+});
+
+story("what a greeting of another user takes away is gone in every tab", async (rig, browser) => {
+  // The page names both of them the same.
+  const { client: first, socket } = await rig.live({ browser, user: "somebody" });
+  const second = rig.client({ browser, user: "somebody" });
+  second.connect();
+  await shows(second, { state: "live", ids: ["n7"], user: "alice" });
+  socket.cut();
+  await shows(second, { state: "waiting" });
+  second.archive("n7");
+  /** @type {string[]} */
+  const shown = [];
+  second.subscribe(() => {
+    const { user, items } = second.getSnapshot();
+    if (user === "bob") shown.push(...items.map(({ id }) => id));
+  });
+  second.retry();
+  const next = await rig.dialled({ user: "bob", unread: 0 });
+  await shows(second, { state: "live", user: "bob", ids: [] });
+  await rig.paged([item(3)], { older: null });
+  for (const tab of [first, second]) await shows(tab, { user: "bob", ids: ["n3"] });
+  assert.deepEqual([new Set(shown), next.texts.left], [new Set(["n3"]), []]);
 });
