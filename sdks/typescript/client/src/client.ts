@@ -273,8 +273,9 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   const onFrame = (session: Session, frame: Frame, resumes: boolean) => {
     if (frame.type !== "hello" && frame.type !== "greeting") {
+      const { stale } = session.store.now;
       session.do({ frame });
-      if (frame.type === "resync") inbox?.reload();
+      if (frame.type === "resync" || (session.store.now.stale && !stale)) inbox?.reload();
       if (frame.type === "notification" && options.autoMarkRead && !isNative) act("read", frame.item.id);
       return;
     }

@@ -188,7 +188,8 @@ export function comeBackAfter(code: number, reason: string): ComeBack {
   return code === 4003 || (code === 1008 && !/in time/.test(reason)) ? "with_new_token" : "yes";
 }
 
-/** What a request before the socket that was refused means. */
+/** What a request before the socket that was refused means. What has no code of ours (`http`) was refused by somebody in between. */
 export function comeBackFrom(code: string, status: number): ComeBack {
-  return code === "token_expired" ? "with_new_token" : status === 401 || status === 403 ? "no" : "yes";
+  if (code === "token_expired") return "with_new_token";
+  return code !== "http" && (status === 401 || status === 403) ? "no" : "yes";
 }

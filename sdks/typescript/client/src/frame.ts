@@ -35,7 +35,16 @@ export interface Receipts extends Counts {
 
 /** What became of an action, or of something else that was asked for. */
 export type Answer =
-  | { type: "ok"; ref?: string; changed?: boolean; rev?: number; unread?: number; expiresAt?: string }
+  | {
+      type: "ok";
+      ref?: string;
+      changed?: boolean;
+      rev?: number;
+      /** The log's head that it was done at: what is above came after. */
+      head?: number;
+      unread?: number;
+      expiresAt?: string;
+    }
   | { type: "error"; code: string; message?: string; ref?: string; id?: string };
 
 export type Frame =

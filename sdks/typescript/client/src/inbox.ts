@@ -34,8 +34,15 @@ export function createInbox(reader: Reader, session: Session): Inbox {
   /** Which list it is, of those that were begun anew; once it is over it equals none. A page that was asked for before is of a former one. */
   let list = 1;
   let first: Promise<void> | undefined;
+  /** Ends the pages that are under way. */
+  let abort = new AbortController();
+  const begin = (of: number) => {
+    list = of;
+    abort.abort();
+    abort = new AbortController();
+  };
 
-  /** Takes one page in, if its list is still wanted when it comes. */
+  /** Takes one page in, if its list is still wanted when it comes. False: the list is to be read, again. */
   const page = async (filter: Filter, of: number, fresh: boolean): Promise<boolean> => {
     const { store } = session;
     const bottom = store.bottom(filter);
@@ -48,26 +55,36 @@ export function createInbox(reader: Reader, session: Session): Inbox {
     store.logs.add(log);
     let found: InboxPage | undefined;
     try {
-      found = (await request(environment.fetch, "GET", `${url}?${query}`, reader.token())) as InboxPage;
+      found = (await request(
+        environment,
+        "GET",
+        `${url}?${query}`,
+        reader.token(),
+        abort.signal,
+      )) as InboxPage;
     } catch (error) {
       if (of === list) reader.tell("error", error as CampanileError);
     }
     store.logs.delete(log);
     if (of !== list) found = undefined;
-    session.do({ page: { filter, fresh, found, log } });
-    return !!found;
+    // Of a list that another took the place of, the other is under way.
+    if (of === list || !list) session.do({ page: { filter, fresh, found, log } });
+    return !!found && !store.now.stale;
+  };
+
+  const reload = () => {
+    const of = list + 1;
+    begin(of);
+    first = (async () => {
+      for (let failures = 1; of === list && !(await page({}, of, true)); failures++)
+        await new Promise<void>((then) => {
+          environment.setTimeout(then, delay(failures, environment.random()));
+        });
+    })();
   };
 
   return {
-    reload() {
-      const of = ++list;
-      first = (async () => {
-        for (let failures = 1; of === list && !(await page({}, of, true)); failures++)
-          await new Promise<void>((then) => {
-            environment.setTimeout(then, delay(failures, environment.random()));
-          });
-      })();
-    },
+    reload,
     async more(filter) {
       session.load(filter);
       // A list that is begun anew meanwhile is to have the page, too.
@@ -75,10 +92,10 @@ export function createInbox(reader: Reader, session: Session): Inbox {
         await first;
         of = list;
         await page(filter, of, false);
+        // What came meanwhile may say that only the inbox knows.
+        if (of === list && session.store.now.stale) reload();
       }
     },
-    close() {
-      list = NaN;
-    },
+    close: () => begin(NaN),
   };
 }

@@ -127,22 +127,10 @@ export class Publisher {
   }
 
   async #attempt(body: string, key: string, signal: AbortSignal | undefined): Promise<unknown> {
-    const { token, timeoutMs = 30_000 } = this.#options;
-    const { fetch, setTimeout, clearTimeout } = this.#environment;
+    const { token, timeoutMs } = this.#options;
     const bearer = typeof token === "string" ? token : await token();
-    const abort = new AbortController();
-    const stop = () => abort.abort();
-    signal?.addEventListener("abort", stop);
-    if (signal?.aborted) stop();
-    const timer = setTimeout(stop, timeoutMs);
-    const stoppable: typeof fetch = (url, init) => fetch(url, { ...init, signal: abort.signal });
     const headers = { "content-type": "application/json", "idempotency-key": key };
-    try {
-      return await request(stoppable, "POST", this.#url, bearer, body, headers);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", stop);
-    }
+    return request(this.#environment, "POST", this.#url, bearer, signal, body, headers, timeoutMs);
   }
 
   #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

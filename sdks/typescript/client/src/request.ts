@@ -1,27 +1,40 @@
 // One request to the server, and what became of it.
 
+import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
 
+/** An answer is waited for so long. */
+const PATIENCE = 30_000;
+
 /**
- * The JSON of a successful answer. Else a `CampanileError`: with the code of the server's problem, its members and the `status`, or
- * `network` without one.
+ * The JSON of a successful answer. Else a `CampanileError`: with the code of the server's problem, its members and the `status`; `http`
+ * where another answered; or `network` without an answer, also where `signal` is aborted.
  */
 export async function request(
-  fetch: Environment["fetch"],
+  environment: Environment,
   method: string,
   url: string,
   token: string,
+  signal?: AbortSignal,
   body?: string,
   more?: Record<string, string>,
+  timeoutMs = PATIENCE,
 ): Promise<unknown> {
   let status: number | undefined;
   let retryAfterMs: number | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: whatever the server, or a proxy, says
   let problem: any;
+  const abort = new AbortController();
+  const stop = () => abort.abort();
+  const late = alarm(environment);
+  late(timeoutMs, stop);
+  signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop();
   try {
-    const answer = await fetch(url, {
+    const answer = await environment.fetch(url, {
       method,
+      signal: abort.signal,
       headers: { authorization: `Bearer ${token}`, ...more },
       body,
       cache: "no-store",
@@ -32,9 +45,14 @@ export async function request(
     const text = await answer.text();
     problem = text ? JSON.parse(text) : {};
     if (answer.ok) return problem;
+    // What says nothing in our form is of a proxy, or of a page that one must log in at.
+    if (!answer.headers.get("content-type")?.startsWith("application/problem+json")) problem = {};
   } catch (cause) {
     // No answer, one cut short, or a page of a proxy.
     problem = { cause };
+  } finally {
+    late();
+    signal?.removeEventListener("abort", stop);
   }
   const { code = status ? "http" : "network", detail, title } = problem;
   throw new CampanileError(code, `${detail ?? title ?? code}`, { ...problem, status, retryAfterMs });

@@ -1,6 +1,6 @@
 // What there is of one user in one workspace: the list, what waits to be done, its cache, and the other tabs that show the same.
 
-import { type Action, enqueue, isNews, joined, type Queue } from "./actions.js";
+import { type Action, enqueue, joined, type Queue } from "./actions.js";
 import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
@@ -159,7 +159,7 @@ export function createSession(
         new CampanileError(code, message, { id: done?.id ?? answer.id, action: done?.action }),
       ];
     }
-    if (done && isNews(answer, store.now.rev)) store.commit(done, answer.unread);
+    if (done) store.commit(done, answer);
   };
 
   const take = ({ all, status, frame, page, act }: Change) => {

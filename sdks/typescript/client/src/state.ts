@@ -13,6 +13,8 @@ const HIDDEN: Partial<Record<State, number>> = {
   connecting: HIDDEN_RETRY,
   waiting: HIDDEN_RETRY,
 };
+/** Being offline may be a mistake of the machine's: then it comes back so late. */
+const OFFLINE = 300_000;
 /** The latest that a sign of life (online, visible, pageshow) takes effect. */
 const SOON = 1_000;
 
@@ -20,7 +22,7 @@ const SOON = 1_000;
 export interface Machine {
   readonly state: State;
   readonly reason: Reason | null;
-  /** When it comes back, while it is `waiting`. */
+  /** When it comes back by itself, from `waiting` or `suspended`. */
   readonly retryAt: number;
   /** The server said not to come back before: only `retry` does. */
   readonly notBefore: number;
@@ -83,6 +85,7 @@ function changes(
   const anew = { failures: 0, why: "initial" } as const;
   const connecting = (more?: Partial<Machine>): Partial<Machine> => ({
     state: "connecting",
+    retryAt: Infinity,
     notBefore: 0,
     attempt: was.attempt + 1,
     ...more,
@@ -100,6 +103,7 @@ function changes(
       retryAt: Math.max(was.notBefore, Math.min(was.retryAt, now + random() * SOON)),
     };
   const lost = (reason: string): Reason => ({ kind: "lost", code: 0, reason });
+  const doubted = (notBefore = 0) => (minded ? Math.max(now + OFFLINE, notBefore) : Infinity);
 
   switch (happening.type) {
     case "start":
@@ -115,7 +119,8 @@ function changes(
         ...(was.started && happening.ready && connecting()),
       };
     case "live":
-      return { state: "live", reason: null, liveSince: now, why: "reconnect" };
+      // Whatever was said of the network: it is there.
+      return { state: "live", reason: null, liveSince: now, why: "reconnect", online: true };
     case "lost": {
       if (state !== "live" && state !== "connecting") return;
       const { reason, comeBack, retryAt } = happening;
@@ -126,7 +131,7 @@ function changes(
       return {
         ...(was.online && minded
           ? resting("waiting", reason, { ...next, retryAt: at })
-          : resting("suspended", reason, next)),
+          : resting("suspended", reason, { ...next, retryAt: doubted(retryAt) })),
         notBefore: retryAt ?? 0,
       };
     }
@@ -134,7 +139,7 @@ function changes(
       return { ...(minded && soon()), online: true };
     case "offline":
       return {
-        ...(state in HIDDEN && resting("suspended", lost("offline"))),
+        ...(state in HIDDEN && resting("suspended", lost("offline"), { retryAt: doubted(was.notBefore) })),
         online: false,
       };
     case "visible":
@@ -146,13 +151,13 @@ function changes(
       return away || state === "refused" ? connecting({ failures: 0 }) : undefined;
     case "time":
       if (now < wakeAt(was)) return;
-      return now < tiredAt(was) ? connecting() : resting("suspended", was.reason ?? lost("hidden"));
+      return minded ? connecting() : resting("suspended", was.reason ?? lost("hidden"));
   }
 }
 
 /** When `time` makes a difference next. */
 export function wakeAt(machine: Machine): number {
-  return Math.min(tiredAt(machine), machine.state === "waiting" ? machine.retryAt : Infinity);
+  return Math.min(tiredAt(machine), machine.retryAt);
 }
 
 /** When a page that nobody sees gives up. */

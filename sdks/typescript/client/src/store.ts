@@ -1,7 +1,7 @@
 // The list, its counts and read state, as the server told them. Pure: frames and pages in, events out.
 
-import { type Action, withActions } from "./actions.js";
-import type { Counts, Frame, InboxPage, Item } from "./frame.js";
+import { type Action, isNews, withActions } from "./actions.js";
+import type { Answer, Counts, Frame, InboxPage, Item } from "./frame.js";
 import type { Events, Filter } from "./types.js";
 
 /** One event to tell, as arguments of `on`'s handlers. */
@@ -27,8 +27,10 @@ export interface Dump extends Counts, Known {
   stale: boolean;
 }
 
-/** What came while a page was under way, each with what was known before: it is done again on top of the page. */
-export type Log = [Frame, Known][];
+/** What came while a page was under way, with what was known before it, and where the stream was: it is done again on top. */
+export type Log = [Frame, Known, number][];
+
+type Ok = Extract<Answer, { type: "ok" }>;
 
 export interface Store {
   readonly now: Dump;
@@ -43,7 +45,7 @@ export interface Store {
   /** Takes a page in. `fresh`: it is the first, in place of all there was. What came since, and is newer than it, is in the log. */
   page(page: InboxPage, filter: Filter, fresh: boolean, log: Log): void;
   /** Makes what was done part of what is. */
-  commit(action: Action, unread?: number): void;
+  commit(action: Action, ok: Ok): void;
   /** Takes a frame in; returns the event of it. */
   apply(frame: Frame): Told | undefined;
 }
@@ -93,6 +95,12 @@ export function createStore(maxItems: number): Store {
   let replayed = 0;
   /** Between a resumed hello and the heartbeat that ends its replay. */
   let replaying = false;
+  /** Up to where a log that had no name was told: its replay is no news up to there. */
+  let toldTo = 0;
+  /** Superseded, as if unread, and where: whether they had been read in time, receipts tell, or an answer. */
+  const superseded = new Map<string, [Item, number]>();
+  /** The head at which an answer says that they were read. What was superseded by then was not. */
+  const readAt = new Map<string, number>();
   let room = maxItems;
   const logs = new Set<Log>();
 
@@ -101,6 +109,20 @@ export function createStore(maxItems: number): Store {
   /** Takes over some of what is told. */
   const adopt = <Name extends keyof Dump>(from: Pick<Dump, Name>, ...names: Name[]) => {
     for (const name of names) now[name] = from[name];
+  };
+
+  /** Of what was told so far, nothing is open. */
+  const settle = () => {
+    toldTo = 0;
+    superseded.clear();
+    readAt.clear();
+  };
+
+  /** The server lists it. */
+  const listed = (item: Item) => {
+    superseded.delete(item.id);
+    readAt.delete(item.id);
+    put(item);
   };
 
   /** Puts an item in its place, or in place of its former self. */
@@ -132,11 +154,13 @@ export function createStore(maxItems: number): Store {
 
   /** What lies between the places known so far and these is read, or seen. */
   const upTo = (known: Known) => {
+    const within = (item: Item, to: "readUpTo" | "seenUpTo") =>
+      (item.seq ?? 0) > now[to] && (item.seq ?? 0) <= known[to];
+    // Read before it was superseded, or not at all: only the inbox tells.
+    for (const [id, [item]] of superseded) now.stale ||= !find(id) && within(item, "readUpTo");
     now.items = now.items.map((item) => {
-      const within = (to: "readUpTo" | "seenUpTo") =>
-        (item.seq ?? 0) > now[to] && (item.seq ?? 0) <= known[to];
-      const read = item.read || within("readUpTo");
-      const seen = item.seen || read || within("seenUpTo");
+      const read = item.read || within(item, "readUpTo");
+      const seen = item.seen || read || within(item, "seenUpTo");
       return read === item.read && seen === item.seen ? item : { ...item, read, seen };
     });
     adopt(known, "readUpTo", "seenUpTo");
@@ -154,11 +178,16 @@ export function createStore(maxItems: number): Store {
         replaying = frame.resumed;
         if (replaying) {
           upTo(frame);
+          if (now.epoch === null) {
+            toldTo = now.seq;
+            now.seq = frame.seq;
+          }
           now.epoch = frame.epoch ?? now.epoch;
           // What a page, or a replay that broke, brought ahead of here comes again, if it is still there.
           now.items = now.items.filter((item) => (item.seq ?? 0) <= frame.seq);
         } else {
           counted = 0;
+          settle();
           adopt(frame, "epoch", "seq", "rev", "readUpTo", "seenUpTo");
           // What comes from now on has no gap, though the rest is still to be read.
           now.loaded = { "": frame.seq + 1, ...now.loaded };
@@ -174,7 +203,7 @@ export function createStore(maxItems: number): Store {
         // One that has no place is always new.
         const seq = frame.seq ?? Infinity;
         // A page may have brought it before the stream does: then it is new all the same.
-        const again = seq <= now.seq;
+        const again = seq <= Math.max(now.seq, toldTo);
         if (frame.seq !== null) now.seq = Math.max(now.seq, seq);
         if (frame.seq !== null && seq > counted) {
           counted = seq;
@@ -194,12 +223,16 @@ export function createStore(maxItems: number): Store {
       case "retract": {
         const { id, cause, by } = frame;
         now.seq = Math.max(now.seq, frame.seq);
+        superseded.delete(id);
         const item = find(id);
         if (!item) return;
         // A replay tells only of what is gone, and what is read here may have been read after that.
-        if (cause === "superseded" && item.read && !replaying) {
-          put({ ...item, superseded: true });
-          return;
+        if (cause === "superseded" && !replaying) {
+          superseded.set(id, [{ ...item, superseded: true, read: false }, frame.seq]);
+          if (item.read && !(frame.seq <= (readAt.get(id) ?? 0))) {
+            put({ ...item, superseded: true });
+            return;
+          }
         }
         now.items = now.items.filter((one) => one !== item);
         if (frame.seq > now.head) count(item, -1);
@@ -208,8 +241,9 @@ export function createStore(maxItems: number): Store {
       case "receipts":
         upTo(frame);
         for (const said of frame.items) {
-          const item = find(said.id);
-          if (item) put({ ...item, ...marks(said) });
+          // What is superseded can't be read any more: if it was, it had been read before.
+          const item = find(said.id) ?? (said.read && superseded.get(said.id)?.[0]);
+          if (item) listed({ ...item, ...marks(said) });
         }
         now.rev = Math.max(now.rev, frame.rev);
         recount(frame);
@@ -218,9 +252,13 @@ export function createStore(maxItems: number): Store {
         now.seq = frame.seq;
         now.epoch = frame.epoch ?? now.epoch;
         replaying = false;
+        // Whatever was read by then has been told.
+        for (const [id, [, at]] of superseded) if (at <= frame.head) superseded.delete(id);
+        for (const [id, at] of readAt) if (at <= frame.head) readAt.delete(id);
         recount(frame);
         return;
       case "resync":
+        settle();
         adopt(frame, "epoch", "seq");
         now.stale = true;
         return ["resync", { reason: frame.reason }];
@@ -240,6 +278,7 @@ export function createStore(maxItems: number): Store {
     restore(dump) {
       now = { ...EMPTY, ...dump };
       counted = replayed = now.head;
+      settle();
       room = Math.max(maxItems, now.items.length);
     },
     view(shown, filter) {
@@ -254,15 +293,22 @@ export function createStore(maxItems: number): Store {
     bottom,
     page(page, filter, fresh, log) {
       const before = { ...now };
+      // What a replay passed over while the page was on its way is gone.
+      const from = log[0]?.[2] ?? now.seq;
+      const items = page.items.filter(
+        (item) =>
+          (item.seq ?? 0) <= from || (item.seq ?? 0) > now.seq || find(item.id) || superseded.has(item.id),
+      );
       if (fresh) {
         now.items = now.items.filter((item) => item.seq === null);
+        superseded.clear();
         now.loaded = {};
         now.stale = false;
         room = maxItems;
       }
       adopt(page, "head", "unread", "unseen", "rev");
       counted = page.head;
-      page.items.forEach(put);
+      items.forEach(listed);
       now.loaded = { ...now.loaded, [filterKey(filter)]: page.older ?? 0 };
       room = Math.max(room, now.items.length);
       for (const [frame, known] of log)
@@ -275,12 +321,27 @@ export function createStore(maxItems: number): Store {
       // A page is ahead of the stream, which is where it was.
       adopt(before, "seq", "epoch", "readUpTo", "seenUpTo");
     },
-    commit(action, unread) {
+    commit(action, ok) {
+      const { id = "" } = action;
+      const { changed, head = Infinity, unread } = ok;
+      // What is superseded can't be made unread: this was done before, so it is gone.
+      if (action.action === "unread" && changed !== false && superseded.has(id))
+        now.items = now.items.filter((item) => item.id !== id);
+      if (!isNews(ok, now.rev)) return;
+      const before = now.items;
+      // It had been read in time.
+      const late = [...superseded.values()].filter(([item, at]) => at > head && !find(item.id));
+      const restored = withActions({ items: late.map(([item]) => item), unread: 0, unseen: 0 }, [action]);
       Object.assign(now, withActions(now, [action]));
       now.unread = unread ?? now.unread;
+      if (head < Infinity)
+        now.items.forEach((item, at) => {
+          if (item.read && !before[at]?.read) readAt.set(item.id, head);
+        });
+      for (const item of restored.items) if (item.read) put(item);
     },
     apply(frame) {
-      for (const log of logs) log.push([frame, { readUpTo: now.readUpTo, seenUpTo: now.seenUpTo }]);
+      for (const log of logs) log.push([frame, { readUpTo: now.readUpTo, seenUpTo: now.seenUpTo }, now.seq]);
       const told = take(frame);
       now = bounded(now, room);
       return told;

@@ -138,6 +138,39 @@ story("a refused ticket says what to do", async (rig) => {
   assert.deepEqual(rig.asked, ["initial", "expired", "reconnect"]);
 });
 
+story("whoever stands in between is no reason to stay away", async (rig) => {
+  rig.server.tickets = false;
+  const client = rig.client();
+  client.connect();
+  const ask = () => rig.server.requests.next("ticket", ({ path }) => path === "/v1/tickets");
+  const html = { "content-type": "text/html" };
+  (await ask()).answer(403, "log in here", { ...html, "retry-after": "5" });
+  const reason = { kind: /** @type {const} */ ("http"), code: 403, reason: "http" };
+  await shows(client, { state: "waiting", reason, retryAt: rig.clock.now() + 5_000 });
+  await rig.clock.pass(5_000);
+  (await ask()).answer(401, { code: "token_invalid" }, { "content-type": "application/json" });
+  await shows(client, { state: "waiting", reason: { ...reason, code: 401 } });
+  await rig.clock.pass(2_000);
+  (await ask()).answer(401, {});
+  await shows(client, { state: "waiting", reason: { ...reason, code: 401 } });
+  await rig.clock.pass(3_000);
+  (await ask()).answer(403, { code: "workspace_refused" });
+  await shows(client, { state: "refused" });
+});
+
+story("a ticket that is not answered is given up with its dial", async (rig) => {
+  rig.server.tickets = false;
+  const client = rig.client();
+  client.connect();
+  await rig.server.requests.next("ticket");
+  await rig.clock.pass(10_000);
+  await shows(client, { state: "waiting" });
+  client.disconnect();
+  await rig.clock.pass(20_000);
+  for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
+  assert.equal(rig.clock.soonest, Number.POSITIVE_INFINITY);
+});
+
 story("a token that is a text and has expired is not tried again", async (rig) => {
   const client = rig.client({ token: rig.token() });
   client.connect();
@@ -489,13 +522,23 @@ story("a stopped client leaves nothing that runs", async (rig) => {
   assert.equal(rig.clock.soonest, Number.POSITIVE_INFINITY);
 });
 
+story("a network that is there though the page says otherwise is found", async (rig) => {
+  const page = new TestPage();
+  const { client, socket } = await rig.live({ page });
+  page.tell("offline");
+  await socket.closed;
+  await rig.clock.pass(300_000);
+  await rig.dialled({ resumed: true });
+  await shows(client, { state: "live" });
+});
+
 story("a page that is hidden, and a network that goes, are minded", async (rig) => {
   const page = new TestPage();
   const { client, socket } = await rig.live({ page });
   page.tell("offline");
   assert.equal(client.state, "suspended");
   await socket.closed;
-  await rig.clock.pass(600_000);
+  await rig.clock.pass(299_999);
   assert.equal(client.state, "suspended");
   page.tell("online");
   await rig.clock.pass(1_000);
@@ -515,4 +558,71 @@ story("a page that is hidden, and a network that goes, are minded", async (rig) 
   await rig.clock.pass(1_000);
   await rig.dialled({ resumed: true });
   await shows(client, { state: "live" });
+});
+
+/** A client of the workspace surface whose token of a minute was just exchanged: the next socket is open. */
+async function exchanged(/** @type {Rig} */ rig) {
+  const client = rig.client({ surface: "workspace", token: () => rig.token("alice", 60_000) });
+  client.connect();
+  const first = await rig.server.dials.next("dial");
+  await shows(client, { state: "live" });
+  await rig.clock.pass(33_000);
+  const second = await rig.server.dials.next("next dial");
+  const tell = (/** @type {typeof first} */ socket, /** @type {string} */ id) =>
+    socket.send({ id, title: id, message: "Hello.", type: "info", timestamp: "2026-01-01T00:00:00Z" });
+  // What comes by the next one says that it is open here, too.
+  tell(second, "a");
+  await shows(client, { ids: ["a"] });
+  return { client, first, second, tell };
+}
+
+story("a socket that is replaced is heard to its end", async (rig) => {
+  const { client, first, second, tell } = await exchanged(rig);
+  tell(first, "b");
+  tell(first, "a");
+  await shows(client, { ids: ["b", "a"] });
+  client.read("b");
+  assert.equal(JSON.parse(await second.texts.next("mark_read")).id, "b");
+  await rig.clock.pass(999);
+  tell(first, "c");
+  await shows(client, { ids: ["c", "b", "a"], state: "live" });
+  await rig.clock.pass(1);
+  await first.closed;
+  tell(second, "d");
+  await shows(client, { ids: ["d", "c", "b", "a"], state: "live" });
+  second.cut();
+  await shows(client, { state: "waiting" });
+});
+
+story("a next socket that is refused costs the good one nothing", async (rig) => {
+  const { client, first, second, tell } = await exchanged(rig);
+  second.socket.close(4001, "unauthorized");
+  await second.closed;
+  tell(first, "b");
+  await shows(client, { ids: ["b", "a"], state: "live" });
+  await rig.clock.pass(4_999);
+  await shows(client, { state: "live" });
+  await rig.clock.pass(5_001);
+  const third = await rig.server.dials.next("third dial");
+  tell(third, "c");
+  await shows(client, { ids: ["c", "b", "a"], state: "live" });
+  await rig.clock.pass(1_000);
+  await first.closed;
+  client.disconnect();
+  await third.closed;
+});
+
+story("a socket that was replaced is nothing to fall back on", async (rig) => {
+  const { client, first, second } = await exchanged(rig);
+  first.socket.close(4009, "replaced by a newer connection");
+  await first.closed;
+  second.socket.close(4001, "unauthorized");
+  // Whichever close is heard first.
+  await shows(client, { state: "refused" });
+});
+
+story("a client that ends ends both sockets", async (rig) => {
+  const { client, first, second } = await exchanged(rig);
+  client.close();
+  await Promise.all([first.closed, second.closed]);
 });

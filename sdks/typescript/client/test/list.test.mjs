@@ -466,3 +466,136 @@ story("the product surface marks what it is told as read, if it is to", async (r
   );
   assert.deepEqual([rig.errors[0].code, rig.errors[0].detail.id], ["not_found", "a"]);
 });
+
+story("what came and went while its page was on its way is not brought back by the page", async (rig) => {
+  const { client, socket } = await rig.live();
+  socket.cut();
+  await shows(client, { state: "waiting" });
+  await rig.clock.pass(1_000);
+  const next = await rig.server.dials.next("dial");
+  next.send({ ...rig.hello({ head: 10, unread: 1 }), resumed: true });
+  next.send({ type: "resync", epoch: "9f3c", seq: 7, reason: "too_many" });
+  const request = await rig.server.requests.next("page");
+  // The entry at 9 was there when the page was made, and gone when the stream passed its place.
+  next.send({ type: "heartbeat", epoch: "9f3c", seq: 10, head: 10, rev: 3, unread: 1, unseen: 1 });
+  await shows(client, { position: { epoch: "9f3c", seq: 10, rev: 3 } });
+  request.answer(200, page([item(9), item(7)], { head: 9, unread: 2 }));
+  await shows(client, { ids: ["n7"], loading: false });
+});
+
+story("what a page leaves open is asked again", async (rig) => {
+  const client = rig.client();
+  client.connect();
+  const socket = await rig.dialled({ seq: 8, head: 8, unread: 2 });
+  const request = await rig.server.requests.next("page");
+  socket.send({ type: "retract", seq: 9, id: "n7", itemSeq: 7, cause: "superseded", by: "n10" });
+  const known = { rev: 4, head: 9, unread: 0, unseen: 0, readUpTo: 8, seenUpTo: 8 };
+  socket.send({ type: "receipts", ...known, items: [] });
+  await shows(client, { unread: 0 });
+  request.answer(200, page([item(8), item(7)], { head: 8, unread: 2 }));
+  await shows(client, { ids: ["n8"], readIds: ["n8"] });
+  await rig.clock.pass(1_000);
+  const read = { read: true, seen: true };
+  await rig.paged([item(8, read), item(7, { ...read, superseded: true })], known);
+  await shows(client, { ids: ["n8", "n7"], readIds: ["n8", "n7"], loading: false });
+  await rig.clock.pass(20_000);
+  assert.deepEqual(rig.server.requests.left, []);
+});
+
+story("an older page that leaves something open lets the list be read again", async (rig) => {
+  const { client, socket } = await rig.live();
+  socket.cut();
+  await shows(client, { state: "waiting" });
+  await rig.clock.pass(1_000);
+  const next = await rig.dialled({ seq: 8, head: 8, unread: 3 });
+  next.send({ type: "resync", epoch: "9f3c", seq: 8, reason: "too_many" });
+  await rig.paged([item(8)], { head: 8, unread: 3, older: 8 });
+  await shows(client, { ids: ["n8"], hasMore: true, loading: false });
+  const more = client.loadMore();
+  const request = await rig.server.requests.next("page");
+  next.send({ type: "retract", seq: 9, id: "n7", itemSeq: 7, cause: "superseded", by: "n10" });
+  const known = { rev: 4, head: 9, unread: 0, unseen: 0, readUpTo: 8, seenUpTo: 8 };
+  next.send({ type: "receipts", ...known, items: [] });
+  await shows(client, { unread: 0 });
+  request.answer(200, page([item(7)], { head: 8, unread: 3 }));
+  const read = { read: true, seen: true };
+  await rig.paged([item(8, read)], { ...known, older: 8 });
+  await rig.paged([item(7, { ...read, superseded: true })], known);
+  await more;
+  await shows(client, { ids: ["n8", "n7"], readIds: ["n8", "n7"], loading: false });
+});
+
+story("a page without an answer is given up after half a minute, and asked for again", async (rig) => {
+  const client = rig.client();
+  client.connect();
+  const socket = await rig.dialled();
+  await rig.server.requests.next("page");
+  await shows(client, { state: "live", loading: true });
+  const beat = { type: "heartbeat", epoch: "9f3c", seq: 7, head: 7, rev: 3, unread: 1, unseen: 1 };
+  await rig.clock.pass(29_999);
+  socket.send({ ...beat, unread: 2 });
+  await shows(client, { unread: 2 });
+  assert.deepEqual(rig.errors, []);
+  await rig.clock.pass(1);
+  await shows(client, { loading: false });
+  assert.deepEqual(
+    rig.errors.map(({ code }) => code),
+    ["network"],
+  );
+  await rig.clock.pass(1_000);
+  await rig.paged();
+  await shows(client, { ids: ["n7"], loading: false, state: "live" });
+});
+
+story("an older page without an answer can be asked for again, and ends with its client", async (rig) => {
+  const client = rig.client();
+  client.connect();
+  await rig.dialled();
+  await rig.paged([item(7)], { older: 7 });
+  await shows(client, { ids: ["n7"], hasMore: true });
+  const more = client.loadMore();
+  await rig.server.requests.next("page");
+  await rig.clock.pass(20_000);
+  await rig.clock.pass(10_000);
+  await more;
+  await shows(client, { loading: false, hasMore: true });
+  void client.loadMore();
+  await rig.server.requests.next("page");
+  client.disconnect();
+  for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
+  // The cache is written.
+  await rig.clock.pass(1_000);
+  assert.equal(rig.clock.soonest, Number.POSITIVE_INFINITY);
+});
+
+story("a list that is begun anew is loading until it is there", async (rig) => {
+  const { client, socket } = await rig.live();
+  socket.send({ type: "resync", epoch: "9f3c", seq: 8, reason: "overflow" });
+  await rig.server.requests.next("page");
+  socket.send({ type: "resync", epoch: "9f3c", seq: 9, reason: "overflow" });
+  const second = await rig.server.requests.next("page");
+  for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
+  assert.equal(client.getSnapshot().loading, true);
+  second.answer(200, page([item(9)], { head: 9 }));
+  await shows(client, { ids: ["n9"], loading: false });
+});
+
+story("what was read a moment before it was superseded is back with the answer", async (rig) => {
+  const { client, socket } = await rig.live();
+  for (const [head, ids] of /** @type {[number, string[]][]} */ ([
+    [11, ["n8"]],
+    [9, ["n8", "n7"]],
+  ])) {
+    socket.send({ type: "resync", epoch: "9f3c", seq: 8, reason: "overflow" });
+    await rig.paged([item(8), item(7)], { head: 8, unread: 2 });
+    await shows(client, { ids: ["n8", "n7"], loading: false });
+    client.read("n7");
+    const { ref } = JSON.parse(await socket.texts.next("read"));
+    socket.send({ type: "retract", seq: 11, id: "n7", itemSeq: 7, cause: "superseded", by: "n10" });
+    await shows(client, { ids: ["n8"] });
+    socket.send({ type: "ok", ref, changed: true, rev: 4, unread: 1, head });
+    socket.send({ type: "update", seq: 12, item: item(8) });
+    const position = { epoch: "9f3c", seq: 12, rev: 3 };
+    await shows(client, { ids, unread: 1, readIds: ids.slice(1), position });
+  }
+});

@@ -105,7 +105,8 @@ export class ScriptedServer {
     const { pathname: path, searchParams } = new URL(request.url ?? "", "http://server");
     /** @type {Request["answer"]} */
     const answer = (status, content, headers = {}) => {
-      response.writeHead(status, { "content-type": "application/json", ...headers });
+      const type = status < 400 ? "application/json" : "application/problem+json";
+      response.writeHead(status, { "content-type": type, ...headers });
       response.end(JSON.stringify(content));
     };
     const { method = "", headers } = request;

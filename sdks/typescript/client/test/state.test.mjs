@@ -111,13 +111,46 @@ test("offline suspends, and online comes back", () => {
     assert.equal(one.state, before);
     one.happens({ type: "offline" });
     assert.equal(one.state, "suspended");
-    one.pass(60 * MINUTE);
+    one.pass(5 * MINUTE - 1);
     assert.equal(one.state, "suspended");
     one.happens({ type: "online" });
     assert.equal(one.state, "waiting");
     one.pass(1_000);
     assert.equal(one.state, "connecting");
   }
+});
+
+test("being offline may be a mistake: it tries every five minutes", () => {
+  const one = new Timeline().start().happens({ type: "live" }).happens({ type: "offline" });
+  for (let n = 0; n < 3; n++) {
+    one.pass(5 * MINUTE - 1);
+    assert.equal(one.state, "suspended");
+    one.pass(1);
+    assert.equal(one.state, "connecting");
+    one.pass(60 * MINUTE).lost();
+    assert.equal(one.state, "suspended");
+  }
+  one
+    .pass(5 * MINUTE)
+    .happens({ type: "live" })
+    .pass(60 * MINUTE);
+  assert.equal(one.state, "live");
+  // What the server says is not undercut.
+  one.lost({ retryAt: one.now + 10 * MINUTE }).pass(10 * MINUTE - 1);
+  assert.equal(one.state, "suspended");
+  one.pass(1);
+  assert.equal(one.state, "connecting");
+});
+
+test("a hidden page does not try whether it is offline", () => {
+  const one = new Timeline().start().happens({ type: "live" }).happens({ type: "offline" });
+  one.happens({ type: "hidden" }).pass(60 * MINUTE);
+  assert.equal(one.state, "suspended");
+  one.happens({ type: "visible" }).pass(1_000);
+  assert.equal(one.state, "connecting");
+  const other = new Timeline().start().happens({ type: "live" }).happens({ type: "hidden" }).pass(MINUTE);
+  other.happens({ type: "offline" }).pass(60 * MINUTE);
+  assert.equal(other.state, "suspended");
 });
 
 test("a machine without a network tries once, and then waits for it", () => {

@@ -6,6 +6,8 @@ import type { Item } from "../frame.js";
 
 /** So long a pong, or the next socket, is waited for. */
 const PATIENCE = 10_000;
+/** So long the former socket is heard, where nothing says that the next one is accepted. */
+const LINGER = 1_000;
 const LEVELS = ["info", "success", "warning", "error", "alert"];
 
 /** How one of them differs from the other. */
@@ -48,6 +50,8 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
   let socket: Ear | undefined;
   /** The one that opens beside it, with a refreshed token. */
   let next: Ear | undefined;
+  /** The former one: what the server sent it already still comes, and it goes on if the newer one is refused. */
+  let former: Ear | undefined;
   let live = false;
   /** A place for what has none. */
   let { seq } = wire.since;
@@ -58,14 +62,25 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
     pinged?.();
   };
 
+  const letGo = () => {
+    wire.after("former");
+    former?.close();
+    former = undefined;
+  };
+
   const begin = (token: string): Ear | undefined => {
-    const mine = () => own === socket || own === next;
     const greeted = (user: string | null) => {
-      if (!mine()) return;
       if (own === next) {
-        socket?.close();
+        letGo();
+        former = socket;
         socket = own;
         next = undefined;
+        // Its ping was of the former one.
+        wire.after("pong");
+        if (heard) letGo();
+        else wire.after("former", LINGER, letGo);
+      } else if (own !== socket) {
+        return;
       } else if (!live) {
         live = true;
         wire.after("ping", pingMs, ping);
@@ -87,8 +102,15 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
         wire.onFrame({ type: "notification", seq, item: { ...item, seq } });
       },
       close(code, reason) {
-        if (!mine()) return;
         if (own === next) failed();
+        else if (own === former) former = undefined;
+        else if (own !== socket) return;
+        else if (former) {
+          socket = former;
+          former = undefined;
+          wire.after("former");
+          wire.exchange();
+        }
         // It made room for the next one.
         else if (next) socket = undefined;
         else wire.closed(code, reason);
@@ -123,8 +145,7 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
       wire.after("next", PATIENCE, failed);
     },
     close() {
-      socket?.close();
-      next?.close();
+      for (const one of [socket, next, former]) one?.close();
     },
     act({ action, id }) {
       // Whether the server knows the word or not: there is no answer to wait for.

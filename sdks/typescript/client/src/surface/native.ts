@@ -43,7 +43,7 @@ export function native(wire: Wire): Talk {
   return {
     async dial(token) {
       try {
-        const { ticket } = (await request(environment.fetch, "POST", `${wire.base}/v1/tickets`, token)) as {
+        const { ticket } = (await request(environment, "POST", `${wire.base}/v1/tickets`, token)) as {
           ticket: string;
         };
         const query = {
