@@ -137,7 +137,7 @@ test("being offline may be a mistake: it tries every five minutes", () => {
   assert.equal(one.state, "live");
   // What the server says is not undercut.
   one.lost({ retryAt: one.now + 10 * MINUTE }).pass(10 * MINUTE - 1);
-  assert.equal(one.state, "suspended");
+  assert.equal(one.state, "waiting");
   one.pass(1);
   assert.equal(one.state, "connecting");
 });
