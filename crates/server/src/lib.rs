@@ -15,6 +15,7 @@ pub mod logging;
 pub mod origin;
 mod private_file;
 pub mod proxies;
+mod rounds;
 pub mod routes;
 mod rows;
 pub mod run;

@@ -1,7 +1,6 @@
 //! The assembly, on one page: which backend, which threads, in which order they start and end.
 
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,11 +10,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use campanile_auth::{Revoked, Verifier};
 use campanile_engine::run::Runner;
-use campanile_engine::{Engine, IdSource, Revocations, Rota, Workspaces, due, follow, retain, revocation};
+use campanile_engine::{Engine, IdSource, Revocations, Rota, Workspaces, due, follow, revocation};
 use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{NotificationId, Timestamp};
 use campanile_store::Store;
-use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 
 use crate::auth_failures::AuthFailures;
@@ -25,6 +23,7 @@ use crate::config::Config;
 use crate::doors::{Listeners, Reception};
 use crate::http::Api;
 use crate::key_sources::KeySources;
+use crate::rounds;
 use crate::signing_keys::SigningKeys;
 use crate::socket::{
     Asked, DoorStop, Gauge, Handshakes, Judge, REQUESTS, Room, Shard, ShardConfig, ShardHandle, Shards,
@@ -43,19 +42,8 @@ const LAST_REQUESTS: Duration = Duration::from_secs(10);
 const LAST_RUNS: Duration = Duration::from_secs(5);
 /// Plain connections handed over by the door that may wait to be taken up.
 const PLAIN: usize = 4_096;
-/// How often the server looks for what is due: a rung or a schedule is told within a second of its instant, and
-/// a look costs an index seek for each kind.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long the start waits for notifications to be hidden that ran out before it.
 const CATCH_UP: Duration = Duration::from_secs(5);
-/// How often it is asked whether revocations have done their work.
-const DROP_REVOCATIONS: Duration = Duration::from_secs(60);
-/// How often it is asked whether the signing key has to be rotated.
-const TEND_EVERY: Duration = Duration::from_secs(60);
-/// How often the certificate's files are looked at: a renewal is never urgent, and a look is a few system calls.
-const LOOK_AT_CERTIFICATE: Duration = Duration::from_secs(2);
-/// How often entries past their retention are removed.
-const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// A server that runs.
 pub struct Running {
@@ -138,16 +126,16 @@ pub async fn start(
     });
     revocation::load(&engine, clock.now()).await.context("the revocations can't be read")?;
     campanile_engine::run::count_waiting(&engine).await.context("the store can't be read")?;
-    tasks.push(tokio::spawn(drop_revocations_for_ever(Arc::clone(&engine), clock.clone())));
-    tasks.push(tokio::spawn(retain_for_ever(Arc::clone(&engine), clock.clone())));
-    tasks.extend(certificates.iter().map(|tls| tokio::spawn(watch_certificate(Arc::clone(tls)))));
+    tasks.push(tokio::spawn(rounds::drop_revocations(Arc::clone(&engine), clock.clone())));
+    tasks.push(tokio::spawn(rounds::retain(Arc::clone(&engine), clock.clone())));
+    tasks.extend(certificates.iter().map(|tls| tokio::spawn(rounds::watch_certificate(Arc::clone(tls)))));
     let ready = Arc::new(AtomicBool::new(true));
     let background = Background::start(cores())?;
     // What ran out while the server was down is hidden before anybody can look, unless that takes too long.
     let _in_time = tokio::time::timeout(CATCH_UP, due::Work::Ends.until_done(&engine, || clock.now())).await;
     for work in due::Work::ALL {
-        let working = work_for_ever(work, Arc::clone(&engine), clock.clone());
-        let working = supervise_work(work, working, Arc::clone(&ready));
+        let working = rounds::work(work, Arc::clone(&engine), clock.clone());
+        let working = rounds::supervised_work(work, working, Arc::clone(&ready));
         tasks.push(match work.asks_rules() {
             true => background.handle().spawn(working),
             false => tokio::spawn(working),
@@ -155,12 +143,12 @@ pub async fn start(
     }
     for (shard, commits) in commits {
         let following = follow::follow(Arc::clone(&store), commits, heads.clone(), shard);
-        tasks.push(tokio::spawn(supervise(following, Arc::clone(&ready))));
+        tasks.push(tokio::spawn(rounds::supervised(following, Arc::clone(&ready))));
     }
     let keys =
         SigningKeys::open(&config.server.data, config.tokens.clone(), Arc::clone(&verifier), clock.now());
     let keys = Arc::new(keys.context("the keys of service accounts' tokens can't be used")?);
-    tasks.push(tokio::spawn(tend_keys_for_ever(Arc::clone(&keys), clock.clone())));
+    tasks.push(tokio::spawn(rounds::tend_keys(Arc::clone(&keys), clock.clone())));
     let tickets = Arc::<Tickets>::default();
     let failures = Arc::new(AuthFailures::new(config.server.auth_failures_per_minute));
     let api = Arc::new(Api {
@@ -245,14 +233,9 @@ impl Running {
 
     /// Returns once the instant of a planned drain has come, which may be never: the server is then to be ended.
     pub async fn drain_comes(&self) {
-        let stepped = Arc::new(tokio::sync::Notify::new());
-        let step = Arc::clone(&stepped);
-        self.clock.on_step(move || step.notify_one());
+        let passing = rounds::Passing::of(&self.clock);
         while !self.engine.drains.is_due(self.clock.now()) {
-            tokio::select! {
-                () = stepped.notified() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
+            passing.some(rounds::LOOK_EVERY).await;
         }
     }
 
@@ -349,98 +332,6 @@ fn start_shards(
             Ok(handle)
         })
         .collect()
-}
-
-/// Without its follower a shard tells its sockets nothing any more: the node is not ready then.
-async fn supervise(following: impl Future<Output = ()> + Send + 'static, ready: Arc<AtomicBool>) {
-    if tokio::spawn(following).await.is_err() {
-        ready.store(false, Ordering::SeqCst);
-        tracing::error!("a follower panicked: its shard's sockets get nothing new; restart this server");
-    }
-}
-
-/// Without it this kind of work is not done any more, for any workspace: the node is not ready then.
-async fn supervise_work(
-    work: due::Work,
-    working: impl Future<Output = ()> + Send + 'static,
-    ready: Arc<AtomicBool>,
-) {
-    // In this very task, so that ending it ends the work. What work shares with others is in the store.
-    if AssertUnwindSafe(working).catch_unwind().await.is_err() {
-        ready.store(false, Ordering::SeqCst);
-        tracing::error!(?work, "work that comes due panicked and is not done any more; restart this server");
-    }
-}
-
-/// Does one kind of work whenever some of it may be due.
-async fn work_for_ever(work: due::Work, engine: Arc<Engine>, clock: Clock) {
-    let stepped = Arc::new(tokio::sync::Notify::new());
-    let step = Arc::clone(&stepped);
-    clock.on_step(move || step.notify_one());
-    // Runs are queued and end at any time; the others' times are known by the clock.
-    let wake = if work == due::Work::Runs { Arc::clone(engine.runner.wake()) } else { Arc::default() };
-    loop {
-        work.until_done(&engine, || clock.now()).await;
-        tokio::select! {
-            () = stepped.notified() => {}
-            () = wake.notified() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
-    }
-}
-
-/// Rotates the signing key when it is time to.
-async fn tend_keys_for_ever(keys: Arc<SigningKeys>, clock: Clock) {
-    let stepped = Arc::new(tokio::sync::Notify::new());
-    let step = Arc::clone(&stepped);
-    clock.on_step(move || step.notify_one());
-    loop {
-        let (now, tended) = (clock.now(), Arc::clone(&keys));
-        match tokio::task::spawn_blocking(move || tended.tend(now)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the signing key can't be rotated now"),
-            Err(_) => tracing::error!("rotating the signing key panicked"),
-        }
-        tokio::select! {
-            () = stepped.notified() => {}
-            () = tokio::time::sleep(TEND_EVERY) => {}
-        }
-    }
-}
-
-/// Drops revocations that have done their work.
-async fn drop_revocations_for_ever(engine: Arc<Engine>, clock: Clock) {
-    let stepped = Arc::new(tokio::sync::Notify::new());
-    let step = Arc::clone(&stepped);
-    clock.on_step(move || step.notify_one());
-    loop {
-        tokio::select! {
-            () = stepped.notified() => {}
-            () = tokio::time::sleep(DROP_REVOCATIONS) => {}
-        }
-        revocation::drop_ended(&engine, clock.now());
-    }
-}
-
-/// Reads the certificate again whenever its files change.
-async fn watch_certificate(tls: Arc<Tls>) {
-    loop {
-        tokio::time::sleep(LOOK_AT_CERTIFICATE).await;
-        let tls = Arc::clone(&tls);
-        // Its panic would be told by its hook; the next look comes all the same.
-        let _looked = tokio::task::spawn_blocking(move || tls.reload_if_changed()).await;
-    }
-}
-
-async fn retain_for_ever(engine: Arc<Engine>, clock: Clock) {
-    loop {
-        tokio::time::sleep(RETAIN_EVERY).await;
-        match retain::retain_once(&*engine.store, engine.workspaces.config(), clock.now()).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::info!(rows, "what is past its retention was removed"),
-            Err(error) => tracing::warn!(%error, "entries past their retention can't be removed now"),
-        }
-    }
 }
 
 /// UUIDv7 with a tail from the system's random source.
