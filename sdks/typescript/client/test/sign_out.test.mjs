@@ -191,22 +191,25 @@ story("only the one who signs out is forgotten", async (rig, browser) => {
   await nothingIsKept(rig, browser);
 });
 
-story("who is named in another way than the token says is signed out as who was shown", async (rig, browser) => {
-  let signedIn = true;
-  const token = () => (signedIn ? rig.token() : null);
-  const { client, socket } = await rig.live({ browser, user: "somebody", token });
-  await rig.clock.pass(1_000);
-  assert(browser.storage.kept.size > 0);
-  client.update({ workspace: "other" });
-  await socket.closed;
-  const next = await rig.dialled({ workspace: "other" });
-  await rig.paged();
-  await shows(client, { state: "live", ids: ["n7"] });
-  signedIn = false;
-  next.cut();
-  await shows(client, { state: "waiting" });
-  await rig.clock.pass(1_500);
-  await shows(client, { state: "idle", ids: [] });
-  client.close();
-  await nothingIsKept(rig, browser);
-});
+story(
+  "who is named in another way than the token says is signed out as who was shown",
+  async (rig, browser) => {
+    let signedIn = true;
+    const token = () => (signedIn ? rig.token() : null);
+    const { client, socket } = await rig.live({ browser, user: "somebody", token });
+    await rig.clock.pass(1_000);
+    assert(browser.storage.kept.size > 0);
+    client.update({ workspace: "other" });
+    await socket.closed;
+    const next = await rig.dialled({ workspace: "other" });
+    await rig.paged();
+    await shows(client, { state: "live", ids: ["n7"] });
+    signedIn = false;
+    next.cut();
+    await shows(client, { state: "waiting" });
+    await rig.clock.pass(1_500);
+    await shows(client, { state: "idle", ids: [] });
+    client.close();
+    await nothingIsKept(rig, browser);
+  },
+);
