@@ -166,7 +166,7 @@ pub async fn load(engine: &Engine, now: Timestamp) -> Result<(), EngineError> {
     }
     tracing::debug!(revoked = kept.revoked.len(), deleted = kept.deleted.len(), "revocations are in force");
     *engine.revocations.lock() = kept;
-    make_known(engine, now);
+    make_known(engine);
     Ok(())
 }
 
@@ -184,9 +184,9 @@ pub async fn revoke(
     let revocation = draft.revocation(&engine.revocations, actor, now)?;
     let _turn = engine.revocations.turn.lock().await;
     {
-        let mut kept = engine.revocations.lock();
-        kept.forget(now);
-        if kept.revoked.len() >= MAX_REVOCATIONS && !kept.revoked.contains_key(&revocation.id) {
+        let kept = engine.revocations.lock();
+        let in_force = kept.revoked.values().filter(|revocation| revocation.is_kept(now)).count();
+        if in_force >= MAX_REVOCATIONS && !kept.revoked.contains_key(&revocation.id) {
             let what = "revocations in force";
             return Err(StoreError::Limit { what, limit: MAX_REVOCATIONS }.into());
         }
@@ -194,7 +194,7 @@ pub async fn revoke(
     let put = Some(revocation.contents());
     write(engine, &revocation, put, "token.revoked", actor, now).await?;
     engine.revocations.lock().revoked.insert(Arc::clone(&revocation.id), revocation.clone());
-    make_known(engine, now);
+    make_known(engine);
     Ok(revocation)
 }
 
@@ -213,7 +213,7 @@ pub async fn take_back(
     let revocation = found.ok_or(EngineError::Missing { what: "revocation" })?;
     write(engine, &revocation, None, "token.reinstated", actor, now).await?;
     engine.revocations.lock().revoked.remove(id);
-    make_known(engine, now);
+    make_known(engine);
     Ok(revocation)
 }
 
@@ -252,21 +252,20 @@ pub fn drop_ended(engine: &Engine, now: Timestamp) {
     let ended = engine.revocations.lock().forget(now);
     if ended > 0 {
         tracing::debug!(ended, "revocations have done their work");
-        make_known(engine, now);
+        make_known(engine);
     }
 }
 
 /// The tokens of a service account are refused from here on: it was deleted.
-pub(crate) fn note_deleted(engine: &Engine, revocation: Revocation, now: Timestamp) {
+pub(crate) fn note_deleted(engine: &Engine, revocation: Revocation) {
     engine.revocations.lock().deleted.insert(Arc::clone(&revocation.id), revocation);
-    make_known(engine, now);
+    make_known(engine);
 }
 
-/// Tells whoever judges tokens what is in force at `now`, all of it. Live connections are judged anew, by that and by
+/// Tells whoever judges tokens what is in force, all of it. Live connections are judged anew, by that and by
 /// whatever else was taken back.
-pub fn make_known(engine: &Engine, now: Timestamp) {
-    let mut kept = engine.revocations.lock();
-    kept.forget(now);
+pub fn make_known(engine: &Engine) {
+    let kept = engine.revocations.lock();
     // Under the lock, so that what is told last is what is kept.
     engine.live.revoke(&mut kept.revoked.values().chain(kept.deleted.values()));
 }

@@ -265,7 +265,7 @@ pub async fn delete(
     let expect = Expect::Version(document.version);
     write(engine, workspace, name, expect, DELETED, &kept, "deleted", Vec::new(), actor, now).await?;
     if let Some(revocation) = revoked(user(workspace, name)?, &kept) {
-        note_deleted(engine, revocation, now);
+        note_deleted(engine, revocation);
     }
     Ok(())
 }

@@ -28,6 +28,8 @@ use crate::private_file::{random, write};
 pub const FILE: &str = "signing-keys.json";
 /// Keys at once: each is tried for a token that names none.
 pub const MAX_KEYS: usize = 32;
+/// A token says of its second at most so much that has yet to come: it is then told from those that were taken back.
+const MOST_AHEAD_MS: i64 = 1_000;
 /// How long past its end a token may still be taken (`auth.leeway`), and the clock be wrong.
 const GRACE_MS: i64 = 60_000;
 
@@ -135,7 +137,9 @@ impl SigningKeys {
     /// tokens are taken back, or after anything else was that it could be taken for.
     ///
     /// # Errors
-    /// The system has no randomness for its id.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock): what it would have to say lies more than a second ahead, so that whoever
+    /// makes and ends accounts in a loop does not take everybody's clock along. Else the system has no randomness
+    /// for its id.
     pub fn issue(
         &self,
         account: &ServiceAccount,
@@ -148,7 +152,11 @@ impl SigningKeys {
         // After the key: whichever it is, it signs for no second whose tokens were taken back before it came, and for
         // none in which the account was another one.
         let taken_back = account.namesake_deleted.max(revoked);
-        let now = taken_back.map_or(now, |up_to| now.max(second_after(up_to))).max(self.since());
+        let said = taken_back.map_or(now, |up_to| now.max(second_after(up_to))).max(self.since());
+        if said.as_millis() - now.as_millis() > MOST_AHEAD_MS {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let now = said;
         self.latest.fetch_max(now.as_millis(), Ordering::SeqCst);
         let life_secs = self.tokens.life.as_secs();
         let grant = Grant {

@@ -8,6 +8,7 @@ use campanile_store::{Change, Document, DocumentKind, Expect, StoreError, more_d
 use super::pipeline::{Cause, Committed, append, prepare_all};
 use super::room::Room;
 use super::stored::StoredEvent;
+use crate::due::{is_passing, put_off};
 use crate::{Engine, EngineError, page};
 
 /// Looked at in one step.
@@ -43,7 +44,11 @@ pub(crate) async fn ask_due(engine: &Engine, now: Timestamp) -> Result<bool, Eng
             // Somebody had it run again since we looked.
             Ok(()) | Err(EngineError::Store(StoreError::Conflict { .. })) => {}
             // The others have their turn first.
-            Err(error) => outcome = Err(error),
+            Err(error) if is_passing(&error) => outcome = Err(error),
+            Err(error) => {
+                tracing::error!(%workspace, event = %document.id, %error, "the rules can't be asked about an event, and will be in an hour");
+                put_off(engine, &workspace, DocumentKind::Event, &document, now).await?;
+            }
         }
     }
     outcome

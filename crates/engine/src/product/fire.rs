@@ -5,11 +5,12 @@ use std::sync::Arc;
 use campanile_expiry::{Due, Wording};
 use campanile_model::limits::{MAX_BATCH, MAX_RECIPIENTS_PER_REQUEST};
 use campanile_model::{NotificationId, Slug, Timestamp};
-use campanile_store::{Change, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write, more_due};
+use campanile_store::{Document, DocumentKind, DocumentWrite, StoreError, more_due};
 use serde_json::{Value, json};
 
 use super::kept::Found;
 use super::write::key;
+use crate::due::{is_passing, put_off};
 use crate::event::{self, Cause, Event, Room, source};
 use crate::settings::Settings;
 use crate::{Engine, EngineError, page};
@@ -19,9 +20,6 @@ const FIRED_AT_ONCE: usize = 500;
 /// Steps that all rules may take on one rung: those that tell of it take some hundred. Half a second or so for
 /// all that is looked at, so that no workspace's rules keep those of others waiting for long.
 const STEPS_OF_ONE: u64 = 20_000;
-/// A product of which nothing can be told now is looked at again after an hour: it must not stand in the way of
-/// those behind it.
-const POSTPONED_MS: i64 = 60 * 60 * 1_000;
 
 /// Tells what is due at `now`, the longest due first; whether more is waiting.
 ///
@@ -242,23 +240,5 @@ async fn postpone(
     now: Timestamp,
 ) -> Result<(), EngineError> {
     tracing::error!(%workspace, product = %document.id, %error, "a product's rung can't be told, and is put off for an hour");
-    let mut contents = document.contents.clone();
-    contents.due = Some(Timestamp::from_millis(now.as_millis().saturating_add(POSTPONED_MS)));
-    let write = DocumentWrite {
-        kind: DocumentKind::Product,
-        id: Arc::clone(&document.id),
-        expect: Expect::Version(document.version),
-        put: Some(contents),
-    };
-    let change = Change { documents: vec![write], ..Change::default() };
-    match engine.store.append(workspace, Write::Change(change), now).await {
-        Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Whether trying the same again later may do.
-fn is_passing(error: &EngineError) -> bool {
-    use StoreError::{Busy, Full, Unavailable};
-    matches!(error, EngineError::Overloaded | EngineError::Store(Busy { .. } | Full | Unavailable { .. }))
+    put_off(engine, workspace, DocumentKind::Product, document, now).await
 }

@@ -99,7 +99,7 @@ pub async fn rotate(
         }
     })?;
     if forget_former {
-        revocation::make_known(&api.engine, now);
+        revocation::make_known(&api.engine);
     }
     let former = rotated.former.into_iter().map(|(key_id, until)| FormerKey { key_id, until }).collect();
     Ok(Json(KeysRotated { key_id: rotated.key_id, created_at: rotated.created, former }))

@@ -1,5 +1,6 @@
 //! Tokens for service accounts by their credentials: `/oidc/token` (RFC 6749 §4.4).
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
@@ -143,9 +144,13 @@ async fn answer(api: &Api, peer: Option<IpAddr>, request: Request) -> Result<Tok
     let scopes = granted(&account, form.scope.as_deref())?;
     let scope = scopes.iter().collect::<Vec<_>>().join(" ");
     let revoked = revocation::up_to(&api.engine, &account.user, api.keys.issuer(), now);
-    let issued = api.keys.issue(&account, scopes, revoked, now).map_err(|error| {
-        tracing::error!(%error, "no token can be made");
-        Problem::new(&problem::INTERNAL)
+    let issued = api.keys.issue(&account, scopes, revoked, now).map_err(|error| match error.kind() {
+        // Soon there is a second that no token was taken back in.
+        ErrorKind::WouldBlock => Problem::new(&problem::OVERLOADED).retry_after(1),
+        _ => {
+            tracing::error!(%error, "no token can be made");
+            Problem::new(&problem::INTERNAL)
+        }
     })?;
     Ok(TokenAnswer { access_token: issued.token, token_type: "Bearer", expires_in: issued.life_secs, scope })
 }

@@ -146,17 +146,22 @@ function createClient(given: Options): Omit<Client, "state"> {
       const same = !concealed && (session?.identity ?? early) === early;
       if (early !== undefined && (typeof source === "string" || same)) await enter(source);
       if (!current()) return;
-      const asked = await ask(why);
+      const given = await ask(why);
       if (!current()) return;
-      if (!asked) {
+      if (!given) {
         leave();
         concealed = true;
         happens("anew", { ready: false });
         return;
       }
-      token = asked;
+      token = given;
       const entered = await enter(token);
-      if (!current() || !(await entered.lead())) return;
+      if (!current()) return;
+      const since = environment.now();
+      if (!(await entered.lead())) return;
+      // Who followed another tab for a while has an old token by now.
+      if (environment.now() - since > TOKEN_PATIENCE && (!current() || !accepts(await ask("reconnect"))))
+        return;
       const talk = isNative ? native : (await import("./surface/documented.js"))[surface];
       if (!current()) return;
       const { store } = entered;
@@ -192,9 +197,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     farewell?.close();
     user = who;
     farewell = environment.channel?.(`campanile ${userKey(base, who)}`);
-    // A client that was let go of is not kept alive by this.
-    const ref = new WeakRef(end);
-    if (farewell) farewell.onmessage = () => ref.deref()?.(false);
+    if (farewell) heed(farewell, new WeakRef(end));
   };
 
   /** The session of a token's user, the present one if it is the same. */
@@ -393,10 +396,11 @@ function createClient(given: Options): Omit<Client, "state"> {
       } else if (is === was.token) {
         return;
       } else if (session && typeof is === "string" && (whose(is) ?? null) === session.identity) {
-        // The same user goes on.
-        if (!connection) return retry();
-        token = is;
-        return connection.refresh(is);
+        // The same user goes on; what is not live yet begins again.
+        if (connection && machine.state === "live") {
+          token = is;
+          return connection.refresh(is);
+        }
       } else if (session) {
         // Also by no other tab, until it is known whose the token is.
         session.leave();
@@ -418,6 +422,11 @@ function createClient(given: Options): Omit<Client, "state"> {
     seen: () => act("seen"),
     on,
   };
+}
+
+/** Ends a client on a message. Outside of any client: a closure within one would keep it alive after it was let go of. */
+function heed(channel: Channel, end: WeakRef<(tells: boolean) => void>): void {
+  channel.onmessage = () => end.deref()?.(false);
 }
 
 /** Whose it is by what a token itself says; a function says nothing before it is asked. */

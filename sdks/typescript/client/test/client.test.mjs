@@ -495,6 +495,20 @@ story("started, stopped and started at once, it connects once", async (rig) => {
   assert.deepEqual([rig.server.dials.left, rig.server.requests.left], [[], []]);
 });
 
+story("a text that is given while it connects is the one that it connects with", async (rig) => {
+  const client = rig.client({ token: rig.token("alice") });
+  rig.server.tickets = false;
+  client.connect();
+  await rig.server.requests.next("ticket", ({ path }) => path === "/v1/tickets");
+  rig.server.tickets = true;
+  const fresh = rig.token("alice");
+  client.update({ token: fresh });
+  await rig.dialled();
+  await rig.paged();
+  await shows(client, { state: "live", user: "alice" });
+  assert.equal(rig.server.tokens.at(-1), fresh);
+});
+
 story("a text that is exchanged without an answer is no reason to end", async (rig) => {
   const { client, socket } = await rig.live({ token: rig.token() });
   client.update({ token: rig.token() });

@@ -86,6 +86,18 @@ story("when the tab that leads goes, another goes on where it was", async (rig, 
   assert.deepEqual(rig.server.dials.left, []);
 });
 
+story("a tab that followed for long asks for a token before it leads", async (rig, browser) => {
+  const { first, second, socket } = await two(rig, browser);
+  await rig.clock.pass(20_000);
+  socket.send({ type: "heartbeat", epoch: "9f3c", seq: 7, head: 7, rev: 3, unread: 1, unseen: 1 });
+  await rig.clock.pass(20_000);
+  first.disconnect();
+  await socket.closed;
+  await rig.dialled({ resumed: true });
+  await shows(second, { state: "live" });
+  assert.deepEqual(rig.asked, ["initial", "initial", "reconnect"]);
+});
+
 story("the tabs show what the connection of the one that leads is", async (rig, browser) => {
   const { second, socket } = await two(rig, browser);
   socket.cut();
