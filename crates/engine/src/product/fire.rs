@@ -5,7 +5,7 @@ use std::sync::Arc;
 use campanile_expiry::{Due, Wording};
 use campanile_model::limits::{MAX_BATCH, MAX_RECIPIENTS_PER_REQUEST};
 use campanile_model::{NotificationId, Slug, Timestamp};
-use campanile_store::{Document, DocumentKind, DocumentWrite, StoreError, more_due};
+use campanile_store::{Document, DocumentKind, DocumentWrite, Expect, StoreError, more_due};
 use serde_json::{Value, json};
 
 use super::kept::Found;
