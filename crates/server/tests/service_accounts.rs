@@ -288,6 +288,8 @@ async fn whatever_happens_within_one_second() {
             assert!(!is_good(token).await, "made before it");
         }
         dead.push(token);
+        // Into the second that it says.
+        server.pass(Duration::from_secs(1)).await;
     }
     for _ in 0..3 {
         done(call(&server, "DELETE", "/service-accounts/bot", &Value::Null).await);
@@ -298,6 +300,7 @@ async fn whatever_happens_within_one_second() {
             assert!(!is_good(token).await, "of a deleted one");
         }
         dead.push(token);
+        server.pass(Duration::from_secs(1)).await;
     }
 }
 
