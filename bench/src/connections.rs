@@ -46,11 +46,11 @@ struct Cost {
 }
 
 async fn cost(server: &Server, sockets: usize, lasting: Duration) -> anyhow::Result<Cost> {
-    let first = Audience::connect(&server.door, WORKSPACE, sockets).await?;
+    let first = Audience::connect(&server.door, WORKSPACE, 0..sockets).await?;
     let mut backend = Backend::connect(&server.door, WORKSPACE).await?;
     tell(&mut backend, &[(&first, sockets)]).await?;
     let before = resident_bytes(server)?;
-    let others = Audience::connect(&server.door, WORKSPACE, sockets * TIMES).await?;
+    let others = Audience::connect(&server.door, WORKSPACE, sockets..sockets * (1 + TIMES)).await?;
     let after = resident_bytes(server)?;
 
     let everybody = [(&first, sockets), (&others, sockets * TIMES)];

@@ -30,7 +30,7 @@ pub async fn measure(
     table: &mut Table,
 ) -> anyhow::Result<()> {
     let Args { sockets, rounds, hostile_rules, .. } = *args;
-    let audience = Audience::connect(&server.door, WORKSPACE, sockets).await?;
+    let audience = Audience::connect(&server.door, WORKSPACE, 0..sockets).await?;
     // Connections, caches and the allocator settle.
     stream(server, &audience, sockets, Duration::from_secs(2)).await?;
     Hostile::prepare(&server.door, WORKSPACE, hostile_rules).await?;

@@ -3,6 +3,7 @@
 //! They don't read frames: each message is found by a mark in its text, which is much less work than a WebSocket library's,
 //! on a machine that the server has to share with its clients.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,11 +27,12 @@ pub struct Audience {
 }
 
 impl Audience {
-    /// Connects so many users to a workspace; returns once all of them are.
-    pub async fn connect(to: &Door, workspace: &str, count: usize) -> anyhow::Result<Self> {
+    /// Connects users by their numbers to a workspace; returns once all of them are. Each has one socket: who comes
+    /// again takes the place of the former.
+    pub async fn connect(to: &Door, workspace: &str, users: Range<usize>) -> anyhow::Result<Self> {
         let audience = Self { started: Instant::now(), ages: Arc::default() };
         let (started, ages) = (audience.started, Arc::clone(&audience.ages));
-        let tokens = (0..count).map(|n| token(&format!("user-{n}"), workspace));
+        let tokens = users.map(|n| token(&format!("user-{n}"), workspace));
         let paths: Vec<_> =
             tokens.map(|token| format!("/?workspaceSlug={workspace}&token={token}")).collect();
         let to = to.clone();
