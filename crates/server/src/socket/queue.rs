@@ -121,18 +121,23 @@ impl ShardHandle {
     }
 }
 
-#[async_trait]
-impl Deliver for ShardHandle {
-    async fn deliver(&mut self, commit: Arc<Commit>) -> ControlFlow<()> {
-        let sent = self.entries.send(Entries::Commit(commit)).await;
+impl ShardHandle {
+    /// Waits for room. `Break` once the shard is gone.
+    async fn queue(&self, entries: Entries) -> ControlFlow<()> {
+        let sent = self.entries.send(entries).await;
         self.waking.wake();
         if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
+}
+
+#[async_trait]
+impl Deliver for ShardHandle {
+    async fn deliver(&mut self, commit: Arc<Commit>) -> ControlFlow<()> {
+        self.queue(Entries::Commit(commit)).await
+    }
 
     async fn pass(&mut self, workspace: &Slug, place: Seq) -> ControlFlow<()> {
-        let sent = self.entries.send(Entries::Passed(workspace.clone(), place)).await;
-        self.waking.wake();
-        if sent.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        self.queue(Entries::Passed(workspace.clone(), place)).await
     }
 }
 
