@@ -32,7 +32,7 @@ class History:
         self.actions = Actions()
         self.page: Frame | None = None
         self.asked: str = ""
-        self.sent: list[Action] = []
+        self.late: list[Frame] = []
         self.number = 0
         self.keys: set[str] = set()
 
@@ -48,6 +48,7 @@ class History:
             (self.elsewhere, 3),
             (self.here, 3),
             (self.receive, 14),
+            (self.act, 6),
             (self.answer, 6),
             (self.ask_page, 3),
             (self.serve_page, 3),
@@ -69,7 +70,7 @@ class History:
             self.store.cancel_page()
             self.asked, self.page = "", None
         self.actions.handle_disconnected()
-        self.sent = []
+        self.late = []
         position = self.store.resume_from
         if self.store.position and self.chance.random() < 0.3:
             # Another process, from the place that this one saved: it holds nothing yet.
@@ -85,7 +86,7 @@ class History:
             if isinstance(event, Done):
                 action = self.actions.settle(event.ref)
                 assert action
-                self.store.confirm(action, event.rev)
+                self.store.confirm(action, event)
                 continue
             if isinstance(event, Hello) and self.joined_at is None:
                 self.joined_at = event.seq
@@ -102,20 +103,23 @@ class History:
         self.number += 1
         self.actions.add(Action(kind, f"k{self.number}", name, up_to, "e1" if name is None else None))
 
-    def answer(self) -> None:
-        """The client sends what waits; the server does it, and says so before or after the receipts."""
+    def act(self) -> None:
+        """The client sends what waits, and the server does it. What happens next may be told before the answer."""
         if not self.server.connected or self.joined_at is None or self._greeting_waits():
             return
         action = self.actions.poll_send(lambda a: a.key)
         if action is None:
             return
-        place = len(self.server.queue)
         # Under a key that was done before, as where the answer was lost, nothing is done.
         changed = action.key not in self.keys and self.server.act(action.kind, action.id, action.up_to)
         self.keys.add(action.key)
-        if self.chance.random() < 0.5:
-            place = len(self.server.queue)
-        self.server.queue.insert(place, {"type": "ok", "ref": action.key, "changed": changed, "rev": self.server.rev})
+        places = {"rev": self.server.rev, "head": self.server.head}
+        self.late.append({"type": "ok", "ref": action.key, "changed": changed, **places})
+
+    def answer(self) -> None:
+        """The server says what it did, in order."""
+        if self.late and self.server.connected:
+            self.server.queue.append(self.late.pop(0))
 
     def ask_page(self) -> None:
         if self.asked or self._greeting_waits() or not self.server.connected:
@@ -152,6 +156,7 @@ class History:
                 self.ask_page,
                 self.serve_page,
                 self.take_page,
+                self.act,
                 self.answer,
             ):
                 step()

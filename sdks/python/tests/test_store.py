@@ -7,6 +7,7 @@ from frames import hello, item, notification, page, receipts
 from campanile.actions import Action
 from campanile.notification import Notification, Position
 from campanile.store import Page, Store
+from campanile.surface.event import Done
 from campanile.surface.native import Native
 
 NATIVE = Native()
@@ -320,12 +321,13 @@ def test_the_answer_to_a_repetition_undoes_nothing_that_happened_since() -> None
     seen = {"id": "a", "seq": 10, "seen": True, "read": True, "archived": False}
     _apply(store, receipts(2, 10, 1, seen))
     # Sent again it is answered as of revision 3, which has something else in it.
-    store.confirm(unread, 3)
+    again = Done("r", changed=False, rev=3, unread=1, expires_at=None, head=10)
+    store.confirm(unread, again)
     assert [i.read for i in store.view().items] == [False, False], "shown until the word comes"
     _apply(store, receipts(3, 10, 0, {**seen, "id": "b", "seq": 9}))
     assert [i.read for i in store.view().items] == [True, True]
     assert store.view().unread == 0
-    store.confirm(unread, 3)
+    store.confirm(unread, again)
     assert [i.read for i in store.view().items] == [True, True], "all of it was known"
 
 

@@ -17,10 +17,11 @@ from .pending import Outcome, Pending
 from .rest import Rest, socket_of
 from .state import End, TokenReason
 from .storage import Storage
-from .store import Store, View
+from .store import Store
 from .surface import SurfaceName, surface_of
 from .surface.event import Alive, Arrived, Done, Event, Heartbeat, Hello, LeftOut, Pong, Receipts, Refused
 from .token import Claims, TokenSource, ask
+from .view import View
 
 _TOLD = {
     Notification: "notification",
@@ -250,7 +251,7 @@ class Session:
         if isinstance(event, (Done, Refused)):
             done = self.pending.handle_answer(event)
             if done and isinstance(event, Done):
-                self.store.confirm(done, event.rev)
+                self.store.confirm(done, event)
             self._pump()
             self._handle_change()
             return

@@ -7,7 +7,9 @@ from typing import Any
 
 from .actions import Action
 from .notification import Notification, Position, Resync, Retraction, Update, instant
-from .surface.event import Arrived, Event, Heartbeat, Hello, LeftOut, Mark, Receipts, Retracted, Updated
+from .settling import Settling
+from .surface.event import Arrived, Done, Event, Heartbeat, Hello, LeftOut, Mark, Receipts, Retracted, Updated
+from .view import Counted, View, done, with_actions
 
 ITEMS = 1000
 """Items in memory, the newest."""
@@ -46,15 +48,6 @@ class Page:
         )
 
 
-@dataclass(frozen=True)
-class View:
-    """Items, newest first, and counts, as the user's unconfirmed actions leave them."""
-
-    items: tuple[Notification, ...]
-    unread: int
-    unseen: int
-
-
 class Store:
     """One user's state in one workspace."""
 
@@ -77,10 +70,9 @@ class Store:
         """The server tells again what was missed."""
         self._told = 0
         """Up to where a log that had no name yet was told: its replay is no news up to there."""
-        self._hidden: dict[str, tuple[Notification, int]] = {}
-        """Superseded while unread here, and where: what was read elsewhere by then comes back once that is told."""
-        self._settling: list[tuple[int, Action]] = []
-        """Done at a revision that has not come yet."""
+        self._superseded: dict[str, tuple[Notification, int]] = {}
+        """What it said, as if unread, and where: whether it had been read in time, receipts tell, or an answer."""
+        self._settling = Settling()
         self.needed = 0
         """Up to where the inbox must go when it is read."""
         self.epoch: str | None = None
@@ -191,6 +183,7 @@ class Store:
                 continue
             if not self._replaying:
                 self._doubtful.discard(item.id)
+            self._superseded.pop(item.id, None)
             if item.id not in self._items:
                 self._keep(item)
         if self._replaying:
@@ -227,31 +220,36 @@ class Store:
         self.loaded = True
         self._trim(moves=False)
 
-    def confirm(self, action: Action, rev: int | None = None) -> None:
+    def confirm(self, action: Action, answer: Done | None = None) -> None:
         """The action is done. With a revision, the server's word as of that one is what counts: it may be about a later
-        change, and the answer to a repetition is. Until it comes, what the action did is shown; if it came, nothing."""
-        if rev is not None:
-            if rev > (self.rev or 0):
-                self._settling.append((rev, action))
-            return
-        view = self.view((action,), everything=True)
-        self._items.update((item.id, item) for item in view.items)
-        self.unread, self.unseen = view.unread, view.unseen
+        change, and the answer to a repetition is. Until it comes, what the action did is shown; if it came, nothing.
 
-    def view(self, actions: Iterable[Action] = (), everything: bool = False) -> View:
-        """What to show, with these actions done. `everything`: archived ones too."""
-        items = dict(self._items)
-        unread, unseen = self.unread, self.unseen
-        for action in (*(action for _, action in self._settling), *actions):
-            before = items
-            items = self._done(action, items)
-            unread, unseen = self._recount(action, before, items, unread, unseen)
+        What was superseded above the head of the answer was so later: then it had been read in time, or unread."""
+        if answer is None or answer.rev is None:
+            items, self.unread, self.unseen = with_actions(self._items, self._counted(), (action,))
+            self._items.update(items)
+            return
+        if answer.changed and action.kind == "unread" and action.id in self._superseded:
+            # What is superseded can't be made unread: this was done before, so it is gone.
+            self._remove(action.id)
+        if answer.rev <= (self.rev or 0):
+            return
+        if answer.changed and answer.head is not None:
+            self._restore(action, answer.head)
+        self._settling.add(answer.rev, answer, action)
+
+    def view(self, actions: Iterable[Action] = ()) -> View:
+        """What to show, with these actions done."""
+        items, unread, unseen = with_actions(self._items, self._counted(), (*self._settling, *actions))
         if not self._numbered:
             unread = sum(not item.read for item in items.values())
             unseen = sum(not item.seen for item in items.values())
-        shown = [item for item in items.values() if everything or not item.archived]
+        shown = [item for item in items.values() if not item.archived]
         shown.sort(key=lambda item: self._order[item.id], reverse=True)
         return View(tuple(shown), max(0, unread), max(0, unseen))
+
+    def _counted(self) -> Counted:
+        return Counted(self.unread, self.unseen, self.head, self.seq)
 
     def _arrive(self, item: Notification) -> list[Change]:
         if item.seq is None:
@@ -269,6 +267,7 @@ class Store:
         # One that a page brought before is said anew: the page may be older than the replay. What changed since this
         # was written follows it.
         self._doubtful.discard(item.id)
+        self._superseded.pop(item.id, None)
         self._keep(item)
         self._trim(moves=True)
         return [item] if (item.seq or 0) > self._told or item.seq is None else []
@@ -280,30 +279,39 @@ class Store:
         return Update(held.changed(event.members) if held else Notification.of(event.members), event.seq)
 
     def _retract(self, event: Retracted) -> Retraction:
-        gone = self._drop(event, final=self._replaying)
-        # Known and not counted by the server yet; of others it tells with its next heartbeat.
-        if gone and event.seq > self.head:
-            self.unread -= not gone.read
-            self.unseen -= not gone.seen
+        held = self._drop(event, final=self._replaying)
+        # Gone, or read: in no count from now on. Of those that are not known here the server tells by a heartbeat.
+        if held and event.seq > self.head:
+            self.unread -= not held.read
+            self.unseen -= not held.seen
         return Retraction(event.id, event.cause, event.by, event.seq)
 
     def _drop(self, event: Retracted, final: bool) -> Notification | None:
-        """`final`: a replay tells only of what is gone. What is read here may have been read after that."""
+        """What was held. It stays only if it is superseded, and was read before.
+
+        `final`: a replay tells only of what is gone. What is read here may have been read after that."""
         held = self._items.get(event.id)
+        if event.cause != "superseded" or final:
+            self._superseded.pop(event.id, None)
         if not held:
             return None
         if event.cause == "superseded" and not final:
-            if held.read:
-                self._items[event.id] = held.overtaken()
-                return None
-            self._hidden[event.id] = (held, event.seq)
-        del self._items[event.id], self._order[event.id]
+            self._superseded[event.id] = (held.marked(read=False), event.seq)
+            then = self._settling.before(event.seq, held)
+            if then.read:
+                self._items[event.id] = then.overtaken()
+                return held
+        self._remove(event.id)
         return held
+
+    def _remove(self, name: str) -> None:
+        if self._items.pop(name, None):
+            del self._order[name]
 
     def _reach(self, rev: int) -> None:
         """The read state is known up to this revision."""
         self.rev = max(rev, self.rev or 0)
-        self._settling = [(due, action) for due, action in self._settling if due > self.rev]
+        self._settling.reach(self.rev)
 
     def _greet(self, hello: Hello) -> None:
         # Its counts have all that is done.
@@ -327,7 +335,7 @@ class Store:
             self._doubt()
         else:
             self._doubtful.clear()
-            self._hidden.clear()
+            self._superseded.clear()
             self._told = 0
             self.loaded = False
             # A log that was set back has no such entries any more, and no page will tell so.
@@ -360,11 +368,12 @@ class Store:
         self.loaded = self._replaying = False
         self._told = 0
         self._doubtful.clear()
-        self._hidden.clear()
+        self._superseded.clear()
         if self._numbered:
             if event.epoch != self.epoch:
                 self._items.clear()
                 self._order.clear()
+                self._settling.clear()
             self.epoch, self.seq = event.epoch, event.seq
             self.needed = event.seq
         return [Resync(event.reason, event.seq)]
@@ -385,18 +394,29 @@ class Store:
 
     def _let_go(self, head: int) -> None:
         """Whatever was read by then has been told."""
-        self._hidden = {name: hidden for name, hidden in self._hidden.items() if hidden[1] > head}
+        self._superseded = {name: entry for name, entry in self._superseded.items() if entry[1] > head}
 
     def _bring_back(self, read: set[str], head: int, read_from: int, read_to: int) -> None:
         """What is superseded can't be read any more: if it was, it had been read before, and is still there."""
-        for name, (item, place) in list(self._hidden.items()):
+        for name, (item, place) in list(self._superseded.items()):
+            if name in self._items:
+                continue
             passed = read_from < (item.seq or 0) <= read_to
             if name in read or (passed and head < place):
+                del self._superseded[name]
                 self._keep(item.overtaken())
                 self._trim(moves=True)
             elif passed:
                 # Before or after it was superseded: only the inbox tells.
                 self.loaded, self.needed = False, max(self.needed, place)
+
+    def _restore(self, action: Action, head: int) -> None:
+        """What was superseded above this head, and this action read, had been read in time."""
+        for name, (item, place) in self._superseded.items():
+            then = done(action, item)
+            if name not in self._items and place > head and then.read:
+                self._keep(then.overtaken())
+        self._trim(moves=True)
 
     def _mark_up_to(self, read_from: int, read_to: int, seen_from: int, seen_to: int) -> None:
         if read_to <= read_from and seen_to <= seen_from:
@@ -412,47 +432,12 @@ class Store:
     def _mark_one(self, mark: Mark) -> None:
         held = self._items.get(mark.id)
         if held:
+            self._superseded.pop(mark.id, None)
             self._items[mark.id] = held.marked(seen=mark.seen, read=mark.read, archived=mark.archived)
-
-    def _done(self, action: Action, items: dict[str, Notification]) -> dict[str, Notification]:
-        changed = dict(items)
-        if action.id is not None:
-            held = items.get(action.id)
-            if held:
-                changed[action.id] = held.after(action.kind)
-            return changed
-        for item in items.values():
-            if item.seq is None or action.up_to is None or item.seq <= action.up_to:
-                changed[item.id] = item.marked(seen=True, read=item.read or action.kind == "read_all")
-        return changed
-
-    def _recount(
-        self,
-        action: Action,
-        before: dict[str, Notification],
-        after: dict[str, Notification],
-        unread: int,
-        unseen: int,
-    ) -> tuple[int, int]:
-        if action.id is None and (action.up_to is None or action.up_to >= self.seq):
-            # Everything is meant, also what is not held here.
-            return (0 if action.kind == "read_all" else unread), 0
-        if action.id is None and action.up_to is not None and action.up_to >= self.head:
-            counted = max(self.head, self.seq)
-            later = [item for item in after.values() if item.seq is not None and action.up_to < item.seq <= counted]
-            unseen = sum(not item.seen for item in later)
-            return (sum(not i.read for i in later) if action.kind == "read_all" else unread), unseen
-        for name, item in after.items():
-            if item.seq is None:
-                continue
-            unread += before[name].read - item.read
-            unseen += before[name].seen - item.seen
-        return unread, unseen
 
     def _keep(self, item: Notification) -> None:
         self._arrivals += 1
         self._items[item.id] = item
-        self._hidden.pop(item.id, None)
         if item.id in self._order:
             return
         if item.seq is not None:

@@ -122,6 +122,8 @@ class Done:
     rev: int | None
     unread: int | None
     expires_at: float | None
+    head: int | None = None
+    """The log's head that it was done at: what stands above it came later."""
 
 
 @dataclass(frozen=True)

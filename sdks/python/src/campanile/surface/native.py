@@ -137,13 +137,14 @@ def _drain(frame: Mapping[str, Any]) -> Event:
 
 
 def _ok(frame: Mapping[str, Any]) -> Event:
-    rev, unread = frame.get("rev"), frame.get("unread")
+    rev, unread, head = frame.get("rev"), frame.get("unread"), frame.get("head")
     return Done(
         ref=str(frame.get("ref", "")),
         changed=frame.get("changed") is True,
         rev=rev if isinstance(rev, int) else None,
         unread=unread if isinstance(unread, int) else None,
         expires_at=instant(frame.get("expiresAt")),
+        head=head if isinstance(head, int) else None,
     )
 
 
