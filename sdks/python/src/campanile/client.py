@@ -12,6 +12,7 @@ from .actions import Action, Kind
 from .backoff import Backoff
 from .clock import Clock, SystemClock, ended, within
 from .delivery import Delivery, Feed
+from .device import device_of
 from .errors import CampanileError, Closed, Defect, Unsupported
 from .inbox import PAGE
 from .notification import Notification, Position, Resync, Retraction, Update
@@ -80,6 +81,10 @@ class Campanile:
         self._started = False
         self._turn = 0
         """Rises with whatever ends the connection that is there."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._device = None if storage is None else device_of(storage)
+        if self._device:
+            self._device.clients.add(self)
         self._session = Session(
             url=url,
             workspace=workspace,
@@ -122,6 +127,7 @@ class Campanile:
         if self._started and self._machine.state is not State.IDLE:
             return
         self._started = True
+        self._loop = asyncio.get_running_loop()
         self._machine.handle_options(self._ready())
         if self._driver is None or self._driver.done():
             self._driver = asyncio.ensure_future(self._run())
@@ -136,14 +142,23 @@ class Campanile:
         await self._stop()
 
     async def close(self) -> None:
-        """Stops for good, and erases whatever was kept of this user: items, waiting actions. For logging out."""
+        """For logging out: stops for good, and erases whatever is kept of this user on this server, of every workspace.
+
+        Clients of the same user that share the storage object, on this event loop, are closed with it: what they did
+        later would be kept. The user is who a token or the server said last, else the option `user`; where nobody
+        said, nothing is kept."""
         if self._machine.state is State.CLOSED:
             return
-        self._started = False
-        self._machine.handle_close()
-        await self._stop()
+        signed_out = (self, *self._others())
+        for client in signed_out:
+            client._started = False
+            client._machine.handle_close()
+            client._turned()
+        for client in signed_out:
+            await client._stop()
+            await client._session.forget()
+            client._changed()
         await self._session.erase()
-        self._changed()
 
     def retry(self) -> None:
         """Comes back now, if it waits, is suspended or was refused."""
@@ -366,6 +381,18 @@ class Campanile:
     def _check(self) -> None:
         if self._machine.state is State.CLOSED:
             raise Closed
+
+    def _others(self) -> "tuple[Campanile, ...]":
+        """Those that are signed out with this one. A client of another loop can't be waited for here."""
+        owner, loop = self._session.owner, asyncio.get_running_loop()
+        return tuple(
+            client
+            for client in (self._device.clients if self._device and owner else ())
+            if client is not self
+            and client._machine.state is not State.CLOSED
+            and client._session.owner == owner
+            and client._loop in (None, loop)
+        )
 
     async def _stop(self) -> None:
         self._turned()

@@ -56,7 +56,8 @@ class Pending:
         for action in (*kept, *since):
             for needless in self.actions.add(action):
                 self._settle(needless.key, Outcome(False))
-        self._saved = ""
+        # Without anything to keep, nothing is written: it would only be there to be erased.
+        self._saved = "" if kept else "[]"
         self._opened = True
         self._save()
 
@@ -117,17 +118,11 @@ class Pending:
         self._save()
         self._abandon()
 
-    async def erase(self) -> None:
-        """Forgets, in the store too."""
-        name = self._name
+    async def discard(self) -> None:
+        """Forgets. Nothing is written any more by the time that this returns."""
         self._abandon()
         self._unsaved.clear()
         await self.flush()
-        if name is not None and self._storage is not None:
-            try:
-                await self._storage.delete(name)
-            except Exception as error:
-                self._failed(error)
 
     async def flush(self) -> None:
         """Returns once everything is stored."""

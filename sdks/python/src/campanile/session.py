@@ -9,14 +9,14 @@ from typing import Any
 from .actions import Action
 from .backoff import Backoff
 from .clock import Clock, ended
-from .errors import BadAnswer, CampanileError, Network, Problem, TokenFailed, Unsupported
+from .errors import BadAnswer, CampanileError, Network, Problem, StorageFailed, TokenFailed, Unsupported
 from .inbox import Inbox
 from .line import Line, Plan
 from .notification import Notification, Position, Resync, Retraction, Update
 from .pending import Outcome, Pending
 from .rest import Rest, socket_of
 from .state import End, TokenReason
-from .storage import Storage
+from .storage import Storage, name_of, user_key
 from .store import Store
 from .surface import SurfaceName, surface_of
 from .surface.event import Alive, Arrived, Done, Event, Heartbeat, Hello, LeftOut, Pong, Receipts, Refused
@@ -80,6 +80,8 @@ class Session:
         self.source = source
         self.workspace = workspace
         self.user = user
+        self._owner = _said_by(source) or user
+        """Whom this is of, as far as is known: who is signed out, whatever is shown by then."""
         self._reading = False
         self._paging = False
         self.pending = Pending(self.surface, storage, self._report)
@@ -99,7 +101,8 @@ class Session:
 
     def update(self, source: TokenSource | None, workspace: str | None) -> bool:
         """Takes another token or workspace; true if the connection that is there goes on with it."""
-        another = Claims.of(source).user if isinstance(source, str) else None
+        another = _said_by(source)
+        self._owner = another or self._owner
         # A token that does not say whose it is may be anybody's: nothing is shown until the server says.
         foreign = isinstance(source, str) and source != self.source and another != self.user
         if workspace != self.workspace or (foreign and self.user):
@@ -118,11 +121,28 @@ class Session:
         """The connection that is there no longer counts."""
         self._line = None
 
-    async def erase(self) -> None:
-        """Forgets the user, in the storage too."""
-        await self.pending.erase()
+    @property
+    def owner(self) -> str | None:
+        """How the names begin of all that is kept of this user; `None` where nobody said who that is."""
+        return None if self._owner is None else user_key(self._rest.base, self._owner)
+
+    async def forget(self) -> None:
+        """Forgets the user. Nothing is written any more."""
+        await self.pending.discard()
         self._start_anew()
         self.user = None
+
+    async def erase(self) -> None:
+        """Erases whatever is kept of the user on this server, of every workspace."""
+        owner = self.owner
+        if self._storage is None or owner is None:
+            return
+        try:
+            await self._storage.erase(owner)
+        except Exception as error:
+            failed = StorageFailed()
+            failed.__cause__ = error
+            self._report(failed)
 
     async def stay(self, reason: TokenReason) -> End | None:
         """From asking for a token to the end of the connection; `None` where nobody is logged in."""
@@ -221,9 +241,10 @@ class Session:
         """Whose it is, by the token or by the server. Another user's things are gone before anything is shown."""
         if self.user is not None and user != self.user:
             self._start_anew()
-        self.user = user
+        self.user = self._owner = user
         if self._opener is None:
-            self._opener = asyncio.ensure_future(self._open(f"{self._rest.base}/{self.workspace}/{user}"))
+            name = name_of(self._rest.base, user, self.surface.name, self.workspace)
+            self._opener = asyncio.ensure_future(self._open(name))
 
     async def _open(self, name: str) -> None:
         await self.pending.open(name)
@@ -350,3 +371,8 @@ class Session:
         if self._reading:
             self._reading = False
             self._handle_change()
+
+
+def _said_by(source: TokenSource | None) -> str | None:
+    """Whose a token is by its own word; a callback says nothing before it is asked."""
+    return Claims.of(source).user if isinstance(source, str) else None
