@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import math
 from collections.abc import Awaitable, Callable
 
 from campanile import Clock
@@ -45,9 +46,9 @@ class SteppedClock(Clock):
         self._asleep.set()
         await future
 
-    async def asleep(self) -> None:
-        """Returns once somebody sleeps."""
-        while not any(not future.done() for _, _, future in self._sleepers):
+    async def asleep(self, less_than: float = math.inf) -> None:
+        """Returns once somebody sleeps for less than so many seconds more: not one that gives up a request by then."""
+        while not any(not future.done() and due - self._now < less_than for due, _, future in self._sleepers):
             self._asleep.clear()
             await asyncio.wait_for(self._asleep.wait(), 10)
 

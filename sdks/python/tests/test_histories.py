@@ -9,7 +9,8 @@ from model import Frame, Model
 
 from campanile.actions import Action, Actions, Kind
 from campanile.notification import Notification
-from campanile.store import Page, Store
+from campanile.page import Page
+from campanile.store import Store
 from campanile.surface.event import Done, Hello
 from campanile.surface.native import Native
 
@@ -139,10 +140,7 @@ class History:
     def take_page(self) -> None:
         if self.page is None:
             return
-        page = Page.of(self.page)
-        self.store.apply_page(page, anew=self.asked == "anew")
-        if self.asked == "older":
-            self.store.older = page.older
+        self.store.apply_page(Page.of(self.page), anew=self.asked == "anew")
         self.asked, self.page = "", None
 
     def come_to_rest(self) -> None:

@@ -7,7 +7,7 @@ from greeted import client_of, until
 from scripted import ScriptedServer
 from stepped import SteppedClock
 
-from campanile import Snapshot, State
+from campanile import Network, Snapshot, State
 
 
 async def test_an_inbox_that_was_not_read_yet_does_not_look_empty(server: ScriptedServer) -> None:
@@ -43,6 +43,27 @@ async def test_a_page_that_fails_is_asked_for_again(server: ScriptedServer) -> N
         await clock.step(2)
         (await server.asked()).reply(200, page(10, [item(10, "a")]))
         await until(client, lambda s: len(s.items) == 1)
+
+
+async def test_a_page_without_an_answer_is_given_up_and_asked_for_again(server: ScriptedServer) -> None:
+    """After 30 s, as a page that fails."""
+    async with client_of(server, random=lambda: 0.0) as client:
+        errors: list[Exception] = []
+        client.on("error", errors.append)
+        (await server.dialled()).send(hello(10))
+        clock = client._clock
+        assert isinstance(clock, SteppedClock)
+        unanswered = await server.asked()
+        await clock.step(30)
+        await until(client, lambda _: bool(errors))
+        assert [type(error) for error in errors] == [Network]
+        await clock.step(0.5)
+        (await server.asked()).reply(503, None, {"retry-after": "1.5"})
+        await until(client, lambda _: len(errors) == 2)
+        await clock.step(1.5)
+        (await server.asked()).reply(200, page(10, [item(10, "a")]))
+        await until(client, lambda s: len(s.items) == 1)
+        unanswered.reply(503)
 
 
 async def test_what_was_asked_for_is_kept_beyond_the_bound(server: ScriptedServer) -> None:

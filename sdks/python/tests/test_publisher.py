@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import sqlite3
-import threading
 from collections.abc import AsyncIterator
 
 import pytest
-from readme import defined
+from answers import published
 from scripted import Asked, ScriptedServer
 from stepped import SteppedClock
 
@@ -24,13 +22,6 @@ async def server() -> AsyncIterator[ScriptedServer]:
         yield running
 
 
-def _published(asked: Asked, first: int = 1, headers: dict[str, str] | None = None) -> None:
-    body = json.loads(asked.body)
-    count = len(body) if isinstance(body, list) else 1
-    entries = [{"id": f"n{n}", "seq": n, "timestamp": "2026-01-01T00:00:00.000Z"} for n in range(first, first + count)]
-    asked.reply(201, entries if isinstance(body, list) else entries[0], headers)
-
-
 async def test_one_and_many(server: ScriptedServer) -> None:
     """An answer in the form of what was asked."""
     publisher = Publisher(server.url, "demo", "t")
@@ -39,10 +30,10 @@ async def test_one_and_many(server: ScriptedServer) -> None:
     assert (asked.method, asked.path) == ("POST", "/v1/workspaces/demo/notifications")
     assert (asked.headers["authorization"], asked.headers["content-type"]) == ("Bearer t", "application/json")
     assert json.loads(asked.body) == NOTE
-    _published(asked)
+    published(asked)
     assert await one == Published("n1", 1, "2026-01-01T00:00:00.000Z")
     many = asyncio.ensure_future(publisher.publish([NOTE, NOTE]))
-    _published(await server.asked(), first=2)
+    published(await server.asked(), first=2)
     assert [entry.id for entry in await many] == ["n2", "n3"]
 
 
@@ -66,7 +57,7 @@ async def test_repeated_until_it_is_answered_under_one_key(server: ScriptedServe
     second = await _after(server, clock, 5)
     second.reply(429, {"code": "too_many_requests"})
     third = await _after(server, clock, 0.5)
-    _published(third, headers={"idempotent-replayed": "true"})
+    published(third, headers={"idempotent-replayed": "true"})
     assert (await publishing).replayed
     assert first.body == second.body == third.body
     keys = {asked.headers["idempotency-key"] for asked in (first, second, third)}
@@ -74,7 +65,7 @@ async def test_repeated_until_it_is_answered_under_one_key(server: ScriptedServe
     another = asyncio.ensure_future(publisher.publish(NOTE))
     asked = await server.asked()
     assert asked.headers["idempotency-key"] not in keys
-    _published(asked)
+    published(asked)
     await another
 
 
@@ -83,7 +74,7 @@ async def test_a_key_of_ones_own(server: ScriptedServer) -> None:
     publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t").publish(NOTE, idempotency_key="order-1"))
     asked = await server.asked()
     assert asked.headers["idempotency-key"] == "order-1"
-    _published(asked)
+    published(asked)
     await publishing
 
 
@@ -105,9 +96,7 @@ async def test_given_up_after_its_attempts(server: ScriptedServer) -> None:
     clock = SteppedClock()
     publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t", clock=clock, attempts=2).publish(NOTE))
     (await server.asked()).reply(503, {"code": "overloaded"}, {"retry-after": "10"})
-    await clock.asleep()
-    await clock.step(10)
-    (await server.asked()).reply(503, {"code": "overloaded"}, {"retry-after": "11"})
+    (await _after(server, clock, 10)).reply(503, {"code": "overloaded"}, {"retry-after": "11"})
     with pytest.raises(Problem) as refused:
         await publishing
     assert refused.value.retry_after == 11
@@ -163,40 +152,44 @@ async def test_from_plain_code(server: ScriptedServer) -> None:
     publisher = SyncPublisher(server.url, "demo", lambda: "t", sleep=slept.append)
     publishing = asyncio.ensure_future(asyncio.to_thread(publisher.publish, [NOTE]))
     (await server.asked()).reply(503, {"code": "overloaded"}, {"retry-after": "3"})
-    _published(await server.asked())
+    published(await server.asked())
     assert [entry.seq for entry in await publishing] == [1]
     assert slept == [3.0]
 
 
-async def test_the_outbox_of_the_readme_publishes_each_order_once(server: ScriptedServer) -> None:
-    """Also where the process ended between the publish and its note of it."""
-    scope = defined("def place_order")
-    database = sqlite3.connect(":memory:", check_same_thread=False)
-    scope["prepare"](database)
-    scope["place_order"](database, "alice", 1)
-    with pytest.raises(sqlite3.IntegrityError):
-        scope["place_order"](database, "bob", 1)
-    scope["place_order"](database, "bob", 2)
-    publisher = SyncPublisher(server.url, "demo", "t")
-    sent: dict[str, bytes] = {}
-    served = threading.Event()
+async def test_an_attempt_without_an_answer_is_given_up_and_made_again(server: ScriptedServer) -> None:
+    """After its time, under the same key; so is one whose answer is cut short."""
+    clock = SteppedClock()
+    publisher = Publisher(server.url, "demo", "t", clock=clock, timeout=20, random=lambda: 0.0)
+    publishing = asyncio.ensure_future(publisher.publish(NOTE))
+    first = await server.asked()
+    await clock.step(19.9)
+    assert server.requests.empty()
+    await clock.step(0.1)
+    second = await _after(server, clock, 0.5)
+    second.reply(503, {"code": "overloaded"}, {"content-length": "1000"})
+    third = await _after(server, clock, 0.5)
+    assert {asked.headers["idempotency-key"] for asked in (second, third)} == {first.headers["idempotency-key"]}
+    published(third)
+    await publishing
+    first.reply(503)
 
-    async def serve() -> None:
-        while not served.is_set():
-            asked = await server.requests.get()
-            key = asked.headers["idempotency-key"]
-            assert sent.setdefault(key, asked.body) == asked.body
-            _published(asked)
 
-    serving = asyncio.ensure_future(serve())
-    await asyncio.to_thread(scope["drain"], database, publisher)
-    assert [json.loads(body)["to"]["user"] for body in sent.values()] == ["alice", "bob"]
-    # As if the process had ended before it could note the second one.
-    database.execute("UPDATE outbox SET sent = 0 WHERE id = 2")
-    await asyncio.to_thread(scope["drain"], database, publisher)
-    assert len(sent) == 2
-    assert database.execute("SELECT count(*) FROM outbox WHERE sent = 0").fetchone() == (0,)
-    serving.cancel()
+async def test_plain_code_gives_up_as_well(server: ScriptedServer) -> None:
+    """Where nothing comes."""
+    publisher = SyncPublisher(server.url, "demo", "t", timeout=0.05, attempts=1)
+    with pytest.raises(Network):
+        await asyncio.to_thread(publisher.publish, NOTE)
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 501, 507, 599])
+async def test_what_passes_is_tried_again(server: ScriptedServer, status: int) -> None:
+    """Whatever else is wrong with the server."""
+    clock = SteppedClock()
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t", clock=clock).publish(NOTE))
+    (await server.asked()).reply(status, None, {"retry-after": "1"})
+    published(await _after(server, clock, 1))
+    await publishing
 
 
 def test_retry_after_in_both_forms() -> None:
@@ -210,7 +203,8 @@ def test_retry_after_in_both_forms() -> None:
 async def _after(server: ScriptedServer, clock: SteppedClock, seconds: float) -> Asked:
     """The request that comes once so much time has passed, and not before."""
     asking = asyncio.ensure_future(server.asked())
-    await clock.asleep()
+    # Not the timer of the request that is being answered.
+    await clock.asleep(less_than=20)
     await clock.step(seconds - 0.001)
     assert not asking.done()
     await clock.step(0.001)

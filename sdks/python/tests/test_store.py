@@ -6,7 +6,8 @@ from frames import hello, item, notification, page, receipts
 
 from campanile.actions import Action
 from campanile.notification import Notification, Position
-from campanile.store import Page, Store
+from campanile.page import Page
+from campanile.store import Store
 from campanile.surface.event import Done
 from campanile.surface.native import Native
 

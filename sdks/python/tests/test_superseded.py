@@ -7,7 +7,8 @@ import pytest
 from frames import hello, item, notification, page, receipts
 
 from campanile.actions import Action, Kind
-from campanile.store import Page, Store
+from campanile.page import Page
+from campanile.store import Store
 from campanile.surface.event import Done
 from campanile.surface.native import Native
 

@@ -99,3 +99,52 @@ async def test_a_token_that_does_not_say_whose_it_is_shows_nothing(server: Scrip
         assert (client.snapshot.items, client.snapshot.user) == ((), None)
         await greeted(server, client, item(10, "a"))
         assert client.snapshot.user == "alice"
+
+
+async def test_another_name_starts_anew(server: ScriptedServer) -> None:
+    """As another user does; the same one goes on."""
+    async with client_of(server, token=lambda _: "opaque", user="alice") as client:
+        await greeted(server, client, item(10, "a"))
+        client.update(user="alice")
+        assert (client.state, client.snapshot.user) == (State.LIVE, "alice")
+        client.update(user="bob")
+        assert (client.snapshot.items, client.snapshot.user) == ((), "bob")
+        other = await greeted(server, client, item(10, "b"), user="bob")
+        assert "since" not in other.query
+        client.update(user=None)
+        assert (client.snapshot.items, client.snapshot.user) == ((), None)
+        await greeted(server, client, item(10, "b"), user="bob")
+
+
+async def test_a_text_of_the_user_who_is_named_is_taken_over(server: ScriptedServer) -> None:
+    """Though it does not say whose it is."""
+    async with client_of(server, token="opaque", user="alice") as client:
+        socket = await greeted(server, client, item(10, "a"))
+        client.update(token="another")
+        assert '"refresh"' in await socket.next()
+        assert (client.state, len(client.snapshot.items)) == (State.LIVE, 1)
+
+
+async def test_without_a_token_nothing_is_shown(server: ScriptedServer) -> None:
+    """Whoever comes next may be somebody else, also where the former is still named."""
+    async with client_of(server, user="alice") as client:
+        await greeted(server, client, item(10, "a"))
+        client.update(token=None)
+        shown = client.snapshot
+        assert (shown.state, shown.items, shown.user, shown.unread) == (State.IDLE, (), None, 0)
+        client.update(token=token("bob", 4e9))
+        await greeted(server, client, item(10, "b"), user="bob")
+
+
+async def test_where_the_callback_says_that_nobody_is_logged_in_nothing_is_shown(server: ScriptedServer) -> None:
+    """Until somebody is."""
+    tokens = iter([token("alice", 4e9), None, token("alice", 4e9)])
+    async with client_of(server, token=lambda _: next(tokens)) as client:
+        socket = await greeted(server, client, item(10, "a"))
+        socket.cut()
+        await until(client, lambda s: s.state is State.WAITING and len(s.items) == 1)
+        client.retry()
+        shown = await until(client, lambda s: s.state is State.IDLE)
+        assert (shown.items, shown.user, shown.unread) == ((), None, 0)
+        client.connect()
+        await greeted(server, client, item(10, "a"))

@@ -24,7 +24,9 @@ from .errors import (
     TokenFailed,
     Unsupported,
 )
+from .lists import List
 from .notification import Notification, Position, Resync, Retraction, Update
+from .outbox import OutboxRow
 from .pending import Outcome
 from .publisher import LARGEST_BATCH, Published, Publisher, SyncPublisher
 from .snapshot import Snapshot
@@ -50,10 +52,12 @@ __all__ = [
     "HandlerFailed",
     "InsecureUrl",
     "Lagged",
+    "List",
     "Mark",
     "MemoryStorage",
     "Network",
     "Notification",
+    "OutboxRow",
     "Outcome",
     "Position",
     "Problem",

@@ -15,6 +15,7 @@ from .delivery import Delivery, Feed
 from .device import device_of
 from .errors import CampanileError, Closed, Defect, Unsupported
 from .inbox import PAGE
+from .lists import Filter, List
 from .notification import Notification, Position, Resync, Retraction, Update
 from .pending import Outcome
 from .session import Session
@@ -25,6 +26,7 @@ from .store import ITEMS
 from .surface import SurfaceName
 from .surface.event import Receipts
 from .token import TokenSource
+from .view import View
 
 H = TypeVar("H", bound=Callable[..., Any])
 EventName = Literal["notification", "update", "retract", "receipts", "resync", "state", "change", "error"]
@@ -73,7 +75,9 @@ class Campanile:
         self._random = random
         self._delivery = Delivery(EVENTS)
         self._waiters: list[tuple[Callable[[Snapshot], bool], asyncio.Future[Snapshot]]] = []
+        self._view: View | None = None
         self._snapshot: Snapshot | None = None
+        self._lists: dict[Filter, List] = {}
         self._told = False
         self._shown: tuple[object, ...] = ()
         self._driver: asyncio.Task[None] | None = None
@@ -180,15 +184,19 @@ class Campanile:
         self._machine.handle_online(self._clock.now(), self._random())
         self._turned(cuts=False)
 
-    def update(self, *, token: TokenSource | None = _KEEP, workspace: str | None = _KEEP) -> None:
-        """Exchanges the token, the workspace, or both; `None` takes it away.
+    def update(
+        self, *, token: TokenSource | None = _KEEP, workspace: str | None = _KEEP, user: str | None = _KEEP
+    ) -> None:
+        """Exchanges the token, the workspace, the user's name, or several; `None` takes one away.
 
         Another token of the same user is taken over by the connection that is there. Another user or workspace starts
-        anew, and nothing of the former is shown any more."""
+        anew, and nothing of the former is shown any more; nor is anything without a token."""
         self._check()
-        stays = self._session.update(
-            token if token is not _KEEP else self._session.source,
-            workspace if workspace is not _KEEP else self._session.workspace,
+        session = self._session
+        stays = session.update(
+            token if token is not _KEEP else session.source,
+            workspace if workspace is not _KEEP else session.workspace,
+            user if user is not _KEEP else session.named,
         )
         if stays and self._machine.state is State.LIVE:
             return
@@ -202,7 +210,7 @@ class Campanile:
         """All that is to be shown. The same object until something changes."""
         if self._snapshot is None:
             machine, session = self._machine, self._session
-            view = session.view()
+            view, shown = self._viewed(), self.list()
             at = machine.retry_at
             self._snapshot = Snapshot(
                 state=machine.state,
@@ -210,15 +218,25 @@ class Campanile:
                 retry_at=None if at is None else at - self._clock.now() + self._clock.utc(),
                 user=session.user,
                 workspace=session.workspace,
-                items=view.items,
+                items=shown.items,
                 unread=view.unread,
                 unseen=view.unseen,
-                has_more=session.store.older is not None,
-                loading=session.loading,
+                has_more=shown.has_more,
+                loading=shown.loading,
                 position=session.store.position,
                 pending=len(session.pending.actions),
             )
         return self._snapshot
+
+    def list(self, *, unread: bool = False, archived: bool = False) -> List:
+        """The entries of a list, down to where it was loaded: all that are not archived, which the snapshot has too; of
+        them the unread ones; the archived ones; or of those the unread ones. The same object until something changes.
+
+        The list of all has the unread ones as far down as it goes; the archived ones come by `load_more`."""
+        filter = Filter(unread, archived)
+        if filter not in self._lists:
+            self._lists[filter] = self._session.list(self._viewed(), filter)
+        return self._lists[filter]
 
     @property
     def state(self) -> State:
@@ -307,13 +325,13 @@ class Campanile:
         """Everything that was received by now was shown. Otherwise as `read`."""
         return self._act("seen")
 
-    async def load_more(self, *, unread: bool | None = None, archived: bool | None = None) -> tuple[Notification, ...]:
-        """Loads the next older page, and returns it. Without filters, it joins the snapshot's items.
+    async def load_more(self, *, unread: bool = False, archived: bool = False) -> tuple[Notification, ...]:
+        """Loads the next older page of a list, and returns it: `list` has it then, or the snapshot.
 
-        Each combination of filters goes on from its own last page. The product surface has one list, and no filters;
-        the workspace surface has none: `Unsupported`. `Problem`, `Network` or `TokenFailed`."""
+        Each list goes on from where it ends. The product surface has one list, and no filters; the workspace surface
+        has none: `Unsupported`. `Problem`, `Network` or `TokenFailed`."""
         self._check()
-        return await self._session.load_more(unread, archived)
+        return await self._session.load_more(Filter(unread, archived))
 
     # The rest is private
 
@@ -338,9 +356,15 @@ class Campanile:
         place, epoch = (position.seq, position.epoch) if position else (None, None)
         return Action(kind, str(uuid.uuid4()), name, place, epoch)
 
+    def _viewed(self) -> View:
+        if self._view is None:
+            self._view = self._session.view()
+        return self._view
+
     def _changed(self) -> None:
         """Something that the snapshot shows is different. It is told once, when the loop gets to it."""
-        self._snapshot = None
+        self._view = self._snapshot = None
+        self._lists.clear()
         machine = self._machine
         shown = (machine.state, machine.reason, machine.retry_at)
         if shown != self._shown:

@@ -1,28 +1,28 @@
 """Publishing: batches, repeated safely until the server has answered."""
 
-import asyncio
 import inspect
 import json
 import random as machine_random
 import ssl
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 from urllib.parse import quote
 
 from .backoff import Backoff
 from .clock import Clock, SystemClock
 from .errors import BadAnswer, BatchTooLarge, Network, Problem, TokenFailed
-from .rest import Answer, Rest
+from .outbox import OutboxRow, is_at_fault, is_passing
+from .rest import PATIENCE, Answer, Rest
 
 LARGEST_BATCH = 1000
 """Notifications of one request."""
 ATTEMPTS = 8
 """How often a publish is tried, the first time included: for about a minute."""
-AGAIN = (408, 429, 500, 502, 503, 504)
-"""Statuses that say nothing about the request itself."""
+
+R = TypeVar("R", bound=OutboxRow)
 
 PublisherToken = str | Callable[[], str | Awaitable[str]]
 """A token with the scope `notifications:write`, or what returns one; asked before each request."""
@@ -71,7 +71,7 @@ class _Attempts:
         try:
             outcome.checked()
         except Problem as problem:
-            if problem.status in AGAIN:
+            if is_passing(problem.status):
                 return self._wait(problem, problem.retry_after, random)
             if problem.code == "token_expired" and not self._expired:
                 # It ended on its way; whoever gives tokens has a newer one by now.
@@ -109,18 +109,20 @@ class Publisher:
         token: PublisherToken,
         *,
         attempts: int = ATTEMPTS,
+        timeout: float = PATIENCE,
         allow_insecure: bool = False,
         tls: ssl.SSLContext | None = None,
         clock: Clock | None = None,
         random: Callable[[], float] = machine_random.random,
     ) -> None:
-        """`attempts`: how often a publish is tried at most. `InsecureUrl` or `BadUrl` for an address that won't
-        do."""
+        """`attempts`: how often a publish is tried at most; each is given up after `timeout` seconds, by default the
+        server's own bound. `InsecureUrl` or `BadUrl` for an address that won't do."""
+        self._clock: Clock = clock or SystemClock()
         self._rest = Rest(url, allow_insecure, tls)
         self._workspace = workspace
         self._token = token
         self._attempts = attempts
-        self._clock: Clock = clock or SystemClock()
+        self._timeout = timeout
         self._random = random
 
     @overload
@@ -145,8 +147,14 @@ class Publisher:
         while True:
             outcome: Answer | Network
             try:
-                outcome = await asyncio.to_thread(
-                    self._rest.call, "POST", attempts.path, await self._ask(), attempts.body, attempts.headers
+                outcome = await self._rest.ask(
+                    self._clock,
+                    "POST",
+                    attempts.path,
+                    await self._ask(),
+                    attempts.body,
+                    attempts.headers,
+                    self._timeout,
                 )
             except Network as error:
                 outcome = error
@@ -154,6 +162,33 @@ class Publisher:
             if isinstance(verdict, list):
                 return verdict if attempts.many else verdict[0]
             await self._clock.sleep(verdict)
+
+    async def drain_outbox(
+        self,
+        rows: Iterable[R] | AsyncIterable[R],
+        sent: Callable[[R, Published], Any],
+        refused: Callable[[R, Problem], Any] | None = None,
+    ) -> int:
+        """Publishes the rows of an outbox, in their order, each under its own key; returns how many.
+
+        `sent`, async or not, is called after each: delete the row there. A process that ends in between publishes the
+        row again, under the same key, which within 24 hours tells nobody twice.
+
+        The first row that fails for a passing reason ends it, as `publish` raises, and so does a token that is not
+        accepted. One that is refused for good is given to `refused`, and the next one follows; without `refused` it
+        ends there too."""
+        count = 0
+        async for row in _each(rows):
+            try:
+                published = await self.publish(row.draft, idempotency_key=row.key)
+            except Problem as problem:
+                if refused is None or not is_at_fault(problem):
+                    raise
+                await _settled(refused(row, problem))
+                continue
+            await _settled(sent(row, published))
+            count += 1
+        return count
 
     async def _ask(self) -> str:
         if isinstance(self._token, str):
@@ -175,16 +210,18 @@ class SyncPublisher:
         token: str | Callable[[], str],
         *,
         attempts: int = ATTEMPTS,
+        timeout: float = PATIENCE,
         allow_insecure: bool = False,
         tls: ssl.SSLContext | None = None,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = machine_random.random,
     ) -> None:
-        """As `Publisher`."""
+        """As `Publisher`, but that `timeout` is for how long nothing of an answer may come."""
         self._rest = Rest(url, allow_insecure, tls)
         self._workspace = workspace
         self._token = token
         self._attempts = attempts
+        self._timeout = timeout
         self._sleep = sleep
         self._random = random
 
@@ -203,13 +240,35 @@ class SyncPublisher:
         while True:
             outcome: Answer | Network
             try:
-                outcome = self._rest.call("POST", attempts.path, self._ask(), attempts.body, attempts.headers)
+                outcome = self._rest.call(
+                    "POST", attempts.path, self._ask(), attempts.body, attempts.headers, self._timeout
+                )
             except Network as error:
                 outcome = error
             verdict = attempts.judge(outcome, self._random())
             if isinstance(verdict, list):
                 return verdict if attempts.many else verdict[0]
             self._sleep(verdict)
+
+    def drain_outbox(
+        self,
+        rows: Iterable[R],
+        sent: Callable[[R, Published], Any],
+        refused: Callable[[R, Problem], Any] | None = None,
+    ) -> int:
+        """As `Publisher.drain_outbox`, and blocks meanwhile."""
+        count = 0
+        for row in rows:
+            try:
+                published = self.publish(row.draft, idempotency_key=row.key)
+            except Problem as problem:
+                if refused is None or not is_at_fault(problem):
+                    raise
+                refused(row, problem)
+                continue
+            sent(row, published)
+            count += 1
+        return count
 
     def _ask(self) -> str:
         if isinstance(self._token, str):
@@ -218,3 +277,17 @@ class SyncPublisher:
             return self._token()
         except Exception as error:
             raise TokenFailed("publish", "raised") from error
+
+
+async def _each(rows: Iterable[R] | AsyncIterable[R]) -> AsyncIterator[R]:
+    if isinstance(rows, AsyncIterable):
+        async for row in rows:
+            yield row
+    else:
+        for row in rows:
+            yield row
+
+
+async def _settled(answer: Any) -> None:
+    if inspect.isawaitable(answer):
+        await answer

@@ -1,5 +1,6 @@
 """HTTP, by the standard library. Blocking: a client on asyncio calls it in a thread."""
 
+import asyncio
 import email.utils
 import json
 import ssl
@@ -11,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .clock import Clock, within
 from .errors import BadUrl, InsecureUrl, Network, Problem
 
-PATIENCE = 35.0
-"""Seconds for an answer: the server's own bound is 30."""
+PATIENCE = 30.0
+"""Seconds for an answer, which is the server's own bound."""
 LONGEST = 16 * 1024 * 1024
 """Bytes of an answer; a longer one is cut, and then no JSON."""
 AGENT = "campanile-python/0.1.0"
@@ -28,11 +30,8 @@ class Answer:
     headers: Mapping[str, str]
     body: Any
     """JSON, or `None` where it is none."""
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds of `Retry-After`, given as such or as a date."""
-        return retry_after(self.headers.get("retry-after"))
+    retry_after: float | None
+    """Seconds of `Retry-After`, given as such or as a date."""
 
     def checked(self) -> Any:
         """The body of a success; `Problem` of anything else."""
@@ -61,8 +60,9 @@ class Rest:
         token: str,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: float = PATIENCE,
     ) -> Answer:
-        """Asks and waits. `Network` where no answer comes."""
+        """Asks and waits. `Network` where no answer comes, or none of it for `timeout` seconds."""
         request = urllib.request.Request(self.base + path, data=body, method=method)
         request.add_header("Authorization", f"Bearer {token}")
         request.add_header("User-Agent", AGENT)
@@ -71,16 +71,43 @@ class Rest:
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         try:
-            with self._opener.open(request, timeout=PATIENCE) as answer:
-                return _answer(answer.status, answer.headers, answer.read(LONGEST))
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return _answer(refusal.code, refusal.headers, refusal.read(LONGEST))
-        except (OSError, ValueError, EOFError) as error:
-            raise Network(f"{method} {path.partition('?')[0]}") from error
+            with self._open(request, timeout) as answer:
+                return self._answer(answer.status, answer.headers, answer.read(LONGEST))
         except Exception as error:
-            # http.client has errors of its own for answers that are no HTTP.
-            raise Network(f"{method} {path.partition('?')[0]}") from error
+            # Also http.client's own errors, for answers that are no HTTP or are cut short.
+            raise Network(_what(method, path)) from error
+
+    async def ask(
+        self,
+        clock: Clock,
+        method: str,
+        path: str,
+        token: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = PATIENCE,
+    ) -> Answer:
+        """As `call`, in a thread. Given up after `timeout` seconds; the thread itself ends when the socket does."""
+        asking = asyncio.to_thread(self.call, method, path, token, body, headers, timeout)
+        try:
+            return await within(clock, timeout, asking)
+        except TimeoutError as late:
+            raise Network(_what(method, path)) from late
+
+    def _open(self, request: urllib.request.Request, timeout: float) -> Any:
+        try:
+            return self._opener.open(request, timeout=timeout)
+        except urllib.error.HTTPError as refusal:
+            # An answer like any other.
+            return refusal
+
+    def _answer(self, status: int, headers: Any, body: bytes) -> Answer:
+        try:
+            parsed = json.loads(body)
+        except ValueError:
+            parsed = None
+        after = retry_after(headers.get("retry-after"))
+        return Answer(status, {name.lower(): value for name, value in headers.items()}, parsed, after)
 
 
 def base_of(url: str, allow_insecure: bool) -> str:
@@ -127,12 +154,8 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _answer(status: int, headers: Any, body: bytes) -> Answer:
-    try:
-        parsed = json.loads(body)
-    except ValueError:
-        parsed = None
-    return Answer(status, {name.lower(): value for name, value in headers.items()}, parsed)
+def _what(method: str, path: str) -> str:
+    return f"{method} {path.partition('?')[0]}"
 
 
 def _is_127(host: str) -> bool:

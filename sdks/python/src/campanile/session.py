@@ -12,6 +12,7 @@ from .clock import Clock, ended
 from .errors import BadAnswer, CampanileError, Network, Problem, StorageFailed, TokenFailed, Unsupported
 from .inbox import Inbox
 from .line import Line, Plan
+from .lists import EVERYTHING, Filter, List
 from .notification import Notification, Position, Resync, Retraction, Update
 from .pending import Outcome, Pending
 from .rest import Rest, socket_of
@@ -60,7 +61,7 @@ class Session:
         """The options of `Campanile`, and whom to tell."""
         self.surface = surface_of(surface)
         self._rest = Rest(url, allow_insecure, tls)
-        self._inbox = Inbox(self._rest)
+        self._inbox = Inbox(self._rest, clock)
         self._tls = tls if self._rest.base.startswith("https") else None
         self._clock = clock
         self._random = random
@@ -76,38 +77,42 @@ class Session:
         self._loader: asyncio.Task[None] | None = None
         self._opener: asyncio.Task[None] | None = None
         self._page_lock = asyncio.Lock()
-        self._older: dict[tuple[bool | None, bool | None], int | None] = {}
         self.source = source
         self.workspace = workspace
+        self.named = user
+        """Who the program says that it is."""
         self.user = user
         self._owner = _said_by(source) or user
         """Whom this is of, as far as is known: who is signed out, whatever is shown by then."""
         self._reading = False
-        self._paging = False
+        self._paging: set[Filter] = set()
         self.pending = Pending(self.surface, storage, self._report)
         self._storage = storage
         self.store = Store(self.surface.numbered, max_items)
         if resume:
             self.store.resume(resume)
 
-    @property
-    def loading(self) -> bool:
-        """Whether a page is under way, or is about to be."""
-        return self._reading or self._paging
-
     def view(self) -> View:
         """What to show."""
         return self.store.view(self.pending.actions)
 
-    def update(self, source: TokenSource | None, workspace: str | None) -> bool:
-        """Takes another token or workspace; true if the connection that is there goes on with it."""
-        another = _said_by(source)
-        self._owner = another or self._owner
+    def list(self, view: View, filter: Filter) -> List:
+        """One list of what is to be shown."""
+        loading = filter in self._paging or (self._reading and filter == EVERYTHING)
+        return List(self.store.listed(view.everything, filter), self.store.has_more(filter), loading)
+
+    def update(self, source: TokenSource | None, workspace: str | None, named: str | None) -> bool:
+        """Takes another token, workspace or name; true if the connection that is there goes on with it."""
+        said, taken = _said_by(source), bool(self.source) and not source
+        moved = workspace != self.workspace or named != self.named or taken
         # A token that does not say whose it is may be anybody's: nothing is shown until the server says.
-        foreign = isinstance(source, str) and source != self.source and another != self.user
-        if workspace != self.workspace or (foreign and self.user):
+        foreign = isinstance(source, str) and source != self.source and (said or named) != self.user
+        self._owner = said or (named if named != self.named else None) or self._owner
+        if moved or (foreign and self.user):
             self._start_anew()
-            self.source, self.workspace, self.user = source, workspace, another
+            # Without a token, the next one may be of another user than the one that is still named.
+            self.user = None if taken else said or named
+            self.source, self.workspace, self.named = source, workspace, named
             return False
         exchanged = source is not self.source and source != self.source
         self.source = source
@@ -163,13 +168,19 @@ class Session:
 
         line = Line(plan, handle, self._report, self._resume)
         self._line = line
+        current = False
         try:
             end = await line.run(reason)
+            current = self._line is line
         finally:
             if self._line is line:
                 self._line = None
             self.pending.actions.handle_disconnected()
             await self._stop_loading()
+        if end is None and current:
+            # Nobody is logged in any more: whoever comes next may be somebody else.
+            self._start_anew()
+            self.user = None
         if end and end.come_back == "with_new_token" and isinstance(self.source, str):
             # There is no other to be had by asking.
             return dataclasses.replace(end, come_back="no")
@@ -182,18 +193,17 @@ class Session:
         self._handle_change()
         return future
 
-    async def load_more(self, unread: bool | None, archived: bool | None) -> tuple[Notification, ...]:
+    async def load_more(self, filter: Filter) -> tuple[Notification, ...]:
         """See `Campanile.load_more`."""
-        plain = unread is None and archived is None
         if self.surface.name == "product":
             return await self._load_list()
         if not self.surface.numbered:
             raise Unsupported("inbox", self.surface.name)
         async with self._page_lock:
-            before = self.store.older if plain else self._older.get((unread, archived))
-            if before is None and (plain or (unread, archived) in self._older):
+            store = self.store
+            if not store.has_more(filter):
                 return ()
-            store, self._paging = self.store, True
+            self._paging.add(filter)
             self._handle_change()
             store.begin_page()
             try:
@@ -201,23 +211,18 @@ class Session:
                     await self._token(),
                     self.workspace or "",
                     self._page_size,
-                    before,
-                    unread=unread,
-                    archived=archived,
+                    store.depths.bottom(filter),
+                    filter=filter,
                 )
             except BaseException:
                 store.cancel_page()
                 raise
             finally:
-                self._paging = False
+                self._paging.discard(filter)
                 self._handle_change()
             if store is not self.store:
                 return ()
-            store.apply_page(page, anew=False)
-            if plain:
-                store.older = page.older
-            else:
-                self._older[(unread, archived)] = page.older
+            store.apply_page(page, False, filter)
             self._handle_change()
             return page.items
 
@@ -254,7 +259,6 @@ class Session:
     def _start_anew(self) -> None:
         self.store = Store(self.surface.numbered, self._max_items)
         self.pending.forget()
-        self._older.clear()
         if self._opener:
             self._opener.cancel()
             self._opener = None

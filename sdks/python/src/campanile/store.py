@@ -1,12 +1,13 @@
 """What a user holds: items, counts, places, read state. Pure: frames and pages in, changes out."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
 
 from .actions import Action
+from .lists import EVERYTHING, Depths, Filter
 from .notification import Notification, Position, Resync, Retraction, Update, instant
+from .page import Page
 from .settling import Settling
 from .surface.event import Arrived, Done, Event, Heartbeat, Hello, LeftOut, Mark, Receipts, Retracted, Updated
 from .view import Counted, View, done, with_actions
@@ -15,37 +16,12 @@ ITEMS = 1000
 """Items in memory, the newest."""
 IDS = 10_000
 """Ids remembered where entries have no places, to drop those that come again."""
+NOWHERE = 2**63
+"""Above every place."""
 TAIL = 1000
 """Frames remembered while a page of the inbox is on its way."""
 
 Change = Notification | Update | Retraction | Resync | Receipts
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of the inbox."""
-
-    items: tuple[Notification, ...]
-    older: int | None
-    head: int
-    epoch: str | None
-    rev: int
-    unread: int
-    unseen: int
-
-    @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> "Page":
-        """Of the answer of the inbox. `KeyError`, `TypeError` or `ValueError` for anything else."""
-        older = answer.get("older")
-        return cls(
-            tuple(Notification.of(item, int(item["seq"])) for item in answer["items"]),
-            None if older is None else int(older),
-            int(answer["head"]),
-            answer.get("epoch"),
-            int(answer.get("rev", 0)),
-            int(answer["unread"]),
-            int(answer.get("unseen", 0)),
-        )
 
 
 class Store:
@@ -83,7 +59,7 @@ class Store:
         self.unseen = 0
         self.read_up_to = 0
         self.seen_up_to = 0
-        self.older: int | None = None
+        self.depths = Depths()
         self.loaded = False
         """Whether the inbox was read since the last gap."""
 
@@ -100,6 +76,16 @@ class Store:
         if not self._positioned:
             return None
         return Position("", 0, self.rev) if self.epoch is None else Position(self.epoch, self.seq, self.rev)
+
+    @property
+    def older(self) -> int | None:
+        """From where the list of all goes on, if it does."""
+        return self.depths.bottom(EVERYTHING) or None
+
+    def has_more(self, filter: Filter) -> bool:
+        """Whether older ones of a list may be on the server. Before the first page that is not known, and not said."""
+        bottom = self.depths.bottom(filter)
+        return self._numbered and (filter.archived if bottom is None else bottom > 0)
 
     def resume(self, position: Position) -> None:
         """Goes on from a position that was saved."""
@@ -163,8 +149,8 @@ class Store:
         """It won't come."""
         self._tail = self._passed = None
 
-    def apply_page(self, page: Page, anew: bool) -> None:
-        """Takes in a page. `anew`: it takes the place of what was held, but for what came after it."""
+    def apply_page(self, page: Page, anew: bool, filter: Filter = EVERYTHING) -> None:
+        """Takes in a page of a list. `anew`: it takes the place of what was held, but for what came after it."""
         # What a replay passed over while the page was on its way is gone, unless it was only too much to be held.
         passed = self.seq if self._passed is None else self._passed
         gone = {i.id for i in page.items if passed < (i.seq or 0) <= self.seq and i.id not in self._items}
@@ -173,7 +159,7 @@ class Store:
             self._items = {item.id: item for item in kept}
             self._order = {item.id: self._order[item.id] for item in kept}
             self.loaded = page.head >= self.needed and page.epoch == self.epoch and not self._overflown
-            self.older = page.older
+            self.depths.clear()
             self._limit = self._least
             self._let_go(page.head)
         if gone or len(self._tail or ()) == TAIL:
@@ -188,9 +174,9 @@ class Store:
                 self._keep(item)
         if self._replaying:
             self._doubt()
-        if not anew:
-            # What was asked for is kept, however much.
-            self._limit = max(self._limit, len(self._items))
+        self.depths.note(filter, page.older)
+        # What was asked for is kept, however much.
+        self._limit = max(self._limit, len(self._items))
         if self.rev is None:
             self.rev = page.rev
         if page.head >= self.head and page.rev >= self.rev:
@@ -208,7 +194,6 @@ class Store:
                 self._drop(event, final=replayed)
             elif isinstance(event, Heartbeat):
                 self._let_go(event.head)
-        self._trim(moves=False)
 
     def apply_list(self, items: Iterable[Notification]) -> None:
         """Takes in the product surface's list, newest first. It holds the true read state."""
@@ -244,9 +229,16 @@ class Store:
         if not self._numbered:
             unread = sum(not item.read for item in items.values())
             unseen = sum(not item.seen for item in items.values())
-        shown = [item for item in items.values() if not item.archived]
-        shown.sort(key=lambda item: self._order[item.id], reverse=True)
-        return View(tuple(shown), max(0, unread), max(0, unseen))
+        everything = tuple(sorted(items.values(), key=lambda item: self._order[item.id], reverse=True))
+        return View(self.listed(everything, EVERYTHING), everything, max(0, unread), max(0, unseen))
+
+    def listed(self, everything: Iterable[Notification], filter: Filter) -> tuple[Notification, ...]:
+        """Of all that is held, what a list shows: down to where it was loaded. One that was not has nothing yet, but
+        the list of all has what came."""
+        bottom = self.depths.bottom(filter)
+        if bottom is None:
+            bottom = NOWHERE if filter.archived and self._numbered else 0
+        return tuple(i for i in everything if filter.admits(i) and (i.seq is None or i.seq >= bottom))
 
     def _counted(self) -> Counted:
         return Counted(self.unread, self.unseen, self.head, self.seq)
@@ -308,6 +300,13 @@ class Store:
         if self._items.pop(name, None):
             del self._order[name]
 
+    def _clear(self) -> None:
+        """Another lineage: no place of the former means anything."""
+        self._items.clear()
+        self._order.clear()
+        self._settling.clear()
+        self.depths.clear()
+
     def _reach(self, rev: int) -> None:
         """The read state is known up to this revision."""
         self.rev = max(rev, self.rev or 0)
@@ -317,8 +316,7 @@ class Store:
         # Its counts have all that is done.
         self._settling.clear()
         if hello.epoch != self.epoch and self.epoch is not None:
-            self._items.clear()
-            self._order.clear()
+            self._clear()
         self._replaying = hello.resumed
         # A page that was asked for before is of before: it may have what the replay leaves out.
         self._overflown |= self._tail is not None
@@ -371,9 +369,7 @@ class Store:
         self._superseded.clear()
         if self._numbered:
             if event.epoch != self.epoch:
-                self._items.clear()
-                self._order.clear()
-                self._settling.clear()
+                self._clear()
             self.epoch, self.seq = event.epoch, event.seq
             self.needed = event.seq
         return [Resync(event.reason, event.seq)]
@@ -462,4 +458,4 @@ class Store:
             del self._items[name], self._order[name]
         places = [item.seq for item in self._items.values() if item.seq is not None]
         if moves and places:
-            self.older = min(places)
+            self.depths.rise(min(places))

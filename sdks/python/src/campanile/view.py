@@ -14,6 +14,9 @@ class View:
     """Items, newest first, and counts, as the user's unconfirmed actions leave them."""
 
     items: tuple[Notification, ...]
+    """Those of the list of all, as far as it has no gap."""
+    everything: tuple[Notification, ...]
+    """Whatever is held: what is archived, and what was loaded for another list."""
     unread: int
     unseen: int
 
