@@ -6,7 +6,7 @@ import pytest
 from frames import hello, item, notification, page
 from greeted import client_of, greeted, until
 from scripted import ScriptedServer, Socket
-from stepped import SteppedClock
+from stepped import START, SteppedClock
 from tokens import token
 
 from campanile import BadUrl, Campanile, Position, State
@@ -67,6 +67,14 @@ async def test_turned_away_before_the_upgrade_comes_back_when_told(server: Scrip
         assert waiting.reason
         assert (waiting.reason.kind, waiting.reason.code, waiting.reason.reason) == ("http", 503, "overloaded")
         assert waiting.retry_at == pytest.approx(client._clock.utc() + 5)
+
+
+async def test_turned_away_until_a_date_comes_back_then(server: ScriptedServer) -> None:
+    """By the client's own clock; whatever the status."""
+    server.refusal = (502, {"retry-after": "Thu, 01 Jan 2026 00:01:00 GMT"}, b"<html>")
+    async with client_of(server) as client:
+        waiting = await until(client, lambda s: s.state is State.WAITING)
+        assert waiting.retry_at == pytest.approx(START + 60)
 
 
 async def test_offline_while_there_is_no_network(server: ScriptedServer) -> None:

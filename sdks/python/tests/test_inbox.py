@@ -46,7 +46,7 @@ async def test_a_page_that_fails_is_asked_for_again(server: ScriptedServer) -> N
 
 
 async def test_a_page_without_an_answer_is_given_up_and_asked_for_again(server: ScriptedServer) -> None:
-    """After 30 s, as a page that fails."""
+    """After 30 s; one that fails, when its answer says."""
     async with client_of(server, random=lambda: 0.0) as client:
         errors: list[Exception] = []
         client.on("error", errors.append)
@@ -58,7 +58,7 @@ async def test_a_page_without_an_answer_is_given_up_and_asked_for_again(server: 
         await until(client, lambda _: bool(errors))
         assert [type(error) for error in errors] == [Network]
         await clock.step(0.5)
-        (await server.asked()).reply(503, None, {"retry-after": "1.5"})
+        (await server.asked()).reply(503, None, {"retry-after": "Thu, 01 Jan 2026 00:00:32 GMT"})
         await until(client, lambda _: len(errors) == 2)
         await clock.step(1.5)
         (await server.asked()).reply(200, page(10, [item(10, "a")]))

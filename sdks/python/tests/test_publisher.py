@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from answers import published
 from scripted import Asked, ScriptedServer
-from stepped import SteppedClock
+from stepped import START, SteppedClock
 
 from campanile import BatchTooLarge, Network, Problem, Published, Publisher, SyncPublisher, TokenFailed
 from campanile.rest import retry_after
@@ -192,12 +192,33 @@ async def test_what_passes_is_tried_again(server: ScriptedServer, status: int) -
     await publishing
 
 
-def test_retry_after_in_both_forms() -> None:
-    """Seconds or a date; nothing of anything else."""
-    assert retry_after("7") == 7
-    assert retry_after("Thu, 01 Jan 1970 00:00:00 GMT") == 0
-    assert retry_after("soon") is None
-    assert retry_after(None) is None
+def test_retry_after_in_all_forms() -> None:
+    """Seconds, or a date in one of the three forms that there are; nothing of anything else."""
+    now = 784_111_770.0
+    assert retry_after("7", now) == 7
+    for date in ("Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"):
+        assert (retry_after(date, now), retry_after(date, now + 7)) == (7, 0)
+        assert retry_after(date, now + 60) is None, "one that is over says nothing"
+    dates = ("1994-11-06T08:49:37Z", "Sun, 99 Nov 1994 08:49:37 GMT")
+    for nothing in (None, "", "soon", "-7", "7.5", "1e3", "nan", "\u0667", *dates):
+        assert retry_after(nothing, now) is None
+
+
+async def test_a_date_is_waited_for_by_the_given_clock(server: ScriptedServer) -> None:
+    """As a proxy gives it."""
+    headers = {"retry-after": "Thu, 01 Jan 2026 00:00:07 GMT"}
+    clock = SteppedClock()
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t", clock=clock).publish(NOTE))
+    (await server.asked()).reply(503, None, headers)
+    published(await _after(server, clock, 7))
+    await publishing
+    slept: list[float] = []
+    plain = SyncPublisher(server.url, "demo", "t", sleep=slept.append, utc=lambda: START + 2)
+    publishing_plainly = asyncio.ensure_future(asyncio.to_thread(plain.publish, NOTE))
+    (await server.asked()).reply(503, None, headers)
+    published(await server.asked())
+    await publishing_plainly
+    assert slept == [5.0]
 
 
 async def _after(server: ScriptedServer, clock: SteppedClock, seconds: float) -> Asked:

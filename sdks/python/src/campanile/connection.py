@@ -73,7 +73,7 @@ class Connection:
         except TimeoutError:
             return End.lost("timeout")
         except InvalidStatus as refusal:
-            return _refused(refusal)
+            return _refused(refusal, self._clock.utc())
         except (OSError, EOFError, WebSocketException, ValueError) as error:
             # Its kind alone: the library's words can hold the address.
             return End.lost(type(error).__name__)
@@ -225,7 +225,7 @@ async def _let_go(socket: ClientConnection, patience: float) -> None:
         socket.transport.abort()
 
 
-def _refused(refusal: InvalidStatus) -> End:
+def _refused(refusal: InvalidStatus, now: float) -> End:
     response = refusal.response
     problem = None
     if is_problem(response.headers.get("Content-Type")):
@@ -233,5 +233,5 @@ def _refused(refusal: InvalidStatus) -> End:
             problem = json.loads(response.body or b"").get("code")
         except (ValueError, AttributeError):
             problem = None
-    after = retry_after(response.headers.get("Retry-After"))
+    after = retry_after(response.headers.get("Retry-After"), now)
     return End.refused(response.status_code, problem if isinstance(problem, str) else None, after)

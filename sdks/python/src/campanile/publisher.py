@@ -118,7 +118,7 @@ class Publisher:
         """`attempts`: how often a publish is tried at most; each is given up after `timeout` seconds, by default the
         server's own bound. `InsecureUrl` or `BadUrl` for an address that won't do."""
         self._clock: Clock = clock or SystemClock()
-        self._rest = Rest(url, allow_insecure, tls)
+        self._rest = Rest(url, allow_insecure, tls, self._clock.utc)
         self._workspace = workspace
         self._token = token
         self._attempts = attempts
@@ -214,10 +214,12 @@ class SyncPublisher:
         allow_insecure: bool = False,
         tls: ssl.SSLContext | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        utc: Callable[[], float] = time.time,
         random: Callable[[], float] = machine_random.random,
     ) -> None:
-        """As `Publisher`, but that `timeout` is for how long nothing of an answer may come."""
-        self._rest = Rest(url, allow_insecure, tls)
+        """As `Publisher`, but that `timeout` is for how long nothing of an answer may come. `sleep` and `utc` stand for
+        the clock."""
+        self._rest = Rest(url, allow_insecure, tls, utc)
         self._workspace = workspace
         self._token = token
         self._attempts = attempts

@@ -8,8 +8,9 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timezone
 from typing import Any
 
 from .clock import Clock, within
@@ -44,9 +45,17 @@ class Answer:
 class Rest:
     """The API below one address."""
 
-    def __init__(self, url: str, allow_insecure: bool = False, tls: ssl.SSLContext | None = None) -> None:
-        """`url`: `https://…`, or `http://` to this machine. `InsecureUrl` or `BadUrl` for another."""
+    def __init__(
+        self,
+        url: str,
+        allow_insecure: bool = False,
+        tls: ssl.SSLContext | None = None,
+        utc: Callable[[], float] = time.time,
+    ) -> None:
+        """`url`: `https://…`, or `http://` to this machine. `InsecureUrl` or `BadUrl` for another. `utc`: seconds since
+        1970, as dates count."""
         self.base = base_of(url, allow_insecure)
+        self._utc = utc
         # No redirects: an Authorization header must not follow one to somewhere else.
         handlers: list[Any] = [_NoRedirects]
         if self.base.startswith("https"):
@@ -106,7 +115,7 @@ class Rest:
             parsed = json.loads(body)
         except ValueError:
             parsed = None
-        after = retry_after(headers.get("retry-after"))
+        after = retry_after(headers.get("retry-after"), self._utc())
         return Answer(status, {name.lower(): value for name, value in headers.items()}, parsed, after)
 
 
@@ -130,18 +139,19 @@ def socket_of(base: str) -> str:
     return "ws" + base.removeprefix("http")
 
 
-def retry_after(text: str | None) -> float | None:
-    """Seconds of a `Retry-After`; `None` where there is none that can be read."""
-    if text is None:
-        return None
+def retry_after(text: str | None, now: float) -> float | None:
+    """Seconds of a `Retry-After` (RFC 9110, 10.2.3), as such or to a date in seconds since 1970 as `now`; `None` where
+    there is none that can be read. A date that is over says nothing: the clocks may differ, and the back-off counts."""
+    text = (text or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
     try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
+        date = email.utils.parsedate_to_datetime(text)
+        # All three forms of a date are in UTC; the oldest one does not say so.
+        after = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now
+    except (TypeError, ValueError, OverflowError):
         return None
+    return after if after >= 0 else None
 
 
 def is_problem(content_type: str | None) -> bool:

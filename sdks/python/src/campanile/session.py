@@ -60,7 +60,7 @@ class Session:
     ) -> None:
         """The options of `Campanile`, and whom to tell."""
         self.surface = surface_of(surface)
-        self._rest = Rest(url, allow_insecure, tls)
+        self._rest = Rest(url, allow_insecure, tls, clock.utc)
         self._inbox = Inbox(self._rest, clock)
         self._tls = tls if self._rest.base.startswith("https") else None
         self._clock = clock
