@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { CampanileError, drainOutbox, Publisher } from "../dist/esm/publisher.js";
 import { Clock } from "./clock.mjs";
 import { ScriptedServer } from "./scripted.mjs";
-import { within } from "./waiting.mjs";
+import { eventually } from "./waiting.mjs";
 
 const DRAFT = { to: { user: "alice" }, title: "Order shipped", message: "It is on its way." };
 const PUBLISHED = {
@@ -33,6 +33,9 @@ async function told(story, options = {}) {
     await server.end();
   }
 }
+
+/** The publisher waits for its next attempt, and for no answer. @param {Clock} clock */
+const waits = (clock) => eventually(() => clock.soonest < 10_000, "pause");
 
 test("one is published, and its place is told", () =>
   told(async ({ requests }, publisher) => {
@@ -64,14 +67,14 @@ test("what passes is tried again under the same key, when the server says", () =
     const answer = publisher.publish(DRAFT);
     const first = await requests.next("request");
     first.answer(429, { code: "too_many" }, { "retry-after": "3" });
-    await until(() => clock.soonest < 10_000);
+    await waits(clock);
     await clock.pass(2_900);
     assert.deepEqual(requests.left, []);
     await clock.pass(100);
     const second = await requests.next("request");
     assert.equal(second.headers["idempotency-key"], first.headers["idempotency-key"]);
     second.answer(503, { code: "overloaded" });
-    await until(() => clock.soonest < 10_000);
+    await waits(clock);
     // The second failure in a row: 0.5 s, and half of 1 s.
     await clock.pass(1_000);
     const third = await requests.next("request");
@@ -102,7 +105,7 @@ test("a token is asked for at every attempt", () => {
       const first = await requests.next("request");
       assert.equal(first.headers.authorization, "Bearer token-1");
       first.answer(500, {});
-      await until(() => clock.soonest < 10_000);
+      await waits(clock);
       await clock.pass(1_000);
       const second = await requests.next("request");
       assert.equal(second.headers.authorization, "Bearer token-2");
@@ -141,7 +144,7 @@ test("after the last attempt the failure is told", () =>
     async ({ requests }, publisher, clock) => {
       const answer = publisher.publish(DRAFT);
       (await requests.next("request")).answer(503, { code: "overloaded" });
-      await until(() => clock.soonest < 10_000);
+      await waits(clock);
       await clock.pass(1_000);
       (await requests.next("request")).answer(503, { code: "overloaded" });
       await assert.rejects(answer, { code: "overloaded" });
@@ -153,7 +156,7 @@ test("no answer is tried again too", () =>
   told(async ({ requests }, publisher, clock) => {
     const answer = publisher.publish(DRAFT);
     (await requests.next("request")).cut();
-    await until(() => clock.soonest < 10_000);
+    await waits(clock);
     await clock.pass(1_000);
     (await requests.next("request")).answer(201, PUBLISHED);
     await answer;
@@ -171,7 +174,7 @@ test("an attempt without an answer is given up, and made again", () =>
     const answer = publisher.publish(DRAFT);
     const first = await requests.next("request");
     await clock.pass(30_000);
-    await until(() => clock.soonest < 10_000);
+    await waits(clock);
     await clock.pass(1_000);
     const second = await requests.next("request");
     assert.equal(second.headers["idempotency-key"], first.headers["idempotency-key"]);
@@ -184,7 +187,7 @@ test("an abort ends the waiting", () =>
     const abort = new AbortController();
     const answer = publisher.publish(DRAFT, { signal: abort.signal });
     (await requests.next("request")).answer(503, {});
-    await until(() => clock.soonest < 10_000);
+    await waits(clock);
     abort.abort();
     await assert.rejects(answer, { code: "aborted" });
     assert.deepEqual(requests.left, []);
@@ -208,7 +211,7 @@ test("an outbox is sent in order, each row under its key; what is refused is put
       assert.equal(headers["idempotency-key"], ["a", "b", "c"][sent.length + refused.length]);
       answer(status, status === 201 ? PUBLISHED : { code: "invalid_request" });
       const before = sent.length + refused.length;
-      await until(() => sent.length + refused.length > before);
+      await eventually(() => sent.length + refused.length > before, "verdict");
     }
     assert.equal(await drained, 2);
     assert.deepEqual([sent, refused], [["a", "c"], ["b"]]);
@@ -232,12 +235,3 @@ test("tokens don't travel in the clear", () => {
   new Publisher({ ...options, url: "http://example.com", allowInsecure: true });
   new Publisher({ ...options, url: "http://127.0.0.1:8700" });
 });
-
-/** @param {() => boolean} done */
-const until = (done) =>
-  within(
-    (async () => {
-      while (!done()) await new Promise(setImmediate);
-    })(),
-    "progress",
-  );

@@ -1,186 +1,16 @@
-// A client with a scripted server, a clock that is stepped, and a browser around it, if it wants one.
+// A client with a scripted server and a clock that is stepped, and a browser around it, if it wants one.
 
 import assert from "node:assert/strict";
 import { WebSocket } from "ws";
 import { Campanile } from "../dist/esm/index.js";
 import { Clock } from "./clock.mjs";
 import { jwt, ScriptedServer } from "./scripted.mjs";
-import { until, within } from "./waiting.mjs";
+import { until } from "./waiting.mjs";
 
 /** @typedef {import("../dist/esm/index.js").Options} Options */
 /** @typedef {import("../dist/esm/index.js").Snapshot} Snapshot */
-/** @typedef {"online" | "offline" | "visible" | "hidden" | "pageshow" | "pagehide"} PageEvent */
-
-/** Storage in memory. */
-export class MemoryStorage {
-  /** @type {Map<string, unknown>} */
-  kept = new Map();
-  get = async (/** @type {string} */ key) => structuredClone(this.kept.get(key));
-  set = async (/** @type {string} */ key, /** @type {unknown} */ value) =>
-    this.kept.set(key, structuredClone(value));
-  erase = async (/** @type {string} */ prefix) => {
-    for (const key of this.kept.keys()) if (key.startsWith(prefix)) this.kept.delete(key);
-  };
-}
-
-/** A page whose visibility and network a test decides. */
-export class TestPage {
-  /** @type {Set<(event: PageEvent) => void>} */
-  #told = new Set();
-  #online = true;
-  #hidden = false;
-  online = () => this.#online;
-  hidden = () => this.#hidden;
-  listen = (/** @type {(event: PageEvent) => void} */ told) => {
-    this.#told.add(told);
-    return () => this.#told.delete(told);
-  };
-
-  /** @param {PageEvent} event */
-  tell(event) {
-    if (event === "online" || event === "offline") this.#online = event === "online";
-    if (event === "visible" || event === "hidden") this.#hidden = event === "hidden";
-    for (const told of this.#told) told(event);
-  }
-}
-
-/** What the tabs of a browser share: locks, channels, storage. */
-export class Browser {
-  storage = new MemoryStorage();
-  /** @type {unknown[]} Everything that went over a channel. */
-  messages = [];
-  /** @type {Map<string, {rob: () => void, waiting: (() => void)[]}>} */
-  #locks = new Map();
-  /** @type {Map<string, Set<import("../dist/esm/index.js").Channel>>} */
-  #channels = new Map();
-
-  /** @type {(() => void) | undefined} */
-  #losing;
-
-  /** The next message is lost; resolves when it was. */
-  lose() {
-    return within(
-      new Promise((resolve) => {
-        this.#losing = () => resolve(undefined);
-      }),
-      "message to lose",
-    );
-  }
-
-  locks = {
-    /**
-     * @param {string} name
-     * @param {{signal?: AbortSignal, steal?: boolean}} options
-     * @param {() => Promise<unknown>} held
-     */
-    request: async (name, { signal, steal }, held) => {
-      if (signal && steal) throw new DOMException("not both", "NotSupportedError");
-      const lock = this.#locks.get(name);
-      const waiting = lock?.waiting ?? [];
-      if (lock && !steal)
-        await new Promise((resolve, reject) => {
-          const next = () => resolve(undefined);
-          waiting.push(next);
-          signal?.addEventListener("abort", () => {
-            const at = waiting.indexOf(next);
-            if (at >= 0) waiting.splice(at, 1);
-            reject(new DOMException("given up", "AbortError"));
-          });
-        });
-      let rob = () => {};
-      const robbed = new Promise((_, reject) => {
-        rob = () => reject(new DOMException("robbed", "AbortError"));
-      });
-      const mine = { rob, waiting };
-      this.#locks.set(name, mine);
-      if (steal) lock?.rob();
-      try {
-        return await Promise.race([held(), robbed]);
-      } finally {
-        if (this.#locks.get(name) === mine) {
-          const next = waiting.shift();
-          if (next) next();
-          else this.#locks.delete(name);
-        }
-      }
-    },
-  };
-
-  /** @param {string} name */
-  channel = (name) => {
-    const all = this.#channels.get(name) ?? new Set();
-    this.#channels.set(name, all);
-    /** @type {import("../dist/esm/index.js").Channel} */
-    const channel = {
-      onmessage: null,
-      postMessage: (message) => {
-        const data = structuredClone(message);
-        this.messages.push(data);
-        if (this.#losing) {
-          this.#losing();
-          this.#losing = undefined;
-          return;
-        }
-        for (const other of [...all])
-          if (other !== channel) setImmediate(() => all.has(other) && other.onmessage?.({ data }));
-      },
-      close: () => all.delete(channel),
-    };
-    all.add(channel);
-    return channel;
-  };
-}
-
-/** One tab of a browser, whose main thread can hang: nothing reaches it then, and it does nothing. */
-export class Tab {
-  /** @type {(() => void)[] | undefined} */
-  #late;
-
-  /** @param {Rig} rig @param {Browser} browser */
-  constructor(rig, browser) {
-    const turn = (/** @type {() => void} */ then) => () => this.#late?.push(then) ?? then();
-    /** @type {any} */
-    this.WebSocket = class extends (/** @type {any} */ (WebSocket)) {
-      set onmessage(/** @type {any} */ told) {
-        super.onmessage = told && ((/** @type {any} */ event) => turn(() => told(event))());
-      }
-      set onclose(/** @type {any} */ told) {
-        super.onclose = told && ((/** @type {any} */ event) => turn(() => told(event))());
-      }
-    };
-    this.environment = {
-      setTimeout: (/** @type {() => void} */ then, /** @type {number} */ ms) =>
-        rig.clock.setTimeout(turn(then), ms),
-      locks: {
-        /** @type {import("../dist/esm/index.js").Locks["request"]} */
-        request: (...asked) =>
-          new Promise((resolve, reject) => {
-            browser.locks.request(...asked).then(
-              (value) => turn(() => resolve(value))(),
-              (error) => turn(() => reject(error))(),
-            );
-          }),
-      },
-      channel: (/** @type {string} */ name) => {
-        const inner = browser.channel(name);
-        /** @type {import("../dist/esm/index.js").Channel} */
-        const outer = { onmessage: null, postMessage: inner.postMessage, close: inner.close };
-        inner.onmessage = (event) => turn(() => outer.onmessage?.(event))();
-        return outer;
-      },
-    };
-  }
-
-  hang() {
-    this.#late = [];
-  }
-
-  wake() {
-    const late = this.#late ?? [];
-    this.#late = undefined;
-    for (const then of late) then();
-  }
-}
+/** @typedef {import("./fake_browser.mjs").Browser} Browser */
+/** @typedef {import("./fake_browser.mjs").TestPage} TestPage */
 
 export class Rig {
   clock = new Clock();
@@ -242,6 +72,21 @@ export class Rig {
     return client;
   }
 
+  /** One that connects. @param {Parameters<Rig["client"]>[0]} more */
+  connecting(more = {}) {
+    const client = this.client(more);
+    client.connect();
+    return client;
+  }
+
+  /** What went wrong, in order. */
+  get codes() {
+    return this.errors.map(({ code }) => code);
+  }
+
+  /** The next request for a ticket, where the server does not give them by itself. */
+  ticket = () => this.server.requests.next("ticket", ({ path }) => path === "/v1/tickets");
+
   /** The next socket, which is greeted. */
   async dialled(more = {}) {
     const socket = await this.server.dials.next("dial");
@@ -281,17 +126,29 @@ export class Rig {
   }
 
   /**
-   * A client that is live, with one unread entry.
+   * A client that is live, with one unread entry; `page` says whether there are older ones.
    *
    * @param {Parameters<Rig["client"]>[0]} more
    */
-  async live(more = {}) {
-    const client = this.client(more);
-    client.connect();
+  async live(more = {}, page = {}) {
+    const client = this.connecting(more);
     const socket = await this.dialled();
-    await this.paged();
+    await this.paged([item(7)], page);
     await shows(client, { state: "live", ids: ["n7"] });
     return { client, socket };
+  }
+
+  /**
+   * Cuts a connection. The next one, a second later, is greeted as one that resumed.
+   *
+   * @param {Campanile} client
+   * @param {import("./scripted.mjs").Dialled} socket
+   */
+  async resumed(client, socket, more = {}) {
+    socket.cut();
+    await shows(client, { state: "waiting" });
+    await this.clock.pass(1_000);
+    return this.dialled({ resumed: true, ...more });
   }
 }
 
@@ -325,6 +182,18 @@ export function item(seq, more = {}) {
 
 /** @param {number} seq */
 export const notification = (seq, more = {}) => ({ type: "notification", seq, item: item(seq, more) });
+
+/** @param {number} seq Where the log, and what was told of it, are. */
+export const heartbeat = (seq, more = {}) => ({
+  type: "heartbeat",
+  epoch: "9f3c",
+  seq,
+  head: seq,
+  rev: 3,
+  unread: 1,
+  unseen: 1,
+  ...more,
+});
 
 /**
  * Waits until a client shows members of its snapshot, and the ids of its items.

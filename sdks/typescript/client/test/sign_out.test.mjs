@@ -1,14 +1,11 @@
 // Signing out: nothing of a user is left, in no tab and no storage, wherever it was said.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { Browser, item, MemoryStorage, Rig, shows } from "./rig.mjs";
+import { MemoryStorage } from "./fake_browser.mjs";
+import { item, shows } from "./rig.mjs";
+import { story } from "./story.mjs";
 
-/**
- * @param {string} name
- * @param {(rig: Rig, browser: Browser) => Promise<void>} story
- */
-const story = (name, story) => test(name, () => Rig.with((rig) => story(rig, new Browser())));
+/** @typedef {import("./rig.mjs").Rig} Rig */
 
 /**
  * Nothing is kept any more, and nothing is written later.
@@ -26,8 +23,7 @@ const GONE = { state: /** @type {const} */ ("closed"), ids: [], unread: 0, user:
 
 story("signing out in one tab signs out in all, and leaves nothing", async (rig, browser) => {
   const { client: first, socket } = await rig.live({ browser });
-  const second = rig.client({ browser });
-  second.connect();
+  const second = rig.connecting({ browser });
   await shows(second, { state: "live", ids: ["n7"] });
   await rig.clock.pass(1_000);
   assert(browser.storage.kept.size > 0);
@@ -35,9 +31,7 @@ story("signing out in one tab signs out in all, and leaves nothing", async (rig,
   assert.deepEqual([second.state, second.getSnapshot().items], ["closed", []]);
   await shows(first, { state: "closed", ids: [], unread: 0, user: null });
   await socket.closed;
-  await rig.clock.pass(60_000);
-  await new Promise(setImmediate);
-  assert.equal(browser.storage.kept.size, 0);
+  await nothingIsKept(rig, browser);
   // Another user in the same browser.
   const bob = rig.client({ browser, token: () => rig.token("bob") });
   /** @type {string[]} */
@@ -53,8 +47,7 @@ story("signing out in one tab signs out in all, and leaves nothing", async (rig,
 
 story("a tab that is disconnected signs out the others", async (rig, browser) => {
   const { client: first, socket } = await rig.live({ browser });
-  const second = rig.client({ browser });
-  second.connect();
+  const second = rig.connecting({ browser });
   await shows(second, { state: "live", ids: ["n7"] });
   await rig.clock.pass(1_000);
   second.disconnect();
@@ -80,8 +73,7 @@ story("a tab that is disconnected is signed out by another one", async (rig, bro
   const { client: first } = await rig.live({ browser });
   first.disconnect();
   await shows(first, { state: "idle", ids: ["n7"] });
-  const second = rig.client({ browser });
-  second.connect();
+  const second = rig.connecting({ browser });
   await rig.dialled({ resumed: true });
   await shows(second, { state: "live", ids: ["n7"] });
   second.close();
@@ -109,13 +101,11 @@ story("the workspaces that a client was in before are forgotten, too", async (ri
 
 story("tabs of all workspaces and surfaces are signed out", async (rig, browser) => {
   const { client: first } = await rig.live({ browser });
-  const second = rig.client({ browser, workspace: "other", shareTabs: false });
-  second.connect();
+  const second = rig.connecting({ browser, workspace: "other", shareTabs: false });
   await rig.dialled({ workspace: "other" });
   await rig.paged([item(3)]);
   await shows(second, { state: "live", ids: ["n3"] });
-  const third = rig.client({ browser, surface: "workspace" });
-  third.connect();
+  const third = rig.connecting({ browser, surface: "workspace" });
   await rig.server.dials.next("dial");
   await shows(third, { state: "live" });
   await rig.clock.pass(1_000);
@@ -164,8 +154,7 @@ story("who an opaque token is of, the server says", async (rig, browser) => {
 story("only the one who signs out is forgotten", async (rig, browser) => {
   const whose = () => new Set([...browser.storage.kept.keys()].map((key) => key.match(/"(alice|bob)"/)?.[1]));
   const { client: alice } = await rig.live({ browser });
-  const bob = rig.client({ browser, token: () => rig.token("bob") });
-  bob.connect();
+  const bob = rig.connecting({ browser, token: () => rig.token("bob") });
   await rig.dialled({ user: "bob", unread: 0 });
   await rig.paged([item(3)]);
   await shows(bob, { state: "live", ids: ["n3"] });
@@ -176,8 +165,7 @@ story("only the one who signs out is forgotten", async (rig, browser) => {
   await shows(bob, { state: "live", ids: ["n3"] });
   assert.deepEqual(whose(), new Set(["bob"]));
   // A client that went over to another user signs that one out.
-  const moved = rig.client({ browser, token: rig.token("alice") });
-  moved.connect();
+  const moved = rig.connecting({ browser, token: rig.token("alice") });
   await rig.dialled();
   await rig.paged();
   await shows(moved, { state: "live", ids: ["n7"] });
@@ -213,3 +201,38 @@ story(
     await nothingIsKept(rig, browser);
   },
 );
+
+story("close forgets the user, here and in the storage", async (rig) => {
+  const storage = new MemoryStorage();
+  const { client, socket } = await rig.live({ storage });
+  client.read("n7");
+  await rig.clock.pass(1_000);
+  assert(storage.kept.size > 0);
+  client.close();
+  assert.deepEqual(
+    [client.state, client.getSnapshot().items, client.getSnapshot().unread, client.getSnapshot().user],
+    ["closed", [], 0, null],
+  );
+  await socket.closed;
+  await nothingIsKept(rig, { storage });
+  for (const call of [
+    () => client.connect(),
+    () => client.retry(),
+    () => client.read("n7"),
+    () => client.update({ token: rig.token() }),
+  ]) {
+    call();
+    assert.equal(client.state, "closed");
+  }
+  assert.deepEqual(rig.server.dials.left, []);
+});
+
+story("close forgets a user that was never connected, too", async (rig) => {
+  const storage = new MemoryStorage();
+  await rig.live({ storage });
+  await rig.clock.pass(1_000);
+  assert(storage.kept.size > 0);
+  rig.client({ storage, user: "alice", token: null }).close();
+  await new Promise(setImmediate);
+  assert.equal(storage.kept.size, 0);
+});

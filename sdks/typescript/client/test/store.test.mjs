@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createStore } from "../dist/esm/store.js";
-import { item, page, Rig } from "./rig.mjs";
+import { heartbeat, item, page, Rig } from "./rig.mjs";
 
 /** @typedef {import("../dist/esm/actions.js").Action["action"]} Word */
 
@@ -139,7 +139,7 @@ test("what was retracted since does not come back", () => {
 test("a heartbeat ends the waiting for what was superseded by then, and not before", () => {
   const beat = (/** @type {number} */ head) => {
     const told = new Told().superseded(11);
-    told.heard({ type: "heartbeat", epoch: "9f3c", seq: head, head, rev: 3, unread: 1, unseen: 1 });
+    told.heard(heartbeat(head));
     return told.receipts([LISTED]);
   };
   beat(10).shows("n8!", "n7");

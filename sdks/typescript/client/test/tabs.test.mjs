@@ -1,14 +1,13 @@
 // Tabs of one browser: one socket, one list, one queue.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { Browser, item, notification, Rig, shows, Tab, TestPage } from "./rig.mjs";
+import { Tab, TestPage } from "./fake_browser.mjs";
+import { heartbeat, item, notification, shows } from "./rig.mjs";
+import { story } from "./story.mjs";
+import { eventually } from "./waiting.mjs";
 
-/**
- * @param {string} name
- * @param {(rig: Rig, browser: Browser) => Promise<void>} story
- */
-const story = (name, story) => test(name, () => Rig.with((rig) => story(rig, new Browser())));
+/** @typedef {import("./fake_browser.mjs").Browser} Browser */
+/** @typedef {import("./rig.mjs").Rig} Rig */
 
 /**
  * A tab that leads, and one that follows.
@@ -18,8 +17,7 @@ const story = (name, story) => test(name, () => Rig.with((rig) => story(rig, new
  */
 async function two(rig, browser, more = {}) {
   const { client: first, socket } = await rig.live({ browser, ...more });
-  const second = rig.client({ browser });
-  second.connect();
+  const second = rig.connecting({ browser });
   await shows(second, { state: "live", ids: ["n7"], unread: 1, user: "alice" });
   return { first, second, socket };
 }
@@ -33,7 +31,7 @@ story("two tabs share one socket and one list", async (rig, browser) => {
   await shows(second, { ids: ["n9", "n7"], unread: 2, position: { epoch: "9f3c", seq: 9, rev: 3 } });
   assert.deepEqual(told, ["n9 false"]);
   socket.send({ type: "retract", seq: 10, id: "n7", itemSeq: 7, cause: "retracted" });
-  socket.send({ type: "heartbeat", epoch: "9f3c", seq: 10, head: 10, rev: 3, unread: 1, unseen: 1 });
+  socket.send(heartbeat(10));
   for (const tab of [first, second]) await shows(tab, { ids: ["n9"], unread: 1 });
   assert.deepEqual([rig.server.dials.left, rig.server.requests.left], [[], []]);
 });
@@ -55,13 +53,8 @@ story("what is done in a tab that follows is sent by the one that leads, once", 
 });
 
 story("pages that a tab asks for are there in all of them", async (rig, browser) => {
-  const first = rig.client({ browser });
-  first.connect();
-  await rig.dialled();
-  await rig.paged([item(7)], { older: 7 });
-  await shows(first, { ids: ["n7"], hasMore: true });
-  const second = rig.client({ browser });
-  second.connect();
+  const { client: first } = await rig.live({ browser }, { older: 7 });
+  const second = rig.connecting({ browser });
   await shows(second, { state: "live", ids: ["n7"] });
   const more = second.loadMore();
   assert(second.getSnapshot().loading);
@@ -89,7 +82,7 @@ story("when the tab that leads goes, another goes on where it was", async (rig, 
 story("a tab that followed for long asks for a token before it leads", async (rig, browser) => {
   const { first, second, socket } = await two(rig, browser);
   await rig.clock.pass(20_000);
-  socket.send({ type: "heartbeat", epoch: "9f3c", seq: 7, head: 7, rev: 3, unread: 1, unseen: 1 });
+  socket.send(heartbeat(7));
   await rig.clock.pass(20_000);
   first.disconnect();
   await socket.closed;
@@ -121,8 +114,7 @@ story("an action that nobody heard is not lost", async (rig, browser) => {
 
 story("users don't share", async (rig, browser) => {
   await rig.live({ browser });
-  const bob = rig.client({ browser, token: () => rig.token("bob") });
-  bob.connect();
+  const bob = rig.connecting({ browser, token: () => rig.token("bob") });
   await rig.dialled({ user: "bob", unread: 0 });
   await rig.paged([], { unread: 0 });
   await shows(bob, { state: "live", ids: [], user: "bob" });
@@ -134,15 +126,7 @@ story("a hidden tab leaves the lead to one that is seen", async (rig, browser) =
   page.tell("hidden");
   for (let minute = 0; minute < 12; minute++) {
     await rig.clock.pass(25_000);
-    socket.send({
-      type: "heartbeat",
-      epoch: "9f3c",
-      seq: 7,
-      head: 7,
-      rev: 3,
-      unread: 10 + minute,
-      unseen: 1,
-    });
+    socket.send(heartbeat(7, { unread: 10 + minute }));
     if (minute < 11) await shows(first, { unread: 10 + minute });
   }
   await socket.closed;
@@ -212,7 +196,7 @@ story("a leader that hangs is asked, then robbed, and follows once it is back", 
   next.send(notification(9));
   for (const each of [first, ...others]) await shows(each, { ids: ["n9", "n8", "n7"] });
   for (let minute = 0; minute < 3; minute++) {
-    next.send({ type: "heartbeat", epoch: "9f3c", seq: 9, head: 9, rev: 3, unread: 10 + minute, unseen: 1 });
+    next.send(heartbeat(9, { unread: 10 + minute }));
     for (const each of [first, ...others]) await shows(each, { state: "live", unread: 10 + minute });
     await rig.clock.pass(25_000);
   }
@@ -260,8 +244,7 @@ story("a tab that may not lead does not call live what hangs", async (rig, brows
   const tab = new Tab(rig, browser);
   const { environment, WebSocket } = tab;
   const { client: first, socket } = await rig.live({ browser });
-  const second = rig.client({ browser, environment, WebSocket });
-  second.connect();
+  const second = rig.connecting({ browser, environment, WebSocket });
   await shows(second, { state: "live", ids: ["n7"] });
   socket.socket.close(4001, "unauthorized");
   await rig.dialled({ resumed: true });
@@ -270,7 +253,7 @@ story("a tab that may not lead does not call live what hangs", async (rig, brows
   await rig.clock.pass(48_000);
   await shows(first, { state: "refused", ids: ["n7"] });
   first.retry();
-  while (rig.asked.length < 3) await new Promise(setImmediate);
+  await eventually(() => rig.asked.length === 3, "asking for a token");
   await new Promise(setImmediate);
   await rig.clock.pass(12_000);
   await rig.dialled({ resumed: true });
@@ -282,9 +265,8 @@ story("a tab that is opened beside one that hangs connects", async (rig, browser
   const { environment, WebSocket } = tab;
   const { socket } = await rig.live({ browser, environment, WebSocket });
   tab.hang();
-  const second = rig.client({ browser });
-  second.connect();
-  while (rig.asked.length < 2) await new Promise(setImmediate);
+  const second = rig.connecting({ browser });
+  await eventually(() => rig.asked.length === 2, "asking for a token");
   await new Promise(setImmediate);
   await rig.clock.pass(12_000);
   await rig.dialled({ resumed: true });
@@ -295,7 +277,7 @@ story("a tab that is opened beside one that hangs connects", async (rig, browser
 
 story("a leader that hung for a while is forgiven", async (rig, browser) => {
   const { tab, first, socket, others } = await hanging(rig, browser);
-  socket.send({ type: "heartbeat", epoch: "9f3c", seq: 7, head: 7, rev: 3, unread: 1, unseen: 1 });
+  socket.send(heartbeat(7));
   // It was asked 5 s ago.
   await rig.clock.pass(40_000);
   tab.wake();
@@ -306,11 +288,9 @@ story("a leader that hung for a while is forgiven", async (rig, browser) => {
 });
 
 story("a leader that has nothing to tell says that it is there", async (rig, browser) => {
-  const first = rig.client({ browser, surface: "workspace" });
-  first.connect();
+  const first = rig.connecting({ browser, surface: "workspace" });
   await rig.server.dials.next("dial");
-  const second = rig.client({ browser, surface: "workspace" });
-  second.connect();
+  const second = rig.connecting({ browser, surface: "workspace" });
   for (const each of [first, second]) await shows(each, { state: "live" });
   let changes = 0;
   second.subscribe(() => changes++);
@@ -323,8 +303,7 @@ story("a leader that has nothing to tell says that it is there", async (rig, bro
 story("what a greeting of another user takes away is gone in every tab", async (rig, browser) => {
   // The page names both of them the same.
   const { client: first, socket } = await rig.live({ browser, user: "somebody" });
-  const second = rig.client({ browser, user: "somebody" });
-  second.connect();
+  const second = rig.connecting({ browser, user: "somebody" });
   await shows(second, { state: "live", ids: ["n7"], user: "alice" });
   socket.cut();
   await shows(second, { state: "waiting" });

@@ -80,3 +80,24 @@ export async function until(client, shown, what) {
     stop();
   }
 }
+
+/**
+ * Waits until something is so that nothing tells of.
+ *
+ * @param {() => unknown} isSo
+ * @param {string} what
+ */
+export function eventually(isSo, what) {
+  let over = false;
+  const looking = async () => {
+    while (!over && !isSo()) await new Promise(setImmediate);
+  };
+  return within(looking(), what).finally(() => {
+    over = true;
+  });
+}
+
+/** Lets everything happen that only waits for its turn. */
+export async function turns() {
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+}

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Publisher } from "../../dist/esm/publisher.js";
-import { MemoryStorage, shows } from "../rig.mjs";
+import { MemoryStorage } from "../fake_browser.mjs";
+import { shows } from "../rig.mjs";
 import { Place, producerToken, skip, told } from "./place.mjs";
 
 const place = new Place();

@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { WebSocket } from "ws";
 import { productToken, seconds, sign, workspaceToken } from "../../../../../tests/clients/node/token.mjs";
 import { Publisher } from "../../dist/esm/publisher.js";
-import { Browser, shows } from "../rig.mjs";
+import { Browser } from "../fake_browser.mjs";
+import { shows } from "../rig.mjs";
 import { within } from "../waiting.mjs";
 import { Place, producerToken, skip, told } from "./place.mjs";
 
