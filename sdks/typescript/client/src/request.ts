@@ -40,8 +40,12 @@ export async function request(
       cache: "no-store",
     });
     status = answer.status;
-    const seconds = Number.parseFloat(answer.headers.get("retry-after") ?? "");
-    if (seconds >= 0) retryAfterMs = seconds * 1_000;
+    const after = answer.headers.get("retry-after") ?? "";
+    const seconds = Number.parseFloat(after);
+    // A date is in GMT, also in the form that does not say so. One that is over says nothing.
+    const ms =
+      seconds >= 0 ? seconds * 1_000 : Date.parse(`${after.replace(" GMT", "")} GMT`) - environment.now();
+    if (ms >= 0) retryAfterMs = ms;
     const text = await answer.text();
     problem = text ? JSON.parse(text) : {};
     if (answer.ok) return problem;

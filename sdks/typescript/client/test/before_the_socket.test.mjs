@@ -39,6 +39,38 @@ story("whoever stands in between is no reason to stay away", async (rig) => {
   await shows(client, { state: "refused" });
 });
 
+story("a refused ticket may say when by a date, in each of its three forms", async (rig) => {
+  rig.server.tickets = false;
+  const client = rig.connecting();
+  const zone = process.env.TZ;
+  // Where a time without a zone is not Greenwich's.
+  process.env.TZ = "Asia/Tokyo";
+  try {
+    for (const date of [
+      "Thu, 01 Jan 2026 00:10:00 GMT",
+      "Thursday, 01-Jan-26 00:20:00 GMT",
+      "Thu Jan  1 00:30:00 2026",
+    ]) {
+      (await rig.ticket()).answer(503, { code: "overloaded" }, { "retry-after": date });
+      const minutes = Number(/00:(\d0):00/.exec(date)?.[1]);
+      const retryAt = Date.parse("2026-01-01T00:00:00Z") + minutes * 60_000;
+      await shows(client, { state: "waiting", retryAt });
+      await rig.clock.pass(retryAt - rig.clock.now());
+    }
+  } finally {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  }
+});
+
+for (const said of ["Wed, 31 Dec 2025 23:59:59 GMT", "soon", "-5", ""])
+  story(`a time to come back that is none ("${said}") leaves it to the back-off`, async (rig) => {
+    rig.server.tickets = false;
+    const client = rig.connecting({ environment: { random: () => 0.5 } });
+    (await rig.ticket()).answer(503, { code: "overloaded" }, { "retry-after": said });
+    await shows(client, { state: "waiting", retryAt: rig.clock.now() + 750 });
+  });
+
 story("a ticket that is not answered is given up with its dial", async (rig) => {
   rig.server.tickets = false;
   const client = rig.connecting();

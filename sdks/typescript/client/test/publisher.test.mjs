@@ -83,6 +83,18 @@ test("what passes is tried again under the same key, when the server says", () =
     assert.deepEqual(await answer, PUBLISHED);
   }));
 
+test("the server may say by a date when to try again", () =>
+  told(async ({ requests }, publisher, clock) => {
+    const answer = publisher.publish(DRAFT);
+    const date = new Date(clock.now() + 7_000).toUTCString();
+    (await requests.next("request")).answer(503, { code: "overloaded" }, { "retry-after": date });
+    await waits(clock);
+    assert.equal(clock.soonest, 7_000);
+    await clock.pass(7_000);
+    (await requests.next("request")).answer(201, PUBLISHED);
+    assert.deepEqual(await answer, PUBLISHED);
+  }));
+
 test("each publish has a key of its own, unless one is given", () =>
   told(async ({ requests }, publisher) => {
     const keys = [];
