@@ -290,8 +290,9 @@ function createClient(given: Options): Omit<Client, "state"> {
     const resumed = hello && frame.resumed && !other;
     const user = frame.user ?? identity(token) ?? options.user ?? null;
     session.do({ frame: { ...frame, resumed, user } as Frame });
-    happens("live");
+    // Whoever sees that it is live sees what is under way.
     if (hello && store.now.stale && (other || frame.resumed || !resumes)) inbox?.reload();
+    happens("live");
     flush();
   };
 

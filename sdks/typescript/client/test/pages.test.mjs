@@ -55,6 +55,21 @@ story("an older page without an answer can be asked for again, and ends with its
   assert.equal(rig.clock.soonest, Number.POSITIVE_INFINITY);
 });
 
+story("whoever sees that it is live sees that the list is under way", async (rig) => {
+  const client = rig.client();
+  /** @type {Set<string>} */
+  const seen = new Set();
+  client.subscribe(() => {
+    const { state, loading, items } = client.getSnapshot();
+    seen.add(`${state} ${loading} ${items.length}`);
+  });
+  client.connect();
+  await rig.dialled();
+  await rig.paged();
+  await shows(client, { state: "live", loading: false, ids: ["n7"] });
+  assert(seen.has("live true 0") && !seen.has("live false 0"), `${[...seen]}`);
+});
+
 story("a list that is begun anew is loading until it is there", async (rig) => {
   const { client, socket } = await rig.live();
   socket.send({ type: "resync", epoch: "9f3c", seq: 8, reason: "overflow" });
