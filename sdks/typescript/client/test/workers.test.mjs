@@ -1,10 +1,14 @@
-// The client in the workers of a browser: dedicated and shared.
+// The client in the workers of a browser: dedicated, shared, service.
 
 import assert from "node:assert/strict";
-import { live, shows, story } from "./chromium.mjs";
+import { readFileSync } from "node:fs";
+import { following, live, shows, story } from "./chromium.mjs";
 import { item, notification } from "./rig.mjs";
+import { jwt } from "./scripted.mjs";
 
-// What a worker runs: no page, and so nothing hidden; told what to do by its page, and tells what it shows.
+/** @typedef {import("playwright-core").Page} Page */
+
+// What a worker runs: no page, and so nothing hidden; told what to do by its page, and tells what it shows and is told.
 const WORKER = `import { Campanile } from "/campanile.min.js";
 const token = (user) => ["", btoa(JSON.stringify({ userId: user })), ""].join(".");
 let client;
@@ -14,35 +18,57 @@ const run = (port) => {
       client ??= new Campanile({ url: location.origin, workspace: "demo", token: () => token(value) });
       const tell = () => {
         const { state, unread, items } = client.getSnapshot();
-        port.postMessage(state + " " + unread + " " + items.map(({ id }) => id));
+        port.postMessage({ shown: state + " " + unread + " " + items.map(({ id }) => id) });
       };
       client.subscribe(tell);
-      client.on("error", (error) => port.postMessage("error " + error.code));
+      client.on("notification", ({ id }) => port.postMessage({ told: id }));
+      client.on("error", (error) => port.postMessage({ error: error.code }));
       client.connect();
       tell();
     } else client[name](value);
   };
 };
 if ("onconnect" in self) self.onconnect = ({ ports: [port] }) => run(port);
-else run(self);
+else if ("clients" in self) {
+  const port = {
+    postMessage: async (said) => {
+      for (const page of await clients.matchAll({ includeUncontrolled: true })) page.postMessage(said);
+    },
+  };
+  run(port);
+  self.onmessage = (event) => {
+    // As long as an event lasts, so does the worker.
+    event.waitUntil(new Promise(() => {}));
+    port.onmessage(event);
+  };
+} else run(self);
 `;
 
-/** Starts a worker of the page, and gives `tell(name, value)` and `shown()` as the page itself has them. */
-const START_WORKER = `(kind) => {
-  const worker = new (kind === "shared" ? SharedWorker : Worker)("/worker.js", { type: "module" });
-  const port = worker.port ?? worker;
-  let told = "";
-  port.onmessage = ({ data }) => {
-    if (data.startsWith("error")) console.error(data);
-    else told = data;
+/** Starts a worker of the page, and gives `tell(name, value)`, `shown()` and `told` as the page itself has them. */
+const START_WORKER = `async (kind) => {
+  let worker, port;
+  if (kind === "service") {
+    await navigator.serviceWorker.register("/worker.js", { type: "module" });
+    worker = (await navigator.serviceWorker.ready).active;
+    port = navigator.serviceWorker;
+  } else {
+    worker = new (kind === "shared" ? SharedWorker : Worker)("/worker.js", { type: "module" });
+    worker.onerror = ({ message }) => console.error(message ?? "the worker failed");
+    worker = port = worker.port ?? worker;
+  }
+  let last = "";
+  window.told = [];
+  port.onmessage = ({ data: { shown, told, error } }) => {
+    last = shown ?? last;
+    if (told) window.told.push(told);
+    if (error) console.error(error);
   };
-  worker.onerror = ({ message }) => console.error(message ?? "the worker failed");
-  window.shown = () => told;
-  window.tell = (...what) => port.postMessage(what);
+  window.shown = () => last;
+  window.tell = (...what) => worker.postMessage(what);
   tell("start", "alice");
 }`;
 
-for (const kind of ["dedicated", "shared"])
+for (const kind of ["dedicated", "shared", "service"])
   story(
     `a ${kind} worker connects, receives, reads, and shares with a page`,
     async (rig, open) => {
@@ -53,6 +79,7 @@ for (const kind of ["dedicated", "shared"])
       await shows(tab, "live 1 n7");
       socket.send(notification(9));
       await shows(tab, "live 2 n9,n7");
+      assert.deepEqual(await tab.evaluate("told"), ["n9"]);
       await tab.evaluate("tell('read', 'n9')");
       const { id, ref } = JSON.parse(await socket.texts.next("read"));
       assert.equal(id, "n9");
@@ -69,3 +96,77 @@ for (const kind of ["dedicated", "shared"])
     },
     { "/worker.js": WORKER },
   );
+
+story(
+  "when the browser stops a service worker that leads, a page takes over",
+  async (rig, open) => {
+    const tab = await open();
+    await tab.evaluate(`(${START_WORKER})("service")`);
+    const socket = await live(rig);
+    await rig.paged([item(7)]);
+    await shows(tab, "live 1 n7");
+    const page = await following(open);
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send("ServiceWorker.enable");
+    await devtools.send("ServiceWorker.stopAllWorkers");
+    await socket.closed;
+    const next = await live(rig, { resumed: true, head: 8, unread: 2 });
+    assert.equal(next.query.since, "7");
+    next.send(notification(8));
+    await shows(page, "live 2 n8,n7");
+    // The next event starts it again, from nothing: it follows.
+    await tab.evaluate("tell('start', 'alice')");
+    await shows(tab, "live 2 n8,n7");
+    next.send(notification(9));
+    for (const each of [tab, page]) await shows(each, "live 3 n9,n8,n7");
+    assert.deepEqual(rig.server.dials.left, []);
+  },
+  { "/worker.js": WORKER },
+);
+
+/** The service worker of the guide, with this server. */
+const GUIDE = readFileSync(new URL("../../../../docs/guides/service-workers.md", import.meta.url), "utf8");
+const PUSHED = (/^```js worker\.mjs\n(.*?)^```/ms.exec(GUIDE)?.[1] ?? "")
+  .replace('"@campanile/client"', '"/campanile.min.js"')
+  .replace('"https://notify.example.com"', "location.origin");
+
+/** Sends a push to the service worker of a page. @param {Page} page */
+async function push(page) {
+  const devtools = await page.context().newCDPSession(page);
+  /** @type {Promise<string>} */
+  const registration = new Promise((resolve) =>
+    devtools.on("ServiceWorker.workerRegistrationUpdated", ({ registrations: [one] }) =>
+      resolve(one.registrationId),
+    ),
+  );
+  await devtools.send("ServiceWorker.enable");
+  const { origin } = new URL(page.url());
+  const registrationId = await registration;
+  await devtools.send("ServiceWorker.deliverPushMessage", { origin, registrationId, data: "" });
+  await devtools.detach();
+}
+
+story(
+  "a service worker that a push wakes shows what nobody has seen, as the guide says",
+  async (rig, open) => {
+    rig.server.files.set("/api/notification-token", ["text/plain", jwt({ userId: "alice" })]);
+    const page = await open();
+    await page.context().grantPermissions(["notifications"]);
+    await page.evaluate(async () => {
+      await navigator.serviceWorker.register("/worker.js", { type: "module" });
+      await navigator.serviceWorker.ready;
+    });
+    await push(page);
+    const socket = await live(rig, { workspace: "acme", unread: 2, unseen: 1 });
+    assert.equal(socket.query.workspace, "acme");
+    await rig.paged([item(7), item(6, { seen: true })], { unread: 2, unseen: 1 });
+    await socket.closed;
+    const shown = await page.evaluate(async () =>
+      (await (await navigator.serviceWorker.ready).getNotifications()).map(
+        ({ title, tag }) => `${tag} ${title}`,
+      ),
+    );
+    assert.deepEqual(shown, ["n7 Order 7"]);
+  },
+  { "/worker.js": PUSHED },
+);
