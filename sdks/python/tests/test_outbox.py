@@ -4,7 +4,8 @@ import asyncio
 import json
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import pytest
@@ -37,7 +38,7 @@ def _drain(server: ScriptedServer, sent: Sent, refused: Refused) -> "asyncio.Fut
 def _drain_slowly(server: ScriptedServer, sent: Sent, refused: Refused) -> "asyncio.Future[int]":
     """With rows that come one by one, and callbacks that take their time."""
 
-    async def rows() -> AsyncIterator[Row]:
+    async def rows() -> AsyncGenerator[Row, None]:
         for row in ROWS:
             yield row
 
@@ -50,8 +51,12 @@ def _drain_slowly(server: ScriptedServer, sent: Sent, refused: Refused) -> "asyn
         assert refused
         refused(row, why)
 
-    publisher = Publisher(server.url, "demo", "t", attempts=1)
-    return asyncio.ensure_future(publisher.drain_outbox(rows(), later, refused_later if refused else None))
+    async def drain() -> int:
+        publisher = Publisher(server.url, "demo", "t", attempts=1)
+        async with aclosing(rows()) as each:
+            return await publisher.drain_outbox(each, later, refused_later if refused else None)
+
+    return asyncio.ensure_future(drain())
 
 
 def _drain_plainly(server: ScriptedServer, sent: Sent, refused: Refused) -> "asyncio.Future[int]":

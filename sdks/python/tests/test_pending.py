@@ -37,6 +37,29 @@ async def test_actions_outlive_the_process(server: ScriptedServer) -> None:
     assert list(storage.texts.values()) == ["[]"]
 
 
+async def test_what_is_done_while_the_storage_is_read_is_kept_by_leaving(server: ScriptedServer) -> None:
+    """However slow that is."""
+    read = asyncio.Event()
+
+    class Slow(MemoryStorage):
+        async def get(self, name: str) -> str | None:
+            await read.wait()
+            return await super().get(name)
+
+    storage = Slow()
+    client = client_of(server, storage=storage)
+    client.connect()
+    await greeted(server, client, item(10, "a"))
+    client.read("a")
+    leaving = asyncio.ensure_future(client.disconnect())
+    await server.quiet()
+    assert not leaving.done()
+    read.set()
+    await asyncio.wait_for(leaving, LIMIT)
+    (kept,) = storage.texts.values()
+    assert '"read"' in kept
+
+
 async def test_a_refused_action_is_undone_and_told(server: ScriptedServer) -> None:
     """To whoever waits for it, and as an error."""
     async with client_of(server) as client:

@@ -14,9 +14,11 @@ from campanile import Campanile, FileStorage, MemoryStorage, State, Storage, Sto
 async def _acts(client: Campanile, server: ScriptedServer, name: str, user: str = "alice") -> None:
     """It is live, and something that it did waits and is kept."""
     client.connect()
-    await greeted(server, client, item(10, name), user=user)
+    socket = await greeted(server, client, item(10, name), user=user)
     client.read(name)
-    await client._session.pending.flush()
+    # What was kept before is read by then.
+    await socket.next()
+    await client._session.flush()
 
 
 def _files(directory: Path) -> int:

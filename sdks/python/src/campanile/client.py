@@ -424,7 +424,7 @@ class Campanile:
         if driver and driver is not asyncio.current_task():
             await ended(driver)
         await self._delivery.stop()
-        await self._session.pending.flush()
+        await self._session.flush()
 
     async def _run(self) -> None:
         machine, clock = self._machine, self._clock

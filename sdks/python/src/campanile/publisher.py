@@ -6,7 +6,8 @@ import random as machine_random
 import ssl
 import time
 import uuid
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 from urllib.parse import quote
@@ -178,16 +179,17 @@ class Publisher:
         accepted. One that is refused for good is given to `refused`, and the next one follows; without `refused` it
         ends there too."""
         count = 0
-        async for row in _each(rows):
-            try:
-                published = await self.publish(row.draft, idempotency_key=row.key)
-            except Problem as problem:
-                if refused is None or not is_at_fault(problem):
-                    raise
-                await _settled(refused(row, problem))
-                continue
-            await _settled(sent(row, published))
-            count += 1
+        async with aclosing(_each(rows)) as each:
+            async for row in each:
+                try:
+                    published = await self.publish(row.draft, idempotency_key=row.key)
+                except Problem as problem:
+                    if refused is None or not is_at_fault(problem):
+                        raise
+                    await _settled(refused(row, problem))
+                    continue
+                await _settled(sent(row, published))
+                count += 1
         return count
 
     async def _ask(self) -> str:
@@ -281,7 +283,7 @@ class SyncPublisher:
             raise TokenFailed("publish", "raised") from error
 
 
-async def _each(rows: Iterable[R] | AsyncIterable[R]) -> AsyncIterator[R]:
+async def _each(rows: Iterable[R] | AsyncIterable[R]) -> AsyncGenerator[R, None]:
     if isinstance(rows, AsyncIterable):
         async for row in rows:
             yield row

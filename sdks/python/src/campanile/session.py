@@ -131,6 +131,12 @@ class Session:
         """How the names begin of all that is kept of this user; `None` where nobody said who that is."""
         return None if self._owner is None else user_key(self._rest.base, self._owner)
 
+    async def flush(self) -> None:
+        """Returns once everything that was done is stored, also where what was kept is still being read."""
+        if self._opener:
+            await asyncio.wait((self._opener,))
+        await self.pending.flush()
+
     async def forget(self) -> None:
         """Forgets the user. Nothing is written any more."""
         await self.pending.discard()
