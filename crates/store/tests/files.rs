@@ -67,6 +67,31 @@ fn the_layout_is_as_designed() {
 }
 
 #[test]
+fn what_a_long_read_made_of_the_write_ahead_log_is_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config { checkpoint_mib: 1, ..Config::new(dir.path(), Epochs::seeded(1)) };
+    let store = SqliteStore::open(config).unwrap();
+    let length = || std::fs::metadata(dir.path().join("campanile.db-wal")).unwrap().len() >> 20;
+    let mut next = 1;
+    let mut grow = |until: &dyn Fn(u64) -> bool| {
+        while !until(length()) {
+            let last = next + 500;
+            let write = |notifications| Write::Publish { notifications, idempotency: None };
+            let many = (next..last).map(|n| notification(n, Audience::Workspace, vec![])).collect();
+            runtime().block_on(store.append(&workspace(0), write(many), at(0))).unwrap();
+            next = last;
+            assert!(next < 1_000_000, "the log stays {} MiB long", length());
+        }
+    };
+    grow(&|mib| mib >= 1);
+    let reader = Connection::open(dir.path().join("campanile.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM migration;").unwrap();
+    grow(&|mib| mib >= 12);
+    drop(reader);
+    grow(&|mib| mib <= 6);
+}
+
+#[test]
 fn a_data_directory_is_open_once() {
     let dir = tempfile::tempdir().unwrap();
     let first = open(dir.path(), 1).unwrap();

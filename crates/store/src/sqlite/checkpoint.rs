@@ -16,11 +16,11 @@ use super::witness::Witness;
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the witness is flushed at most.
 const FLUSH: Duration = Duration::from_secs(1);
-/// The WAL is cut back to nothing once it holds this many times the configured growth. The writer does that
-/// between two turns, as nobody else comes in between under load; little is left to copy by then.
-const CUT_AT: u64 = 4;
-/// How long the writer waits for readers of the WAL's end before it gives up cutting.
-const CUT_PATIENCE: Duration = Duration::from_millis(50);
+/// The WAL begins anew once it holds this many times the configured growth. The writer does that between two turns,
+/// as nobody else comes in between under load; little is left to copy by then.
+const RESTART_AT: u64 = 4;
+/// How long the writer waits for readers of the WAL's end before it gives up.
+const RESTART_PATIENCE: Duration = Duration::from_millis(50);
 
 /// The thread that looks after the files.
 pub(super) struct Checkpointer {
@@ -32,8 +32,8 @@ pub(super) struct Checkpointer {
     pub(super) growth: u64,
     /// Pages that the database may hold.
     pub(super) page_limit: Option<u32>,
-    /// Set when the writer is to [`cut`] the WAL.
-    pub(super) cut_wanted: Arc<AtomicBool>,
+    /// Set when the writer is to [`restart`] the WAL.
+    pub(super) restart_wanted: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy)]
@@ -49,13 +49,13 @@ impl Checkpointer {
 
     /// Works until `stop` is dropped.
     pub(super) fn run(&self, stop: &Receiver<()>) {
-        let (mut looked_at, mut cut_after, mut flushed) = (0, 0, Instant::now());
+        let (mut looked_at, mut restart_after, mut flushed) = (0, 0, Instant::now());
         let mut fullness = Fullness::new(self.page_limit);
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(LOOK) {
             let commits = self.commits.load(Ordering::Acquire);
             if commits != looked_at {
                 looked_at = commits;
-                if let Err(error) = self.look(&mut cut_after, &mut fullness) {
+                if let Err(error) = self.look(&mut restart_after, &mut fullness) {
                     // The pages stay in the WAL, where they are safe; the next look tries again.
                     tracing::warn!(%error, "cannot copy the WAL into the database");
                 }
@@ -69,7 +69,7 @@ impl Checkpointer {
         *self.slot.lock() = None;
     }
 
-    fn look(&self, cut_after: &mut u64, fullness: &mut Fullness) -> rusqlite::Result<()> {
+    fn look(&self, restart_after: &mut u64, fullness: &mut Fullness) -> rusqlite::Result<()> {
         let conn = self.slot.lock();
         let Some(conn) = conn.as_ref() else { return Ok(()) };
         fullness.look(conn)?;
@@ -78,26 +78,41 @@ impl Checkpointer {
             return Ok(());
         }
         let wal = checkpoint(conn, "PASSIVE")?;
-        if wal.pages < self.growth * CUT_AT {
-            *cut_after = 0;
-        } else if wal.pages >= *cut_after {
+        if wal.pages < self.growth * RESTART_AT {
+            *restart_after = 0;
+        } else if wal.pages >= *restart_after {
             // What was written meanwhile, so that the writer has less to do.
             let wal = checkpoint(conn, "PASSIVE")?;
             // In vain while a long read (a backup) holds on to the WAL: then not again before it grew.
-            *cut_after = wal.pages + self.growth;
-            self.cut_wanted.store(true, Ordering::Release);
+            *restart_after = wal.pages + self.growth;
+            self.restart_wanted.store(true, Ordering::Release);
         }
         Ok(())
     }
 }
 
-/// Copies the rest of the WAL and cuts it back to nothing, if no reader holds on to it. Between two turns,
-/// on the writer's connection.
+/// Bytes that the file keeps when it begins anew, and somewhat more than it has then: written over, they cost a flush less than
+/// those of a file that grows.
+pub(super) fn kept_bytes(config_mib: u64) -> u64 {
+    (config_mib << 20) * (RESTART_AT + 1)
+}
+
+/// Copies the rest of the WAL and begins it anew, if no reader holds on to it. Between two turns, on the writer's
+/// connection.
+pub(super) fn restart(conn: &Connection) -> rusqlite::Result<()> {
+    complete(conn, "RESTART")
+}
+
+/// Copies the rest of the WAL and cuts it back to nothing, once nobody writes any more.
 pub(super) fn cut(conn: &Connection) -> rusqlite::Result<()> {
-    conn.busy_timeout(CUT_PATIENCE)?;
-    let cut = checkpoint(conn, "TRUNCATE");
+    complete(conn, "TRUNCATE")
+}
+
+fn complete(conn: &Connection, mode: &str) -> rusqlite::Result<()> {
+    conn.busy_timeout(RESTART_PATIENCE)?;
+    let done = checkpoint(conn, mode);
     conn.busy_timeout(BUSY_TIMEOUT)?;
-    cut.map(drop)
+    done.map(drop)
 }
 
 fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<Wal> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::checkpoint::kept_bytes;
 use super::config::Config;
 use crate::StoreError;
 
@@ -67,6 +68,9 @@ pub(super) fn open_writer(config: &Config) -> rusqlite::Result<Connection> {
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))?;
     // FULL: a commit is flushed before it is told. NORMAL may lose the last ones with the power.
     conn.pragma_update(None, "synchronous", "FULL")?;
+    // What a long read made of the WAL beyond that is given back when it begins anew.
+    let kept = i64::try_from(kept_bytes(config.checkpoint_mib)).unwrap_or(i64::MAX);
+    conn.pragma_update_and_check(None, "journal_size_limit", kept, |row| row.get::<_, i64>(0))?;
     // A retracted body's bytes are overwritten, not only unlinked.
     conn.pragma_update(None, "secure_delete", "FAST")?;
     if let Some(limit) = config.page_limit {

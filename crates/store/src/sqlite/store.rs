@@ -76,14 +76,14 @@ impl SqliteStore {
         let (checkpointer, stop) = bounded(0);
         let commits = broadcast::channel(config.broadcast.max(1)).0;
         let (status, committed) = (Arc::<Status>::default(), Arc::<AtomicU64>::default());
-        let cut_wanted = Arc::<AtomicBool>::default();
+        let restart_wanted = Arc::<AtomicBool>::default();
         let checkpoints = Checkpointer {
             slot: Arc::clone(&handles.checkpointer),
             witness: witness.clone(),
             commits: Arc::clone(&committed),
             growth: Checkpointer::growth_of(config.checkpoint_mib),
             page_limit: config.page_limit,
-            cut_wanted: Arc::clone(&cut_wanted),
+            restart_wanted: Arc::clone(&restart_wanted),
         };
         let thread = |error: std::io::Error| StoreError::Internal(format!("cannot start a thread: {error}"));
         let (readers, mut threads) = Readers::start(&handles, config.read_queue).map_err(thread)?;
@@ -99,7 +99,7 @@ impl SqliteStore {
             status: Arc::clone(&status),
             commits: commits.clone(),
             committed,
-            cut_wanted,
+            restart_wanted,
             unsettled: true,
             failures: 0,
             config,

@@ -50,7 +50,7 @@ pub(super) struct Writer {
     pub(super) commits: broadcast::Sender<Arc<Commit>>,
     pub(super) committed: Arc<AtomicU64>,
     /// Set by the checkpointer when the WAL has grown long.
-    pub(super) cut_wanted: Arc<AtomicBool>,
+    pub(super) restart_wanted: Arc<AtomicBool>,
     pub(super) unsettled: bool,
     /// Recoveries since a turn last worked.
     pub(super) failures: u32,
@@ -79,7 +79,7 @@ impl Writer {
             if let Err(lost) = turn.unwrap_or_else(panicked) {
                 self.lose(lost);
             }
-            self.cut_wal();
+            self.restart_wal();
         }
         self.witness.flush();
         self.status.set(State::Closed);
@@ -231,14 +231,14 @@ impl Writer {
         }
     }
 
-    /// Cuts the WAL if the checkpointer asks for it.
-    fn cut_wal(&self) {
-        if self.cut_wanted.swap(false, Ordering::AcqRel)
+    /// Begins the WAL anew if the checkpointer asks for it.
+    fn restart_wal(&self) {
+        if self.restart_wanted.swap(false, Ordering::AcqRel)
             && let Some(conn) = &self.conn
-            && let Err(error) = checkpoint::cut(conn)
+            && let Err(error) = checkpoint::restart(conn)
         {
             // The pages stay in the WAL, where they are safe.
-            tracing::warn!(%error, "cannot cut the WAL");
+            tracing::warn!(%error, "cannot begin the WAL anew");
         }
     }
 
