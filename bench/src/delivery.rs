@@ -38,7 +38,7 @@ pub async fn measure(
         eprintln!("delivery to {sockets} sockets, round {round}");
         let mut calm = stream(server, &audience, sockets, lasting).await?;
         for (harm, beside) in HARMS {
-            let hostile = Hostile::begin(&server.door, WORKSPACE, harm, hostile_rules);
+            let hostile = Hostile::begin(&server.door, WORKSPACE, harm, hostile_rules)?;
             let mut harmed = stream(server, &audience, sockets, lasting).await?;
             let done = hostile.end().await?;
             for percent in [50, 99] {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::Context as _;
 use serde_json::json;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::http::Backend;
@@ -44,7 +47,35 @@ pub enum Harm {
 pub struct Hostile {
     is_over: Arc<AtomicBool>,
     tasks: Vec<JoinHandle<anyhow::Result<Done>>>,
+    /// Dropped with the last of them.
+    _threads: Stranger,
 }
+
+/// A thread of low priority: whoever means harm has a machine of his own, so what it costs to ask is not to
+/// be taken from those who are measured.
+struct Stranger {
+    handle: Handle,
+    _gone: oneshot::Sender<()>,
+}
+
+impl Stranger {
+    fn start() -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (gone, is_gone) = oneshot::channel::<()>();
+        std::thread::Builder::new().name("stranger".into()).spawn(move || {
+            if let Err(error) = rustix::process::nice(NICENESS) {
+                eprintln!("hostile load is as urgent as what is measured: {error}");
+            }
+            // It ends as its other end is dropped.
+            let _ended = runtime.block_on(is_gone);
+        })?;
+        Ok(Self { handle, _gone: gone })
+    }
+}
+
+/// How much less than others that thread gets where there is too little for all: about a seventieth.
+const NICENESS: i32 = 19;
 
 impl Hostile {
     /// Puts the functions in place, and so many rules.
@@ -69,18 +100,19 @@ impl Hostile {
     }
 
     /// Begins, in the same workspace.
-    pub fn begin(to: &Door, workspace: &'static str, harm: Harm, rules: usize) -> Self {
+    pub fn begin(to: &Door, workspace: &'static str, harm: Harm, rules: usize) -> anyhow::Result<Self> {
+        let threads = Stranger::start().context("hostile load has no thread")?;
         let is_over = Arc::new(AtomicBool::new(false));
         let mut tasks = vec![];
         for lane in 0..AT_ONCE {
             if harm != Harm::Rules {
-                tasks.push(tokio::spawn(run(to.clone(), workspace, lane, Arc::clone(&is_over))));
+                tasks.push(threads.handle.spawn(run(to.clone(), workspace, lane, Arc::clone(&is_over))));
             }
             if harm != Harm::Functions {
-                tasks.push(tokio::spawn(report(to.clone(), workspace, rules, Arc::clone(&is_over))));
+                tasks.push(threads.handle.spawn(report(to.clone(), workspace, rules, Arc::clone(&is_over))));
             }
         }
-        Self { is_over, tasks }
+        Ok(Self { is_over, tasks, _threads: threads })
     }
 
     /// Ends, once what is under way has.
