@@ -1,8 +1,8 @@
 // The public client: options, lifecycle, events.
 
-import { type Action, MOST_ACTIONS } from "./actions.js";
+import { MOST_ACTIONS } from "./actions.js";
 import { alarm } from "./alarm.js";
-import { type Connection, connect, type Line } from "./connection.js";
+import { type Connection, connect, type Line, type Loss } from "./connection.js";
 import type { Channel } from "./environment.js";
 import { CampanileError } from "./error.js";
 import type { Frame } from "./frame.js";
@@ -10,7 +10,7 @@ import { platform } from "./globals.js";
 import { createInbox, type Inbox, type Reader } from "./inbox.js";
 import { createListeners } from "./listeners.js";
 import { createSession, type Owner, type Session, type Status, userKey } from "./session.js";
-import { type Happening, IDLE, type Lost, type Machine, step, wakeAt } from "./state.js";
+import { type Happening, IDLE, type Machine, step, wakeAt } from "./state.js";
 import { native } from "./surface/native.js";
 import { identity } from "./token.js";
 import type { Client, Options, State, TokenReason, TokenSource } from "./types.js";
@@ -57,9 +57,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   const options = { ...given };
   const { surface = "native" } = options;
   const base = checkedBase(options.url, options.allowInsecure);
-  const environment = platform();
-  for (const [name, value] of Object.entries(options.environment ?? {}))
-    if (value !== undefined) Object.assign(environment, { [name]: value });
+  const environment = { ...platform(), ...options.environment };
   if (options.WebSocket) environment.WebSocket = options.WebSocket;
   if (options.storage !== undefined) environment.storage = options.storage ?? undefined;
 
@@ -95,16 +93,19 @@ function createClient(given: Options): Omit<Client, "state"> {
   const changed = () => {
     view.changed();
     const is = status();
-    const news = JSON.stringify(is) !== toldStatus;
-    toldStatus = JSON.stringify(is);
-    if (news) session?.announce({ status: is });
+    const text = JSON.stringify(is);
+    const news = text !== toldStatus;
+    toldStatus = text;
+    if (news) session?.announce({ type: "status", status: is });
     tell("change");
     if (news) tell("state", getSnapshot());
   };
 
-  const ready = () => !!options.token && (!!options.workspace || surface === "product");
+  /** The workspace, where there are any. */
+  const place = () => (surface === "product" ? "-" : options.workspace);
+  const ready = () => !!options.token && !!place();
 
-  const happens = (type: Happening["type"], more?: { ready: boolean } | Omit<Lost, "type">) => {
+  const happens = (type: Happening["type"], more?: { ready: boolean } | Loss) => {
     const was = machine;
     machine = step(was, { type, ...more } as Happening, environment.now(), environment.random);
     const { state, attempt } = machine;
@@ -130,7 +131,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   /** Whose a token is: the application's word, else the token's. Where they differ, something that is neither's. */
   const whose = (token: TokenSource) => {
     const { user } = options;
-    const said = saidBy(token);
+    const said = identity(token);
     return user && said && user !== said ? JSON.stringify([user, said]) : (user ?? said);
   };
 
@@ -166,22 +167,15 @@ function createClient(given: Options): Omit<Client, "state"> {
       if (!current()) return;
       const { store } = entered;
       if (options.resume && store.now.epoch === undefined) Object.assign(store.now, options.resume);
-      const { epoch, seq, rev } = store.now;
-      const line: Line & Reader = {
-        environment,
-        base,
-        workspace: options.workspace ?? "",
-        pageSize: options.pageSize ?? 25,
-        since: { epoch, seq, rev },
-        token: () => token,
+      const { epoch } = store.now;
+      const line: Line = {
+        ...owner,
+        store,
         ask: typeof options.token === "function" ? () => ask("refresh") : undefined,
-        accepts,
-        tell,
         onFrame: (frame) => onFrame(entered, frame, epoch !== undefined),
-        onLost: (reason, comeBack, retryAt) => happens("lost", { reason, comeBack, retryAt }),
       };
-      inbox = createInbox(line, entered);
-      connection = connect(line, token, talk);
+      if (isNative) inbox = createInbox(owner, entered);
+      connection = connect(line, talk);
     } catch (error) {
       if (!current()) return;
       tell("error", error as CampanileError);
@@ -189,6 +183,12 @@ function createClient(given: Options): Omit<Client, "state"> {
       const comeBack = why === "expired" ? "with_new_token" : "yes";
       happens("lost", { reason: { kind: "token", code: 0, reason }, comeBack });
     }
+  };
+
+  const onLost: Line["onLost"] = ({ comeBack, ...how }) => {
+    // A text would be refused again.
+    const again = comeBack !== "with_new_token" || typeof options.token === "function";
+    happens("lost", { ...how, comeBack: again ? comeBack : "no" });
   };
 
   /** Hears from now on when this user signs out in another tab. */
@@ -203,7 +203,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   /** The session of a token's user, the present one if it is the same. */
   const enter = async (token: TokenSource): Promise<Session> => {
     const who = whose(token);
-    const said = saidBy(token);
+    const said = identity(token);
     // What a token says is more than a name alone.
     if (said || !user) attend(who);
     const next = sessionOf(who);
@@ -218,33 +218,10 @@ function createClient(given: Options): Omit<Client, "state"> {
     return next;
   };
 
-  const owner: Owner = {
-    environment,
-    maxItems: options.maxItems ?? 1_000,
-    shareTabs: options.shareTabs ?? true,
-    status,
-    changed,
-    tell,
-    wished(wish) {
-      if (wish === "retry") retry();
-      else if ("load" in wish) void loadMore(wish.load);
-      else {
-        session?.do(wish);
-        flush();
-      }
-    },
-    robbed() {
-      const reason = { kind: "lost", code: 0, reason: "taken over" } as const;
-      happens("lost", { reason, comeBack: "yes" });
-      // The server may have replaced the connection before this was known.
-      if (machine.state === "refused") happens("retry");
-    },
-  };
-
   const sessionOf = (who: string | undefined): Session => {
-    const place = ` ${surface} ${surface === "product" ? "" : (options.workspace ?? "")} `;
+    const where = ` ${surface} ${place() ?? ""} `;
     const user = userKey(base, who);
-    return session?.key === user + place ? session : createSession(owner, user, place, who);
+    return session?.key === user + where ? session : createSession(owner, user, where, who);
   };
 
   /** A token, or what stands for none. Rejects with `token_failed`. */
@@ -275,27 +252,24 @@ function createClient(given: Options): Omit<Client, "state"> {
   };
 
   const onFrame = (session: Session, frame: Frame, resumes: boolean) => {
-    if (frame.type !== "hello" && frame.type !== "greeting") {
-      const { stale } = session.store.now;
-      session.do({ frame });
-      if (frame.type === "resync" || (session.store.now.stale && !stale)) inbox?.reload();
-      if (frame.type === "notification" && options.autoMarkRead && !isNative) act("read", frame.item.id);
+    const { store } = session;
+    const { stale, user } = store.now;
+    if (frame.type !== "hello") {
+      session.do(frame);
+      if (store.now.stale && (!stale || frame.type === "resync")) inbox?.reload();
       return;
     }
-    const { store } = session;
-    const other = store.now.user !== null && frame.user !== null && store.now.user !== frame.user;
     attend(session.identity ?? frame.user);
     concealed = false;
-    const hello = frame.type === "hello";
-    const resumed = hello && frame.resumed && !other;
-    const user = frame.user ?? identity(token) ?? options.user ?? null;
-    session.do({ frame: { ...frame, resumed, user } as Frame });
+    session.do(frame);
     happens("live");
-    if (hello && store.now.stale && (other || frame.resumed || !resumes)) inbox?.reload();
+    // Else a resync follows.
+    const begins = frame.resumed || !resumes || (user && user !== frame.user);
+    if (store.now.stale && begins) inbox?.reload();
     flush();
   };
 
-  const act = (action: Action["action"], id?: string) => {
+  const act: Line["act"] = (action, id) => {
     if (!session) return;
     if (session.queue.length >= MOST_ACTIONS) {
       tell("error", new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }));
@@ -304,11 +278,14 @@ function createClient(given: Options): Omit<Client, "state"> {
     const { now } = session.store;
     const upTo = Math.max(now.seq, now.items.find((one) => one.seq !== null)?.seq ?? 0);
     const key = environment.uuid();
-    const act: Action = { key, action, ...(id === undefined ? { upTo, epoch: now.epoch } : { id }) };
-    session.do({ act });
-    if (session.follows) session.wish({ act });
+    const change = {
+      type: "act" as const,
+      act: { key, action, ...(id === undefined ? { upTo, epoch: now.epoch } : { id }) },
+    };
+    session.do(change);
+    session.wish(change);
     // What is in no log is known here only.
-    if (now.items.find((one) => one.id === id)?.seq === null) session.do({ frame: { ...DONE, ref: key } });
+    if (now.items.find((one) => one.id === id)?.seq === null) session.do({ ...DONE, ref: key });
     flush();
   };
 
@@ -318,22 +295,19 @@ function createClient(given: Options): Omit<Client, "state"> {
     for (const action of session.queue) {
       const { key } = action;
       if (session.sent.has(key)) continue;
-      const sent = connection.act(action);
-      if (sent) session.sent.add(key);
-      else if (sent === undefined) session.do({ frame: { ...DONE, ref: key } });
+      if (connection.act(action)) session.sent.add(key);
+      else session.do({ ...DONE, ref: key });
     }
   };
 
   const retry = () => {
-    if (session?.follows) session.wish("retry");
-    else happens("retry");
+    if (!session?.wish({ type: "retry" })) happens("retry");
   };
 
   const loadMore: Client["loadMore"] = async (filter = {}) => {
     if (!session || status().state !== "live" || !list(filter).hasMore) return;
     if (!session.loading(filter)) {
-      if (session.follows) session.wish({ load: filter });
-      else void inbox?.more(filter);
+      if (!session.wish({ type: "load", filter })) void inbox?.more(filter);
     }
     const here = session;
     here.load(filter);
@@ -344,6 +318,33 @@ function createClient(given: Options): Omit<Client, "state"> {
         then();
       });
     });
+  };
+
+  const owner: Owner & Reader & Omit<Line, "store" | "ask" | "onFrame"> = {
+    environment,
+    options,
+    base,
+    token: () => token,
+    status,
+    changed,
+    tell,
+    act,
+    accepts,
+    onLost,
+    wished(wish) {
+      if (wish.type === "retry") retry();
+      else if (wish.type === "load") void loadMore(wish.filter);
+      else {
+        session?.do(wish);
+        flush();
+      }
+    },
+    robbed() {
+      const reason = { kind: "lost", code: 0, reason: "taken over" } as const;
+      happens("lost", { reason, comeBack: "yes" });
+      // The server may have replaced the connection before this was known.
+      if (machine.state === "refused") happens("retry");
+    },
   };
 
   /** `tells`: this is where the user signs out. */
@@ -385,9 +386,9 @@ function createClient(given: Options): Omit<Client, "state"> {
       const was = { ...options };
       Object.assign(options, change);
       const { token: is } = options;
-      if (change.user || saidBy(change.token)) attend(whose(is));
+      if (change.user || identity(change.token)) attend(whose(is));
       const moved = (["workspace", "user"] as const).some(
-        (name) => name in change && (change[name] ?? null) !== (was[name] ?? null),
+        (name) => (options[name] ?? null) !== (was[name] ?? null),
       );
       if (moved || !is) {
         leave();
@@ -415,10 +416,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     read: (id) => act("read", id),
     unread: (id) => act("unread", id),
     archive: (id) => act("archive", id),
-    readAll() {
-      if (isNative) act("read_all");
-      else for (const { id } of list({ unread: true }).items) act("read", id);
-    },
+    readAll: () => act("read_all"),
     seen: () => act("seen"),
     on,
   };
@@ -427,9 +425,4 @@ function createClient(given: Options): Omit<Client, "state"> {
 /** Ends a client on a message. Outside of any client: a closure within one would keep it alive after it was let go of. */
 function heed(channel: Channel, end: WeakRef<(tells: boolean) => void>): void {
   channel.onmessage = () => end.deref()?.(false);
-}
-
-/** Whose it is by what a token itself says; a function says nothing before it is asked. */
-function saidBy(token: TokenSource): string | undefined {
-  return typeof token === "string" ? identity(token) : undefined;
 }

@@ -7,14 +7,13 @@ import type { InboxPage } from "./frame.js";
 import { request } from "./request.js";
 import type { Session } from "./session.js";
 import type { Log } from "./store.js";
-import type { Filter } from "./types.js";
+import type { Filter, Options } from "./types.js";
 
 export interface Reader {
   readonly environment: Environment;
   /** `https://host/base`, without a slash at its end. */
   readonly base: string;
-  readonly workspace: string;
-  readonly pageSize: number;
+  readonly options: Options;
   token(): string;
   readonly tell: (event: "error", error: CampanileError) => void;
 }
@@ -30,7 +29,7 @@ export interface Inbox {
 
 export function createInbox(reader: Reader, session: Session): Inbox {
   const { environment } = reader;
-  const url = `${reader.base}/v1/workspaces/${encodeURIComponent(reader.workspace)}/inbox`;
+  const url = `${reader.base}/v1/workspaces/${encodeURIComponent(reader.options.workspace ?? "")}/inbox`;
   /** Which list it is, of those that were begun anew; once it is over it equals none. A page that was asked for before is of a former one. */
   let list = 1;
   let first: Promise<void> | undefined;
@@ -46,29 +45,26 @@ export function createInbox(reader: Reader, session: Session): Inbox {
   const page = async (filter: Filter, of: number, fresh: boolean): Promise<boolean> => {
     const { store } = session;
     const bottom = store.bottom(filter);
-    const query = new URLSearchParams({ limit: `${reader.pageSize}`, minSeq: `${store.now.seq}` });
-    if (!fresh && bottom < Infinity) query.set("before", `${bottom}`);
-    if (filter.unread) query.set("unread", "true");
-    if (filter.archived) query.set("archived", "true");
+    const query = new URLSearchParams({
+      limit: `${reader.options.pageSize ?? 25}`,
+      minSeq: `${store.now.seq}`,
+      archived: `${!!filter.archived}`,
+      ...(filter.unread && { unread: "true" }),
+      ...(!fresh && bottom < Infinity && { before: `${bottom}` }),
+    });
     session.load(filter);
     const log: Log = [];
     store.logs.add(log);
     let found: InboxPage | undefined;
     try {
-      found = (await request(
-        environment,
-        "GET",
-        `${url}?${query}`,
-        reader.token(),
-        abort.signal,
-      )) as InboxPage;
+      found = (await request(environment, `${url}?${query}`, reader.token(), abort)) as InboxPage;
     } catch (error) {
       if (of === list) reader.tell("error", error as CampanileError);
     }
     store.logs.delete(log);
     if (of !== list) found = undefined;
     // Of a list that another took the place of, the other is under way.
-    if (of === list || !list) session.do({ page: { filter, fresh, found, log } });
+    if (of === list || !list) session.do({ type: "page", filter, fresh, found, log });
     return !!found && !store.now.stale;
   };
 

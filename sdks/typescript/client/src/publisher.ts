@@ -130,7 +130,14 @@ export class Publisher {
     const { token, timeoutMs } = this.#options;
     const bearer = typeof token === "string" ? token : await token();
     const headers = { "content-type": "application/json", "idempotency-key": key };
-    return request(this.#environment, "POST", this.#url, bearer, signal, body, headers, timeoutMs);
+    signal?.throwIfAborted();
+    return request(
+      this.#environment,
+      this.#url,
+      bearer,
+      { method: "POST", body, headers, signal },
+      timeoutMs,
+    );
   }
 
   #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -4,10 +4,10 @@ import { type Action, enqueue, joined, type Queue } from "./actions.js";
 import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
-import type { Answer, Frame, Hello, InboxPage } from "./frame.js";
+import type { Answer, Frame, InboxPage } from "./frame.js";
 import { bounded, createStore, type Dump, filterKey, type Log, type Store, type Told } from "./store.js";
 import { type Ears, joinTabs, type Shared, type Tabs } from "./tabs.js";
-import type { Filter, Reason, State } from "./types.js";
+import type { Filter, Options, Reason, State } from "./types.js";
 import { within } from "./within.js";
 
 /** The cache is written so long after a change. */
@@ -23,27 +23,26 @@ export interface Status {
 }
 
 /** What happened, the same in every tab. */
-export interface Change {
-  readonly all?: { dump: Dump; queue: Queue };
+export type Change =
+  | Frame
+  /** All that a tab needs to follow the one that leads. */
+  | { type: "all"; dump: Dump; queue: Queue; status: Status }
   /** Of the tab that leads; null: none does any more. */
-  readonly status?: Status | null;
-  readonly frame?: Frame;
+  | { type: "status"; status: Status | null }
   /** Without `found`, it could not be had. */
-  readonly page?: { filter: Filter; fresh: boolean; found: InboxPage | undefined; log: Log };
-  readonly act?: Action;
-}
+  | { type: "page"; filter: Filter; fresh: boolean; found: InboxPage | undefined; log: Log }
+  | { type: "act"; act: Action };
 
 /** What a tab wants of the one that leads. */
-export type Wish = "join" | "retry" | { act: Action } | { load: Filter };
+export type Wish = { type: "act"; act: Action } | { type: "load"; filter: Filter } | { type: "retry" };
 
 export interface Owner {
   readonly environment: Environment;
-  readonly maxItems: number;
-  readonly shareTabs: boolean;
+  readonly options: Options;
   status(): Status;
   changed(): void;
   tell(...told: Told): void;
-  wished(wish: Exclude<Wish, "join">): void;
+  wished(wish: Wish): void;
   /** Another tab took the lead away: it connects, and this one no longer may. */
   robbed(): void;
 }
@@ -57,8 +56,6 @@ export interface Session {
   readonly sent: Set<string>;
   /** What the leading tab's connection is; undefined where there is none. */
   readonly mirror: Status | undefined;
-  /** Whether another tab does what is to be done. */
-  readonly follows: boolean;
   /** Reads what was kept, if nothing is here yet, and meets the other tabs. */
   open(): Promise<void>;
   /** Resolves to true once this tab is the one that connects; to false if it resigned before. */
@@ -68,7 +65,8 @@ export interface Session {
   announce(change: Change): void;
   /** Does something here, and in the tabs that follow. */
   do(change: Change): void;
-  wish(wish: Wish): void;
+  /** Asks the tab that leads. False: that is no other one. */
+  wish(wish: Wish): boolean;
   /** Whether a page of the filter is under way. */
   loading(filter: Filter): boolean;
   /** One is, from now on. */
@@ -93,9 +91,10 @@ export function createSession(
   place: string,
   identity: string | undefined,
 ): Session {
-  const { environment } = owner;
+  const { environment, options } = owner;
+  const { maxItems = 1_000 } = options;
   const key = user + place;
-  const store = createStore(owner.maxItems);
+  const store = createStore(maxItems);
   const sent = new Set<string>();
   let queue: Queue = [];
   let mirror: Status | undefined;
@@ -124,14 +123,18 @@ export function createSession(
   const save = () => {
     dirty = false;
     saving();
-    if (!follows() && store.now.epoch !== undefined) keep("list", bounded(store.now, owner.maxItems));
+    if (!follows() && store.now.epoch !== undefined) keep("list", bounded(store.now, maxItems));
   };
 
   const follows = () => !!tabs && !tabs.leads && !!mirror;
   const announce = (change: Change) => tabs?.tell(change);
-  const wish = (wish: Wish) => tabs?.wish(wish);
+  const wish = (wish: Wish) => {
+    const asks = follows();
+    if (asks) tabs?.wish(wish);
+    return asks;
+  };
   const resign = () => {
-    announce({ status: null });
+    announce({ type: "status", status: null });
     tabs?.resign();
   };
 
@@ -162,32 +165,40 @@ export function createSession(
     if (done) store.commit(done, answer);
   };
 
-  const take = ({ all, status, frame, page, act }: Change) => {
+  const take = (change: Change) => {
     const was = queue;
-    const user = all?.dump.user ?? (frame as Partial<Hello> | undefined)?.user;
+    const user = "dump" in change ? change.dump.user : "user" in change && change.user;
     // Nothing of a former user is shown, or done.
     if (user && store.now.user && user !== store.now.user) empty();
     let told: Told | undefined;
-    if (all) {
-      store.restore(all.dump);
-      queue = joined(all.queue, queue);
-      for (const act of queue.slice(all.queue.length)) wish({ act });
-      loads.clear();
+    switch (change.type) {
+      case "all":
+        mirror = change.status;
+        store.restore(change.dump);
+        queue = joined(change.queue, queue);
+        for (const act of queue.slice(change.queue.length)) wish({ type: "act", act });
+        loads.clear();
+        break;
+      case "status":
+        mirror = change.status ?? undefined;
+        break;
+      case "page":
+        if (change.found) store.page(change.found, change.filter, change.fresh, change.log);
+        loads.delete(filterKey(change.filter));
+        break;
+      case "act":
+        queue = enqueue(queue, change.act, sent);
+        break;
+      case "ok":
+      case "error":
+        told = answered(change);
+        break;
+      default:
+        // Another lineage of the log: its places mean something else.
+        if (change.type === "hello")
+          queue = queue.filter((one) => !one.epoch || !change.epoch || one.epoch === change.epoch);
+        told = store.apply(change);
     }
-    if (status !== undefined) mirror = status ?? undefined;
-    if (frame?.type === "ok" || frame?.type === "error") {
-      told = answered(frame);
-    } else if (frame) {
-      // Another lineage of the log: its places mean something else.
-      if (frame.type === "hello")
-        queue = queue.filter((one) => !one.epoch || !frame.epoch || one.epoch === frame.epoch);
-      told = store.apply(frame);
-    }
-    if (page) {
-      if (page.found) store.page(page.found, page.filter, page.fresh, page.log);
-      loads.delete(filterKey(page.filter));
-    }
-    if (act) queue = enqueue(queue, act, sent);
 
     if (queue !== was && !follows()) keep("queue", queue);
     if (keeps && !dirty) {
@@ -200,11 +211,7 @@ export function createSession(
 
   const ears: Ears<Change, Wish> = {
     onTold: take,
-    onWish(wish) {
-      if (!tabs?.leads) return;
-      if (wish === "join") announce(ears.all());
-      else owner.wished(wish);
-    },
+    onWish: owner.wished,
     onLost(robbed) {
       mirror = undefined;
       if (robbed) owner.robbed();
@@ -212,7 +219,7 @@ export function createSession(
     },
     all() {
       mirror = undefined;
-      return { all: { dump: store.now, queue }, status: owner.status() };
+      return { type: "all", dump: store.now, queue, status: owner.status() };
     },
   };
 
@@ -227,13 +234,10 @@ export function createSession(
     get mirror() {
       return mirror;
     },
-    get follows() {
-      return follows();
-    },
     async open() {
       if (!keeps) return;
-      if (owner.shareTabs && environment.locks && environment.channel)
-        tabs ??= joinTabs(environment as Shared, `campanile ${key}`, ears, "join");
+      if ((options.shareTabs ?? true) && environment.locks && environment.channel)
+        tabs ??= joinTabs(environment as Shared, `campanile ${key}`, ears);
       const nothing = () => store.now.epoch === undefined && !store.now.items.length;
       const [dump, waiting] = await Promise.all([nothing() && kept("list"), kept("queue")]);
       if (!keeps) return;

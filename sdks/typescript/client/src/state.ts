@@ -1,7 +1,7 @@
 // The states of the client. Pure: time and chance are arguments, and what has to be done follows from two states in a row.
 
 import { delay } from "./backoff.js";
-import type { ComeBack } from "./connection.js";
+import type { Loss } from "./connection.js";
 import type { Reason, State, TokenReason } from "./types.js";
 
 /** How long a connection must have lived for its failures to be forgotten. */
@@ -44,15 +44,7 @@ export type Happening =
   | { type: "online" | "offline" | "visible" | "hidden" | "pageshow" | "pagehide" }
   /** `anew`: token or workspace changed. `ready`: both are there. */
   | { type: "start" | "anew"; ready: boolean }
-  | Lost;
-
-export interface Lost {
-  readonly type: "lost";
-  readonly reason: Reason;
-  readonly comeBack: ComeBack;
-  /** What the server said. */
-  readonly retryAt?: number | undefined;
-}
+  | ({ type: "lost" } & Loss);
 
 export const IDLE: Machine = {
   state: "idle",
@@ -78,46 +70,40 @@ function changes(
   happening: Happening,
   now: number,
   random: () => number,
-): Partial<Machine> | undefined {
-  const { state } = was;
+): Partial<Machine> | false | undefined {
+  const { type } = happening;
+  const { state, notBefore } = was;
   const away = state === "waiting" || state === "suspended";
   const minded = now - was.hiddenSince < HIDDEN_RETRY;
-  const anew = { failures: 0, why: "initial" } as const;
-  const connecting = (more?: Partial<Machine>): Partial<Machine> => ({
+  const connecting = {
     state: "connecting",
     retryAt: Infinity,
     notBefore: 0,
     attempt: was.attempt + 1,
-    ...more,
-  });
-  const resting = (state: State, reason: Reason | null, more?: Partial<Machine>): Partial<Machine> => ({
+  } as const;
+  const resting = (state: State, reason: Reason | null = null) => ({
     state,
     reason,
     retryAt: Infinity,
     liveSince: Infinity,
-    ...more,
   });
-  const soon = (): Partial<Machine> | false =>
-    away && {
-      state: "waiting",
-      retryAt: Math.max(was.notBefore, Math.min(was.retryAt, now + random() * SOON)),
-    };
-  const lost = (reason: string): Reason => ({ kind: "lost", code: 0, reason });
-  const doubted = (notBefore = 0) => (minded ? Math.max(now + OFFLINE, notBefore) : Infinity);
+  const soon = away && {
+    state: "waiting" as const,
+    retryAt: Math.max(notBefore, Math.min(was.retryAt, now + random() * SOON)),
+  };
+  const doubted = (notBefore: number) => (minded ? Math.max(now + OFFLINE, notBefore) : Infinity);
 
-  switch (happening.type) {
+  switch (type) {
     case "start":
-      if (state === "idle") return happening.ready ? connecting({ started: true }) : { started: true };
-      return;
     case "stop":
-      return resting("idle", null, { ...anew, started: false });
+    case "anew": {
+      if (type === "start" && state !== "idle") return;
+      const started = type === "start" || (type === "anew" && was.started);
+      const goes = started && happening.ready;
+      return { ...resting("idle"), failures: 0, why: "initial", started, ...(goes && connecting) };
+    }
     case "close":
-      return resting("closed", null);
-    case "anew":
-      return {
-        ...resting("idle", null, anew),
-        ...(was.started && happening.ready && connecting()),
-      };
+      return resting("closed");
     case "live":
       // Whatever was said of the network: it is there.
       return { state: "live", reason: null, liveSince: now, why: "reconnect", online: true };
@@ -126,41 +112,41 @@ function changes(
       const { reason, comeBack, retryAt } = happening;
       const failures = (now - was.liveSince < STABLE ? was.failures : 0) + 1;
       const next = { failures, why: comeBack === "with_new_token" ? "expired" : "reconnect" } as const;
-      if (comeBack === "no") return resting("refused", reason, next);
-      const at = retryAt ?? now + delay(failures, random());
+      if (comeBack === "no") return { ...resting("refused", reason), ...next };
+      const waits = was.online && minded;
+      const notBefore = retryAt ?? 0;
       return {
-        ...(was.online && minded
-          ? resting("waiting", reason, { ...next, retryAt: at })
-          : resting("suspended", reason, { ...next, retryAt: doubted(retryAt) })),
-        notBefore: retryAt ?? 0,
+        ...resting(waits ? "waiting" : "suspended", reason),
+        ...next,
+        retryAt: waits ? (retryAt ?? now + delay(failures, random())) : doubted(notBefore),
+        notBefore,
       };
     }
     case "online":
-      return { ...(minded && soon()), online: true };
+      return { ...(minded && soon), online: true };
     case "offline":
       return {
-        ...(state in HIDDEN && resting("suspended", lost("offline"), { retryAt: doubted(was.notBefore) })),
+        ...(state in HIDDEN && { ...resting("suspended", lost("offline")), retryAt: doubted(notBefore) }),
         online: false,
       };
     case "visible":
     case "pageshow":
-      return { ...soon(), hiddenSince: Infinity };
+      return { ...soon, hiddenSince: Infinity };
     case "hidden":
       return { hiddenSince: Math.min(was.hiddenSince, now) };
     case "retry":
-      return away || state === "refused" ? connecting({ failures: 0 }) : undefined;
+      return (away || state === "refused") && { ...connecting, failures: 0 };
     case "time":
-      if (now < wakeAt(was)) return;
-      return minded ? connecting() : resting("suspended", was.reason ?? lost("hidden"));
+      return now >= wakeAt(was) && (minded ? connecting : resting("suspended", was.reason ?? lost("hidden")));
   }
 }
 
-/** When `time` makes a difference next. */
-export function wakeAt(machine: Machine): number {
-  return Math.min(tiredAt(machine), machine.retryAt);
+/** Where no server said why. */
+function lost(reason: string): Reason {
+  return { kind: "lost", code: 0, reason };
 }
 
-/** When a page that nobody sees gives up. */
-function tiredAt({ state, hiddenSince }: Machine): number {
-  return hiddenSince + (HIDDEN[state] ?? Infinity);
+/** When `time` makes a difference next: it comes back, or a page that nobody sees gives up. */
+export function wakeAt({ state, hiddenSince, retryAt }: Machine): number {
+  return Math.min(hiddenSince + (HIDDEN[state] ?? Infinity), retryAt);
 }

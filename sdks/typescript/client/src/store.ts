@@ -168,14 +168,11 @@ export function createStore(maxItems: number): Store {
 
   const take = (frame: Frame): Told | undefined => {
     switch (frame.type) {
-      case "greeting":
-        now.user = frame.user;
-        now.loaded = { "": 0, u: 0, a: 0 };
-        return;
       case "hello":
         now.user = frame.user;
         replayed = frame.head;
-        replaying = frame.resumed;
+        // Of another user than was shown, nothing goes on.
+        replaying = frame.resumed && now.epoch !== undefined;
         if (replaying) {
           upTo(frame);
           if (now.epoch === null) {
@@ -193,6 +190,7 @@ export function createStore(maxItems: number): Store {
           now.loaded = { "": frame.seq + 1, ...now.loaded };
           now.stale = true;
         }
+        now.loaded = frame.loaded ?? now.loaded;
         recount(frame);
         return;
       case "notification": {

@@ -8,6 +8,9 @@ const BEAT = 25_000;
 /** So late that may be, and so late an answer: after both it is robbed of the lead, as it hangs or is frozen. */
 const PATIENCE = 10_000;
 
+/** What a tab wishes that missed something. */
+const JOIN = "join";
+
 /** An environment that has what tabs share. */
 export type Shared = Environment &
   Required<{ [Name in "channel" | "locks"]: NonNullable<Environment[Name]> }>;
@@ -16,7 +19,7 @@ export type Shared = Environment &
 interface Envelope<Told, Wish> {
   readonly n: number;
   readonly told?: Told;
-  readonly wish?: Wish;
+  readonly wish?: Wish | typeof JOIN;
   /** The leader robbed the former one. */
   readonly stole?: boolean | undefined;
 }
@@ -24,10 +27,11 @@ interface Envelope<Told, Wish> {
 export interface Ears<Told, Wish> {
   /** What the leader did. Not said before `all` of a leader, nor after a gap. */
   onTold(told: Told): void;
+  /** Another tab wants something of this one, which leads. */
   onWish(wish: Wish): void;
   /** Nobody is known to lead any more. `robbed`: another tab took the lead away, from this one or from one that hung. */
   onLost(robbed: boolean): void;
-  /** Everything, so that another tab can follow. It has a member `all`. */
+  /** Everything, so that another tab can follow: it is of the type `all`. */
   all(): Told;
 }
 
@@ -44,12 +48,11 @@ export interface Tabs<Told, Wish> {
   leave(): void;
 }
 
-/** Meets the tabs of the same `name`. `join` is what a tab asks for that missed something. */
-export function joinTabs<Told extends object, Wish>(
+/** Meets the tabs of the same `name`. */
+export function joinTabs<Told extends { type: string }, Wish>(
   environment: Shared,
   name: string,
   ears: Ears<Told, Wish>,
-  join: Wish,
 ): Tabs<Told, Wish> {
   const line = environment.channel(name);
   /** Until whoever leads has to say something, be it this tab or another. */
@@ -61,7 +64,7 @@ export function joinTabs<Told extends object, Wish>(
   let answer: (leads: boolean) => void;
   let abort: AbortController | undefined;
 
-  const wish = (wish: Wish) => line.postMessage({ wish });
+  const wish = (wish: Wish | typeof JOIN) => line.postMessage({ wish });
   const tell = (told?: Told, stole?: boolean) => {
     if (!leads) return;
     line.postMessage({ n: next++, told, stole });
@@ -84,7 +87,7 @@ export function joinTabs<Told extends object, Wish>(
 
   /** Asks for everything: whoever leads answers. */
   const ask = () => {
-    wish(join);
+    wish(JOIN);
     expect();
   };
   /** Not all tabs lose their patience in the same moment. */
@@ -121,21 +124,24 @@ export function joinTabs<Told extends object, Wish>(
 
   line.onmessage = ({ data }) => {
     const { wish: wished, told, n, stole } = data as Envelope<Told, Wish>;
-    if (wished) return ears.onWish(wished);
+    if (wished) {
+      if (leads) wished === JOIN ? tell(ears.all()) : ears.onWish(wished);
+      return;
+    }
     // It may be known here before the lock says so; and after the connection was replaced, for which this tab resigned.
     if (stole && (leads || !led)) robbed();
     if (leads) return;
     beat(BEAT + PATIENCE, ask);
     // It comes first of a leader, and whenever somebody joins.
-    if (n === next || (told && "all" in told)) {
+    if (n === next || told?.type === "all") {
       next = n + 1;
       if (told) ears.onTold(told);
     } else if (next) {
       next = NaN;
-      wish(join);
+      wish(JOIN);
     }
   };
-  wish(join);
+  wish(JOIN);
 
   return {
     get leads() {
