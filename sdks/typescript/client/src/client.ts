@@ -58,10 +58,9 @@ function createClient(given: Options): Omit<Client, "state"> {
   const { surface = "native" } = options;
   const base = checkedBase(options.url, options.allowInsecure);
   const environment = { ...platform(), ...options.environment };
-  if (options.WebSocket) environment.WebSocket = options.WebSocket;
-  if (options.storage !== undefined) environment.storage = options.storage ?? undefined;
+  environment.WebSocket = options.WebSocket ?? environment.WebSocket;
+  if (options.storage !== undefined) environment.storage = options.storage;
 
-  const { page } = environment;
   const isNative = surface === "native";
   const { on, tell } = createListeners();
   const waking = alarm(environment);
@@ -150,9 +149,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       const given = await ask(why);
       if (!current()) return;
       if (!given) {
-        leave();
-        concealed = true;
-        happens("anew", { ready: false });
+        accepts(given);
         return;
       }
       token = given;
@@ -171,7 +168,6 @@ function createClient(given: Options): Omit<Client, "state"> {
       const line: Line = {
         ...owner,
         store,
-        ask: typeof options.token === "function" ? () => ask("refresh") : undefined,
         onFrame: (frame) => onFrame(entered, frame, epoch !== undefined),
       };
       if (isNative) inbox = createInbox(owner, entered);
@@ -185,10 +181,12 @@ function createClient(given: Options): Omit<Client, "state"> {
     }
   };
 
+  /** A text can't be renewed. */
+  const renews = () => typeof options.token === "function";
+
   const onLost: Line["onLost"] = ({ comeBack, ...how }) => {
-    // A text would be refused again.
-    const again = comeBack !== "with_new_token" || typeof options.token === "function";
-    happens("lost", { ...how, comeBack: again ? comeBack : "no" });
+    // The same token would be refused again.
+    happens("lost", { ...how, comeBack: comeBack === "with_new_token" && !renews() ? "no" : comeBack });
   };
 
   /** Hears from now on when this user signs out in another tab. */
@@ -227,15 +225,11 @@ function createClient(given: Options): Omit<Client, "state"> {
   /** A token, or what stands for none. Rejects with `token_failed`. */
   const ask = async (why: TokenReason) => {
     const { token } = options;
-    if (typeof token !== "function") return token;
-    let cause: unknown;
     try {
-      const given = await within(environment, TOKEN_PATIENCE, (async () => [await token(why)])());
-      if (given) return given[0];
-    } catch (error) {
-      cause = error;
+      return typeof token === "function" ? await within(environment, TOKEN_PATIENCE, token(why)) : token;
+    } catch (cause) {
+      throw new CampanileError("token_failed", "the token callback failed, or took too long", { cause });
     }
-    throw new CampanileError("token_failed", "the token callback failed, or took too long", { cause });
   };
 
   /** Whether another token is of the same user. One of another begins anew. */
@@ -320,7 +314,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     });
   };
 
-  const owner: Owner & Reader & Omit<Line, "store" | "ask" | "onFrame"> = {
+  const owner: Owner & Reader & Omit<Line, "store" | "onFrame"> = {
     environment,
     options,
     base,
@@ -329,6 +323,8 @@ function createClient(given: Options): Omit<Client, "state"> {
     changed,
     tell,
     act,
+    ask,
+    renews,
     accepts,
     onLost,
     wished(wish) {
@@ -363,15 +359,11 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   return {
     connect() {
-      deaf ??= page?.listen((type) => {
-        if (type === "pagehide" || type === "hidden") session?.save();
-        connection?.check?.();
+      deaf ??= environment.page?.((type) => {
+        if (type === "hidden") session?.save();
+        connection?.check();
         happens(type);
       });
-      if (page) {
-        happens(page.online() ? "online" : "offline");
-        happens(page.hidden() ? "hidden" : "visible");
-      }
       happens("start", { ready: ready() });
     },
     disconnect() {

@@ -33,10 +33,12 @@ export interface Line {
   readonly store: Store;
   /** The token in use. */
   token(): string;
-  /** Gives another token before the one in use expires; rejects if there is none now. Undefined: there never is another. */
-  readonly ask: (() => Promise<string | null | undefined>) | undefined;
+  /** Gives another token before the one in use expires; rejects if there is none now. */
+  ask(why: "refresh"): Promise<string | null | undefined>;
+  /** Whether there may be another token. */
+  renews(): boolean;
   /** Whether the connection may go on with a token; else it is hung up. */
-  readonly accepts: (token: string | null | undefined) => token is string;
+  accepts(token: string | null | undefined): token is string;
   /** Does something as if the user did. */
   act(action: Action["action"], id?: string): void;
   readonly tell: (event: "error", error: CampanileError) => void;
@@ -51,7 +53,7 @@ export interface Connection {
   /** Tells the server what was done. False: nobody will answer. */
   act(action: Action): boolean;
   /** Looks whether the server is late, such as after the machine has slept. */
-  check?(): void;
+  check(): void;
   /** Hangs up. Nothing is told any more. */
   close(): void;
 }
@@ -96,7 +98,7 @@ export interface Wire extends Line {
 
 /** Dials on a surface. */
 export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
-  const { environment, ask } = line;
+  const { environment } = line;
   const alarms: Record<string, Alarm> = {};
   /** Nothing is said any more. */
   let over = false;
@@ -118,10 +120,10 @@ export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
   };
   const exchange = (ms = 5_000 + environment.random() * 5_000) => {
     // What is given by `update` only is not asked for.
-    if (!ask) return;
+    if (!line.renews()) return;
     after("exchange", ms, async () => {
       try {
-        const token = await ask();
+        const token = await line.ask("refresh");
         if (!over && line.accepts(token)) talk.refresh(token);
       } catch (error) {
         line.tell("error", error as CampanileError);

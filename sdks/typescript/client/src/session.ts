@@ -6,7 +6,7 @@ import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
 import type { Answer, Frame, InboxPage } from "./frame.js";
 import { bounded, createStore, type Dump, filterKey, type Log, type Store, type Told } from "./store.js";
-import { type Ears, joinTabs, type Shared, type Tabs } from "./tabs.js";
+import { type Ears, joinTabs, type Tabs } from "./tabs.js";
 import type { Filter, Options, Reason, State } from "./types.js";
 import { within } from "./within.js";
 
@@ -112,11 +112,10 @@ export function createSession(
       return await environment.storage?.[method](what, value);
     } catch (cause) {
       owner.tell("error", new CampanileError("storage_failed", "the cache can't be used", { cause }));
-      return undefined;
     }
   };
   /** What was kept; nothing, if that takes too long. */
-  const kept = (what: string) => within(environment, PATIENCE, stored("get", key + what));
+  const kept = (what: string) => within(environment, PATIENCE, stored("get", key + what)).catch(() => {});
   const keep = (what: string, value: unknown) => {
     if (keeps) void stored("set", key + what, value);
   };
@@ -236,8 +235,12 @@ export function createSession(
     },
     async open() {
       if (!keeps) return;
-      if ((options.shareTabs ?? true) && environment.locks && environment.channel)
-        tabs ??= joinTabs(environment as Shared, `campanile ${key}`, ears);
+      const { locks, channel } = environment;
+      if (!tabs && locks && (options.shareTabs ?? true)) {
+        const name = `campanile ${key}`;
+        const line = channel?.(name);
+        if (line) tabs = joinTabs(environment, locks, line, name, ears);
+      }
       const nothing = () => store.now.epoch === undefined && !store.now.items.length;
       const [dump, waiting] = await Promise.all([nothing() && kept("list"), kept("queue")]);
       if (!keeps) return;

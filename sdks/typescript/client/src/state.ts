@@ -15,7 +15,7 @@ const HIDDEN: Partial<Record<State, number>> = {
 };
 /** Being offline may be a mistake of the machine's: then it comes back so late. */
 const OFFLINE = 300_000;
-/** The latest that a sign of life (online, visible, pageshow) takes effect. */
+/** The latest that a sign of life (online, visible) takes effect. */
 const SOON = 1_000;
 
 /** Times are in milliseconds since 1970; Infinity is never. */
@@ -41,7 +41,7 @@ export interface Machine {
 
 export type Happening =
   | { type: "stop" | "close" | "live" | "retry" | "time" }
-  | { type: "online" | "offline" | "visible" | "hidden" | "pageshow" | "pagehide" }
+  | { type: "online" | "offline" | "visible" | "hidden" }
   /** `anew`: token or workspace changed. `ready`: both are there. */
   | { type: "start" | "anew"; ready: boolean }
   | ({ type: "lost" } & Loss);
@@ -130,7 +130,6 @@ function changes(
         online: false,
       };
     case "visible":
-    case "pageshow":
       return { ...soon, hiddenSince: Infinity };
     case "hidden":
       return { hiddenSince: Math.min(was.hiddenSince, now) };

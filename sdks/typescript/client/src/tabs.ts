@@ -1,7 +1,7 @@
 // The tabs of a browser that show the same user: one of them leads, and the others are told what it was told.
 
 import { alarm } from "./alarm.js";
-import type { Environment } from "./environment.js";
+import type { Channel, Environment, Locks } from "./environment.js";
 
 /** The one that leads says something at least so often. */
 const BEAT = 25_000;
@@ -10,10 +10,6 @@ const PATIENCE = 10_000;
 
 /** What a tab wishes that missed something. */
 const JOIN = "join";
-
-/** An environment that has what tabs share. */
-export type Shared = Environment &
-  Required<{ [Name in "channel" | "locks"]: NonNullable<Environment[Name]> }>;
 
 /** A message of the leader, with its number, and nothing told if it only says that it is there; or a wish of another tab. */
 interface Envelope<Told, Wish> {
@@ -48,13 +44,14 @@ export interface Tabs<Told, Wish> {
   leave(): void;
 }
 
-/** Meets the tabs of the same `name`. */
+/** Meets the tabs of the same `name`, which is that of the `line` between them. */
 export function joinTabs<Told extends { type: string }, Wish>(
-  environment: Shared,
+  environment: Environment,
+  locks: Locks,
+  line: Channel,
   name: string,
   ears: Ears<Told, Wish>,
 ): Tabs<Told, Wish> {
-  const line = environment.channel(name);
   /** Until whoever leads has to say something, be it this tab or another. */
   const beat = alarm(environment);
   let leads = false;
@@ -111,7 +108,7 @@ export function joinTabs<Told extends { type: string }, Wish>(
         tell(ears.all(), steal);
         answer(true);
       });
-    environment.locks
+    locks
       .request(name, steal ? { steal } : { signal }, held)
       .catch(() => {})
       .then(() => {

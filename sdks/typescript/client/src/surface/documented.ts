@@ -156,6 +156,7 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
     close() {
       for (const one of [socket, next, former]) one?.close();
     },
+    check() {},
     act({ action, id }) {
       // Whether the server knows the word or not: there is no answer to wait for.
       if (action === "read" || action === "archive") socket?.send({ action: "mark_read", id });
