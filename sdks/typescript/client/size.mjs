@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes. The aim is 8 KiB, 8,192. */
-const BOUND = 10_400;
+const BOUND = 9_800;
 
 // As an application imports it: by the package's own name and `exports`, so what is measured is `dist`.
 const { outputFiles, metafile } = await build({

@@ -2,7 +2,7 @@
 
 import { MOST_ACTIONS } from "./actions.js";
 import { alarm } from "./alarm.js";
-import { type Connection, connect, type Line, type Loss } from "./connection.js";
+import { type Connection, connect, type Line, type Loss, lost } from "./connection.js";
 import type { Channel } from "./environment.js";
 import { CampanileError } from "./error.js";
 import type { Frame } from "./frame.js";
@@ -65,6 +65,8 @@ function createClient(given: Options): Omit<Client, "state"> {
   const { on, tell } = createListeners();
   const waking = alarm(environment);
   let machine: Machine = IDLE;
+  /** `connect` was called. */
+  let started = false;
   let session: Session | undefined;
   let connection: Connection | undefined;
   let inbox: Inbox | undefined;
@@ -75,7 +77,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   let toldStatus = "";
   let deaf: (() => void) | undefined;
   /** Whom this client is of, as far as is known: who is signed out by `close`. */
-  let user: string | null | undefined;
+  let user: string | undefined;
   /** Where the sign-out of this user is told, in whichever workspace, connected or not. */
   let farewell: Channel | undefined;
 
@@ -102,11 +104,12 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   /** The workspace, where there are any. */
   const place = () => (surface === "product" ? "-" : options.workspace);
-  const ready = () => !!options.token && !!place();
+  const ready = () => started && !!options.token && !!place();
 
   const happens = (type: Happening["type"], more?: { ready: boolean } | Loss) => {
     const was = machine;
-    machine = step(was, { type, ...more } as Happening, environment.now(), environment.random);
+    const happening = { type, ready: ready(), ...more } as Happening;
+    machine = step(was, happening, environment.now(), environment.random);
     const { state, attempt } = machine;
     waking(wakeAt(machine) - environment.now(), () => happens("time"));
     const again = attempt !== was.attempt;
@@ -119,7 +122,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (state === "idle" || state === "refused" || (state === "suspended" && machine.hiddenSince < Infinity))
       session?.resign();
     changed();
-    if (again) void open(attempt, machine.why);
+    if (again) void open();
   };
 
   const leave = () => {
@@ -135,16 +138,17 @@ function createClient(given: Options): Omit<Client, "state"> {
   };
 
   /** One attempt: a token, the session of its user, the lead among the tabs, a connection. */
-  const open = async (attempt: number, why: TokenReason) => {
+  const open = async () => {
+    const { attempt, why } = machine;
     const current = () => machine.attempt === attempt && machine.state === "connecting";
     try {
       if (!environment.WebSocket)
-        throw new CampanileError("no_websocket", "no WebSocket here: give one as an option");
+        throw new CampanileError("no_websocket", "no WebSocket: give one as an option");
       // What is named needs no token, unless there is reason to doubt it.
       const { token: source } = options;
       const early = whose(source);
       const same = !concealed && (session?.identity ?? early) === early;
-      if (early !== undefined && (typeof source === "string" || same)) await enter(source);
+      if (early && (typeof source === "string" || same)) await enter(source);
       if (!current()) return;
       const given = await ask(why);
       if (!current()) return;
@@ -181,7 +185,14 @@ function createClient(given: Options): Omit<Client, "state"> {
     }
   };
 
-  /** A text can't be renewed. */
+  /** Exchanges the token in use. */
+  const renew = async () => {
+    const here = connection;
+    const asked = await ask("refresh");
+    if (here === connection && accepts(asked)) here?.refresh(asked);
+  };
+
+  /** A text can't be exchanged. */
   const renews = () => typeof options.token === "function";
 
   const onLost: Line["onLost"] = ({ comeBack, ...how }) => {
@@ -194,7 +205,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (!who || who === user) return;
     farewell?.close();
     user = who;
-    farewell = environment.channel?.(`campanile ${userKey(base, who)}`);
+    farewell = environment.channel?.(userKey(base, who));
     if (farewell) heed(farewell, new WeakRef(end));
   };
 
@@ -209,17 +220,16 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (other) session?.leave();
     session = next;
     // Without a name, or with two, only the server's greeting tells whose it is.
-    if (who === undefined || (other && said !== undefined && said !== who)) concealed = true;
-    else if (said === who) concealed = false;
+    concealed = !who || (said !== who && (concealed || (other && !!said)));
     changed();
     await next.open();
     return next;
   };
 
   const sessionOf = (who: string | undefined): Session => {
-    const where = ` ${surface} ${place() ?? ""} `;
     const user = userKey(base, who);
-    return session?.key === user + where ? session : createSession(owner, user, where, who);
+    const key = `${user} ${surface} ${place() ?? ""} `;
+    return session?.key === key ? session : createSession(owner, user, key, who);
   };
 
   /** A token, or what stands for none. Rejects with `token_failed`. */
@@ -228,7 +238,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     try {
       return typeof token === "function" ? await within(environment, TOKEN_PATIENCE, token(why)) : token;
     } catch (cause) {
-      throw new CampanileError("token_failed", "the token callback failed, or took too long", { cause });
+      throw new CampanileError("token_failed", "the token callback failed or is late", { cause });
     }
   };
 
@@ -266,7 +276,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   const act: Line["act"] = (action, id) => {
     if (!session) return;
     if (session.queue.length >= MOST_ACTIONS) {
-      tell("error", new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }));
+      tell("error", new CampanileError("queue_full", "too many actions wait already", { action, id }));
       return;
     }
     const { now } = session.store;
@@ -300,11 +310,8 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   const loadMore: Client["loadMore"] = async (filter = {}) => {
     if (!session || status().state !== "live" || !list(filter).hasMore) return;
-    if (!session.loading(filter)) {
-      if (!session.wish({ type: "load", filter })) void inbox?.more(filter);
-    }
     const here = session;
-    here.load(filter);
+    if (here.load(filter) && !here.wish({ type: "load", filter })) void inbox?.more(filter);
     await new Promise<void>((then) => {
       const stop = on("change", () => {
         if (here.loading(filter)) return;
@@ -323,9 +330,8 @@ function createClient(given: Options): Omit<Client, "state"> {
     changed,
     tell,
     act,
-    ask,
+    renew,
     renews,
-    accepts,
     onLost,
     wished(wish) {
       if (wish.type === "retry") retry();
@@ -336,8 +342,7 @@ function createClient(given: Options): Omit<Client, "state"> {
       }
     },
     robbed() {
-      const reason = { kind: "lost", code: 0, reason: "taken over" } as const;
-      happens("lost", { reason, comeBack: "yes" });
+      happens("lost", lost("taken over"));
       // The server may have replaced the connection before this was known.
       if (machine.state === "refused") happens("retry");
     },
@@ -350,8 +355,9 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (!user) attend(whose(options.token));
     if (tells) farewell?.postMessage(1);
     farewell?.close();
-    if (session?.identity !== user) leave();
-    (session ?? sessionOf(user ?? undefined)).erase();
+    const kept = sessionOf(user);
+    if (kept !== session) leave();
+    kept.erase();
     session = options.token = undefined;
     token = "";
     happens("close");
@@ -364,29 +370,30 @@ function createClient(given: Options): Omit<Client, "state"> {
         connection?.check();
         happens(type);
       });
-      happens("start", { ready: ready() });
+      started = true;
+      happens("start");
     },
     disconnect() {
       deaf = void deaf?.();
       session?.leave();
-      happens("stop");
+      started = false;
+      happens("anew");
     },
     close: () => end(true),
     retry,
     update(change) {
       if (machine.state === "closed") return;
-      const was = { ...options };
+      const names = () => JSON.stringify([options.workspace, options.user]);
+      const { token: was } = options;
+      const former = names();
       Object.assign(options, change);
       const { token: is } = options;
       if (change.user || identity(change.token)) attend(whose(is));
-      const moved = (["workspace", "user"] as const).some(
-        (name) => (options[name] ?? null) !== (was[name] ?? null),
-      );
-      if (moved || !is) {
+      if (!is || names() !== former) {
         leave();
         // The next token may be of another user than the one that is still named.
-        if (was.token && !is) concealed = true;
-      } else if (is === was.token) {
+        if (was && !is) concealed = true;
+      } else if (is === was) {
         return;
       } else if (session && typeof is === "string" && (whose(is) ?? null) === session.identity) {
         // The same user goes on; what is not live yet begins again.
@@ -399,7 +406,7 @@ function createClient(given: Options): Omit<Client, "state"> {
         session.leave();
         concealed = true;
       }
-      happens("anew", { ready: ready() });
+      happens("anew");
     },
     subscribe: (listener) => on("change", listener),
     getSnapshot,

@@ -23,6 +23,11 @@ export interface Loss {
   readonly retryAt?: number | undefined;
 }
 
+/** A loss that no server said. */
+export function lost(reason: string): Loss {
+  return { reason: { kind: "lost", code: 0, reason }, comeBack: "yes" };
+}
+
 /** What a connection needs, and whom it tells. */
 export interface Line {
   readonly environment: Environment;
@@ -33,12 +38,10 @@ export interface Line {
   readonly store: Store;
   /** The token in use. */
   token(): string;
-  /** Gives another token before the one in use expires; rejects if there is none now. */
-  ask(why: "refresh"): Promise<string | null | undefined>;
+  /** Exchanges the token in use, or hangs up if there is no other of the same user. Rejects if there is none now. */
+  renew(): Promise<void>;
   /** Whether there may be another token. */
   renews(): boolean;
-  /** Whether the connection may go on with a token; else it is hung up. */
-  accepts(token: string | null | undefined): token is string;
   /** Does something as if the user did. */
   act(action: Action["action"], id?: string): void;
   readonly tell: (event: "error", error: CampanileError) => void;
@@ -66,7 +69,7 @@ export interface Talk extends Connection {
 
 /** A socket that is open, or opens. */
 export interface Ear {
-  send(message: string | object): void;
+  send(text: string): void;
   /** Nothing is heard of it any more. */
   close(): void;
 }
@@ -77,7 +80,6 @@ export interface Wire extends Line {
   /** Opens a socket, unless this was hung up. */
   open(
     path: string,
-    query: Readonly<Record<string, string | number>>,
     told: {
       open?(): void;
       frame(frame: Record<string, unknown>): void;
@@ -113,7 +115,7 @@ export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
     close();
     line.onLost(how);
   };
-  const dead = (reason: string) => onLost({ reason: { kind: "lost", code: 0, reason }, comeBack: "yes" });
+  const dead = (reason: string) => onLost(lost(reason));
   const after: Wire["after"] = (name, ms, then) => {
     alarms[name] ??= alarm(environment);
     alarms[name](ms, over ? undefined : then);
@@ -123,8 +125,7 @@ export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
     if (!line.renews()) return;
     after("exchange", ms, async () => {
       try {
-        const token = await line.ask("refresh");
-        if (!over && line.accepts(token)) talk.refresh(token);
+        await line.renew();
       } catch (error) {
         line.tell("error", error as CampanileError);
         exchange();
@@ -136,11 +137,9 @@ export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
     ...line,
     onLost,
     claims,
-    open(path, query, told, protocols) {
+    open(path, told, protocols) {
       if (over) return;
-      // A plus is a plus to the server, so no space may be one.
-      const asked = `${new URLSearchParams(query as Record<string, string>)}`.replaceAll("+", "%20");
-      const url = `${line.base.replace(/^http/, "ws")}${path}?${asked}`;
+      const url = line.base.replace(/^http/, "ws") + path;
       const socket = new (environment.WebSocket as NonNullable<Environment["WebSocket"]>)(url, protocols);
       socket.onopen = told.open ?? null;
       socket.onmessage = ({ data }: { data: string }) => told.frame(parsed(data));
@@ -148,15 +147,15 @@ export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
       // A close follows.
       socket.onerror = () => {};
       return {
-        send(message) {
+        send(text) {
           try {
-            socket.send(typeof message === "string" ? message : JSON.stringify(message));
+            socket.send(text);
           } catch {
             // Its close says more.
           }
         },
         close() {
-          socket.onopen = socket.onmessage = socket.onclose = null;
+          socket.onmessage = socket.onclose = null;
           socket.close(1000);
         },
       };
@@ -200,10 +199,4 @@ export function comeBackAfter(code: number, reason: string): ComeBack {
   const said = `${code} ${reason}`;
   if (/^(100[2379]|400[129]|1008.*(required|invalid|Too many))/.test(said)) return "no";
   return /^(4003|1008(?!.*in time))/.test(said) ? "with_new_token" : "yes";
-}
-
-/** What a request before the socket that was refused means. What has no code of ours (`http`) was refused by somebody in between. */
-export function comeBackFrom(code: string, status: number): ComeBack {
-  if (code === "token_expired") return "with_new_token";
-  return code !== "http" && (status === 401 || status === 403) ? "no" : "yes";
 }

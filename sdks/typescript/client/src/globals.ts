@@ -8,7 +8,7 @@ export function platform(): Environment {
   const { WebSocket, navigator, document, indexedDB } = globalThis as Partial<typeof globalThis>;
   return {
     now: () => Date.now(),
-    setTimeout: (then, ms) => setTimeout(then, ms),
+    setTimeout: (...plan) => setTimeout(...plan),
     clearTimeout: (timer) => clearTimeout(timer as number),
     random: Math.random,
     // `randomUUID` is there on pages with TLS only.
@@ -45,22 +45,30 @@ const page: Page = (told) => {
   return () => end.abort();
 };
 
-/** IndexedDB as a map. It is opened for each use, so that it stands in nobody's way. */
+/** IndexedDB as a map. */
 const storage: Storage = {
   get: (key) => run((store) => store.get(key)),
   set: (key, value) => run((store) => store.put(value, key)),
   erase: (prefix) => run((store) => store.delete(IDBKeyRange.bound(prefix, `${prefix}\uffff`))),
 };
 
+/** Stays open: what is written as a page goes would be too late otherwise. */
+let opened: Promise<IDBDatabase> | undefined;
+
 async function run(act: (store: IDBObjectStore) => IDBRequest): Promise<unknown> {
+  try {
+    opened ??= open();
+    return await done(act((await opened).transaction("kept", "readwrite").objectStore("kept")));
+  } catch (error) {
+    opened = undefined;
+    throw error;
+  }
+}
+
+function open(): Promise<IDBDatabase> {
   const request = indexedDB.open("campanile", 1);
   request.onupgradeneeded = () => request.result.createObjectStore("kept");
-  const database = await done(request);
-  try {
-    return await done(act(database.transaction("kept", "readwrite").objectStore("kept")));
-  } finally {
-    database.close();
-  }
+  return done(request);
 }
 
 function done<T>(request: IDBRequest<T>): Promise<T> {

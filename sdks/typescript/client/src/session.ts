@@ -1,6 +1,6 @@
 // What there is of one user in one workspace: the list, what waits to be done, its cache, and the other tabs that show the same.
 
-import { type Action, enqueue, joined, type Queue } from "./actions.js";
+import { type Action, enqueue, type Queue } from "./actions.js";
 import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
@@ -69,8 +69,8 @@ export interface Session {
   wish(wish: Wish): boolean;
   /** Whether a page of the filter is under way. */
   loading(filter: Filter): boolean;
-  /** One is, from now on. */
-  load(filter: Filter): void;
+  /** One is, from now on. False: one was already. */
+  load(filter: Filter): boolean;
   /** Writes the cache now. */
   save(): void;
   /** Leaves the other tabs. What is here stays, and `open` goes on. */
@@ -81,22 +81,22 @@ export interface Session {
 
 /** Names a user of a server, at the start of all that is kept of them. Its first part is the form of that. */
 export function userKey(base: string, identity: string | undefined): string {
-  return JSON.stringify([1, base, identity]);
+  return `campanile ${JSON.stringify([1, base, identity])}`;
 }
 
-/** `user` and `place` name what is kept, and the tabs that share it. Without an `identity`, nothing is, and none do. */
+/** `key`, which begins with that of the `user`, names what is kept, and the tabs that share it. Without an `identity`, nothing is, and none do. */
 export function createSession(
   owner: Owner,
   user: string,
-  place: string,
+  key: string,
   identity: string | undefined,
 ): Session {
   const { environment, options } = owner;
   const { maxItems = 1_000 } = options;
-  const key = user + place;
   const store = createStore(maxItems);
   const sent = new Set<string>();
   let queue: Queue = [];
+  /** There only while another tab leads, and this one follows it. */
   let mirror: Status | undefined;
   const saving = alarm(environment);
   /** There is something to write. */
@@ -122,15 +122,13 @@ export function createSession(
   const save = () => {
     dirty = false;
     saving();
-    if (!follows() && store.now.epoch !== undefined) keep("list", bounded(store.now, maxItems));
+    if (!mirror && store.now.epoch !== undefined) keep("list", bounded(store.now, maxItems));
   };
 
-  const follows = () => !!tabs && !tabs.leads && !!mirror;
   const announce = (change: Change) => tabs?.tell(change);
   const wish = (wish: Wish) => {
-    const asks = follows();
-    if (asks) tabs?.wish(wish);
-    return asks;
+    if (mirror) tabs?.wish(wish);
+    return !!mirror;
   };
   const resign = () => {
     announce({ type: "status", status: null });
@@ -143,11 +141,15 @@ export function createSession(
   };
   const leave = () => {
     if (dirty) save();
-    resign();
+    announce({ type: "status", status: null });
     tabs?.leave();
     tabs = mirror = undefined;
     loads.clear();
   };
+
+  /** Both queues, one after the other. */
+  const joined = (first: Queue, second: Queue) =>
+    second.reduce((queue, act) => enqueue(queue, act, sent), first);
 
   /** The server did it, or won't: it waits no longer. */
   const answered = (answer: Answer): Told | undefined => {
@@ -156,17 +158,14 @@ export function createSession(
     if (done) sent.delete(done.key);
     if (answer.type === "error") {
       const { code, message = code } = answer;
-      return [
-        "error",
-        new CampanileError(code, message, { id: done?.id ?? answer.id, action: done?.action }),
-      ];
+      return ["error", new CampanileError(code, message, { id: answer.id, ...done })];
     }
     if (done) store.commit(done, answer);
   };
 
   const take = (change: Change) => {
     const was = queue;
-    const user = "dump" in change ? change.dump.user : "user" in change && change.user;
+    const { user } = ("dump" in change ? change.dump : change) as Partial<Dump>;
     // Nothing of a former user is shown, or done.
     if (user && store.now.user && user !== store.now.user) empty();
     let told: Told | undefined;
@@ -174,8 +173,9 @@ export function createSession(
       case "all":
         mirror = change.status;
         store.restore(change.dump);
-        queue = joined(change.queue, queue);
-        for (const act of queue.slice(change.queue.length)) wish({ type: "act", act });
+        queue = joined(change.queue, was);
+        // What that tab has already is not done twice.
+        for (const act of was) wish({ type: "act", act });
         loads.clear();
         break;
       case "status":
@@ -199,7 +199,7 @@ export function createSession(
         told = store.apply(change);
     }
 
-    if (queue !== was && !follows()) keep("queue", queue);
+    if (queue !== was && !mirror) keep("queue", queue);
     if (keeps && !dirty) {
       dirty = true;
       saving(SAVE, save);
@@ -237,9 +237,8 @@ export function createSession(
       if (!keeps) return;
       const { locks, channel } = environment;
       if (!tabs && locks && (options.shareTabs ?? true)) {
-        const name = `campanile ${key}`;
-        const line = channel?.(name);
-        if (line) tabs = joinTabs(environment, locks, line, name, ears);
+        const line = channel?.(key);
+        if (line) tabs = joinTabs(environment, locks, line, key, ears);
       }
       const nothing = () => store.now.epoch === undefined && !store.now.items.length;
       const [dump, waiting] = await Promise.all([nothing() && kept("list"), kept("queue")]);
@@ -259,9 +258,10 @@ export function createSession(
     loading: (filter) => loads.has(filterKey(filter)),
     load(filter) {
       const key = filterKey(filter);
-      if (loads.has(key)) return;
+      if (loads.has(key)) return false;
       loads.add(key);
       owner.changed();
+      return true;
     },
     save,
     leave,

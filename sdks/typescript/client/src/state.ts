@@ -1,7 +1,7 @@
 // The states of the client. Pure: time and chance are arguments, and what has to be done follows from two states in a row.
 
 import { delay } from "./backoff.js";
-import type { Loss } from "./connection.js";
+import { type Loss, lost } from "./connection.js";
 import type { Reason, State, TokenReason } from "./types.js";
 
 /** How long a connection must have lived for its failures to be forgotten. */
@@ -30,19 +30,18 @@ export interface Machine {
   readonly why: TokenReason;
   /** Counts the times that it began to connect: each is one attempt. */
   readonly attempt: number;
-  /** `connect` was called. */
-  readonly started: boolean;
   readonly failures: number;
   /** When it became live; never, if it was not since it last failed. */
   readonly liveSince: number;
   readonly hiddenSince: number;
-  readonly online: boolean;
+  /** What the machine says, until it is live. */
+  readonly offline?: boolean;
 }
 
 export type Happening =
-  | { type: "stop" | "close" | "live" | "retry" | "time" }
+  | { type: "close" | "live" | "retry" | "time" }
   | { type: "online" | "offline" | "visible" | "hidden" }
-  /** `anew`: token or workspace changed. `ready`: both are there. */
+  /** `anew`: token or workspace changed. `ready`: both are there, and the client is to connect. */
   | { type: "start" | "anew"; ready: boolean }
   | ({ type: "lost" } & Loss);
 
@@ -53,11 +52,9 @@ export const IDLE: Machine = {
   notBefore: 0,
   why: "initial",
   attempt: 0,
-  started: false,
   failures: 0,
   liveSince: Infinity,
   hiddenSince: Infinity,
-  online: true,
 };
 
 /** The state after something happened at `now`. `random` is drawn where chance decides. */
@@ -95,25 +92,27 @@ function changes(
 
   switch (type) {
     case "start":
-    case "stop":
-    case "anew": {
-      if (type === "start" && state !== "idle") return;
-      const started = type === "start" || (type === "anew" && was.started);
-      const goes = started && happening.ready;
-      return { ...resting("idle"), failures: 0, why: "initial", started, ...(goes && connecting) };
-    }
+    case "anew":
+      return (
+        (type === "anew" || state === "idle") && {
+          ...resting("idle"),
+          failures: 0,
+          why: "initial",
+          ...(happening.ready && connecting),
+        }
+      );
     case "close":
       return resting("closed");
     case "live":
       // Whatever was said of the network: it is there.
-      return { state: "live", reason: null, liveSince: now, why: "reconnect", online: true };
+      return { state: "live", reason: null, liveSince: now, why: "reconnect", offline: false };
     case "lost": {
       if (state !== "live" && state !== "connecting") return;
       const { reason, comeBack, retryAt } = happening;
       const failures = (now - was.liveSince < STABLE ? was.failures : 0) + 1;
       const next = { failures, why: comeBack === "with_new_token" ? "expired" : "reconnect" } as const;
       if (comeBack === "no") return { ...resting("refused", reason), ...next };
-      const waits = was.online && minded;
+      const waits = !was.offline && minded;
       const notBefore = retryAt ?? 0;
       return {
         ...resting(waits ? "waiting" : "suspended", reason),
@@ -123,11 +122,14 @@ function changes(
       };
     }
     case "online":
-      return { ...(minded && soon), online: true };
+      return { ...(minded && soon), offline: false };
     case "offline":
       return {
-        ...(state in HIDDEN && { ...resting("suspended", lost("offline")), retryAt: doubted(notBefore) }),
-        online: false,
+        ...(state in HIDDEN && {
+          ...resting("suspended", lost("offline").reason),
+          retryAt: doubted(notBefore),
+        }),
+        offline: true,
       };
     case "visible":
       return { ...soon, hiddenSince: Infinity };
@@ -136,13 +138,11 @@ function changes(
     case "retry":
       return (away || state === "refused") && { ...connecting, failures: 0 };
     case "time":
-      return now >= wakeAt(was) && (minded ? connecting : resting("suspended", was.reason ?? lost("hidden")));
+      return (
+        now >= wakeAt(was) &&
+        (minded ? connecting : resting("suspended", was.reason ?? lost("hidden").reason))
+      );
   }
-}
-
-/** Where no server said why. */
-function lost(reason: string): Reason {
-  return { kind: "lost", code: 0, reason };
 }
 
 /** When `time` makes a difference next: it comes back, or a page that nobody sees gives up. */

@@ -32,7 +32,6 @@ export interface Ears<Told, Wish> {
 }
 
 export interface Tabs<Told, Wish> {
-  readonly leads: boolean;
   /** Resolves to true once this tab leads, or may not ask; to false if it resigned before. */
   lead(): Promise<boolean>;
   /** Leaves the lead, or the wish for it, to another tab. */
@@ -41,6 +40,7 @@ export interface Tabs<Told, Wish> {
   tell(told: Told): void;
   /** Asks the leader, if there is one. */
   wish(wish: Wish): void;
+  /** Resigns first. */
   leave(): void;
 }
 
@@ -104,7 +104,7 @@ export function joinTabs<Told extends { type: string }, Wish>(
         if (signal.aborted) return release(0);
         signal.onabort = release;
         leads = true;
-        next = Math.floor(environment.random() * 2 ** 50);
+        next = environment.random();
         tell(ears.all(), steal);
         answer(true);
       });
@@ -141,9 +141,6 @@ export function joinTabs<Told extends { type: string }, Wish>(
   wish(JOIN);
 
   return {
-    get leads() {
-      return leads;
-    },
     lead() {
       led ??= new Promise((resolve) => {
         answer = resolve;

@@ -155,7 +155,7 @@ export interface Options {
   WebSocket?: Environment["WebSocket"];
   /** Where to keep things. `null`: nowhere. Default: IndexedDB. */
   storage?: Storage | null;
-  /** Stands for the platform, member by member: clock, randomness, network, page. Default: the platform. */
+  /** Stands for the platform, member by member: clock, randomness, network, page. What is undefined is missing. Default: the platform. */
   environment?: Partial<Environment>;
 }
 

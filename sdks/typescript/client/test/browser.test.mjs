@@ -202,7 +202,7 @@ story("who signs out on a page of its own leaves nothing in any workspace", asyn
     const request = indexedDB.open("campanile", 1);
     request.onsuccess = () => {
       const all = request.result.transaction("kept").objectStore("kept").getAllKeys();
-      all.onsuccess = () => resolve(all.result.map((key) => key.split(" ")[2]));
+      all.onsuccess = () => resolve(all.result.map((key) => key.split(" ").at(-2)));
     };
   })`;
   // Another user's sign-out is nothing to these.

@@ -211,8 +211,7 @@ test("a refusal is left by retry or another token", () => {
 
 test("nothing leaves closed", () => {
   const one = new Timeline().start().happens({ type: "close" });
-  for (const type of /** @type {const} */ (["retry", "live", "online", "visible", "stop"]))
-    one.happens({ type });
+  for (const type of /** @type {const} */ (["retry", "live", "online", "visible"])) one.happens({ type });
   one.start().lost().happens({ type: "anew", ready: true });
   assert.equal(one.state, "closed");
 });

@@ -62,6 +62,8 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
     pinged?.();
   };
 
+  const markRead = (id: string | undefined) => socket?.send(JSON.stringify({ action: "mark_read", id }));
+
   const letGo = () => {
     wire.after("former");
     former?.close();
@@ -70,6 +72,8 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
 
   const begin = (token: string): Ear | undefined => {
     const { exp, userId, sub } = wire.claims(token);
+    // A plus is a plus to the server, so no space may be one.
+    const asked = `${new URLSearchParams(query(token))}`.replaceAll("+", "%20");
     const greeted = (user: string | null) => {
       if (own === next) {
         letGo();
@@ -99,7 +103,7 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
       wire.after("next");
       wire.expires(typeof exp === "number" ? exp * 1_000 : undefined);
     };
-    const own = wire.open(path, query(token), {
+    const own = wire.open(`${path}?${asked}`, {
       ...(!heard && { open: () => greeted(null) }),
       frame(frame) {
         if (heard?.(frame, greeted)) return;
@@ -159,9 +163,8 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
     check() {},
     act({ action, id }) {
       // Whether the server knows the word or not: there is no answer to wait for.
-      if (action === "read" || action === "archive") socket?.send({ action: "mark_read", id });
-      if (action === "read_all")
-        for (const { id, read } of wire.store.now.items) if (!read) socket?.send({ action: "mark_read", id });
+      if (action === "read" || action === "archive") markRead(id);
+      if (action === "read_all") for (const { id, read } of wire.store.now.items) if (!read) markRead(id);
       return false;
     },
   };

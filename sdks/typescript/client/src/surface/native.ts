@@ -1,9 +1,9 @@
 // Campanile's own surface: opened by a ticket, alive by heartbeats, and its frames are the client's.
 
-import { comeBackFrom, type Ear, PATIENCE, type Talk, type Wire } from "../connection.js";
+import { type Ear, PATIENCE, type Talk, type Wire } from "../connection.js";
 import type { CampanileError } from "../error.js";
 import type { Frame, Hello } from "../frame.js";
-import { request } from "../request.js";
+import { queryOf, request } from "../request.js";
 
 export function native(wire: Wire): Talk {
   const { environment } = wire;
@@ -12,6 +12,8 @@ export function native(wire: Wire): Talk {
   let lastFrame = 0;
   let heartbeatMs = Infinity;
   let drainAt: number | undefined;
+
+  const send = (message: object) => socket?.send(JSON.stringify(message));
 
   const check = () => {
     const left = lastFrame + heartbeatMs + PATIENCE - environment.now();
@@ -27,7 +29,7 @@ export function native(wire: Wire): Talk {
       heartbeatMs = frame.heartbeatMs ?? 25_000;
       check();
     }
-    wire.expires(Date.parse((frame as Hello).expiresAt ?? ""));
+    wire.expires(Date.parse((frame as Hello).expiresAt as string));
     if (frame.type === "error" && frame.ref === "refresh") wire.exchange();
     else wire.onFrame(frame);
   };
@@ -37,34 +39,36 @@ export function native(wire: Wire): Talk {
       try {
         const url = `${wire.base}/v1/tickets`;
         const { ticket } = (await request(environment, url, token, { method: "POST" })) as { ticket: string };
-        const query = {
-          workspace: wire.options.workspace ?? "",
+        const query = queryOf({
+          workspace: wire.options.workspace as string,
           ticket,
           ...(epoch !== undefined && { since: epoch ? seq : 0, rev }),
           ...(epoch && { epoch }),
-        };
+        });
         const told = {
           frame: (frame: unknown) => heard(frame as Frame),
           close: (how: { code: number; reason: string }) => wire.closed(how, drainAt),
         };
-        socket = wire.open("/v1/connect", query, told, ["campanile.v1"]);
+        socket = wire.open(`/v1/connect?${query}`, told, ["campanile.v1"]);
       } catch (error) {
         const { code: reason = "failed", detail = {} } = error as Partial<CampanileError>;
         const { status: code = 0, retryAfterMs } = detail;
+        // What has no code of ours (`http`) was refused by somebody in between.
+        const refused = reason !== "http" && (code === 401 || code === 403);
         wire.onLost({
           reason: { kind: code ? "http" : "lost", code, reason },
-          comeBack: comeBackFrom(reason, code),
+          comeBack: reason === "token_expired" ? "with_new_token" : refused ? "no" : "yes",
           retryAt: retryAfterMs === undefined ? undefined : environment.now() + retryAfterMs,
         });
       }
     },
     refresh(token) {
-      socket?.send({ action: "refresh", token, ref: "refresh" });
+      send({ action: "refresh", token, ref: "refresh" });
       // Unless an answer plans it anew.
       wire.exchange(PATIENCE);
     },
     act({ key, action, id, upTo }) {
-      socket?.send({ action, id, upTo, key, ref: key });
+      send({ action, id, upTo, key, ref: key });
       return true;
     },
     check,
