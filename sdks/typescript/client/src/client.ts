@@ -97,7 +97,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     const text = JSON.stringify(is);
     const news = text !== toldStatus;
     toldStatus = text;
-    if (news) session?.announce({ type: "status", status: is });
+    if (news) session?.announce({ type: "Status", status: is });
     tell("change");
     if (news) tell("state", getSnapshot());
   };
@@ -283,7 +283,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     const upTo = Math.max(now.seq, now.items.find((one) => one.seq !== null)?.seq ?? 0);
     const key = environment.uuid();
     const change = {
-      type: "act" as const,
+      type: "Act" as const,
       act: { key, action, ...(id === undefined ? { upTo, epoch: now.epoch } : { id }) },
     };
     session.do(change);
@@ -305,13 +305,13 @@ function createClient(given: Options): Omit<Client, "state"> {
   };
 
   const retry = () => {
-    if (!session?.wish({ type: "retry" })) happens("retry");
+    if (!session?.wish({ type: "Retry" })) happens("retry");
   };
 
   const loadMore: Client["loadMore"] = async (filter = {}) => {
     if (!session || status().state !== "live" || !list(filter).hasMore) return;
     const here = session;
-    if (here.load(filter) && !here.wish({ type: "load", filter })) void inbox?.more(filter);
+    if (here.load(filter) && !here.wish({ type: "Load", filter })) void inbox?.more(filter);
     await new Promise<void>((then) => {
       const stop = on("change", () => {
         if (here.loading(filter)) return;
@@ -334,8 +334,8 @@ function createClient(given: Options): Omit<Client, "state"> {
     renews,
     onLost,
     wished(wish) {
-      if (wish.type === "retry") retry();
-      else if (wish.type === "load") void loadMore(wish.filter);
+      if (wish.type === "Retry") retry();
+      else if (wish.type === "Load") void loadMore(wish.filter);
       else {
         session?.do(wish);
         flush();

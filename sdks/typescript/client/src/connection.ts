@@ -82,7 +82,8 @@ export interface Wire extends Line {
     path: string,
     told: {
       open?(): void;
-      frame(frame: Record<string, unknown>): void;
+      /** What came, or an empty object for what is no JSON. */
+      frame(frame: object): void;
       close(how: { code: number; reason: string }): void;
     },
     protocols?: string[],

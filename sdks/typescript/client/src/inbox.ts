@@ -58,7 +58,7 @@ export function createInbox(reader: Reader, session: Session): Inbox {
     store.logs.delete(log);
     if (signal.aborted) found = undefined;
     // Of a list that another took the place of, the other is under way.
-    if (!signal.aborted || list.signal.aborted) session.do({ type: "page", filter, fresh, found, log });
+    if (!signal.aborted || list.signal.aborted) session.do({ type: "Page", filter, fresh, found, log });
     return !!found && !store.now.stale;
   };
 

@@ -22,19 +22,19 @@ export interface Status {
   readonly retryAt: number | null;
 }
 
-/** What happened, the same in every tab. */
+/** What happened, the same in every tab. The types that are ours begin with a capital letter, which those of frames never do. */
 export type Change =
   | Frame
   /** All that a tab needs to follow the one that leads. */
-  | { type: "all"; dump: Dump; queue: Queue; status: Status }
+  | { type: "All"; dump: Dump; queue: Queue; status: Status }
   /** Of the tab that leads; null: none does any more. */
-  | { type: "status"; status: Status | null }
+  | { type: "Status"; status: Status | null }
   /** Without `found`, it could not be had. */
-  | { type: "page"; filter: Filter; fresh: boolean; found: InboxPage | undefined; log: Log }
-  | { type: "act"; act: Action };
+  | { type: "Page"; filter: Filter; fresh: boolean; found: InboxPage | undefined; log: Log }
+  | { type: "Act"; act: Action };
 
 /** What a tab wants of the one that leads. */
-export type Wish = { type: "act"; act: Action } | { type: "load"; filter: Filter } | { type: "retry" };
+export type Wish = { type: "Act"; act: Action } | { type: "Load"; filter: Filter } | { type: "Retry" };
 
 export interface Owner {
   readonly environment: Environment;
@@ -131,7 +131,7 @@ export function createSession(
     return !!mirror;
   };
   const resign = () => {
-    announce({ type: "status", status: null });
+    announce({ type: "Status", status: null });
     tabs?.resign();
   };
 
@@ -141,7 +141,7 @@ export function createSession(
   };
   const leave = () => {
     if (dirty) save();
-    announce({ type: "status", status: null });
+    announce({ type: "Status", status: null });
     tabs?.leave();
     tabs = mirror = undefined;
     loads.clear();
@@ -170,22 +170,22 @@ export function createSession(
     if (user && store.now.user && user !== store.now.user) empty();
     let told: Told | undefined;
     switch (change.type) {
-      case "all":
+      case "All":
         mirror = change.status;
         store.restore(change.dump);
         queue = joined(change.queue, was);
         // What that tab has already is not done twice.
-        for (const act of was) wish({ type: "act", act });
+        for (const act of queue) if (was.includes(act)) wish({ type: "Act", act });
         loads.clear();
         break;
-      case "status":
+      case "Status":
         mirror = change.status ?? undefined;
         break;
-      case "page":
+      case "Page":
         if (change.found) store.page(change.found, change.filter, change.fresh, change.log);
         loads.delete(filterKey(change.filter));
         break;
-      case "act":
+      case "Act":
         queue = enqueue(queue, change.act, sent);
         break;
       case "ok":
@@ -218,7 +218,7 @@ export function createSession(
     },
     all() {
       mirror = undefined;
-      return { type: "all", dump: store.now, queue, status: owner.status() };
+      return { type: "All", dump: store.now, queue, status: owner.status() };
     },
   };
 

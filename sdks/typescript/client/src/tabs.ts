@@ -27,7 +27,7 @@ export interface Ears<Told, Wish> {
   onWish(wish: Wish): void;
   /** Nobody is known to lead any more. `robbed`: another tab took the lead away, from this one or from one that hung. */
   onLost(robbed: boolean): void;
-  /** Everything, so that another tab can follow: it is of the type `all`. */
+  /** Everything, so that another tab can follow: it is of the type `All`. */
   all(): Told;
 }
 
@@ -130,7 +130,7 @@ export function joinTabs<Told extends { type: string }, Wish>(
     if (leads) return;
     beat(BEAT + PATIENCE, ask);
     // It comes first of a leader, and whenever somebody joins.
-    if (n === next || told?.type === "all") {
+    if (n === next || told?.type === "All") {
       next = n + 1;
       if (told) ears.onTold(told);
     } else if (next) {

@@ -89,9 +89,16 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
       } else if (!live) {
         live = true;
         wire.after("ping", pingMs, ping);
+        const { epoch, rev, readUpTo, seenUpTo, unread, unseen } = wire.store.now;
         wire.onFrame({
-          ...wire.store.now,
           type: "hello",
+          epoch,
+          seq,
+          rev,
+          readUpTo,
+          seenUpTo,
+          unread,
+          unseen,
           user: user ?? text(userId) ?? text(sub) ?? wire.options.user ?? null,
           resumed: false,
           // All that came is counted, and there is nothing else to be had.
@@ -105,7 +112,7 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
     };
     const own = wire.open(`${path}?${asked}`, {
       ...(!heard && { open: () => greeted(null) }),
-      frame(frame) {
+      frame(frame: Record<string, unknown>) {
         if (heard?.(frame, greeted)) return;
         const item = notification(frame);
         if (text(item.id) === undefined || text(item.message) === undefined) return;

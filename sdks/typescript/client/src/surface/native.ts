@@ -46,7 +46,7 @@ export function native(wire: Wire): Talk {
           ...(epoch && { epoch }),
         });
         const told = {
-          frame: (frame: unknown) => heard(frame as Frame),
+          frame: heard,
           close: (how: { code: number; reason: string }) => wire.closed(how, drainAt),
         };
         socket = wire.open(`/v1/connect?${query}`, told, ["campanile.v1"]);
