@@ -85,13 +85,24 @@ async def test_each_is_sent_in_order_and_what_is_refused_is_put_aside(server: Sc
 
 
 @pytest.mark.parametrize("drain", [_drain, _drain_slowly, _drain_plainly])
-@pytest.mark.parametrize("status", [401, 403, 429, 503])
-async def test_what_is_no_fault_of_the_row_ends_it(server: ScriptedServer, drain: Drain, status: int) -> None:
-    """Such as a token that is not accepted: nothing is put aside for that."""
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, {"code": "not_now"}),
+        (403, {"code": "not_now"}),
+        (429, {"code": "not_now"}),
+        (503, {"code": "not_now"}),
+        (404, {}),
+    ],
+)
+async def test_what_is_no_fault_of_the_row_ends_it(
+    server: ScriptedServer, drain: Drain, status: int, body: dict[str, str]
+) -> None:
+    """Such as a token that is not accepted, or a proxy's answer: nothing is put aside for that."""
     noted: list[Row] = []
     draining = drain(server, lambda row, _: noted.append(row), lambda row, _: noted.append(row))
     published(await server.asked())
-    (await server.asked()).reply(status, {"code": "not_now"})
+    (await server.asked()).reply(status, body)
     with pytest.raises(Problem) as refused:
         await draining
     assert refused.value.status == status

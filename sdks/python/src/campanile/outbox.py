@@ -22,5 +22,5 @@ def is_passing(status: int) -> bool:
 
 
 def is_at_fault(problem: Problem) -> bool:
-    """Whether a row was refused for good, by its own fault and not that of the token."""
-    return not is_passing(problem.status) and problem.status not in (401, 403)
+    """Whether a row was refused for good, by its own fault: not by a proxy, nor for the token's sake."""
+    return problem.code != "http" and not is_passing(problem.status) and problem.status not in (401, 403)

@@ -24,11 +24,6 @@ export interface Shown {
 
 export type Queue = readonly Action[];
 
-/** Both queues, one after the other. What is in both is done once. */
-export function joined(first: Queue, second: Queue): Queue {
-  return [...first, ...second.filter((action) => !first.some((one) => one.key === action.key))];
-}
-
 /**
  * The queue with one more: in order, the last word on an entry in place of the former ones that are not `sent` yet. The same queue if
  * it was there already.
@@ -38,11 +33,6 @@ export function enqueue(queue: Queue, last: Action, sent: ReadonlySet<string>): 
   const stays = (one: Action) =>
     sent.has(one.key) || one.id !== last.id || (last.id === undefined && one.action !== last.action);
   return [...queue.filter(stays), last];
-}
-
-/** Whether an `ok` says more than is known up to `rev`. What changed nothing was done before: how it is now, receipts tell. */
-export function isNews(ok: { changed?: boolean; rev?: number }, rev: number): boolean {
-  return ok.changed !== false && (ok.rev ?? 0) > rev;
 }
 
 /** The list as it will be once `actions` are done. Items that they don't change stay the same objects. */
@@ -56,8 +46,8 @@ export function withActions({ items, unread, unseen }: Shown, actions: Queue): S
       const archived = action === "archive" || (forth && item.archived);
       if (read === item.read && seen === item.seen && archived === item.archived) return item;
       if (item.seq !== null) {
-        unread += Number(item.read) - Number(read);
-        unseen += Number(item.seen) - Number(seen);
+        unread += +item.read - +read;
+        unseen += +item.seen - +seen;
       }
       return { ...item, read, seen, archived };
     });

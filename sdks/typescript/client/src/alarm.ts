@@ -2,13 +2,13 @@
 
 import type { Environment } from "./environment.js";
 
-/** The longest that a timer may be set for. */
-const LONGEST = 2 ** 31 - 1;
+/** A timer may not be set for longer than 2³¹ − 1. */
+const LONGEST = 2e9;
 
 /** Plans something in place of what was planned before. Without a time, and at Infinity, nothing. */
 export type Alarm = (ms?: number, then?: () => unknown) => void;
 
-/** It may ring early where `ms` is above 24 days. */
+/** It may ring early where `ms` is above 23 days. */
 export function alarm({ setTimeout, clearTimeout }: Environment): Alarm {
   let timer: unknown;
   return (ms = Infinity, then) => {

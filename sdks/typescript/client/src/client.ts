@@ -1,8 +1,8 @@
 // The public client: options, lifecycle, events.
 
-import { type Action, MOST_ACTIONS } from "./actions.js";
+import { MOST_ACTIONS } from "./actions.js";
 import { alarm } from "./alarm.js";
-import { type Connection, connect, type Line } from "./connection.js";
+import { type Connection, connect, type Line, type Loss, lost } from "./connection.js";
 import type { Channel } from "./environment.js";
 import { CampanileError } from "./error.js";
 import type { Frame } from "./frame.js";
@@ -10,7 +10,7 @@ import { platform } from "./globals.js";
 import { createInbox, type Inbox, type Reader } from "./inbox.js";
 import { createListeners } from "./listeners.js";
 import { createSession, type Owner, type Session, type Status, userKey } from "./session.js";
-import { type Happening, IDLE, type Lost, type Machine, step, wakeAt } from "./state.js";
+import { type Happening, IDLE, type Machine, step, wakeAt } from "./state.js";
 import { native } from "./surface/native.js";
 import { identity } from "./token.js";
 import type { Client, Options, State, TokenReason, TokenSource } from "./types.js";
@@ -57,17 +57,16 @@ function createClient(given: Options): Omit<Client, "state"> {
   const options = { ...given };
   const { surface = "native" } = options;
   const base = checkedBase(options.url, options.allowInsecure);
-  const environment = platform();
-  for (const [name, value] of Object.entries(options.environment ?? {}))
-    if (value !== undefined) Object.assign(environment, { [name]: value });
-  if (options.WebSocket) environment.WebSocket = options.WebSocket;
-  if (options.storage !== undefined) environment.storage = options.storage ?? undefined;
+  const environment = { ...platform(), ...options.environment };
+  environment.WebSocket = options.WebSocket ?? environment.WebSocket;
+  if (options.storage !== undefined) environment.storage = options.storage;
 
-  const { page } = environment;
   const isNative = surface === "native";
   const { on, tell } = createListeners();
   const waking = alarm(environment);
   let machine: Machine = IDLE;
+  /** `connect` was called. */
+  let started = false;
   let session: Session | undefined;
   let connection: Connection | undefined;
   let inbox: Inbox | undefined;
@@ -78,7 +77,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   let toldStatus = "";
   let deaf: (() => void) | undefined;
   /** Whom this client is of, as far as is known: who is signed out by `close`. */
-  let user: string | null | undefined;
+  let user: string | undefined;
   /** Where the sign-out of this user is told, in whichever workspace, connected or not. */
   let farewell: Channel | undefined;
 
@@ -95,18 +94,22 @@ function createClient(given: Options): Omit<Client, "state"> {
   const changed = () => {
     view.changed();
     const is = status();
-    const news = JSON.stringify(is) !== toldStatus;
-    toldStatus = JSON.stringify(is);
-    if (news) session?.announce({ status: is });
+    const text = JSON.stringify(is);
+    const news = text !== toldStatus;
+    toldStatus = text;
+    if (news) session?.announce({ type: "Status", status: is });
     tell("change");
     if (news) tell("state", getSnapshot());
   };
 
-  const ready = () => !!options.token && (!!options.workspace || surface === "product");
+  /** The workspace, where there are any. */
+  const place = () => (surface === "product" ? "-" : options.workspace);
+  const ready = () => started && !!options.token && !!place();
 
-  const happens = (type: Happening["type"], more?: { ready: boolean } | Omit<Lost, "type">) => {
+  const happens = (type: Happening["type"], more?: { ready: boolean } | Loss) => {
     const was = machine;
-    machine = step(was, { type, ...more } as Happening, environment.now(), environment.random);
+    const happening = { type, ready: ready(), ...more } as Happening;
+    machine = step(was, happening, environment.now(), environment.random);
     const { state, attempt } = machine;
     waking(wakeAt(machine) - environment.now(), () => happens("time"));
     const again = attempt !== was.attempt;
@@ -119,7 +122,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (state === "idle" || state === "refused" || (state === "suspended" && machine.hiddenSince < Infinity))
       session?.resign();
     changed();
-    if (again) void open(attempt, machine.why);
+    if (again) void open();
   };
 
   const leave = () => {
@@ -130,28 +133,27 @@ function createClient(given: Options): Omit<Client, "state"> {
   /** Whose a token is: the application's word, else the token's. Where they differ, something that is neither's. */
   const whose = (token: TokenSource) => {
     const { user } = options;
-    const said = saidBy(token);
+    const said = identity(token);
     return user && said && user !== said ? JSON.stringify([user, said]) : (user ?? said);
   };
 
   /** One attempt: a token, the session of its user, the lead among the tabs, a connection. */
-  const open = async (attempt: number, why: TokenReason) => {
+  const open = async () => {
+    const { attempt, why } = machine;
     const current = () => machine.attempt === attempt && machine.state === "connecting";
     try {
       if (!environment.WebSocket)
-        throw new CampanileError("no_websocket", "no WebSocket here: give one as an option");
+        throw new CampanileError("no_websocket", "no WebSocket: give one as an option");
       // What is named needs no token, unless there is reason to doubt it.
       const { token: source } = options;
       const early = whose(source);
       const same = !concealed && (session?.identity ?? early) === early;
-      if (early !== undefined && (typeof source === "string" || same)) await enter(source);
+      if (early && (typeof source === "string" || same)) await enter(source);
       if (!current()) return;
       const given = await ask(why);
       if (!current()) return;
       if (!given) {
-        leave();
-        concealed = true;
-        happens("anew", { ready: false });
+        accepts(given);
         return;
       }
       token = given;
@@ -165,23 +167,17 @@ function createClient(given: Options): Omit<Client, "state"> {
       const talk = isNative ? native : (await import("./surface/documented.js"))[surface];
       if (!current()) return;
       const { store } = entered;
-      if (options.resume && store.now.epoch === undefined) Object.assign(store.now, options.resume);
-      const { epoch, seq, rev } = store.now;
-      const line: Line & Reader = {
-        environment,
-        base,
-        workspace: options.workspace ?? "",
-        pageSize: options.pageSize ?? 25,
-        since: { epoch, seq, rev },
-        token: () => token,
-        ask: typeof options.token === "function" ? () => ask("refresh") : undefined,
-        accepts,
-        tell,
+      // Once: then the list that was kept is of another place.
+      if (options.resume) Object.assign(store.now, options.resume, { stale: true });
+      delete options.resume;
+      const { epoch } = store.now;
+      const line: Line = {
+        ...owner,
+        store,
         onFrame: (frame) => onFrame(entered, frame, epoch !== undefined),
-        onLost: (reason, comeBack, retryAt) => happens("lost", { reason, comeBack, retryAt }),
       };
-      inbox = createInbox(line, entered);
-      connection = connect(line, token, talk);
+      if (isNative) inbox = createInbox(owner, entered);
+      connection = connect(line, talk);
     } catch (error) {
       if (!current()) return;
       tell("error", error as CampanileError);
@@ -191,19 +187,34 @@ function createClient(given: Options): Omit<Client, "state"> {
     }
   };
 
+  /** Exchanges the token in use. */
+  const renew = async () => {
+    const here = connection;
+    const asked = await ask("refresh");
+    if (here === connection && accepts(asked)) here?.refresh(asked);
+  };
+
+  /** A text can't be exchanged. */
+  const renews = () => typeof options.token === "function";
+
+  const onLost: Line["onLost"] = ({ comeBack, ...how }) => {
+    // The same token would be refused again.
+    happens("lost", { ...how, comeBack: comeBack === "with_new_token" && !renews() ? "no" : comeBack });
+  };
+
   /** Hears from now on when this user signs out in another tab. */
   const attend = (who: string | null | undefined) => {
     if (!who || who === user) return;
     farewell?.close();
     user = who;
-    farewell = environment.channel?.(`campanile ${userKey(base, who)}`);
+    farewell = environment.channel?.(userKey(base, who));
     if (farewell) heed(farewell, new WeakRef(end));
   };
 
   /** The session of a token's user, the present one if it is the same. */
   const enter = async (token: TokenSource): Promise<Session> => {
     const who = whose(token);
-    const said = saidBy(token);
+    const said = identity(token);
     // What a token says is more than a name alone.
     if (said || !user) attend(who);
     const next = sessionOf(who);
@@ -211,54 +222,26 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (other) session?.leave();
     session = next;
     // Without a name, or with two, only the server's greeting tells whose it is.
-    if (who === undefined || (other && said !== undefined && said !== who)) concealed = true;
-    else if (said === who) concealed = false;
+    concealed = !who || (said !== who && (concealed || (other && !!said)));
     changed();
     await next.open();
     return next;
   };
 
-  const owner: Owner = {
-    environment,
-    maxItems: options.maxItems ?? 1_000,
-    shareTabs: options.shareTabs ?? true,
-    status,
-    changed,
-    tell,
-    wished(wish) {
-      if (wish === "retry") retry();
-      else if ("load" in wish) void loadMore(wish.load);
-      else {
-        session?.do(wish);
-        flush();
-      }
-    },
-    robbed() {
-      const reason = { kind: "lost", code: 0, reason: "taken over" } as const;
-      happens("lost", { reason, comeBack: "yes" });
-      // The server may have replaced the connection before this was known.
-      if (machine.state === "refused") happens("retry");
-    },
-  };
-
   const sessionOf = (who: string | undefined): Session => {
-    const place = ` ${surface} ${surface === "product" ? "" : (options.workspace ?? "")} `;
     const user = userKey(base, who);
-    return session?.key === user + place ? session : createSession(owner, user, place, who);
+    const key = `${user} ${surface} ${place() ?? ""} `;
+    return session?.key === key ? session : createSession(owner, user, key, who);
   };
 
   /** A token, or what stands for none. Rejects with `token_failed`. */
   const ask = async (why: TokenReason) => {
     const { token } = options;
-    if (typeof token !== "function") return token;
-    let cause: unknown;
     try {
-      const given = await within(environment, TOKEN_PATIENCE, (async () => [await token(why)])());
-      if (given) return given[0];
-    } catch (error) {
-      cause = error;
+      return typeof token === "function" ? await within(environment, TOKEN_PATIENCE, token(why)) : token;
+    } catch (cause) {
+      throw new CampanileError("token_failed", "the token callback failed or is late", { cause });
     }
-    throw new CampanileError("token_failed", "the token callback failed, or took too long", { cause });
   };
 
   /** Whether another token is of the same user. One of another begins anew. */
@@ -275,41 +258,41 @@ function createClient(given: Options): Omit<Client, "state"> {
   };
 
   const onFrame = (session: Session, frame: Frame, resumes: boolean) => {
-    if (frame.type !== "hello" && frame.type !== "greeting") {
-      const { stale } = session.store.now;
-      session.do({ frame });
-      if (frame.type === "resync" || (session.store.now.stale && !stale)) inbox?.reload();
-      if (frame.type === "notification" && options.autoMarkRead && !isNative) act("read", frame.item.id);
+    const { store } = session;
+    const { stale, user } = store.now;
+    if (frame.type !== "hello") {
+      session.do(frame);
+      if (store.now.stale && (!stale || frame.type === "resync")) inbox?.reload();
       return;
     }
-    const { store } = session;
-    const other = store.now.user !== null && frame.user !== null && store.now.user !== frame.user;
     attend(session.identity ?? frame.user);
     concealed = false;
-    const hello = frame.type === "hello";
-    const resumed = hello && frame.resumed && !other;
-    const user = frame.user ?? identity(token) ?? options.user ?? null;
-    session.do({ frame: { ...frame, resumed, user } as Frame });
+    session.do(frame);
+    // Else a resync follows.
+    const begins = frame.resumed || !resumes || (user && user !== frame.user);
     // Whoever sees that it is live sees what is under way.
-    if (hello && store.now.stale && (other || frame.resumed || !resumes)) inbox?.reload();
+    if (store.now.stale && begins) inbox?.reload();
     happens("live");
     flush();
   };
 
-  const act = (action: Action["action"], id?: string) => {
+  const act: Line["act"] = (action, id) => {
     if (!session) return;
     if (session.queue.length >= MOST_ACTIONS) {
-      tell("error", new CampanileError("queue_full", `${MOST_ACTIONS} actions wait already`, { action, id }));
+      tell("error", new CampanileError("queue_full", "too many actions wait already", { action, id }));
       return;
     }
     const { now } = session.store;
     const upTo = Math.max(now.seq, now.items.find((one) => one.seq !== null)?.seq ?? 0);
     const key = environment.uuid();
-    const act: Action = { key, action, ...(id === undefined ? { upTo, epoch: now.epoch } : { id }) };
-    session.do({ act });
-    if (session.follows) session.wish({ act });
+    const change = {
+      type: "Act" as const,
+      act: { key, action, ...(id === undefined ? { upTo, epoch: now.epoch } : { id }) },
+    };
+    session.do(change);
+    session.wish(change);
     // What is in no log is known here only.
-    if (now.items.find((one) => one.id === id)?.seq === null) session.do({ frame: { ...DONE, ref: key } });
+    if (now.items.find((one) => one.id === id)?.seq === null) session.do({ ...DONE, ref: key });
     flush();
   };
 
@@ -319,25 +302,19 @@ function createClient(given: Options): Omit<Client, "state"> {
     for (const action of session.queue) {
       const { key } = action;
       if (session.sent.has(key)) continue;
-      const sent = connection.act(action);
-      if (sent) session.sent.add(key);
-      else if (sent === undefined) session.do({ frame: { ...DONE, ref: key } });
+      if (connection.act(action)) session.sent.add(key);
+      else session.do({ ...DONE, ref: key });
     }
   };
 
   const retry = () => {
-    if (session?.follows) session.wish("retry");
-    else happens("retry");
+    if (!session?.wish({ type: "Retry" })) happens("retry");
   };
 
   const loadMore: Client["loadMore"] = async (filter = {}) => {
     if (!session || status().state !== "live" || !list(filter).hasMore) return;
-    if (!session.loading(filter)) {
-      if (session.follows) session.wish({ load: filter });
-      else void inbox?.more(filter);
-    }
     const here = session;
-    here.load(filter);
+    if (here.load(filter) && !here.wish({ type: "Load", filter })) void inbox?.more(filter);
     await new Promise<void>((then) => {
       const stop = on("change", () => {
         if (here.loading(filter)) return;
@@ -347,6 +324,33 @@ function createClient(given: Options): Omit<Client, "state"> {
     });
   };
 
+  const owner: Owner & Reader & Omit<Line, "store" | "onFrame"> = {
+    environment,
+    options,
+    base,
+    token: () => token,
+    status,
+    changed,
+    tell,
+    act,
+    renew,
+    renews,
+    onLost,
+    wished(wish) {
+      if (wish.type === "Retry") retry();
+      else if (wish.type === "Load") void loadMore(wish.filter);
+      else {
+        session?.do(wish);
+        flush();
+      }
+    },
+    robbed() {
+      happens("lost", lost("taken over"));
+      // The server may have replaced the connection before this was known.
+      if (machine.state === "refused") happens("retry");
+    },
+  };
+
   /** `tells`: this is where the user signs out. */
   const end = (tells: boolean) => {
     if (machine.state === "closed") return;
@@ -354,8 +358,9 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (!user) attend(whose(options.token));
     if (tells) farewell?.postMessage(1);
     farewell?.close();
-    if (session?.identity !== user) leave();
-    (session ?? sessionOf(user ?? undefined)).erase();
+    const kept = sessionOf(user);
+    if (kept !== session) leave();
+    kept.erase();
     session = options.token = undefined;
     token = "";
     happens("close");
@@ -363,38 +368,35 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   return {
     connect() {
-      deaf ??= page?.listen((type) => {
-        if (type === "pagehide" || type === "hidden") session?.save();
-        connection?.check?.();
+      deaf ??= environment.page?.((type) => {
+        if (type === "hidden") session?.save();
+        connection?.check();
         happens(type);
       });
-      if (page) {
-        happens(page.online() ? "online" : "offline");
-        happens(page.hidden() ? "hidden" : "visible");
-      }
-      happens("start", { ready: ready() });
+      started = true;
+      happens("start");
     },
     disconnect() {
       deaf = void deaf?.();
       session?.leave();
-      happens("stop");
+      started = false;
+      happens("anew");
     },
     close: () => end(true),
     retry,
     update(change) {
       if (machine.state === "closed") return;
-      const was = { ...options };
+      const names = () => JSON.stringify([options.workspace, options.user]);
+      const { token: was } = options;
+      const former = names();
       Object.assign(options, change);
       const { token: is } = options;
-      if (change.user || saidBy(change.token)) attend(whose(is));
-      const moved = (["workspace", "user"] as const).some(
-        (name) => name in change && (change[name] ?? null) !== (was[name] ?? null),
-      );
-      if (moved || !is) {
+      if (change.user || identity(change.token)) attend(whose(is));
+      if (!is || names() !== former) {
         leave();
         // The next token may be of another user than the one that is still named.
-        if (was.token && !is) concealed = true;
-      } else if (is === was.token) {
+        if (was && !is) concealed = true;
+      } else if (is === was) {
         return;
       } else if (session && typeof is === "string" && (whose(is) ?? null) === session.identity) {
         // The same user goes on; what is not live yet begins again.
@@ -407,7 +409,7 @@ function createClient(given: Options): Omit<Client, "state"> {
         session.leave();
         concealed = true;
       }
-      happens("anew", { ready: ready() });
+      happens("anew");
     },
     subscribe: (listener) => on("change", listener),
     getSnapshot,
@@ -416,10 +418,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     read: (id) => act("read", id),
     unread: (id) => act("unread", id),
     archive: (id) => act("archive", id),
-    readAll() {
-      if (isNative) act("read_all");
-      else for (const { id } of list({ unread: true }).items) act("read", id);
-    },
+    readAll: () => act("read_all"),
     seen: () => act("seen"),
     on,
   };
@@ -428,9 +427,4 @@ function createClient(given: Options): Omit<Client, "state"> {
 /** Ends a client on a message. Outside of any client: a closure within one would keep it alive after it was let go of. */
 function heed(channel: Channel, end: WeakRef<(tells: boolean) => void>): void {
   channel.onmessage = () => end.deref()?.(false);
-}
-
-/** Whose it is by what a token itself says; a function says nothing before it is asked. */
-function saidBy(token: TokenSource): string | undefined {
-  return typeof token === "string" ? identity(token) : undefined;
 }

@@ -5,8 +5,9 @@ import { type Alarm, alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 import type { CampanileError } from "./error.js";
 import type { Frame } from "./frame.js";
+import type { Store } from "./store.js";
 import { claims } from "./token.js";
-import type { Reason } from "./types.js";
+import type { Options, Reason } from "./types.js";
 
 /** Dialling is given up after so long; so late may a heartbeat or an answer be. */
 export const PATIENCE = 10_000;
@@ -14,31 +15,48 @@ export const PATIENCE = 10_000;
 /** Where the client is to go after a close. */
 export type ComeBack = "yes" | "no" | "with_new_token";
 
+/** How a connection was lost. */
+export interface Loss {
+  readonly reason: Reason;
+  readonly comeBack: ComeBack;
+  /** What the server said. */
+  readonly retryAt?: number | undefined;
+}
+
+/** A loss that no server said. */
+export function lost(reason: string): Loss {
+  return { reason: { kind: "lost", code: 0, reason }, comeBack: "yes" };
+}
+
 /** What a connection needs, and whom it tells. */
 export interface Line {
   readonly environment: Environment;
   /** `https://host/base`, without a slash at its end. */
   readonly base: string;
-  readonly workspace: string;
+  readonly options: Options;
   /** From where to resume. Without an epoch, from now on; with null for one, all of a log that had no name. */
-  readonly since: { readonly epoch: string | null | undefined; readonly seq: number; readonly rev: number };
-  /** Gives another token before the one in use expires; rejects if there is none now. Undefined: there never is another. */
-  readonly ask: (() => Promise<string | null | undefined>) | undefined;
-  /** Whether the connection may go on with a token; else it is hung up. */
-  readonly accepts: (token: string | null | undefined) => token is string;
+  readonly store: Store;
+  /** The token in use. */
+  token(): string;
+  /** Exchanges the token in use, or hangs up if there is no other of the same user. Rejects if there is none now. */
+  renew(): Promise<void>;
+  /** Whether there may be another token. */
+  renews(): boolean;
+  /** Does something as if the user did. */
+  act(action: Action["action"], id?: string): void;
   readonly tell: (event: "error", error: CampanileError) => void;
   readonly onFrame: (frame: Frame) => void;
   /** Said once, and nothing after it. */
-  readonly onLost: (reason: Reason, comeBack: ComeBack, retryAt?: number) => void;
+  readonly onLost: (how: Loss) => void;
 }
 
 export interface Connection {
   /** Shows the server another token of the same user. */
   refresh(token: string): void;
-  /** Tells the server what was done. True: an answer will come; false: it was not sent; undefined: nobody will answer. */
-  act(action: Action): boolean | undefined;
+  /** Tells the server what was done. False: nobody will answer. */
+  act(action: Action): boolean;
   /** Looks whether the server is late, such as after the machine has slept. */
-  check?(): void;
+  check(): void;
   /** Hangs up. Nothing is told any more. */
   close(): void;
 }
@@ -51,8 +69,7 @@ export interface Talk extends Connection {
 
 /** A socket that is open, or opens. */
 export interface Ear {
-  /** False: it could not be sent. */
-  send(text: string): boolean;
+  send(text: string): void;
   /** Nothing is heard of it any more. */
   close(): void;
 }
@@ -63,18 +80,17 @@ export interface Wire extends Line {
   /** Opens a socket, unless this was hung up. */
   open(
     path: string,
-    query: Record<string, string>,
     told: {
       open?(): void;
-      frame(frame: Record<string, unknown>): void;
-      close(code: number, reason: string): void;
+      /** What came, or an empty object for what is no JSON. */
+      frame(frame: object): void;
+      close(how: { code: number; reason: string }): void;
     },
     protocols?: string[],
   ): Ear | undefined;
-  lost: Line["onLost"];
   dead(reason: string): void;
   /** The server closed, and may have said when to come back. */
-  closed(code: number, reason: string, retryAt?: number): void;
+  closed(how: { code: number; reason: string }, retryAt?: number): void;
   /** Does something later, in place of what had the same name; without `then`, nothing. */
   after(name: string, ms?: number, then?: () => unknown): void;
   /** Plans the exchange of a token that ends at `at`. */
@@ -84,8 +100,8 @@ export interface Wire extends Line {
 }
 
 /** Dials on a surface. */
-export function connect(line: Line, token: string, surface: (wire: Wire) => Talk): Connection {
-  const { environment, ask } = line;
+export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
+  const { environment } = line;
   const alarms: Record<string, Alarm> = {};
   /** Nothing is said any more. */
   let over = false;
@@ -95,24 +111,22 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
     for (const name in alarms) after(name);
     talk.close();
   };
-  const lost: Wire["lost"] = (reason, comeBack, retryAt) => {
+  const onLost: Line["onLost"] = (how) => {
     if (over) return;
     close();
-    // The same token would be refused again.
-    line.onLost(reason, comeBack === "with_new_token" && !ask ? "no" : comeBack, retryAt);
+    line.onLost(how);
   };
-  const dead = (reason: string) => lost({ kind: "lost", code: 0, reason }, "yes");
+  const dead = (reason: string) => onLost(lost(reason));
   const after: Wire["after"] = (name, ms, then) => {
     alarms[name] ??= alarm(environment);
     alarms[name](ms, over ? undefined : then);
   };
   const exchange = (ms = 5_000 + environment.random() * 5_000) => {
     // What is given by `update` only is not asked for.
-    if (!ask) return;
+    if (!line.renews()) return;
     after("exchange", ms, async () => {
       try {
-        const token = await ask();
-        if (!over && line.accepts(token)) talk.refresh(token);
+        await line.renew();
       } catch (error) {
         line.tell("error", error as CampanileError);
         exchange();
@@ -122,38 +136,39 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
 
   const talk = surface({
     ...line,
+    onLost,
     claims,
-    open(path, query, told, protocols) {
+    open(path, told, protocols) {
       if (over) return;
-      // A plus is a plus to the server, so no space may be one.
-      const asked = `${new URLSearchParams(query)}`.replaceAll("+", "%20");
-      const url = `${line.base.replace(/^http/, "ws")}${path}?${asked}`;
+      const url = line.base.replace(/^http/, "ws") + path;
       const socket = new (environment.WebSocket as NonNullable<Environment["WebSocket"]>)(url, protocols);
-      socket.onopen = () => told.open?.();
+      socket.onopen = told.open ?? null;
       socket.onmessage = ({ data }: { data: string }) => told.frame(parsed(data));
-      socket.onclose = ({ code, reason }: { code: number; reason: string }) => told.close(code, reason);
+      socket.onclose = told.close;
       // A close follows.
       socket.onerror = () => {};
       return {
         send(text) {
           try {
             socket.send(text);
-            return true;
           } catch {
-            return false;
+            // Its close says more.
           }
         },
         close() {
-          socket.onopen = socket.onmessage = socket.onclose = null;
+          socket.onmessage = socket.onclose = null;
           socket.close(1000);
         },
       };
     },
-    lost,
     dead,
     // 1006 is no code of a server: no close came.
-    closed: (code, reason, retryAt) =>
-      lost({ kind: code === 1006 ? "lost" : "close", code, reason }, comeBackAfter(code, reason), retryAt),
+    closed: ({ code, reason }, retryAt) =>
+      onLost({
+        reason: { kind: code === 1006 ? "lost" : "close", code, reason },
+        comeBack: comeBackAfter(code, reason),
+        retryAt,
+      }),
     after,
     expires(at) {
       if (!at) return;
@@ -164,7 +179,7 @@ export function connect(line: Line, token: string, surface: (wire: Wire) => Talk
     exchange,
   });
   after("dial", PATIENCE, () => dead("no answer in time"));
-  void talk.dial(token);
+  void talk.dial(line.token());
   return { ...talk, close };
 }
 
@@ -182,14 +197,7 @@ function parsed(text: string): Record<string, unknown> {
  * same at length, which a test compares.
  */
 export function comeBackAfter(code: number, reason: string): ComeBack {
-  const final =
-    code === 1008 ? /required|invalid|Too many/.test(reason) : /^(100[2379]|400[129])$/.test(`${code}`);
-  if (final) return "no";
-  return code === 4003 || (code === 1008 && !/in time/.test(reason)) ? "with_new_token" : "yes";
-}
-
-/** What a request before the socket that was refused means. What has no code of ours (`http`) was refused by somebody in between. */
-export function comeBackFrom(code: string, status: number): ComeBack {
-  if (code === "token_expired") return "with_new_token";
-  return code !== "http" && (status === 401 || status === 403) ? "no" : "yes";
+  const said = `${code} ${reason}`;
+  if (/^(100[2379]|400[129]|1008.*(required|invalid|Too many))/.test(said)) return "no";
+  return /^(4003|1008(?!.*in time))/.test(said) ? "with_new_token" : "yes";
 }

@@ -28,17 +28,11 @@ export interface Locks {
   ): Promise<unknown>;
 }
 
-/** The page around the client; there is none in a worker or a server. */
-export interface Page {
-  /** Whether the machine says it has a network. */
-  online(): boolean;
-  /** Whether nobody can see the page. */
-  hidden(): boolean;
-  /** Calls back on each of the events; returns how to stop that. */
-  listen(
-    told: (event: "online" | "offline" | "visible" | "hidden" | "pageshow" | "pagehide") => void,
-  ): () => void;
-}
+/**
+ * The page around the client; there is none in a worker or a server. Tells at once whether the machine says that it has a network, and
+ * whether nobody can see the page; then whatever changes of that. Returns how to stop it.
+ */
+export type Page = (told: (event: "online" | "offline" | "visible" | "hidden") => void) => () => void;
 
 export interface Environment {
   /** Milliseconds since 1970. */
@@ -51,8 +45,9 @@ export interface Environment {
   uuid(): string;
   fetch: typeof fetch;
   WebSocket: (new (url: string, protocols?: string[]) => Socket) | undefined;
-  storage: Storage | undefined;
-  locks: Locks | undefined;
-  channel: ((name: string) => Channel) | undefined;
-  page: Page | undefined;
+  storage?: Storage | null | undefined;
+  locks?: Locks | undefined;
+  /** Undefined is returned where a browser allows none. */
+  channel?: ((name: string) => Channel | undefined) | undefined;
+  page?: Page | undefined;
 }

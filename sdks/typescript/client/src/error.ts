@@ -20,6 +20,6 @@ export class CampanileError extends Error {
       readonly cause?: unknown;
     } = {},
   ) {
-    super(message, { cause: detail.cause });
+    super(message, detail);
   }
 }

@@ -13,14 +13,16 @@ export interface Counts {
 
 export interface Hello extends Counts {
   type: "hello";
-  /** Null where the surface does not say. */
   user: string | null;
-  epoch: string | null;
+  /** Undefined of a surface without places. */
+  epoch: string | null | undefined;
   seq: number;
   rev: number;
   readUpTo: number;
   seenUpTo: number;
   resumed: boolean;
+  /** Down to which place filters are loaded, where nothing more can be. */
+  loaded?: Readonly<Record<string, number>>;
   heartbeatMs?: number;
   expiresAt?: string;
 }
@@ -50,8 +52,6 @@ export type Answer =
 export type Frame =
   | Hello
   | { type: "notification"; seq: number | null; item: Item }
-  /** The sign of life of a surface without places and counts. */
-  | { type: "greeting"; user: string | null }
   | { type: "update"; seq: number; item: Item }
   | { type: "retract"; seq: number; id: string; cause: "retracted" | "expired" | "superseded"; by?: string }
   | Receipts

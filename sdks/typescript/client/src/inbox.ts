@@ -4,17 +4,16 @@ import { delay } from "./backoff.js";
 import type { Environment } from "./environment.js";
 import type { CampanileError } from "./error.js";
 import type { InboxPage } from "./frame.js";
-import { request } from "./request.js";
+import { queryOf, request } from "./request.js";
 import type { Session } from "./session.js";
 import type { Log } from "./store.js";
-import type { Filter } from "./types.js";
+import type { Filter, Options } from "./types.js";
 
 export interface Reader {
   readonly environment: Environment;
   /** `https://host/base`, without a slash at its end. */
   readonly base: string;
-  readonly workspace: string;
-  readonly pageSize: number;
+  readonly options: Options;
   token(): string;
   readonly tell: (event: "error", error: CampanileError) => void;
 }
@@ -30,53 +29,45 @@ export interface Inbox {
 
 export function createInbox(reader: Reader, session: Session): Inbox {
   const { environment } = reader;
-  const url = `${reader.base}/v1/workspaces/${encodeURIComponent(reader.workspace)}/inbox`;
-  /** Which list it is, of those that were begun anew; once it is over it equals none. A page that was asked for before is of a former one. */
-  let list = 1;
+  const url = `${reader.base}/v1/workspaces/${encodeURIComponent(reader.options.workspace as string)}/inbox`;
+  /** The list that is read: whatever is under way for it ends with it. */
+  let list = new AbortController();
   let first: Promise<void> | undefined;
-  /** Ends the pages that are under way. */
-  let abort = new AbortController();
-  const begin = (of: number) => {
-    list = of;
-    abort.abort();
-    abort = new AbortController();
-  };
 
   /** Takes one page in, if its list is still wanted when it comes. False: the list is to be read, again. */
-  const page = async (filter: Filter, of: number, fresh: boolean): Promise<boolean> => {
+  const page = async (filter: Filter, fresh: boolean): Promise<boolean> => {
+    const { signal } = list;
     const { store } = session;
     const bottom = store.bottom(filter);
-    const query = new URLSearchParams({ limit: `${reader.pageSize}`, minSeq: `${store.now.seq}` });
-    if (!fresh && bottom < Infinity) query.set("before", `${bottom}`);
-    if (filter.unread) query.set("unread", "true");
-    if (filter.archived) query.set("archived", "true");
+    const query = queryOf({
+      limit: reader.options.pageSize ?? 25,
+      minSeq: store.now.seq,
+      archived: !!filter.archived,
+      ...(filter.unread && { unread: true }),
+      ...(!fresh && bottom < Infinity && { before: bottom }),
+    });
     session.load(filter);
     const log: Log = [];
     store.logs.add(log);
     let found: InboxPage | undefined;
     try {
-      found = (await request(
-        environment,
-        "GET",
-        `${url}?${query}`,
-        reader.token(),
-        abort.signal,
-      )) as InboxPage;
+      found = (await request(environment, `${url}?${query}`, reader.token(), { signal })) as InboxPage;
     } catch (error) {
-      if (of === list) reader.tell("error", error as CampanileError);
+      if (!signal.aborted) reader.tell("error", error as CampanileError);
     }
     store.logs.delete(log);
-    if (of !== list) found = undefined;
+    if (signal.aborted) found = undefined;
     // Of a list that another took the place of, the other is under way.
-    if (of === list || !list) session.do({ page: { filter, fresh, found, log } });
+    if (!signal.aborted || list.signal.aborted) session.do({ type: "Page", filter, fresh, found, log });
     return !!found && !store.now.stale;
   };
 
   const reload = () => {
-    const of = list + 1;
-    begin(of);
+    list.abort();
+    list = new AbortController();
+    const { signal } = list;
     first = (async () => {
-      for (let failures = 1; of === list && !(await page({}, of, true)); failures++)
+      for (let failures = 1; !signal.aborted && !(await page({}, true)); failures++)
         await new Promise<void>((then) => {
           environment.setTimeout(then, delay(failures, environment.random()));
         });
@@ -86,16 +77,15 @@ export function createInbox(reader: Reader, session: Session): Inbox {
   return {
     reload,
     async more(filter) {
-      session.load(filter);
       // A list that is begun anew meanwhile is to have the page, too.
-      for (let of = 0; list && of !== list; ) {
+      for (let of: AbortController | undefined; of !== list && !list.signal.aborted; ) {
         await first;
         of = list;
-        await page(filter, of, false);
+        await page(filter, false);
         // What came meanwhile may say that only the inbox knows.
         if (of === list && session.store.now.stale) reload();
       }
     },
-    close: () => begin(NaN),
+    close: () => list.abort(),
   };
 }

@@ -130,7 +130,14 @@ export class Publisher {
     const { token, timeoutMs } = this.#options;
     const bearer = typeof token === "string" ? token : await token();
     const headers = { "content-type": "application/json", "idempotency-key": key };
-    return request(this.#environment, "POST", this.#url, bearer, signal, body, headers, timeoutMs);
+    signal?.throwIfAborted();
+    return request(
+      this.#environment,
+      this.#url,
+      bearer,
+      { method: "POST", body, headers, signal },
+      timeoutMs,
+    );
   }
 
   #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
@@ -151,6 +158,14 @@ export class Publisher {
 /** Whether the same request may succeed later. */
 function passing({ code, detail: { status } = {} }: CampanileError): boolean {
   return code === "network" || status === 408 || status === 429 || (status !== undefined && status >= 500);
+}
+
+/** Whether a row is refused for good, by its own fault: by the server, rather than a proxy, and not for the token's sake. */
+function isAtFault(error: CampanileError): boolean {
+  const { code, detail } = error;
+  return (
+    detail.status !== undefined && code !== "http" && !passing(error) && !/^40[13]$/.test(`${detail.status}`)
+  );
 }
 
 /** A row of an outbox: what to send, under a key that the row keeps. */
@@ -181,8 +196,7 @@ export async function drainOutbox(
       await sent(row, published);
       count++;
     } catch (error) {
-      const final = error instanceof CampanileError && error.detail.status !== undefined && !passing(error);
-      if (!refused || !final || error.detail.status === 401 || error.detail.status === 403) throw error;
+      if (!refused || !(error instanceof CampanileError) || !isAtFault(error)) throw error;
       await refused(row, error);
     }
   }

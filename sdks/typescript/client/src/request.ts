@@ -7,18 +7,28 @@ import { CampanileError } from "./error.js";
 /** An answer is waited for so long. */
 const PATIENCE = 30_000;
 
+/** What is asked, but for what every request has. */
+export interface Ask {
+  readonly method?: string;
+  readonly body?: string;
+  readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A query. Nothing in it may be undefined. */
+export function queryOf(parameters: Readonly<Record<string, string | number | boolean>>): URLSearchParams {
+  return new URLSearchParams(parameters as Record<string, string>);
+}
+
 /**
  * The JSON of a successful answer. Else a `CampanileError`: with the code of the server's problem, its members and the `status`; `http`
  * where another answered; or `network` without an answer, also where `signal` is aborted.
  */
 export async function request(
   environment: Environment,
-  method: string,
   url: string,
   token: string,
-  signal?: AbortSignal,
-  body?: string,
-  more?: Record<string, string>,
+  { signal, headers, ...ask }: Ask,
   timeoutMs = PATIENCE,
 ): Promise<unknown> {
   let status: number | undefined;
@@ -29,15 +39,12 @@ export async function request(
   const stop = () => abort.abort();
   const late = alarm(environment);
   late(timeoutMs, stop);
-  signal?.addEventListener("abort", stop);
-  if (signal?.aborted) stop();
+  signal?.addEventListener("abort", stop, abort);
   try {
     const answer = await environment.fetch(url, {
-      method,
+      ...ask,
       signal: abort.signal,
-      headers: { authorization: `Bearer ${token}`, ...more },
-      body,
-      cache: "no-store",
+      headers: { authorization: `Bearer ${token}`, ...headers },
     });
     status = answer.status;
     const after = answer.headers.get("retry-after") ?? "";
@@ -46,17 +53,17 @@ export async function request(
     const ms =
       seconds >= 0 ? seconds * 1_000 : Date.parse(`${after.replace(" GMT", "")} GMT`) - environment.now();
     if (ms >= 0) retryAfterMs = ms;
-    const text = await answer.text();
-    problem = text ? JSON.parse(text) : {};
+    problem = await answer.json();
     if (answer.ok) return problem;
     // What says nothing in our form is of a proxy, or of a page that one must log in at.
-    if (!answer.headers.get("content-type")?.startsWith("application/problem+json")) problem = {};
+    if (!/^application\/problem\+json/.test(answer.headers.get("content-type") ?? "")) problem = {};
   } catch (cause) {
     // No answer, one cut short, or a page of a proxy.
     problem = { cause };
   } finally {
     late();
-    signal?.removeEventListener("abort", stop);
+    // Nobody listens to `signal` any more.
+    stop();
   }
   const { code = status ? "http" : "network", detail, title } = problem;
   throw new CampanileError(code, `${detail ?? title ?? code}`, { ...problem, status, retryAfterMs });

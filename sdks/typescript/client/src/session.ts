@@ -1,13 +1,13 @@
 // What there is of one user in one workspace: the list, what waits to be done, its cache, and the other tabs that show the same.
 
-import { type Action, enqueue, joined, type Queue } from "./actions.js";
+import { type Action, enqueue, type Queue } from "./actions.js";
 import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 import { CampanileError } from "./error.js";
-import type { Answer, Frame, Hello, InboxPage } from "./frame.js";
+import type { Answer, Frame, InboxPage } from "./frame.js";
 import { bounded, createStore, type Dump, filterKey, type Log, type Store, type Told } from "./store.js";
-import { type Ears, joinTabs, type Shared, type Tabs } from "./tabs.js";
-import type { Filter, Reason, State } from "./types.js";
+import { type Ears, joinTabs, type Tabs } from "./tabs.js";
+import type { Filter, Options, Reason, State } from "./types.js";
 import { within } from "./within.js";
 
 /** The cache is written so long after a change. */
@@ -22,28 +22,27 @@ export interface Status {
   readonly retryAt: number | null;
 }
 
-/** What happened, the same in every tab. */
-export interface Change {
-  readonly all?: { dump: Dump; queue: Queue };
+/** What happened, the same in every tab. The types that are ours begin with a capital letter, which those of frames never do. */
+export type Change =
+  | Frame
+  /** All that a tab needs to follow the one that leads. */
+  | { type: "All"; dump: Dump; queue: Queue; status: Status }
   /** Of the tab that leads; null: none does any more. */
-  readonly status?: Status | null;
-  readonly frame?: Frame;
+  | { type: "Status"; status: Status | null }
   /** Without `found`, it could not be had. */
-  readonly page?: { filter: Filter; fresh: boolean; found: InboxPage | undefined; log: Log };
-  readonly act?: Action;
-}
+  | { type: "Page"; filter: Filter; fresh: boolean; found: InboxPage | undefined; log: Log }
+  | { type: "Act"; act: Action };
 
 /** What a tab wants of the one that leads. */
-export type Wish = "join" | "retry" | { act: Action } | { load: Filter };
+export type Wish = { type: "Act"; act: Action } | { type: "Load"; filter: Filter } | { type: "Retry" };
 
 export interface Owner {
   readonly environment: Environment;
-  readonly maxItems: number;
-  readonly shareTabs: boolean;
+  readonly options: Options;
   status(): Status;
   changed(): void;
   tell(...told: Told): void;
-  wished(wish: Exclude<Wish, "join">): void;
+  wished(wish: Wish): void;
   /** Another tab took the lead away: it connects, and this one no longer may. */
   robbed(): void;
 }
@@ -57,8 +56,6 @@ export interface Session {
   readonly sent: Set<string>;
   /** What the leading tab's connection is; undefined where there is none. */
   readonly mirror: Status | undefined;
-  /** Whether another tab does what is to be done. */
-  readonly follows: boolean;
   /** Reads what was kept, if nothing is here yet, and meets the other tabs. */
   open(): Promise<void>;
   /** Resolves to true once this tab is the one that connects; to false if it resigned before. */
@@ -68,11 +65,12 @@ export interface Session {
   announce(change: Change): void;
   /** Does something here, and in the tabs that follow. */
   do(change: Change): void;
-  wish(wish: Wish): void;
+  /** Asks the tab that leads. False: that is no other one. */
+  wish(wish: Wish): boolean;
   /** Whether a page of the filter is under way. */
   loading(filter: Filter): boolean;
-  /** One is, from now on. */
-  load(filter: Filter): void;
+  /** One is, from now on. False: one was already. */
+  load(filter: Filter): boolean;
   /** Writes the cache now. */
   save(): void;
   /** Leaves the other tabs. What is here stays, and `open` goes on. */
@@ -83,21 +81,22 @@ export interface Session {
 
 /** Names a user of a server, at the start of all that is kept of them. Its first part is the form of that. */
 export function userKey(base: string, identity: string | undefined): string {
-  return JSON.stringify([1, base, identity]);
+  return `campanile ${JSON.stringify([1, base, identity])}`;
 }
 
-/** `user` and `place` name what is kept, and the tabs that share it. Without an `identity`, nothing is, and none do. */
+/** `key`, which begins with that of the `user`, names what is kept, and the tabs that share it. Without an `identity`, nothing is, and none do. */
 export function createSession(
   owner: Owner,
   user: string,
-  place: string,
+  key: string,
   identity: string | undefined,
 ): Session {
-  const { environment } = owner;
-  const key = user + place;
-  const store = createStore(owner.maxItems);
+  const { environment, options } = owner;
+  const { maxItems = 1_000 } = options;
+  const store = createStore(maxItems);
   const sent = new Set<string>();
   let queue: Queue = [];
+  /** There only while another tab leads, and this one follows it. */
   let mirror: Status | undefined;
   const saving = alarm(environment);
   /** There is something to write. */
@@ -113,25 +112,26 @@ export function createSession(
       return await environment.storage?.[method](what, value);
     } catch (cause) {
       owner.tell("error", new CampanileError("storage_failed", "the cache can't be used", { cause }));
-      return undefined;
     }
   };
   /** What was kept; nothing, if that takes too long. */
-  const kept = (what: string) => within(environment, PATIENCE, stored("get", key + what));
+  const kept = (what: string) => within(environment, PATIENCE, stored("get", key + what)).catch(() => {});
   const keep = (what: string, value: unknown) => {
     if (keeps) void stored("set", key + what, value);
   };
   const save = () => {
     dirty = false;
     saving();
-    if (!follows() && store.now.epoch !== undefined) keep("list", bounded(store.now, owner.maxItems));
+    if (!mirror && store.now.epoch !== undefined) keep("list", bounded(store.now, maxItems));
   };
 
-  const follows = () => !!tabs && !tabs.leads && !!mirror;
   const announce = (change: Change) => tabs?.tell(change);
-  const wish = (wish: Wish) => tabs?.wish(wish);
+  const wish = (wish: Wish) => {
+    if (mirror) tabs?.wish(wish);
+    return !!mirror;
+  };
   const resign = () => {
-    announce({ status: null });
+    announce({ type: "Status", status: null });
     tabs?.resign();
   };
 
@@ -141,11 +141,15 @@ export function createSession(
   };
   const leave = () => {
     if (dirty) save();
-    resign();
+    announce({ type: "Status", status: null });
     tabs?.leave();
     tabs = mirror = undefined;
     loads.clear();
   };
+
+  /** Both queues, one after the other. */
+  const joined = (first: Queue, second: Queue) =>
+    second.reduce((queue, act) => enqueue(queue, act, sent), first);
 
   /** The server did it, or won't: it waits no longer. */
   const answered = (answer: Answer): Told | undefined => {
@@ -154,42 +158,48 @@ export function createSession(
     if (done) sent.delete(done.key);
     if (answer.type === "error") {
       const { code, message = code } = answer;
-      return [
-        "error",
-        new CampanileError(code, message, { id: done?.id ?? answer.id, action: done?.action }),
-      ];
+      return ["error", new CampanileError(code, message, { id: answer.id, ...done })];
     }
     if (done) store.commit(done, answer);
   };
 
-  const take = ({ all, status, frame, page, act }: Change) => {
+  const take = (change: Change) => {
     const was = queue;
-    const user = all?.dump.user ?? (frame as Partial<Hello> | undefined)?.user;
+    const { user } = ("dump" in change ? change.dump : change) as Partial<Dump>;
     // Nothing of a former user is shown, or done.
     if (user && store.now.user && user !== store.now.user) empty();
     let told: Told | undefined;
-    if (all) {
-      store.restore(all.dump);
-      queue = joined(all.queue, queue);
-      for (const act of queue.slice(all.queue.length)) wish({ act });
-      loads.clear();
+    switch (change.type) {
+      case "All":
+        mirror = change.status;
+        store.restore(change.dump);
+        queue = joined(change.queue, was);
+        // What that tab has already is not done twice.
+        for (const act of queue) if (was.includes(act)) wish({ type: "Act", act });
+        loads.clear();
+        break;
+      case "Status":
+        mirror = change.status ?? undefined;
+        break;
+      case "Page":
+        if (change.found) store.page(change.found, change.filter, change.fresh, change.log);
+        loads.delete(filterKey(change.filter));
+        break;
+      case "Act":
+        queue = enqueue(queue, change.act, sent);
+        break;
+      case "ok":
+      case "error":
+        told = answered(change);
+        break;
+      default:
+        // Another lineage of the log: its places mean something else.
+        if (change.type === "hello")
+          queue = queue.filter((one) => !one.epoch || !change.epoch || one.epoch === change.epoch);
+        told = store.apply(change);
     }
-    if (status !== undefined) mirror = status ?? undefined;
-    if (frame?.type === "ok" || frame?.type === "error") {
-      told = answered(frame);
-    } else if (frame) {
-      // Another lineage of the log: its places mean something else.
-      if (frame.type === "hello")
-        queue = queue.filter((one) => !one.epoch || !frame.epoch || one.epoch === frame.epoch);
-      told = store.apply(frame);
-    }
-    if (page) {
-      if (page.found) store.page(page.found, page.filter, page.fresh, page.log);
-      loads.delete(filterKey(page.filter));
-    }
-    if (act) queue = enqueue(queue, act, sent);
 
-    if (queue !== was && !follows()) keep("queue", queue);
+    if (queue !== was && !mirror) keep("queue", queue);
     if (keeps && !dirty) {
       dirty = true;
       saving(SAVE, save);
@@ -200,11 +210,7 @@ export function createSession(
 
   const ears: Ears<Change, Wish> = {
     onTold: take,
-    onWish(wish) {
-      if (!tabs?.leads) return;
-      if (wish === "join") announce(ears.all());
-      else owner.wished(wish);
-    },
+    onWish: owner.wished,
     onLost(robbed) {
       mirror = undefined;
       if (robbed) owner.robbed();
@@ -212,7 +218,7 @@ export function createSession(
     },
     all() {
       mirror = undefined;
-      return { all: { dump: store.now, queue }, status: owner.status() };
+      return { type: "All", dump: store.now, queue, status: owner.status() };
     },
   };
 
@@ -227,13 +233,13 @@ export function createSession(
     get mirror() {
       return mirror;
     },
-    get follows() {
-      return follows();
-    },
     async open() {
       if (!keeps) return;
-      if (owner.shareTabs && environment.locks && environment.channel)
-        tabs ??= joinTabs(environment as Shared, `campanile ${key}`, ears, "join");
+      const { locks, channel } = environment;
+      if (!tabs && locks && (options.shareTabs ?? true)) {
+        const line = channel?.(key);
+        if (line) tabs = joinTabs(environment, locks, line, key, ears);
+      }
       const nothing = () => store.now.epoch === undefined && !store.now.items.length;
       const [dump, waiting] = await Promise.all([nothing() && kept("list"), kept("queue")]);
       if (!keeps) return;
@@ -252,9 +258,10 @@ export function createSession(
     loading: (filter) => loads.has(filterKey(filter)),
     load(filter) {
       const key = filterKey(filter);
-      if (loads.has(key)) return;
+      if (loads.has(key)) return false;
       loads.add(key);
       owner.changed();
+      return true;
     },
     save,
     leave,

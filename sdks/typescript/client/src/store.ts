@@ -1,6 +1,6 @@
 // The list, its counts and read state, as the server told them. Pure: frames and pages in, events out.
 
-import { type Action, isNews, withActions } from "./actions.js";
+import { type Action, withActions } from "./actions.js";
 import type { Answer, Counts, Frame, InboxPage, Item } from "./frame.js";
 import type { Events, Filter } from "./types.js";
 
@@ -28,7 +28,7 @@ export interface Dump extends Counts, Known {
 }
 
 /** What came while a page was under way, with what was known before it, and where the stream was: it is done again on top. */
-export type Log = [Frame, Known, number][];
+export type Log = [Frame, Known & { seq: number }][];
 
 type Ok = Extract<Answer, { type: "ok" }>;
 
@@ -71,18 +71,13 @@ export function filterKey({ unread, archived }: Filter): string {
   return (unread ? "u" : "") + (archived ? "a" : "");
 }
 
-/** What the user did with an item. */
-function marks({ seen, read, archived }: Pick<Item, "seen" | "read" | "archived">) {
-  return { seen, read, archived };
-}
-
 /** With the newest `most` items. No filter is then loaded further down than the items that are left. */
 export function bounded(dump: Dump, most: number): Dump {
   if (dump.items.length <= most) return dump;
   const items = dump.items.slice(0, most);
   const oldest = items.findLast((item) => item.seq !== null)?.seq ?? 0;
   const loaded = { ...dump.loaded };
-  for (const key in loaded) loaded[key] = Math.max(loaded[key] ?? 0, oldest);
+  for (const key in loaded) loaded[key] = Math.max(loaded[key] as number, oldest);
   return { ...dump, items, loaded };
 }
 
@@ -106,6 +101,10 @@ export function createStore(maxItems: number): Store {
 
   const find = (id: string) => now.items.find((item) => item.id === id);
 
+  const remove = (id: string) => {
+    now.items = now.items.filter((item) => item.id !== id);
+  };
+
   /** Takes over some of what is told. */
   const adopt = <Name extends keyof Dump>(from: Pick<Dump, Name>, ...names: Name[]) => {
     for (const name of names) now[name] = from[name];
@@ -125,21 +124,19 @@ export function createStore(maxItems: number): Store {
     put(item);
   };
 
-  /** Puts an item in its place, or in place of its former self. */
+  /** Puts an item in its place, and its former self away. */
   const put = (item: Item) => {
-    const items = [...now.items];
-    const at = items.findIndex((one) => one.id === item.id);
-    // Below the last one that is newer; what has no place is on top, and stays where it came.
+    const items = now.items.filter((one) => one.id !== item.id);
+    // Below the last one that is newer; what has no place is on top.
     const place = item.seq ?? Infinity;
-    if (at < 0) items.splice(items.findLastIndex((one) => (one.seq ?? 0) > place) + 1, 0, item);
-    else items[at] = item;
+    items.splice(items.findLastIndex((one) => (one.seq ?? 0) > place) + 1, 0, item);
     now.items = items;
   };
 
   /** An item is in the counts from now on, or no longer. */
   const count = (item: Item, by: 1 | -1) => {
-    if (!item.read) now.unread = Math.max(0, now.unread + by);
-    if (!item.seen) now.unseen = Math.max(0, now.unseen + by);
+    if (!item.read) now.unread += by;
+    if (!item.seen) now.unseen += by;
   };
 
   /** Counts as of `head`, and what was counted here above it. */
@@ -168,14 +165,11 @@ export function createStore(maxItems: number): Store {
 
   const take = (frame: Frame): Told | undefined => {
     switch (frame.type) {
-      case "greeting":
-        now.user = frame.user;
-        now.loaded = { "": 0, u: 0, a: 0 };
-        return;
       case "hello":
         now.user = frame.user;
         replayed = frame.head;
-        replaying = frame.resumed;
+        // Of another user than was shown, nothing goes on.
+        replaying = frame.resumed && now.epoch !== undefined;
         if (replaying) {
           upTo(frame);
           if (now.epoch === null) {
@@ -193,30 +187,34 @@ export function createStore(maxItems: number): Store {
           now.loaded = { "": frame.seq + 1, ...now.loaded };
           now.stale = true;
         }
+        now.loaded = frame.loaded ?? now.loaded;
         recount(frame);
         return;
       case "notification": {
-        const { item } = frame;
+        const { item, seq } = frame;
         const known = find(item.id);
         // Told again, by a surface that has no places.
-        if (known && (frame.seq === null || known.seq !== frame.seq)) return;
+        if (known && (seq === null || known.seq !== seq)) return;
         // One that has no place is always new.
-        const seq = frame.seq ?? Infinity;
+        const place = seq ?? Infinity;
         // A page may have brought it before the stream does: then it is new all the same.
-        const again = seq <= Math.max(now.seq, toldTo);
-        if (frame.seq !== null) now.seq = Math.max(now.seq, seq);
-        if (frame.seq !== null && seq > counted) {
-          counted = seq;
-          count(item, 1);
+        const again = place <= Math.max(now.seq, toldTo);
+        if (seq !== null) {
+          now.seq = Math.max(now.seq, seq);
+          if (seq > counted) {
+            counted = seq;
+            count(item, 1);
+          }
         }
         put(item);
-        return again ? undefined : ["notification", item, { replayed: seq <= replayed }];
+        return again ? undefined : ["notification", item, { replayed: place <= replayed }];
       }
       case "update": {
         now.seq = Math.max(now.seq, frame.seq);
         const old = find(frame.item.id);
         if (!old) return;
-        const item = { ...frame.item, ...marks(old) };
+        const { seen, read, archived } = old;
+        const item = { ...frame.item, seen, read, archived };
         put(item);
         return ["update", item];
       }
@@ -229,12 +227,12 @@ export function createStore(maxItems: number): Store {
         // A replay tells only of what is gone, and what is read here may have been read after that.
         if (cause === "superseded" && !replaying) {
           superseded.set(id, [{ ...item, superseded: true, read: false }, frame.seq]);
-          if (item.read && !(frame.seq <= (readAt.get(id) ?? 0))) {
+          if (item.read && frame.seq > (readAt.get(id) ?? 0)) {
             put({ ...item, superseded: true });
             return;
           }
         }
-        now.items = now.items.filter((one) => one !== item);
+        remove(id);
         if (frame.seq > now.head) count(item, -1);
         return ["retract", { id, cause, by }];
       }
@@ -243,7 +241,7 @@ export function createStore(maxItems: number): Store {
         for (const said of frame.items) {
           // What is superseded can't be read any more: if it was, it had been read before.
           const item = find(said.id) ?? (said.read && superseded.get(said.id)?.[0]);
-          if (item) listed({ ...item, ...marks(said) });
+          if (item) listed({ ...item, ...said });
         }
         now.rev = Math.max(now.rev, frame.rev);
         recount(frame);
@@ -265,10 +263,10 @@ export function createStore(maxItems: number): Store {
     }
   };
 
-  const bottom = (filter: Filter) =>
-    Math.min(
-      ...[filter, { archived: filter.archived }].map((wider) => now.loaded[filterKey(wider)] ?? Infinity),
-    );
+  const bottom = ({ unread, archived }: Filter) => {
+    const to = (filter: Filter) => now.loaded[filterKey(filter)] ?? Infinity;
+    return Math.min(to({ unread, archived }), to({ archived }));
+  };
 
   return {
     get now() {
@@ -294,7 +292,7 @@ export function createStore(maxItems: number): Store {
     page(page, filter, fresh, log) {
       const before = { ...now };
       // What a replay passed over while the page was on its way is gone.
-      const from = log[0]?.[2] ?? now.seq;
+      const from = log[0]?.[1].seq ?? now.seq;
       const items = page.items.filter(
         (item) =>
           (item.seq ?? 0) <= from || (item.seq ?? 0) > now.seq || find(item.id) || superseded.has(item.id),
@@ -323,11 +321,12 @@ export function createStore(maxItems: number): Store {
     },
     commit(action, ok) {
       const { id = "" } = action;
-      const { changed, head = Infinity, unread } = ok;
+      const { changed, rev = 0, head = Infinity, unread } = ok;
+      // What changed nothing was done before: how it is now, receipts tell.
+      if (changed === false) return;
       // What is superseded can't be made unread: this was done before, so it is gone.
-      if (action.action === "unread" && changed !== false && superseded.has(id))
-        now.items = now.items.filter((item) => item.id !== id);
-      if (!isNews(ok, now.rev)) return;
+      if (action.action === "unread" && superseded.has(id)) remove(id);
+      if (rev <= now.rev) return;
       const before = now.items;
       // It had been read in time.
       const late = [...superseded.values()].filter(([item, at]) => at > head && !find(item.id));
@@ -341,7 +340,8 @@ export function createStore(maxItems: number): Store {
       for (const item of restored.items) if (item.read) put(item);
     },
     apply(frame) {
-      for (const log of logs) log.push([frame, { readUpTo: now.readUpTo, seenUpTo: now.seenUpTo }, now.seq]);
+      const { readUpTo, seenUpTo, seq } = now;
+      for (const log of logs) log.push([frame, { readUpTo, seenUpTo, seq }]);
       const told = take(frame);
       now = bounded(now, room);
       return told;

@@ -1,22 +1,21 @@
 // The tabs of a browser that show the same user: one of them leads, and the others are told what it was told.
 
 import { alarm } from "./alarm.js";
-import type { Environment } from "./environment.js";
+import type { Channel, Environment, Locks } from "./environment.js";
 
 /** The one that leads says something at least so often. */
 const BEAT = 25_000;
 /** So late that may be, and so late an answer: after both it is robbed of the lead, as it hangs or is frozen. */
 const PATIENCE = 10_000;
 
-/** An environment that has what tabs share. */
-export type Shared = Environment &
-  Required<{ [Name in "channel" | "locks"]: NonNullable<Environment[Name]> }>;
+/** What a tab wishes that missed something. */
+const JOIN = "join";
 
 /** A message of the leader, with its number, and nothing told if it only says that it is there; or a wish of another tab. */
 interface Envelope<Told, Wish> {
   readonly n: number;
   readonly told?: Told;
-  readonly wish?: Wish;
+  readonly wish?: Wish | typeof JOIN;
   /** The leader robbed the former one. */
   readonly stole?: boolean | undefined;
 }
@@ -24,15 +23,15 @@ interface Envelope<Told, Wish> {
 export interface Ears<Told, Wish> {
   /** What the leader did. Not said before `all` of a leader, nor after a gap. */
   onTold(told: Told): void;
+  /** Another tab wants something of this one, which leads. */
   onWish(wish: Wish): void;
   /** Nobody is known to lead any more. `robbed`: another tab took the lead away, from this one or from one that hung. */
   onLost(robbed: boolean): void;
-  /** Everything, so that another tab can follow. It has a member `all`. */
+  /** Everything, so that another tab can follow: it is of the type `All`. */
   all(): Told;
 }
 
 export interface Tabs<Told, Wish> {
-  readonly leads: boolean;
   /** Resolves to true once this tab leads, or may not ask; to false if it resigned before. */
   lead(): Promise<boolean>;
   /** Leaves the lead, or the wish for it, to another tab. */
@@ -41,17 +40,18 @@ export interface Tabs<Told, Wish> {
   tell(told: Told): void;
   /** Asks the leader, if there is one. */
   wish(wish: Wish): void;
+  /** Resigns first. */
   leave(): void;
 }
 
-/** Meets the tabs of the same `name`. `join` is what a tab asks for that missed something. */
-export function joinTabs<Told extends object, Wish>(
-  environment: Shared,
+/** Meets the tabs of the same `name`, which is that of the `line` between them. */
+export function joinTabs<Told extends { type: string }, Wish>(
+  environment: Environment,
+  locks: Locks,
+  line: Channel,
   name: string,
   ears: Ears<Told, Wish>,
-  join: Wish,
 ): Tabs<Told, Wish> {
-  const line = environment.channel(name);
   /** Until whoever leads has to say something, be it this tab or another. */
   const beat = alarm(environment);
   let leads = false;
@@ -61,7 +61,7 @@ export function joinTabs<Told extends object, Wish>(
   let answer: (leads: boolean) => void;
   let abort: AbortController | undefined;
 
-  const wish = (wish: Wish) => line.postMessage({ wish });
+  const wish = (wish: Wish | typeof JOIN) => line.postMessage({ wish });
   const tell = (told?: Told, stole?: boolean) => {
     if (!leads) return;
     line.postMessage({ n: next++, told, stole });
@@ -84,7 +84,7 @@ export function joinTabs<Told extends object, Wish>(
 
   /** Asks for everything: whoever leads answers. */
   const ask = () => {
-    wish(join);
+    wish(JOIN);
     expect();
   };
   /** Not all tabs lose their patience in the same moment. */
@@ -104,11 +104,11 @@ export function joinTabs<Told extends object, Wish>(
         if (signal.aborted) return release(0);
         signal.onabort = release;
         leads = true;
-        next = Math.floor(environment.random() * 2 ** 50);
+        next = environment.random();
         tell(ears.all(), steal);
         answer(true);
       });
-    environment.locks
+    locks
       .request(name, steal ? { steal } : { signal }, held)
       .catch(() => {})
       .then(() => {
@@ -121,26 +121,26 @@ export function joinTabs<Told extends object, Wish>(
 
   line.onmessage = ({ data }) => {
     const { wish: wished, told, n, stole } = data as Envelope<Told, Wish>;
-    if (wished) return ears.onWish(wished);
+    if (wished) {
+      if (leads) wished === JOIN ? tell(ears.all()) : ears.onWish(wished);
+      return;
+    }
     // It may be known here before the lock says so; and after the connection was replaced, for which this tab resigned.
     if (stole && (leads || !led)) robbed();
     if (leads) return;
     beat(BEAT + PATIENCE, ask);
     // It comes first of a leader, and whenever somebody joins.
-    if (n === next || (told && "all" in told)) {
+    if (n === next || told?.type === "All") {
       next = n + 1;
       if (told) ears.onTold(told);
     } else if (next) {
       next = NaN;
-      wish(join);
+      wish(JOIN);
     }
   };
-  wish(join);
+  wish(JOIN);
 
   return {
-    get leads() {
-      return leads;
-    },
     lead() {
       led ??= new Promise((resolve) => {
         answer = resolve;

@@ -141,7 +141,7 @@ export interface Options {
   surface?: "native" | "workspace" | "product";
   /** Documented surfaces: tell the server at once that a notification was read. Default: false. */
   autoMarkRead?: boolean;
-  /** Go on from here rather than from what the cache has. */
+  /** Go on from here rather than from where the cache is: everything after it comes as events. */
   resume?: Position;
   /** Entries in memory and in the cache that no `loadMore` asked for. Default: 1,000. */
   maxItems?: number;
@@ -155,7 +155,7 @@ export interface Options {
   WebSocket?: Environment["WebSocket"];
   /** Where to keep things. `null`: nowhere. Default: IndexedDB. */
   storage?: Storage | null;
-  /** Stands for the platform, member by member: clock, randomness, network, page. Default: the platform. */
+  /** Stands for the platform, member by member: clock, randomness, network, page. What is undefined is missing. Default: the platform. */
   environment?: Partial<Environment>;
 }
 

@@ -2,14 +2,13 @@
 
 import { CampanileError } from "./error.js";
 
-const LOOPBACK = /^((.+\.)?localhost|127\.[\d.]+|\[::1\])$/;
+const LOOPBACK = /(^|\.)localhost$|^127[.\d]+$|^\[::1\]$/;
 
 /** `https://host/base`, without a slash at its end. Throws `bad_url`, or `insecure_url` where tokens would travel in the clear. */
 export function checkedBase(address: string, allowInsecure?: boolean): string {
   const url = new URL(address.replace(/^ws/, "http"));
-  if (url.protocol !== "https:" && url.protocol !== "http:")
-    throw new CampanileError("bad_url", "url begins with https: or wss:");
-  if (url.protocol === "http:" && !allowInsecure && !LOOPBACK.test(url.hostname))
-    throw new CampanileError("insecure_url", "tokens travel by https: only");
+  const insecure = url.protocol === "http:";
+  if (insecure ? !allowInsecure && !LOOPBACK.test(url.hostname) : url.protocol !== "https:")
+    throw new CampanileError(insecure ? "insecure_url" : "bad_url", "tokens travel by https: or wss: only");
   return (url.origin + url.pathname).replace(/\/+$/, "");
 }

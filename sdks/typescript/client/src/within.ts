@@ -3,16 +3,11 @@
 import { alarm } from "./alarm.js";
 import type { Environment } from "./environment.js";
 
-/** What `promise` resolves to; undefined if that takes longer than `ms`. */
-export async function within<T>(
-  environment: Environment,
-  ms: number,
-  promise: Promise<T>,
-): Promise<T | undefined> {
+/** What `promise` resolves to. Rejects if that takes longer than `ms`. */
+export async function within<T>(environment: Environment, ms: number, promise: T | Promise<T>): Promise<T> {
   const patience = alarm(environment);
-  const late = new Promise<undefined>((then) => patience(ms, () => then(undefined)));
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, new Promise<never>((_, fail) => patience(ms, fail))]);
   } finally {
     patience();
   }

@@ -37,6 +37,17 @@ story("the client goes on from a position that it is given", async (rig) => {
   await shows(client, { state: "live", ids: ["n7"], position: { epoch: "9f3c", seq: 5, rev: 3 } });
 });
 
+story("a position that it is given wins over what was kept", async (rig) => {
+  const storage = new MemoryStorage();
+  const { client } = await rig.live({ storage, user: "alice" });
+  client.disconnect();
+  const next = rig.connecting({ storage, user: "alice", resume: { epoch: "9f3c", seq: 5, rev: 2 } });
+  const { query } = await rig.dialled({ resumed: true, seq: 5 });
+  assert.deepEqual([query.epoch, query.since, query.rev], ["9f3c", "5", "2"]);
+  await rig.paged();
+  await shows(next, { state: "live", ids: ["n7"], position: { epoch: "9f3c", seq: 5, rev: 3 } });
+});
+
 story("a storage that fails costs the cache, and nothing else", async (rig) => {
   const fails = async () => {
     throw new Error("the disk is full");

@@ -3,7 +3,7 @@
 import { WebSocket } from "ws";
 import { within } from "./waiting.mjs";
 
-/** @typedef {"online" | "offline" | "visible" | "hidden" | "pageshow" | "pagehide"} PageEvent */
+/** @typedef {"online" | "offline" | "visible" | "hidden"} PageEvent */
 
 /** Storage in memory. */
 export class MemoryStorage {
@@ -21,19 +21,21 @@ export class MemoryStorage {
 export class TestPage {
   /** @type {Set<(event: PageEvent) => void>} */
   #told = new Set();
-  #online = true;
-  #hidden = false;
-  online = () => this.#online;
-  hidden = () => this.#hidden;
+  /** @type {PageEvent} */
+  #network = "online";
+  /** @type {PageEvent} */
+  #looks = "visible";
   listen = (/** @type {(event: PageEvent) => void} */ told) => {
     this.#told.add(told);
+    told(this.#network);
+    told(this.#looks);
     return () => this.#told.delete(told);
   };
 
   /** @param {PageEvent} event */
   tell(event) {
-    if (event === "online" || event === "offline") this.#online = event === "online";
-    if (event === "visible" || event === "hidden") this.#hidden = event === "hidden";
+    if (event === "online" || event === "offline") this.#network = event;
+    else this.#looks = event;
     for (const told of this.#told) told(event);
   }
 }

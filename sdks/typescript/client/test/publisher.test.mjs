@@ -229,17 +229,21 @@ test("an outbox is sent in order, each row under its key; what is refused is put
     assert.deepEqual([sent, refused], [["a", "c"], ["b"]]);
   }));
 
-test("an outbox waits where the token is refused", () =>
-  told(async ({ requests }, publisher) => {
-    const drained = drainOutbox(
-      [{ key: "a", draft: DRAFT }],
-      publisher,
-      () => assert.fail("it was not sent"),
-      () => assert.fail("the row is not at fault"),
-    );
-    (await requests.next("request")).answer(401, { code: "token_invalid" });
-    await assert.rejects(drained, { code: "token_invalid" });
-  }));
+for (const [what, status, body, code] of /** @type {const} */ ([
+  ["the token is refused", 401, { code: "token_invalid" }, "token_invalid"],
+  ["a proxy answers", 404, {}, "http"],
+]))
+  test(`an outbox waits where ${what}`, () =>
+    told(async ({ requests }, publisher) => {
+      const drained = drainOutbox(
+        [{ key: "a", draft: DRAFT }],
+        publisher,
+        () => assert.fail("it was not sent"),
+        () => assert.fail("the row is not at fault"),
+      );
+      (await requests.next("request")).answer(status, body);
+      await assert.rejects(drained, { code });
+    }));
 
 test("tokens don't travel in the clear", () => {
   const options = { workspace: "demo", token: "secret" };

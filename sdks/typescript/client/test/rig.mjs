@@ -62,7 +62,7 @@ export class Rig {
         setTimeout,
         clearTimeout,
         now,
-        page,
+        page: page?.listen,
         ...(browser && { locks: browser.locks, channel: browser.channel }),
         ...more.environment,
       },

@@ -58,20 +58,15 @@ class Player {
     this.client.on("error", (error) => this.errors.push(`${error.code} ${error.detail.cause ?? ""}`));
   }
 
-  /** A page that is seen all the time. */
-  get #page() {
-    return {
-      online: () => this.#online,
-      hidden: () => false,
-      /** @param {(event: "online" | "offline") => void} told */
-      listen: (told) => {
-        this.#tell = told;
-        return () => {
-          this.#tell = undefined;
-        };
-      },
+  /** A page that is seen all the time. @param {(event: "online" | "offline" | "visible") => void} told */
+  #page = (told) => {
+    this.#tell = told;
+    told(this.#online ? "online" : "offline");
+    told("visible");
+    return () => {
+      this.#tell = undefined;
     };
-  }
+  };
 
   /** Another token each time. */
   #token = () => {

@@ -80,7 +80,7 @@ test("what the server says wins, also over signs of life", () => {
   const one = new Timeline().start().happens({ type: "live" });
   one.lost({ retryAt: one.now + 45_000 });
   assert.equal(one.wait, 45_000);
-  for (const type of /** @type {const} */ (["visible", "pageshow", "online"])) one.happens({ type });
+  for (const type of /** @type {const} */ (["visible", "online"])) one.happens({ type });
   assert.equal(one.wait, 45_000);
   one.happens({ type: "offline" });
   assert.equal(one.state, "suspended");
@@ -91,7 +91,7 @@ test("what the server says wins, also over signs of life", () => {
 });
 
 test("a sign of life ends the waiting within a second", () => {
-  for (const type of /** @type {const} */ (["visible", "pageshow", "online"])) {
+  for (const type of /** @type {const} */ (["visible", "online"])) {
     const one = new Timeline().start();
     for (let failure = 0; failure < 30; failure++) one.lost().pass(10 * MINUTE);
     one.lost();
@@ -200,7 +200,7 @@ test("a refusal is left by retry or another token", () => {
   const refused = () => new Timeline().start().lost({ comeBack: "no" });
   const one = refused();
   assert.equal(one.state, "refused");
-  for (const type of /** @type {const} */ (["online", "visible", "pageshow", "time", "hidden", "offline"]))
+  for (const type of /** @type {const} */ (["online", "visible", "time", "hidden", "offline"]))
     one.happens({ type });
   one.pass(60 * MINUTE);
   assert.equal(one.state, "refused");
@@ -211,8 +211,7 @@ test("a refusal is left by retry or another token", () => {
 
 test("nothing leaves closed", () => {
   const one = new Timeline().start().happens({ type: "close" });
-  for (const type of /** @type {const} */ (["retry", "live", "online", "visible", "stop"]))
-    one.happens({ type });
+  for (const type of /** @type {const} */ (["retry", "live", "online", "visible"])) one.happens({ type });
   one.start().lost().happens({ type: "anew", ready: true });
   assert.equal(one.state, "closed");
 });
@@ -230,7 +229,6 @@ test("there is always a way on but from idle, refused and closed", () => {
     { type: "offline" },
     { type: "visible" },
     { type: "hidden" },
-    { type: "pageshow" },
     { type: "time" },
     { type: "live" },
     { type: "lost", reason: LOST, comeBack: "yes" },

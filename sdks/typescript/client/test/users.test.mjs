@@ -29,6 +29,17 @@ story("a token of another user starts anew, and nothing of the former is shown",
   assert(!seen.includes("n7") && !seen.includes("alice"), `${seen}`);
 });
 
+story("a name may have letters of any script", async (rig) => {
+  const named = { storage: new MemoryStorage(), user: "Ζωή", token: rig.token("Ζωή") };
+  const first = rig.connecting(named);
+  await rig.dialled({ user: "Ζωή" });
+  await rig.paged();
+  await shows(first, { state: "live", ids: ["n7"], user: "Ζωή" });
+  first.disconnect();
+  // What was kept is shown before the server says whose it is: the token and the page say the same.
+  await shows(rig.connecting(named), { state: "connecting", ids: ["n7"], user: "Ζωή" });
+});
+
 story("a callback of another user shows nothing before it is known whose it is", async (rig) => {
   const { client } = await rig.live();
   /** @type {(token: string) => void} */

@@ -26,7 +26,7 @@ export const workspace = (wire: Wire): Talk =>
   documented(wire, {
     pingMs: 120_000,
     path: "/",
-    query: (token) => ({ token, workspaceSlug: wire.workspace }),
+    query: (token) => ({ token, workspaceSlug: wire.options.workspace ?? "" }),
   });
 
 /** A greeting, then notifications of products; `PING` is answered. */
@@ -54,13 +54,15 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
   let former: Ear | undefined;
   let live = false;
   /** A place for what has none. */
-  let { seq } = wire.since;
+  let { seq } = wire.store.now;
 
   const ping = () => {
     socket?.send("PING");
     wire.after("ping", pingMs, ping);
     pinged?.();
   };
+
+  const markRead = (id: string | undefined) => socket?.send(JSON.stringify({ action: "mark_read", id }));
 
   const letGo = () => {
     wire.after("former");
@@ -69,6 +71,9 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
   };
 
   const begin = (token: string): Ear | undefined => {
+    const { exp, userId, sub } = wire.claims(token);
+    // A plus is a plus to the server, so no space may be one.
+    const asked = `${new URLSearchParams(query(token))}`.replaceAll("+", "%20");
     const greeted = (user: string | null) => {
       if (own === next) {
         letGo();
@@ -84,24 +89,39 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
       } else if (!live) {
         live = true;
         wire.after("ping", pingMs, ping);
-        wire.onFrame({ type: "greeting", user });
+        const { epoch, rev, readUpTo, seenUpTo, unread, unseen } = wire.store.now;
+        wire.onFrame({
+          type: "hello",
+          epoch,
+          seq,
+          rev,
+          readUpTo,
+          seenUpTo,
+          unread,
+          unseen,
+          user: user ?? text(userId) ?? text(sub) ?? wire.options.user ?? null,
+          resumed: false,
+          // All that came is counted, and there is nothing else to be had.
+          head: seq,
+          loaded: { "": 0, u: 0, a: 0 },
+        });
       }
       wire.after("dial");
       wire.after("next");
-      const { exp } = wire.claims(token);
       wire.expires(typeof exp === "number" ? exp * 1_000 : undefined);
     };
-    const own = wire.open(path, query(token), {
-      open: heard ? undefined : () => greeted(null),
-      frame(frame) {
+    const own = wire.open(`${path}?${asked}`, {
+      ...(!heard && { open: () => greeted(null) }),
+      frame(frame: Record<string, unknown>) {
         if (heard?.(frame, greeted)) return;
         const item = notification(frame);
         if (text(item.id) === undefined || text(item.message) === undefined) return;
         // What comes later is higher.
         seq = Math.max(seq + 1, Date.parse(item.timestamp) || 0);
         wire.onFrame({ type: "notification", seq, item: { ...item, seq } });
+        if (wire.options.autoMarkRead) wire.act("read", item.id);
       },
-      close(code, reason) {
+      close(how) {
         if (own === next) failed();
         else if (own === former) former = undefined;
         else if (own !== socket) return;
@@ -113,7 +133,7 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
         }
         // It made room for the next one.
         else if (next) socket = undefined;
-        else wire.closed(code, reason);
+        else wire.closed(how);
       },
     });
     return own;
@@ -147,11 +167,12 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
     close() {
       for (const one of [socket, next, former]) one?.close();
     },
+    check() {},
     act({ action, id }) {
       // Whether the server knows the word or not: there is no answer to wait for.
-      if (action === "read" || action === "archive")
-        socket?.send(JSON.stringify({ action: "mark_read", id }));
-      return undefined;
+      if (action === "read" || action === "archive") markRead(id);
+      if (action === "read_all") for (const { id, read } of wire.store.now.items) if (!read) markRead(id);
+      return false;
     },
   };
 }

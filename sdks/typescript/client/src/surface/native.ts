@@ -1,22 +1,21 @@
 // Campanile's own surface: opened by a ticket, alive by heartbeats, and its frames are the client's.
 
-import { comeBackFrom, type Ear, PATIENCE, type Talk, type Wire } from "../connection.js";
+import { type Ear, PATIENCE, type Talk, type Wire } from "../connection.js";
 import type { CampanileError } from "../error.js";
-import type { Frame } from "../frame.js";
-import { request } from "../request.js";
+import type { Frame, Hello } from "../frame.js";
+import { queryOf, request } from "../request.js";
 
 export function native(wire: Wire): Talk {
   const { environment } = wire;
-  const { epoch, seq, rev } = wire.since;
+  const { epoch, seq, rev } = wire.store.now;
   let socket: Ear | undefined;
   let lastFrame = 0;
-  let heartbeatMs = 0;
+  let heartbeatMs = Infinity;
   let drainAt: number | undefined;
 
-  const send = (message: object) => socket?.send(JSON.stringify(message)) ?? false;
+  const send = (message: object) => socket?.send(JSON.stringify(message));
 
   const check = () => {
-    if (!heartbeatMs) return;
     const left = lastFrame + heartbeatMs + PATIENCE - environment.now();
     if (left <= 0) wire.dead("no heartbeat");
     else wire.after("heartbeat", left, check);
@@ -24,44 +23,43 @@ export function native(wire: Wire): Talk {
 
   const heard = (frame: Frame) => {
     lastFrame = environment.now();
-    if (frame.type === "drain") {
-      drainAt = lastFrame + frame.retryAfterMs;
-      return;
-    }
-    const refresh = "ref" in frame && frame.ref === "refresh";
+    if (frame.type === "drain") drainAt = lastFrame + frame.retryAfterMs;
     if (frame.type === "hello") {
       wire.after("dial");
       heartbeatMs = frame.heartbeatMs ?? 25_000;
       check();
-    } else if (refresh && frame.type === "error") {
-      wire.exchange();
     }
-    if ("expiresAt" in frame) wire.expires(Date.parse(frame.expiresAt ?? ""));
-    if (!refresh) wire.onFrame(frame);
+    wire.expires(Date.parse((frame as Hello).expiresAt as string));
+    if (frame.type === "error" && frame.ref === "refresh") wire.exchange();
+    else wire.onFrame(frame);
   };
 
   return {
     async dial(token) {
       try {
-        const { ticket } = (await request(environment, "POST", `${wire.base}/v1/tickets`, token)) as {
-          ticket: string;
-        };
-        const query = {
-          workspace: wire.workspace,
+        const url = `${wire.base}/v1/tickets`;
+        const { ticket } = (await request(environment, url, token, { method: "POST" })) as { ticket: string };
+        const query = queryOf({
+          workspace: wire.options.workspace as string,
           ticket,
-          ...(epoch !== undefined && { since: `${epoch ? seq : 0}`, rev: `${rev}` }),
+          ...(epoch !== undefined && { since: epoch ? seq : 0, rev }),
           ...(epoch && { epoch }),
-        };
+        });
         const told = {
-          frame: (frame: unknown) => heard(frame as Frame),
-          close: (code: number, reason: string) => wire.closed(code, reason, drainAt),
+          frame: heard,
+          close: (how: { code: number; reason: string }) => wire.closed(how, drainAt),
         };
-        socket = wire.open("/v1/connect", query, told, ["campanile.v1"]);
+        socket = wire.open(`/v1/connect?${query}`, told, ["campanile.v1"]);
       } catch (error) {
         const { code: reason = "failed", detail = {} } = error as Partial<CampanileError>;
         const { status: code = 0, retryAfterMs } = detail;
-        const retryAt = retryAfterMs === undefined ? undefined : environment.now() + retryAfterMs;
-        wire.lost({ kind: code ? "http" : "lost", code, reason }, comeBackFrom(reason, code), retryAt);
+        // What has no code of ours (`http`) was refused by somebody in between.
+        const refused = reason !== "http" && (code === 401 || code === 403);
+        wire.onLost({
+          reason: { kind: code ? "http" : "lost", code, reason },
+          comeBack: reason === "token_expired" ? "with_new_token" : refused ? "no" : "yes",
+          retryAt: retryAfterMs === undefined ? undefined : environment.now() + retryAfterMs,
+        });
       }
     },
     refresh(token) {
@@ -69,7 +67,10 @@ export function native(wire: Wire): Talk {
       // Unless an answer plans it anew.
       wire.exchange(PATIENCE);
     },
-    act: ({ key, action, id, upTo }) => send({ action, id, upTo, key, ref: key }),
+    act({ key, action, id, upTo }) {
+      send({ action, id, upTo, key, ref: key });
+      return true;
+    },
     check,
     close: () => socket?.close(),
   };
