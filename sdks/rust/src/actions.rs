@@ -135,15 +135,16 @@ impl Queue {
     }
 
     /// The action of this key is done, at the revision `rev`: it counts until the client was told that. Without a
-    /// revision it leaves at once.
-    pub fn handle_done(&mut self, key: &str, rev: Option<u64>) {
-        match self.entries.iter_mut().find(|entry| entry.key == key) {
-            Some(entry) if rev.is_some() => {
-                entry.in_flight = false;
-                entry.done_at = rev;
-            }
-            _ => self.entries.retain(|entry| entry.key != key),
+    /// revision it leaves at once. The action, if it was one of these.
+    pub fn handle_done(&mut self, key: &str, rev: Option<u64>) -> Option<Action> {
+        let at = self.entries.iter().position(|entry| entry.key == key)?;
+        if rev.is_none() {
+            return self.entries.remove(at).map(|entry| entry.action);
         }
+        let entry = self.entries.get_mut(at)?;
+        entry.in_flight = false;
+        entry.done_at = rev;
+        Some(entry.action.clone())
     }
 
     /// The client was told counts of this revision: what was done by then is in them, and leaves the queue, each with
@@ -175,9 +176,9 @@ impl Queue {
         entries.find(|entry| entry.in_flight && entry.action.id() == Some(id)).map(|entry| entry.key.clone())
     }
 
-    /// Places mean nothing in another lineage of the log.
+    /// Places and revisions mean nothing in another lineage of the log.
     pub fn forget_places(&mut self) {
-        self.entries.retain(|entry| entry.action.id().is_some());
+        self.entries.retain(|entry| entry.action.id().is_some() && entry.done_at.is_none());
     }
 
     /// What is not confirmed, in order.

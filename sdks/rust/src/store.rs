@@ -1,16 +1,18 @@
 //! What a client knows: items, counts, read state, position. Pure; applies frames and pages.
 
 mod pages;
+mod superseded;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use self::pages::Journal;
-use crate::actions::Action;
+use self::superseded::Answered;
+use crate::actions::{Action, Queue};
 use crate::known::Known;
 use crate::notification::Notification;
 pub use crate::position::Position;
-use crate::surface::{Frame, Heartbeat, Hello, Receipt, Receipts};
+use crate::surface::{Frame, Heartbeat, Hello, Receipts};
 use crate::view::perform;
 
 /// How many items are in memory: the newest. Older ones are loaded again when asked for.
@@ -42,8 +44,10 @@ pub(crate) struct Store {
     replaying: bool,
     /// Up to where a log that had no name yet was told: its replay begins before that, and is no news up to there.
     told: u64,
-    /// Superseded while unread here, and where: what was read elsewhere by then comes back once that is told.
-    hidden: BTreeMap<String, (Arc<Notification>, u64)>,
+    /// Superseded, as if unread, and where: whether they had been read in time receipts tell, or an answer.
+    superseded: BTreeMap<String, (Arc<Notification>, u64)>,
+    /// What the server answered to what was done here to these items, where nothing else has told it yet.
+    answered: HashMap<String, Answered>,
     /// Items that a page brought, and as of which revision, where receipts have not come that far yet.
     paged: HashMap<String, u64>,
     arrivals: u64,
@@ -124,8 +128,8 @@ impl Store {
 
     /// The items are not what the inbox holds, and a page that would heal that has not come yet.
     pub fn is_incomplete(&self) -> bool {
-        let settled = self.told <= self.horizon() && self.hidden.is_empty();
-        self.incomplete || !settled || self.reload.is_some()
+        let hides = self.superseded.keys().any(|id| !self.spots.contains_key(id));
+        self.incomplete || hides || self.told > self.horizon() || self.reload.is_some()
     }
 
     /// The horizon: up to here the client has everything.
@@ -154,9 +158,25 @@ impl Store {
         self.change(id, |item| item.mark(seen, read, archived));
     }
 
-    /// Does to an item what the user did; counts stay as they are.
-    pub fn perform(&mut self, id: &str, action: &Action) {
-        self.change(id, |item| perform(action, item));
+    /// Makes an action part of what the server said; counts stay as they are.
+    pub fn fold(&mut self, action: &Action) {
+        match action {
+            Action::ReadAll { up_to } => self.mark_up_to(0, *up_to, true),
+            Action::Seen { up_to } => self.mark_up_to(0, *up_to, false),
+            Action::Read { id } | Action::Unread { id } | Action::Archive { id } => {
+                self.change(id, |item| perform(action, item));
+            }
+        }
+    }
+
+    /// What is done and in the counts by now leaves the queue.
+    pub fn settle(&mut self, queue: &mut Queue) {
+        let applied = self.position.as_ref().map_or(0, |position| position.rev);
+        for (action, done_at) in queue.poll_told(self.told_rev) {
+            if done_at > applied {
+                self.fold(&action);
+            }
+        }
     }
 
     /// Everything in memory was shown.
@@ -249,7 +269,9 @@ impl Store {
     /// What comes from now on has nothing to do with what came before.
     fn follow_anew(&mut self) {
         (self.replaying, self.told) = (false, 0);
-        self.hidden.clear();
+        self.superseded.clear();
+        // Places of another log say nothing.
+        self.answered.values_mut().for_each(|answered| answered.head = None);
     }
 
     /// What pages brought ahead of a replay may be gone by the time that the replay gets there.
@@ -281,44 +303,6 @@ impl Store {
         new
     }
 
-    /// `replayed`: a replay tells of a superseded entry only where it is gone, whatever is known of it here.
-    fn retract(&mut self, seq: u64, id: &str, cause: &str, replayed: bool) -> bool {
-        let Some(spot) = self.spots.get(id).copied() else { return false };
-        let Some(item) = self.items.get_mut(&spot) else { return false };
-        if cause == "superseded" && !replayed {
-            if item.read {
-                Arc::make_mut(item).superseded = true;
-                return false;
-            }
-            self.hidden.insert(id.to_owned(), (Arc::clone(item), seq));
-        }
-        if seq > self.head {
-            self.unread = self.unread.saturating_sub(u64::from(!item.read));
-            self.unseen = self.unseen.saturating_sub(u64::from(!item.seen));
-        }
-        self.items.remove(&spot);
-        self.spots.remove(id);
-        true
-    }
-
-    /// What is superseded can't be read any more: if it was, it had been read before, and is still there.
-    fn bring_back(&mut self, head: u64, read_up_to: u64, receipts: &[Receipt]) {
-        for (id, (item, place)) in std::mem::take(&mut self.hidden) {
-            let passed = item.seq.is_some_and(|seq| self.read_up_to < seq && seq <= read_up_to);
-            let named = receipts.iter().any(|receipt| receipt.read && receipt.id == id);
-            if named || passed && head < place {
-                self.insert(item.seq, Notification { superseded: true, ..(*item).clone() });
-                self.trim();
-                continue;
-            }
-            if passed {
-                // Before or after it was superseded: only the inbox tells.
-                self.reload = Some(place);
-            }
-            self.hidden.insert(id, (item, place));
-        }
-    }
-
     fn receive(&mut self, receipts: &Receipts) {
         let position = self.position.get_or_insert_default();
         if receipts.rev < position.rev {
@@ -327,7 +311,7 @@ impl Store {
         position.rev = receipts.rev;
         // What a page told of a later revision stays.
         self.paged.retain(|_, rev| *rev > receipts.rev);
-        self.bring_back(receipts.head, receipts.read_up_to, &receipts.items);
+        self.bring_back(receipts);
         let (read_from, seen_from) = (self.read_up_to, self.seen_up_to);
         self.mark_up_to(read_from, receipts.read_up_to, true);
         self.mark_up_to(seen_from, receipts.seen_up_to, false);
@@ -338,6 +322,7 @@ impl Store {
                 self.mark(&receipt.id, receipt.seen, receipt.read, receipt.archived);
             }
         }
+        self.hear_of_answers(receipts);
         if receipts.rev > self.told_rev || receipts.head > self.head {
             self.tell(receipts.head, receipts.rev, receipts.unread, receipts.unseen);
         }
@@ -345,7 +330,7 @@ impl Store {
 
     fn beat(&mut self, heartbeat: &Heartbeat) {
         // Whatever was read by then has been told.
-        self.hidden.retain(|_, (_, place)| *place > heartbeat.head);
+        self.superseded.retain(|_, (_, place)| *place > heartbeat.head);
         let position = self.position.get_or_insert_default();
         if heartbeat.seq < position.seq {
             return;
@@ -357,6 +342,7 @@ impl Store {
         self.replaying = false;
         self.drop_doubtful(heartbeat.seq);
         self.tell(heartbeat.head, heartbeat.rev, heartbeat.unread, heartbeat.unseen);
+        self.answered.retain(|_, answered| answered.is_above(heartbeat));
     }
 
     /// The server told counts as of a place. It tells them in order: an older word is a repetition.
@@ -381,7 +367,7 @@ impl Store {
                 Spot(self.horizon(), self.arrivals)
             }
         };
-        self.hidden.remove(&item.id);
+        self.superseded.remove(&item.id);
         self.spots.insert(item.id.clone(), spot);
         self.items.insert(spot, Arc::new(item));
     }
@@ -411,5 +397,4 @@ impl Store {
 }
 
 #[cfg(test)]
-#[path = "store_tests.rs"]
 mod tests;

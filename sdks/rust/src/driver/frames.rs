@@ -31,19 +31,9 @@ impl Driver {
                     self.queue.forget_places();
                 }
                 let change = self.store.apply(&frame);
-                self.settle_told();
+                self.store.settle(&mut self.queue);
                 self.tell(change);
                 self.keep_soon();
-            }
-        }
-    }
-
-    /// What is done and in the counts by now leaves the queue.
-    pub(super) fn settle_told(&mut self) {
-        let applied = self.store.position.as_ref().map_or(0, |position| position.rev);
-        for (action, done_at) in self.queue.poll_told(self.store.told_rev) {
-            if done_at > applied {
-                self.fold(&action);
             }
         }
     }
@@ -81,8 +71,11 @@ impl Driver {
             self.fold(&Action::Read { id: reference.clone() });
         } else {
             // What changed nothing was done before, and another client may have undone it since: it is not folded in.
-            self.queue.handle_done(reference, done.rev.filter(|_| done.changed));
-            self.settle_told();
+            let action = self.queue.handle_done(reference, done.rev.filter(|_| done.changed));
+            if let Some(action) = action.filter(|_| done.changed) {
+                self.store.answer(&action, done);
+            }
+            self.store.settle(&mut self.queue);
         }
         self.keep_now();
     }

@@ -397,12 +397,8 @@ impl Driver {
     /// Makes an action part of what the server said; counts stay as they are.
     fn fold(&mut self, action: &Action) {
         match action {
-            Action::ReadAll { up_to } => self.store.mark_up_to(0, *up_to, true),
-            Action::Seen { up_to } if self.is_native() => self.store.mark_up_to(0, *up_to, false),
-            Action::Seen { .. } => self.store.mark_all_seen(),
-            Action::Read { id } | Action::Unread { id } | Action::Archive { id } => {
-                self.store.perform(id, action)
-            }
+            Action::Seen { .. } if !self.is_native() => self.store.mark_all_seen(),
+            _ => self.store.fold(action),
         }
     }
 

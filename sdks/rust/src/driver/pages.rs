@@ -118,7 +118,7 @@ impl Driver {
             (Ok(page), None) => {
                 self.pages.backoff.reset();
                 self.store.merge(&page, true);
-                self.settle_told();
+                self.store.settle(&mut self.queue);
             }
             (Ok(page), Some(asker)) => {
                 self.store.merge(&page, false);

@@ -63,7 +63,7 @@ impl Store {
             self.spots.clear();
             self.doubtful.clear();
             self.paged.clear();
-            self.hidden.retain(|_, (_, place)| *place > page.head);
+            self.superseded.retain(|_, (_, place)| *place > page.head);
             self.grown = 0;
         } else {
             self.grown += (self.items.len() + page.items.len()).saturating_sub(self.limit());
@@ -73,12 +73,14 @@ impl Store {
                 self.paged.insert(item.id.clone(), page.rev);
             }
             match self.spots.get(&item.id) {
-                Some(_) if page.rev < rev => {}
+                Some(_) if page.rev < rev => continue,
                 Some(spot) => {
                     self.items.insert(*spot, Arc::new(item.clone()));
+                    self.superseded.remove(&item.id);
                 }
                 None => self.insert(item.seq, item.clone()),
             }
+            self.hear_of_answer(&item.id, item.read, page.rev);
         }
         if self.replaying {
             self.doubt();

@@ -164,5 +164,7 @@ pub(crate) struct Done {
     pub reference: Option<String>,
     pub changed: bool,
     pub rev: Option<u64>,
+    /// The log's head that it was done at: what is above came after.
+    pub head: Option<u64>,
     pub expires_at: Option<String>,
 }

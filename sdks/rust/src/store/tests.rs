@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::inbox::Page;
+use crate::surface::Receipt;
 
 fn item(seq: u64) -> Notification {
     Notification {
