@@ -315,7 +315,9 @@ impl Campanile {
         self.tell(Command::Update(change)).await
     }
 
-    /// Ends for good, and erases what is kept of this user: for logging out.
+    /// Ends for good, and erases whatever is kept of this user on this server, of every workspace and surface, connected or
+    /// not: for logging out. The user is who it was when this client last had a token, else who a fixed token says. Where it
+    /// was told neither, nothing is erased.
     ///
     /// # Errors
     /// [`Error::StorageFailed`]: something may still be there. [`Error::Closed`]: it was closed before.

@@ -1,10 +1,12 @@
 //! What of one user in one workspace is kept across restarts, and under which name.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::actions::Queue;
 use crate::notification::Notification;
 use crate::store::{Position, Store};
+use crate::surface::Surface;
 
 /// The form of what is kept. Another one is not read.
 const VERSION: u32 = 1;
@@ -28,15 +30,47 @@ pub(crate) struct Kept {
     queue: Queue,
 }
 
-/// Whose it is: user and workspace of a server.
-pub(crate) fn owner(origin: &str, workspace: &str, user: &str) -> String {
-    format!("{origin}\n{workspace}\n{user}")
+/// Whose it is: a user of a server, in one place there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owner {
+    user: String,
+    place: String,
 }
 
-/// The name under which it is kept: 32 hexadecimal digits, FNV-1a of the owner.
-pub(crate) fn name(owner: &str) -> String {
+impl Owner {
+    pub fn new(origin: &str, user: &str, surface: Surface, workspace: &str) -> Self {
+        let place = match surface {
+            Surface::Native => json!(["native", workspace]),
+            Surface::Workspace => json!(["workspace", workspace]),
+            // It has all workspaces of its user.
+            Surface::Product => json!(["product"]),
+        };
+        Self { user: user_of(origin, user), place: place.to_string() }
+    }
+
+    /// The name under which it is kept: the digits of the user, then those of the place.
+    pub fn name(&self) -> String {
+        digits(&self.user) + &digits(&self.place)
+    }
+
+    fn text(&self) -> String {
+        format!("{}{}", self.user, self.place)
+    }
+}
+
+/// How all names begin under which something is kept of a user, wherever.
+pub(crate) fn prefix(origin: &str, user: &str) -> String {
+    digits(&user_of(origin, user))
+}
+
+fn user_of(origin: &str, user: &str) -> String {
+    json!([origin, user]).to_string()
+}
+
+/// 32 hexadecimal digits: FNV-1a of a text.
+fn digits(text: &str) -> String {
     let mut hash = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
-    for byte in owner.bytes() {
+    for byte in text.bytes() {
         hash = (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
     }
     format!("{hash:032x}")
@@ -44,9 +78,8 @@ pub(crate) fn name(owner: &str) -> String {
 
 impl Kept {
     /// What is to be kept of this owner. `items`: whether they and the position are worth it.
-    pub fn of(owner: &str, store: &Store, queue: &Queue, items: bool) -> Self {
-        let kept =
-            Self { version: VERSION, owner: owner.to_owned(), queue: queue.clone(), ..Self::default() };
+    pub fn of(owner: &Owner, store: &Store, queue: &Queue, items: bool) -> Self {
+        let kept = Self { version: VERSION, owner: owner.text(), queue: queue.clone(), ..Self::default() };
         // A store that must be read again is not worth to be resumed.
         if !items || store.position.is_none() || store.is_incomplete() {
             return kept;
@@ -66,9 +99,9 @@ impl Kept {
     }
 
     /// Reads what was kept of this owner. `None`: it is another's, or in another form.
-    pub fn read(text: &str, owner: &str) -> Option<Self> {
+    pub fn read(text: &str, owner: &Owner) -> Option<Self> {
         let kept: Self = serde_json::from_str(text).ok()?;
-        (kept.version == VERSION && kept.owner == owner).then_some(kept)
+        (kept.version == VERSION && kept.owner == owner.text()).then_some(kept)
     }
 
     /// The text to keep.
@@ -96,6 +129,28 @@ mod tests {
     use crate::inbox::Page;
     use crate::surface::{Frame, Hello};
 
+    const ORIGIN: &str = "https://example.com/";
+
+    fn owner(user: &str, workspace: &str) -> Owner {
+        Owner::new(ORIGIN, user, Surface::Native, workspace)
+    }
+
+    #[test]
+    fn names_of_one_user_begin_alike_and_are_one_for_each_place() {
+        let names = [
+            owner("alice", "demo").name(),
+            owner("alice", "other").name(),
+            Owner::new(ORIGIN, "alice", Surface::Workspace, "demo").name(),
+            Owner::new(ORIGIN, "alice", Surface::Product, "").name(),
+        ];
+        for (at, name) in names.iter().enumerate() {
+            assert!(name.starts_with(&prefix(ORIGIN, "alice")) && name.len() == 64, "{name}");
+            assert!(!names[..at].contains(name));
+        }
+        assert!(!owner("bob", "demo").name().starts_with(&prefix(ORIGIN, "alice")));
+        assert!(!names[0].starts_with(&prefix("https://example.org/", "alice")));
+    }
+
     #[test]
     fn what_was_kept_comes_back_to_its_owner_only() {
         let mut store = Store::default();
@@ -113,20 +168,20 @@ mod tests {
         store.apply(&Frame::Notification { seq: Some(5), item: Box::new(item) });
         let mut queue = Queue::default();
         queue.push(Action::Read { id: "a".into() }, "k".into(), false).unwrap();
-        let owner = owner("https://example.com/", "demo", "alice");
+        let owner = owner("alice", "demo");
         let text = Kept::of(&owner, &store, &queue, true).text();
-        assert_eq!(Kept::read(&text, "somebody else"), None);
+        assert_eq!(Kept::read(&text, &Owner::new(ORIGIN, "bob", Surface::Native, "demo")), None);
         let (again, waiting) = Kept::read(&text, &owner).unwrap().restore();
         assert_eq!((again.horizon(), again.unread, again.item("a").unwrap().title.as_str()), (5, 3, "T"));
         assert_eq!(waiting, queue);
-        assert_eq!(name(&owner).len(), 32);
     }
 
     #[test]
     fn a_store_that_must_be_read_again_is_not_kept_but_actions_are() {
         let mut store = Store::default();
         store.apply(&Frame::Hello(Hello { epoch: Some("e".into()), seq: 4, ..Hello::default() }));
-        let text = Kept::of("o", &store, &Queue::default(), true).text();
-        assert_eq!(Kept::read(&text, "o").unwrap().restore().0.position, None);
+        let owner = owner("alice", "demo");
+        let text = Kept::of(&owner, &store, &Queue::default(), true).text();
+        assert_eq!(Kept::read(&text, &owner).unwrap().restore().0.position, None);
     }
 }

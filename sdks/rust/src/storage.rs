@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 /// Keeps one text under each name.
 ///
 /// It is called from threads that may block, for one client one call at a time. `set` replaces the whole text or leaves
-/// the former one as it was. Names hold letters, digits and hyphens only, at most 64 of them.
+/// the former one as it was. Names hold letters, digits and hyphens only, at most 64 of them; those of one user of a server
+/// begin alike.
 pub trait Storage: Send + Sync + 'static {
     /// The text under this name; `None`: there is none.
     ///
@@ -22,11 +23,11 @@ pub trait Storage: Send + Sync + 'static {
     /// It could not be kept. The client goes on, and tries again with the next change.
     fn set(&self, name: &str, text: &str) -> io::Result<()>;
 
-    /// Deletes the text under this name. If there is none, that is fine.
+    /// Deletes the texts under all names that begin with this. If there are none, that is fine.
     ///
     /// # Errors
-    /// The text may still be there.
-    fn delete(&self, name: &str) -> io::Result<()>;
+    /// Some of them may still be there.
+    fn erase(&self, prefix: &str) -> io::Result<()>;
 }
 
 /// Keeps in memory: across clients of one process.
@@ -45,8 +46,9 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
-    fn delete(&self, name: &str) -> io::Result<()> {
-        self.texts.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    fn erase(&self, prefix: &str) -> io::Result<()> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.retain(|name, _| !name.starts_with(prefix));
         Ok(())
     }
 }
@@ -99,11 +101,20 @@ impl Storage for FileStorage {
         std::fs::rename(&draft, self.path(name))
     }
 
-    fn delete(&self, name: &str) -> io::Result<()> {
-        match std::fs::remove_file(self.path(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+    fn erase(&self, prefix: &str) -> io::Result<()> {
+        let mut ended = Ok(());
+        for entry in std::fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            // A draft is there where a process died amid a write.
+            if name.starts_with(prefix) && (name.ends_with(".json") || name.ends_with(".draft")) {
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => ended = Err(error),
+                    _ => {}
+                }
+            }
         }
+        ended
     }
 }
 
@@ -112,15 +123,16 @@ mod tests {
     use super::*;
 
     fn keeps(storage: &dyn Storage) {
-        assert_eq!(storage.get("a").unwrap(), None);
-        storage.set("a", "one").unwrap();
-        storage.set("b", "other").unwrap();
-        storage.set("a", "two").unwrap();
-        assert_eq!(storage.get("a").unwrap().as_deref(), Some("two"));
-        storage.delete("a").unwrap();
-        storage.delete("a").unwrap();
-        assert_eq!(storage.get("a").unwrap(), None);
-        assert_eq!(storage.get("b").unwrap().as_deref(), Some("other"));
+        assert_eq!(storage.get("a1").unwrap(), None);
+        storage.set("a1", "one").unwrap();
+        storage.set("a2", "more").unwrap();
+        storage.set("b1", "other").unwrap();
+        storage.set("a1", "two").unwrap();
+        assert_eq!(storage.get("a1").unwrap().as_deref(), Some("two"));
+        storage.erase("a").unwrap();
+        storage.erase("a").unwrap();
+        assert_eq!((storage.get("a1").unwrap(), storage.get("a2").unwrap()), (None, None));
+        assert_eq!(storage.get("b1").unwrap().as_deref(), Some("other"));
     }
 
     #[test]
@@ -136,8 +148,20 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(storage.path("b")).unwrap().permissions().mode();
+            let mode = std::fs::metadata(storage.path("b1")).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn what_a_process_left_amid_a_write_is_erased_too_and_nothing_of_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = FileStorage::open(directory.path()).unwrap();
+        for name in ["a1.json", "a2.draft", "a3.txt", "b1.draft"] {
+            std::fs::write(directory.path().join(name), "").unwrap();
+        }
+        storage.erase("a").unwrap();
+        let there = |name: &str| directory.path().join(name).exists();
+        assert_eq!(["a1.json", "a2.draft", "a3.txt", "b1.draft"].map(there), [false, false, true, true]);
     }
 }

@@ -42,6 +42,14 @@ impl TokenSource {
         }
     }
 
+    /// Whose they are, by what a fixed one says; a callback says nothing before it is asked.
+    pub(crate) fn user(&self) -> Option<String> {
+        match &self.0 {
+            Kind::Fixed(text) => Token::new(text).user,
+            Kind::Callback(_) => None,
+        }
+    }
+
     pub(crate) fn is_fixed(&self) -> bool {
         matches!(self.0, Kind::Fixed(_))
     }

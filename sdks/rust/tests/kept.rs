@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campanile_client::{
-    Campanile, Change, Clock, Environment, Event, FileStorage, MemoryStorage, State, Storage,
+    Campanile, CampanileBuilder, Change, Clock, Environment, Error, Event, FileStorage, MemoryStorage, State,
+    Storage, Surface, TokenSource,
 };
 use serde_json::{Value, json};
 
@@ -23,16 +24,20 @@ impl Bench {
         Self { server: Scripted::start().await, clock: SteppedClock::new(), storage: Arc::new(storage) }
     }
 
-    fn client(&self, user: &str) -> Campanile {
+    /// Options without a token and a workspace.
+    fn builder(&self) -> CampanileBuilder {
         let environment = Environment { clock: Arc::new(self.clock.clone()), random: Arc::new(|| 0.5) };
         Campanile::builder(self.server.url())
-            .workspace("demo")
-            .token(token::unsigned(user, self.clock.now() + 3_600_000, 1))
             .shared_storage(Arc::clone(&self.storage))
             .environment(environment)
-            .connect()
-            .unwrap()
-            .0
+    }
+
+    fn token(&self, user: &str) -> String {
+        token::unsigned(user, self.clock.now() + 3_600_000, 1)
+    }
+
+    fn client(&self, user: &str) -> Campanile {
+        self.builder().workspace("demo").token(self.token(user)).connect().unwrap().0
     }
 
     async fn dial(&mut self) -> Dial {
@@ -111,6 +116,60 @@ async fn nobody_sees_what_was_kept_of_another_and_close_erases_it() {
     let dial = bench.dial().await;
     assert_eq!(dial.query["since"], "7", "another's is untouched");
     drop(alice);
+}
+
+/// How many texts are kept in a directory.
+fn files(directory: &tempfile::TempDir) -> usize {
+    std::fs::read_dir(directory.path()).unwrap().count()
+}
+
+#[tokio::test]
+async fn close_erases_every_place_of_its_user_connected_or_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(FileStorage::open(directory.path()).unwrap()).await;
+    // Alice in two workspaces and on another surface, and bob.
+    let bob = bench.client("bob");
+    let _dial = bench.greet("bob").await;
+    bob.until(|shown| shown.items.len() == 1).await.unwrap();
+    bob.leave().await.unwrap();
+    for never_connects in [true, false] {
+        let alice = bench.client("alice");
+        let _dial = bench.greet("alice").await;
+        alice.until(|shown| shown.items.len() == 1).await.unwrap();
+        alice.update(Change::default().workspace("other")).await.unwrap();
+        let _dial = bench.greet("alice").await;
+        alice.until(|shown| shown.items.len() == 1).await.unwrap();
+        let product =
+            bench.builder().surface(Surface::Product).token(bench.token("alice")).connect().unwrap().0;
+        product.read("alice-7").await.unwrap();
+        let dial = bench.dial().await;
+        assert!(dial.send(json!({"type": "CONNECTION_ESTABLISHED", "userId": "alice"}).to_string()).await);
+        product.until(|shown| shown.state == State::Live).await.unwrap();
+        product.leave().await.unwrap();
+        if never_connects {
+            alice.leave().await.unwrap();
+            assert_eq!(files(&directory), 4);
+            bench.builder().token(bench.token("alice")).connect().unwrap().0.close().await.unwrap();
+        } else {
+            alice.close().await.unwrap();
+        }
+        assert_eq!(files(&directory), 1, "bob's");
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_connection_any_more_is_signed_out_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(FileStorage::open(directory.path()).unwrap()).await;
+    let token = bench.token("alice");
+    let source = TokenSource::callback(move |_| std::future::ready(Ok::<_, Error>(token.clone())));
+    let alice = bench.builder().workspace("demo").token(source).connect().unwrap().0;
+    let _dial = bench.greet("alice").await;
+    alice.until(|shown| shown.items.len() == 1).await.unwrap();
+    alice.read("alice-7").await.unwrap();
+    alice.disconnect().await.unwrap();
+    alice.close().await.unwrap();
+    assert_eq!(files(&directory), 0);
 }
 
 #[tokio::test]

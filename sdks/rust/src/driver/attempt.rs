@@ -5,7 +5,7 @@ use super::{Driver, Outcome};
 use crate::close_codes::ComeBack;
 use crate::connection::{Connection, DialFault, Target};
 use crate::error::{Cause, Error};
-use crate::kept;
+use crate::kept::Owner;
 use crate::state::{Answer, come_back_after};
 use crate::surface::{Hello, Surface, native};
 use crate::token::Token;
@@ -210,8 +210,9 @@ impl Driver {
     }
 
     /// Whose things are kept here; `None` while that is not known.
-    pub(super) fn owner(&self) -> Option<String> {
-        let workspace = self.workspace.as_deref().unwrap_or("");
-        Some(kept::owner(self.config.address.origin(), workspace, self.user.as_deref()?))
+    pub(super) fn owner(&self) -> Option<Owner> {
+        let workspace = self.workspace.as_deref().unwrap_or_default();
+        let user = self.user.as_deref()?;
+        Some(Owner::new(self.config.address.origin(), user, self.config.surface, workspace))
     }
 }

@@ -2,11 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
 
 use super::{Driver, Outcome};
 use crate::error::Error;
-use crate::kept::{self, Kept};
+use crate::kept::{self, Kept, Owner};
 
 /// Items are written this long after they changed; actions at once.
 const PAUSE_MS: u64 = 1_000;
@@ -15,7 +14,9 @@ const PAUSE_MS: u64 = 1_000;
 #[derive(Default)]
 pub(super) struct Keeper {
     /// Whose things were read.
-    pub owner: Option<String>,
+    pub owner: Option<Owner>,
+    /// Who it was when there last was a token: whose things `close` erases.
+    pub user: Option<String>,
     pub save_at: Option<u64>,
     waiting: VecDeque<(String, String)>,
     saving: bool,
@@ -25,6 +26,7 @@ pub(super) struct Keeper {
 impl Driver {
     /// Begins to read what is kept of this user. False: nothing is to be read.
     pub(super) fn load_kept(&mut self) -> bool {
+        self.keeper.user = self.user.clone().or(self.keeper.user.take());
         let (Some(storage), Some(owner)) = (self.config.storage.clone(), self.owner()) else { return false };
         if self.keeper.owner.as_ref() == Some(&owner) {
             return false;
@@ -32,7 +34,7 @@ impl Driver {
         // What is about to be written of it must be there before it is read.
         self.keeper.owner = Some(owner.clone());
         self.keeper.loading = true;
-        let name = kept::name(&owner);
+        let name = owner.name();
         if let Some((_, text)) = self.keeper.waiting.iter().rev().find(|(waiting, _)| *waiting == name) {
             let text = text.clone();
             self.tasks.spawn(async move { Outcome::Loaded(owner, Ok(Some(text))) });
@@ -42,8 +44,8 @@ impl Driver {
         true
     }
 
-    pub(super) fn handle_loaded(&mut self, owner: &str, result: io::Result<Option<String>>) {
-        if self.keeper.owner.as_deref() != Some(owner) {
+    pub(super) fn handle_loaded(&mut self, owner: &Owner, result: io::Result<Option<String>>) {
+        if self.keeper.owner.as_ref() != Some(owner) {
             return;
         }
         self.keeper.loading = false;
@@ -83,7 +85,7 @@ impl Driver {
         self.keeper.save_at = None;
         let Some(owner) = self.keeper.owner.clone().filter(|_| !self.keeper.loading) else { return };
         let text = Kept::of(&owner, &self.store, &self.queue, self.is_native()).text();
-        let name = kept::name(&owner);
+        let name = owner.name();
         self.keeper.waiting.retain(|(waiting, _)| *waiting != name);
         self.keeper.waiting.push_back((name, text));
         self.save_next();
@@ -119,16 +121,16 @@ impl Driver {
         ended
     }
 
-    /// Erases what is kept of this user.
-    pub(super) async fn erase(&mut self) -> Result<(), Error> {
-        self.keeper.waiting.clear();
-        // A write under way would bring it back.
+    /// Erases what is kept of a user, in whichever workspace.
+    pub(super) async fn erase(&mut self, user: Option<&str>) -> Result<(), Error> {
+        let prefix = user.map(|user| kept::prefix(self.config.address.origin(), user));
+        self.keeper
+            .waiting
+            .retain(|(name, _)| prefix.as_ref().is_none_or(|prefix| !name.starts_with(prefix)));
+        // A write under way would bring it back; what waits of others is written all the same.
         let _ = self.finish_saving().await;
-        let (Some(storage), Some(owner)) = (self.config.storage.clone(), self.keeper.owner.take()) else {
-            return Ok(());
-        };
-        let storage: Arc<_> = storage;
-        let erased = tokio::task::spawn_blocking(move || storage.delete(&kept::name(&owner))).await;
+        let (Some(storage), Some(prefix)) = (self.config.storage.clone(), prefix) else { return Ok(()) };
+        let erased = tokio::task::spawn_blocking(move || storage.erase(&prefix)).await;
         erased.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(Error::StorageFailed)
     }
 }

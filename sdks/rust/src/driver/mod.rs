@@ -27,6 +27,7 @@ use crate::environment::Environment;
 use crate::error::{Cause, Error};
 use crate::events::Event;
 use crate::inbox::{Entries, Filter, Page};
+use crate::kept::Owner;
 use crate::snapshot::Snapshot;
 use crate::state::{Machine, State};
 use crate::storage::Storage;
@@ -82,7 +83,7 @@ enum Outcome {
     Token(u64, Result<Token, Cause>),
     Dialled(u64, Result<Connection, DialFault>),
     Page(u64, Result<Page, Error>),
-    Loaded(String, io::Result<Option<String>>),
+    Loaded(Owner, io::Result<Option<String>>),
     Saved(io::Result<()>),
 }
 
@@ -336,7 +337,8 @@ impl Driver {
         let moves = workspace.is_some() && workspace != self.workspace;
         self.workspace = workspace.or(self.workspace.take());
         let renewed = token.is_some();
-        if renewed {
+        if let Some(token) = &token {
+            self.keeper.user = token.user().or(self.keeper.user.take());
             self.unproven = true;
             self.alias = None;
         }
@@ -477,9 +479,11 @@ impl Driver {
     async fn close(mut self) -> Result<(), Error> {
         self.disconnect();
         self.machine.close();
+        let said = self.tokens.as_ref().and_then(TokenSource::user);
+        let user = self.keeper.user.take().or(said);
         (self.store, self.queue, self.user) = (Store::default(), Queue::default(), None);
         self.show();
-        self.erase().await
+        self.erase(user.as_deref()).await
     }
 
     /// Ends, and keeps what is kept.
