@@ -5,15 +5,15 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::address::Address;
-use crate::driver::{Act, Command, Config, Driver};
+use crate::driver::{Act, Command, Config, Driver, Start};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::events::{EVENT_LIMIT, Event, Events};
-use crate::inbox::{Entries, Filter};
-use crate::snapshot::Snapshot;
+use crate::inbox::{Entries, Filter, PAGE};
+use crate::snapshot::{List, Snapshot};
 use crate::state::State;
 use crate::storage::Storage;
-use crate::store::Position;
+use crate::store::{ITEM_LIMIT, Position};
 use crate::surface::Surface;
 use crate::tls;
 use crate::token::TokenSource;
@@ -28,12 +28,15 @@ pub struct CampanileBuilder {
     surface: Surface,
     workspace: Option<String>,
     token: Option<TokenSource>,
+    user: Option<String>,
     position: Option<Position>,
     storage: Option<Arc<dyn Storage>>,
     environment: Environment,
     tls: Option<Arc<rustls::ClientConfig>>,
     allow_insecure: bool,
     auto_mark_read: bool,
+    max_items: usize,
+    page_size: u32,
 }
 
 impl CampanileBuilder {
@@ -46,6 +49,14 @@ impl CampanileBuilder {
     /// Where tokens come from. Default: none, and the client is idle.
     pub fn token(mut self, token: impl Into<TokenSource>) -> Self {
         self.token = Some(token.into());
+        self
+    }
+
+    /// Who the tokens are of, if the program knows. It names what is kept, which is then shown before there is a token. Where
+    /// a token says another user, neither is believed: nothing is shown until the server says whose it is. Default: what the
+    /// token says.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
         self
     }
 
@@ -76,6 +87,19 @@ impl CampanileBuilder {
     /// Marks every notification as read as soon as it came as an event. Default: no.
     pub fn auto_mark_read(mut self, auto_mark_read: bool) -> Self {
         self.auto_mark_read = auto_mark_read;
+        self
+    }
+
+    /// How many entries are in memory and are kept, at least 1, but for those that [`Campanile::load_more`] brought. Default:
+    /// 1,000.
+    pub fn max_items(mut self, max_items: usize) -> Self {
+        self.max_items = max_items.max(1);
+        self
+    }
+
+    /// How many entries a page of the inbox has, 1 to 100. Default: 25.
+    pub fn page_size(mut self, page_size: u32) -> Self {
+        self.page_size = page_size.clamp(1, 100);
         self
     }
 
@@ -124,31 +148,69 @@ impl CampanileBuilder {
             tls,
             http,
             auto_mark_read: self.auto_mark_read,
+            max_items: self.max_items,
+            page_size: self.page_size,
         };
-        let driver = Driver::new(config, self.workspace, self.token, self.position, events, shown);
+        let start = Start {
+            workspace: some(self.workspace),
+            token: self.token.filter(|token| !token.is_empty()),
+            user: some(self.user),
+            position: self.position,
+        };
+        let driver = Driver::new(config, start, events, shown);
         tokio::spawn(driver.run(taken));
         Ok((client, Events::new(first)))
     }
+}
+
+/// An empty text stands for none.
+fn some(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
 /// What [`Campanile::update`] exchanges. What is not set stays as it is.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct Change {
-    pub(crate) token: Option<TokenSource>,
-    pub(crate) workspace: Option<String>,
+    pub(crate) token: Option<Option<TokenSource>>,
+    pub(crate) workspace: Option<Option<String>>,
+    pub(crate) user: Option<Option<String>>,
 }
 
 impl Change {
     /// Tokens come from here from now on.
     pub fn token(mut self, token: impl Into<TokenSource>) -> Self {
-        self.token = Some(token.into());
+        self.token = Some(Some(token.into()).filter(|token| !token.is_empty()));
+        self
+    }
+
+    /// There is no token any more: the client is idle, and shows nothing.
+    pub fn without_token(mut self) -> Self {
+        self.token = Some(None);
         self
     }
 
     /// The slug of the workspace to go to.
     pub fn workspace(mut self, workspace: impl Into<String>) -> Self {
-        self.workspace = Some(workspace.into());
+        self.workspace = Some(some(Some(workspace.into())));
+        self
+    }
+
+    /// There is no workspace any more: the client is idle, and shows nothing.
+    pub fn without_workspace(mut self) -> Self {
+        self.workspace = Some(None);
+        self
+    }
+
+    /// Who the tokens are of: see [`CampanileBuilder::user`].
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(some(Some(user.into())));
+        self
+    }
+
+    /// Nobody is named any more.
+    pub fn without_user(mut self) -> Self {
+        self.user = Some(None);
         self
     }
 }
@@ -171,12 +233,15 @@ impl Campanile {
             surface: Surface::Native,
             workspace: None,
             token: None,
+            user: None,
             position: None,
             storage: None,
             environment: Environment::default(),
             tls: None,
             allow_insecure: false,
             auto_mark_read: false,
+            max_items: ITEM_LIMIT,
+            page_size: PAGE,
         }
     }
 
@@ -188,6 +253,11 @@ impl Campanile {
     /// What it shows, and every change of that. Changes that come close together may be one.
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()
+    }
+
+    /// The entries of a filter, as they are shown now.
+    pub fn list(&self, filter: Filter) -> List {
+        self.snapshot().list(filter)
     }
 
     /// Waits until it shows something.
@@ -211,7 +281,8 @@ impl Campanile {
     /// Marks an entry as read, at once. [`Event::Error`] tells if the server can't, and that is undone.
     ///
     /// # Errors
-    /// [`Error::QueueFull`]: 1,000 actions wait already. [`Error::Closed`]. So for all actions below.
+    /// [`Error::QueueFull`]: 1,000 actions wait already. [`Error::Missing`]: there is no token or workspace, and so nobody whose
+    /// entry it would be. [`Error::Closed`]. So for all actions below.
     pub async fn read(&self, id: impl Into<String>) -> Result<(), Error> {
         self.act(Act::Read(id.into())).await
     }
@@ -248,16 +319,17 @@ impl Campanile {
         self.act(Act::Seen).await
     }
 
-    /// Loads 25 older entries into the snapshot, as soon as there is a connection. False: there are none.
+    /// Loads the next older page of a filter's list into the snapshot, as soon as there is a connection. False: there are no
+    /// older ones. Who asks for a page that is on its way is answered with it.
     ///
     /// # Errors
     /// The server can't be reached or refuses; [`Error::Unsupported`] on the documented surfaces.
-    pub async fn load_more(&self) -> Result<bool, Error> {
-        self.ask(Command::LoadMore).await?
+    pub async fn load_more(&self, filter: Filter) -> Result<bool, Error> {
+        self.ask(|reply| Command::LoadMore(filter, reply)).await?
     }
 
-    /// Reads up to 25 entries of those that a filter names, older than the place `before` or the newest. The snapshot
-    /// stays as it is.
+    /// Reads a page of those entries that a filter names, older than the place `before` or the newest. The snapshot stays as it
+    /// is.
     ///
     /// # Errors
     /// The server can't be reached or refuses; [`Error::Missing`] before the first connection; [`Error::Unsupported`] on
@@ -306,8 +378,8 @@ impl Campanile {
         self.tell(Command::Online).await
     }
 
-    /// Exchanges tokens, workspace or both. On the native surface a live connection takes another token of the same user
-    /// over. Another user or workspace starts anew: nothing of the former is shown.
+    /// Exchanges tokens, workspace or user. On the native surface a live connection takes another token of the same user over.
+    /// Another user or workspace starts anew: nothing of the former is shown. Without a token or a workspace it is idle.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -316,8 +388,8 @@ impl Campanile {
     }
 
     /// Ends for good, and erases whatever is kept of this user on this server, of every workspace and surface, connected or
-    /// not: for logging out. The user is who it was when this client last had a token, else who a fixed token says. Where it
-    /// was told neither, nothing is erased.
+    /// not: for logging out. The user is who it was when this client last had a token, else who a fixed token or the option
+    /// `user` says; where these name two users, only what was kept under both names. Where it was told neither, nothing is erased.
     ///
     /// # Errors
     /// [`Error::StorageFailed`]: something may still be there. [`Error::Closed`]: it was closed before.

@@ -1,27 +1,29 @@
 //! The REST calls of an inbox.
 
+use std::sync::Arc;
+
 use reqwest::Url;
 use serde::Deserialize;
 
 use crate::error::{Error, Problem};
 use crate::notification::Notification;
 
-/// How many entries a page has.
+/// How many entries a page has, unless it is set otherwise.
 pub const PAGE: u32 = 25;
 
-/// Which entries to load.
+/// Which entries a list holds. Default: those that are not archived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Filter {
-    /// `Some(true)`: only unread ones; `Some(false)`: only read ones.
-    pub unread: Option<bool>,
-    /// `Some(true)`: only archived ones; `Some(false)` and `None`: only those that are not.
-    pub archived: Option<bool>,
+    /// Only unread ones.
+    pub unread: bool,
+    /// Only archived ones.
+    pub archived: bool,
 }
 
 /// Some entries of the inbox.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Entries {
-    /// Newest first, at most 25.
+    /// Newest first, at most a page of them.
     pub items: Vec<Notification>,
     /// The `before` of the next older ones; `None`: there are none.
     pub older: Option<u64>,
@@ -47,37 +49,43 @@ pub(crate) struct Request {
     pub min_seq: Option<u64>,
 }
 
-/// Fetches a page of the inbox of this address.
-pub(crate) async fn fetch(
-    http: &reqwest::Client,
-    url: Url,
-    token: &str,
-    request: Request,
-) -> Result<Page, Error> {
-    let mut url = url;
-    {
-        let mut query = url.query_pairs_mut();
-        query.append_pair("limit", &PAGE.to_string());
-        let mut number = |name: &str, value: Option<u64>| {
-            if let Some(value) = value {
-                query.append_pair(name, &value.to_string());
-            }
-        };
-        number("before", request.before);
-        number("minSeq", request.min_seq.filter(|seq| *seq > 0));
-        let mut flag = |name: &str, value: Option<bool>| {
-            if let Some(value) = value {
-                query.append_pair(name, if value { "true" } else { "false" });
-            }
-        };
-        flag("unread", request.filter.unread);
-        flag("archived", request.filter.archived);
+/// An inbox, and who reads it.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader {
+    pub http: reqwest::Client,
+    pub url: Url,
+    pub token: Arc<str>,
+    /// How many entries a page has, 1 to 100.
+    pub page_size: u32,
+}
+
+impl Reader {
+    /// Fetches a page.
+    pub async fn fetch(mut self, request: Request) -> Result<Page, Error> {
+        {
+            let mut query = self.url.query_pairs_mut();
+            query.append_pair("limit", &self.page_size.to_string());
+            let mut number = |name: &str, value: Option<u64>| {
+                if let Some(value) = value {
+                    query.append_pair(name, &value.to_string());
+                }
+            };
+            number("before", request.before);
+            number("minSeq", request.min_seq.filter(|seq| *seq > 0));
+            let mut flag = |name: &str, value: bool| {
+                if value {
+                    query.append_pair(name, "true");
+                }
+            };
+            flag("unread", request.filter.unread);
+            flag("archived", request.filter.archived);
+        }
+        let asked = self.http.get(self.url).bearer_auth(&self.token).send().await;
+        let answer = asked.map_err(|cause| Error::Network(cause.without_url()))?;
+        if !answer.status().is_success() {
+            return Err(Error::Problem(Box::new(Problem::read(answer).await)));
+        }
+        let body = answer.bytes().await.map_err(|cause| Error::Network(cause.without_url()))?;
+        serde_json::from_slice(&body).map_err(Error::BadAnswer)
     }
-    let asked = http.get(url).bearer_auth(token).send().await;
-    let answer = asked.map_err(|cause| Error::Network(cause.without_url()))?;
-    if !answer.status().is_success() {
-        return Err(Error::Problem(Box::new(Problem::read(answer).await)));
-    }
-    let body = answer.bytes().await.map_err(|cause| Error::Network(cause.without_url()))?;
-    serde_json::from_slice(&body).map_err(Error::BadAnswer)
 }

@@ -5,11 +5,11 @@ use serde_json::json;
 
 use crate::actions::Queue;
 use crate::notification::Notification;
-use crate::store::{Position, Store};
+use crate::store::{Depths, Position, Store};
 use crate::surface::Surface;
 
 /// The form of what is kept. Another one is not read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What is kept. Never a token.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub(crate) struct Kept {
     version: u32,
     /// Whose it is: two owners may have the same name by accident.
     owner: String,
+    /// Who it was in the server's words.
+    pub user: Option<String>,
     position: Option<Position>,
     head: u64,
     told_rev: u64,
@@ -25,7 +27,7 @@ pub(crate) struct Kept {
     unseen: u64,
     read_up_to: u64,
     seen_up_to: u64,
-    older: Option<u64>,
+    depths: Depths,
     items: Vec<Notification>,
     queue: Queue,
 }
@@ -77,12 +79,19 @@ fn digits(text: &str) -> String {
 }
 
 impl Kept {
-    /// What is to be kept of this owner. `items`: whether they and the position are worth it.
-    pub fn of(owner: &Owner, store: &Store, queue: &Queue, items: bool) -> Self {
+    /// What is to be kept of this owner. `most`: how many items at most, the newest; `None`: neither they nor the position
+    /// are worth it.
+    pub fn of(owner: &Owner, store: &Store, queue: &Queue, most: Option<usize>) -> Self {
         let kept = Self { version: VERSION, owner: owner.text(), queue: queue.clone(), ..Self::default() };
         // A store that must be read again is not worth to be resumed.
-        if !items || store.position.is_none() || store.is_incomplete() {
-            return kept;
+        let worth = store.position.is_some() && !store.is_incomplete();
+        let Some(most) = most.filter(|_| worth) else { return kept };
+        let items: Vec<Notification> = store.items().take(most).map(|item| (**item).clone()).collect();
+        let mut depths = store.depths;
+        if store.items().count() > most
+            && let Some(oldest) = items.iter().rev().find_map(|item| item.seq)
+        {
+            depths.raise(oldest);
         }
         Self {
             position: store.position.clone(),
@@ -92,10 +101,15 @@ impl Kept {
             unseen: store.unseen,
             read_up_to: store.read_up_to,
             seen_up_to: store.seen_up_to,
-            older: store.older,
-            items: store.items().map(|item| (**item).clone()).collect(),
+            depths,
+            items,
             ..kept
         }
+    }
+
+    /// The same, with the server's word on whose it is.
+    pub fn said_by(self, user: Option<String>) -> Self {
+        Self { user, ..self }
     }
 
     /// Reads what was kept of this owner. `None`: it is another's, or in another form.
@@ -109,14 +123,14 @@ impl Kept {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The store and the queue as they were.
-    pub fn restore(self) -> (Store, Queue) {
-        let mut store = Store::at(self.position);
+    /// The store, of so many items, and the queue as they were.
+    pub fn restore(self, max_items: usize) -> (Store, Queue) {
+        let mut store = Store::new(max_items, self.position);
         store.loaded = true;
         (store.head, store.told_rev) = (self.head, self.told_rev);
         (store.unread, store.unseen) = (self.unread, self.unseen);
         (store.read_up_to, store.seen_up_to) = (self.read_up_to, self.seen_up_to);
-        store.older = self.older;
+        store.depths = self.depths;
         store.restore(self.items);
         (store, self.queue)
     }
@@ -126,7 +140,7 @@ impl Kept {
 mod tests {
     use super::*;
     use crate::actions::Action;
-    use crate::inbox::Page;
+    use crate::inbox::{Filter, Page};
     use crate::surface::{Frame, Hello};
 
     const ORIGIN: &str = "https://example.com/";
@@ -153,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_was_kept_comes_back_to_its_owner_only() {
-        let mut store = Store::default();
+        let mut store = Store::new(10, None);
         store.apply(&Frame::Hello(Hello {
             epoch: Some("e".into()),
             seq: 4,
@@ -162,26 +176,43 @@ mod tests {
             ..Hello::default()
         }));
         store.expect_page();
-        store.merge(&Page { unread: 2, head: 4, ..Page::default() }, true);
+        store.merge(&Page { unread: 2, head: 4, ..Page::default() }, Filter::default(), true);
         let item =
             Notification { seq: Some(5), id: "a".into(), title: "T".into(), ..Notification::default() };
         store.apply(&Frame::Notification { seq: Some(5), item: Box::new(item) });
         let mut queue = Queue::default();
         queue.push(Action::Read { id: "a".into() }, "k".into(), false).unwrap();
         let owner = owner("alice", "demo");
-        let text = Kept::of(&owner, &store, &queue, true).text();
+        let text = Kept::of(&owner, &store, &queue, Some(10)).text();
         assert_eq!(Kept::read(&text, &Owner::new(ORIGIN, "bob", Surface::Native, "demo")), None);
-        let (again, waiting) = Kept::read(&text, &owner).unwrap().restore();
+        let (again, waiting) = Kept::read(&text, &owner).unwrap().restore(10);
         assert_eq!((again.horizon(), again.unread, again.item("a").unwrap().title.as_str()), (5, 3, "T"));
         assert_eq!(waiting, queue);
     }
 
     #[test]
     fn a_store_that_must_be_read_again_is_not_kept_but_actions_are() {
-        let mut store = Store::default();
+        let mut store = Store::new(10, None);
         store.apply(&Frame::Hello(Hello { epoch: Some("e".into()), seq: 4, ..Hello::default() }));
         let owner = owner("alice", "demo");
-        let text = Kept::of(&owner, &store, &Queue::default(), true).text();
-        assert_eq!(Kept::read(&text, &owner).unwrap().restore().0.position, None);
+        let text = Kept::of(&owner, &store, &Queue::default(), Some(10)).text();
+        assert_eq!(Kept::read(&text, &owner).unwrap().restore(10).0.position, None);
+    }
+
+    #[test]
+    fn the_newest_items_are_kept_and_the_rest_is_loaded_again_when_asked_for() {
+        let mut store = Store::new(10, None);
+        store.apply(&Frame::Hello(Hello { epoch: Some("e".into()), ..Hello::default() }));
+        store.expect_page();
+        let item = |seq| Notification { seq: Some(seq), id: format!("n{seq}"), ..Notification::default() };
+        let page = Page { items: (1..=8).rev().map(item).collect(), head: 8, ..Page::default() };
+        store.merge(&page, Filter::default(), true);
+        let owner = owner("alice", "demo");
+        for (most, count, bottom) in [(8, 8, 0), (3, 3, 6)] {
+            let text = Kept::of(&owner, &store, &Queue::default(), Some(most)).text();
+            let again = Kept::read(&text, &owner).unwrap().restore(10).0;
+            assert_eq!(again.items().count(), count);
+            assert_eq!(again.depths.bottom(Filter::default()), Some(bottom));
+        }
     }
 }

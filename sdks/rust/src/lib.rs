@@ -30,17 +30,21 @@ mod driver;
 mod events;
 mod snapshot;
 
+mod draft;
+mod outbox;
 mod publisher;
 
 pub use actions::{Action, QUEUE_LIMIT};
 pub use client::{Campanile, CampanileBuilder, Change};
+pub use draft::{Audience, Draft, Published};
 pub use environment::{Clock, Environment, Pending};
 pub use error::{Cause, Error, Problem};
 pub use events::{EVENT_LIMIT, Event, Events};
 pub use inbox::{Entries, Filter, PAGE};
 pub use notification::Notification;
-pub use publisher::{Audience, Draft, LARGEST_BATCH, Published, Publisher, PublisherBuilder};
-pub use snapshot::Snapshot;
+pub use outbox::{Outbox, OutboxRow};
+pub use publisher::{LARGEST_BATCH, Publisher, PublisherBuilder};
+pub use snapshot::{List, Snapshot};
 pub use state::{Reason, ReasonKind, State, TokenReason};
 pub use storage::{FileStorage, MemoryStorage, Storage};
 pub use store::{ITEM_LIMIT, Position};

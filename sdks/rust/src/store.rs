@@ -1,11 +1,13 @@
 //! What a client knows: items, counts, read state, position. Pure; applies frames and pages.
 
+mod depths;
 mod pages;
 mod superseded;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+pub(crate) use self::depths::Depths;
 use self::pages::Journal;
 use self::superseded::Answered;
 use crate::actions::{Action, Queue};
@@ -15,7 +17,7 @@ pub use crate::position::Position;
 use crate::surface::{Frame, Heartbeat, Hello, Receipts};
 use crate::view::perform;
 
-/// How many items are in memory: the newest. Older ones are loaded again when asked for.
+/// How many items are in memory, unless it is set otherwise: the newest. Older ones are loaded again when asked for.
 pub const ITEM_LIMIT: usize = 1_000;
 
 /// What a frame did that a program may want to hear of.
@@ -33,7 +35,7 @@ pub(crate) enum Change {
 struct Spot(u64, u64);
 
 /// The store of one user in one workspace.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Store {
     items: BTreeMap<Spot, Arc<Notification>>,
     spots: HashMap<String, Spot>,
@@ -51,6 +53,8 @@ pub(crate) struct Store {
     /// Items that a page brought, and as of which revision, where receipts have not come that far yet.
     paged: HashMap<String, u64>,
     arrivals: u64,
+    /// How many items there may be, of which pages that were asked for brought `grown`.
+    max_items: usize,
     grown: usize,
     /// Where to resume; `None` until the server said where this client is.
     pub position: Option<Position>,
@@ -62,8 +66,8 @@ pub(crate) struct Store {
     pub unseen: u64,
     pub read_up_to: u64,
     pub seen_up_to: u64,
-    /// The `before` of the next older page.
-    pub older: Option<u64>,
+    /// How far down each list is here.
+    pub depths: Depths,
     /// The items are not what the inbox holds: it must be read again, as of this place at least.
     pub reload: Option<u64>,
     incomplete: bool,
@@ -73,9 +77,34 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// A store that goes on from a place, whatever was before.
-    pub fn at(position: Option<Position>) -> Self {
-        Self { position, ..Self::default() }
+    /// A store of so many items, that goes on from a place if one is given.
+    pub fn new(max_items: usize, position: Option<Position>) -> Self {
+        Self {
+            items: BTreeMap::new(),
+            spots: HashMap::new(),
+            known: Known::default(),
+            doubtful: BTreeSet::new(),
+            replaying: false,
+            told: 0,
+            superseded: BTreeMap::new(),
+            answered: HashMap::new(),
+            paged: HashMap::new(),
+            arrivals: 0,
+            max_items,
+            grown: 0,
+            position,
+            head: 0,
+            told_rev: 0,
+            unread: 0,
+            unseen: 0,
+            read_up_to: 0,
+            seen_up_to: 0,
+            depths: Depths::default(),
+            reload: None,
+            incomplete: false,
+            loaded: false,
+            journal: None,
+        }
     }
 
     /// Applies a frame. Once is as good as twice.
@@ -203,6 +232,7 @@ impl Store {
 
     /// Puts back an item that was kept across a restart.
     pub fn restore(&mut self, items: Vec<Notification>) {
+        self.grown = items.len().saturating_sub(self.max_items);
         for item in items.into_iter().rev() {
             self.known.insert(&item.id);
             self.insert(item.seq, item);
@@ -227,12 +257,15 @@ impl Store {
             if !self.loaded {
                 // It goes on from a place alone: what the inbox holds is still to be read.
                 self.reload = Some(hello.head);
+                self.depths.begin(self.horizon() + 1);
             }
         } else {
             self.follow_anew();
             self.doubtful.clear();
             self.position = Some(Position { epoch: hello.epoch.clone(), seq: hello.seq, rev: hello.rev });
             (self.read_up_to, self.seen_up_to) = (hello.read_up_to, hello.seen_up_to);
+            // What comes from now on has no gap, though the rest is still to be read.
+            self.depths.begin(hello.seq + 1);
             // Who asked to resume is told by a resync what to read.
             self.reload = (!asked).then_some(hello.seq);
         }
@@ -379,7 +412,7 @@ impl Store {
     }
 
     fn limit(&self) -> usize {
-        ITEM_LIMIT + self.grown
+        self.max_items + self.grown
     }
 
     fn trim(&mut self) {
@@ -390,8 +423,9 @@ impl Store {
                     self.doubtful.remove(seq);
                 });
             }
-            let oldest = self.items.values().find_map(|item| item.seq);
-            self.older = oldest.or(self.older);
+            if let Some(oldest) = self.items.values().find_map(|item| item.seq) {
+                self.depths.raise(oldest);
+            }
         }
     }
 }

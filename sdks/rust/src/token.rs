@@ -13,33 +13,44 @@ use crate::state::TokenReason;
 #[derive(Clone)]
 pub struct TokenSource(Kind);
 
+/// What a callback answers: a token, or that there is none.
+type Answer = Result<Option<String>, Cause>;
+
 #[derive(Clone)]
 enum Kind {
     Fixed(Arc<str>),
-    Callback(Arc<dyn Fn(TokenReason) -> Pending<Result<String, Cause>> + Send + Sync>),
+    Callback(Arc<dyn Fn(TokenReason) -> Pending<Answer> + Send + Sync>),
 }
 
 impl TokenSource {
-    /// Asks `callback` before every connection and before the token in use expires. An answer that takes longer than
-    /// 30 s is given up.
-    pub fn callback<C, F, E>(callback: C) -> Self
+    /// Asks `callback` before every connection and before the token in use expires. It answers a `String`, or an
+    /// `Option` of it: where there is none, the client is idle and shows nothing. An answer that takes longer than 30 s is
+    /// given up.
+    pub fn callback<C, F, T, E>(callback: C) -> Self
     where
         C: Fn(TokenReason) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<String, E>> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Into<Option<String>>,
         E: Into<Cause>,
     {
         Self(Kind::Callback(Arc::new(move |reason| {
             let answer = callback(reason);
-            Box::pin(async move { answer.await.map_err(Into::into) })
+            Box::pin(async move { answer.await.map(Into::into).map_err(Into::into) })
         })))
     }
 
-    /// A token, for this reason.
-    pub(crate) async fn token(&self, reason: TokenReason) -> Result<Token, Cause> {
-        match &self.0 {
-            Kind::Fixed(text) => Ok(Token::new(text)),
-            Kind::Callback(callback) => Ok(Token::new(&callback(reason).await?)),
-        }
+    /// A token, for this reason. `None`: there is none.
+    pub(crate) async fn token(&self, reason: TokenReason) -> Result<Option<Token>, Cause> {
+        let text = match &self.0 {
+            Kind::Fixed(text) => Some(text.to_string()),
+            Kind::Callback(callback) => callback(reason).await?,
+        };
+        Ok(text.filter(|text| !text.is_empty()).map(|text| Token::new(&text)))
+    }
+
+    /// It stands for no token.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(&self.0, Kind::Fixed(text) if text.is_empty())
     }
 
     /// Whose they are, by what a fixed one says; a callback says nothing before it is asked.
@@ -52,6 +63,17 @@ impl TokenSource {
 
     pub(crate) fn is_fixed(&self) -> bool {
         matches!(self.0, Kind::Fixed(_))
+    }
+}
+
+/// The same text, or clones of the same callback.
+impl PartialEq for TokenSource {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Kind::Fixed(one), Kind::Fixed(other)) => one == other,
+            (Kind::Callback(one), Kind::Callback(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
     }
 }
 

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::actions::Action;
+use crate::inbox::Filter;
 use crate::notification::Notification;
-use crate::store::Store;
+use crate::store::{Depths, Store};
 
 /// Items and counts as they are shown.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct View {
-    /// The default list, newest first.
+    /// All that is in memory, newest first.
     pub items: Vec<Arc<Notification>>,
+    /// How far down each list is.
+    pub depths: Depths,
     pub unread: u64,
     pub unseen: u64,
 }
@@ -20,14 +23,14 @@ impl View {
     /// Shows a store, with these actions on top. `local`: nobody tells counts, they are those of the items.
     pub fn of<'a>(store: &Store, actions: impl Iterator<Item = &'a Action>, local: bool) -> Self {
         let items: Vec<Arc<Notification>> = store.items().cloned().collect();
-        let (unread, unseen) = if local {
+        let (depths, unread, unseen) = if local {
             let count =
                 |flag: fn(&Notification) -> bool| items.iter().filter(|item| !flag(item)).count() as u64;
-            (count(|item| item.read), count(|item| item.seen))
+            (Depths::ALL, count(|item| item.read), count(|item| item.seen))
         } else {
-            (store.unread, store.unseen)
+            (store.depths, store.unread, store.unseen)
         };
-        let mut view = Self { items, unread, unseen };
+        let mut view = Self { items, depths, unread, unseen };
         let mut actions = actions.peekable();
         if actions.peek().is_some() {
             let places: HashMap<String, usize> =
@@ -36,8 +39,6 @@ impl View {
                 view.take(action, &places);
             }
         }
-        // Archived ones are not in the default list.
-        view.items.retain(|item| !item.archived);
         view
     }
 
@@ -76,6 +77,17 @@ impl View {
     }
 }
 
+/// Those of a filter among these items, down to where its list was loaded.
+pub(crate) fn list(items: &[Arc<Notification>], depths: Depths, filter: Filter) -> Vec<Arc<Notification>> {
+    let bottom = depths.bottom(filter).unwrap_or(u64::MAX);
+    let listed = |item: &&Arc<Notification>| {
+        item.archived == filter.archived
+            && !(filter.unread && item.read)
+            && item.seq.is_none_or(|seq| seq >= bottom)
+    };
+    items.iter().filter(listed).cloned().collect()
+}
+
 /// What an action on one entry makes of it.
 pub(crate) fn perform(action: &Action, item: &mut Notification) {
     match action {
@@ -97,10 +109,11 @@ fn step(count: &mut u64, was: bool, is: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inbox::Page;
     use crate::surface::{Frame, Hello};
 
     fn store() -> Store {
-        let mut store = Store::default();
+        let mut store = Store::new(10, None);
         store.apply(&Frame::Hello(Hello { unread: 5, unseen: 4, ..Hello::default() }));
         for seq in 1..=3 {
             let item = Notification { seq: Some(seq), id: format!("n{seq}"), ..Notification::default() };
@@ -111,7 +124,8 @@ mod tests {
 
     fn show(actions: &[Action]) -> (Vec<bool>, u64, u64) {
         let view = View::of(&store(), actions.iter(), false);
-        (view.items.iter().map(|item| item.read).collect(), view.unread, view.unseen)
+        let shown = list(&view.items, view.depths, Filter::default());
+        (shown.iter().map(|item| item.read).collect(), view.unread, view.unseen)
     }
 
     #[test]
@@ -134,5 +148,32 @@ mod tests {
     fn without_counts_the_items_are_counted() {
         let view = View::of(&store(), [Action::Read { id: "n1".into() }].iter(), true);
         assert_eq!((view.unread, view.unseen), (2, 2));
+    }
+
+    #[test]
+    fn each_list_is_shown_down_to_where_it_was_loaded() {
+        let mut store = store();
+        let item = |seq, archived| Notification {
+            seq: Some(seq),
+            id: format!("n{seq}"),
+            read: archived,
+            archived,
+            ..Notification::default()
+        };
+        store.depths.reach(Filter::default(), 2);
+        let (unread, archived) =
+            (Filter { unread: true, archived: false }, Filter { unread: false, archived: true });
+        let page = Page { items: vec![item(1, false)], head: 3, ..Page::default() };
+        store.expect_page();
+        store.merge(&page, unread, false);
+        store.restore(vec![item(0, true)]);
+        let places = |filter, actions: &[Action]| -> Vec<u64> {
+            let view = View::of(&store, actions.iter(), false);
+            list(&view.items, view.depths, filter).iter().filter_map(|item| item.seq).collect()
+        };
+        assert_eq!((places(Filter::default(), &[]), places(unread, &[])), (vec![3, 2], vec![3, 2, 1]));
+        assert_eq!(places(archived, &[]), [0; 0], "it was not asked for yet");
+        let done = [Action::Read { id: "n2".into() }, Action::Archive { id: "n3".into() }];
+        assert_eq!((places(Filter::default(), &done), places(unread, &done)), (vec![2], vec![1]));
     }
 }

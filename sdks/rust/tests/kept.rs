@@ -1,70 +1,9 @@
 //! What is kept across restarts, and what is not.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use campanile_client::{
-    Campanile, CampanileBuilder, Change, Clock, Environment, Error, Event, FileStorage, MemoryStorage, State,
-    Storage, Surface, TokenSource,
-};
+use campanile_client::{Change, Error, Event, FileStorage, MemoryStorage, State, Surface, TokenSource};
 use serde_json::{Value, json};
 
-use crate::clock::SteppedClock;
-use crate::scripted::{Dial, Scripted};
-use crate::token;
-
-struct Bench {
-    server: Scripted,
-    clock: SteppedClock,
-    storage: Arc<dyn Storage>,
-}
-
-impl Bench {
-    async fn new(storage: impl Storage) -> Self {
-        Self { server: Scripted::start().await, clock: SteppedClock::new(), storage: Arc::new(storage) }
-    }
-
-    /// Options without a token and a workspace.
-    fn builder(&self) -> CampanileBuilder {
-        let environment = Environment { clock: Arc::new(self.clock.clone()), random: Arc::new(|| 0.5) };
-        Campanile::builder(self.server.url())
-            .shared_storage(Arc::clone(&self.storage))
-            .environment(environment)
-    }
-
-    fn token(&self, user: &str) -> String {
-        token::unsigned(user, self.clock.now() + 3_600_000, 1)
-    }
-
-    fn client(&self, user: &str) -> Campanile {
-        self.builder().workspace("demo").token(self.token(user)).connect().unwrap().0
-    }
-
-    async fn dial(&mut self) -> Dial {
-        tokio::time::timeout(Duration::from_secs(30), self.server.dials.recv())
-            .await
-            .expect("no dial")
-            .unwrap()
-    }
-
-    /// Greets a client without a position, and gives it one entry.
-    async fn greet(&mut self, user: &str) -> Dial {
-        let dial = self.dial().await;
-        assert_eq!(dial.query.get("since"), None);
-        assert!(dial.send(hello(user, false).to_string()).await);
-        let page = self.server.requests.recv().await.unwrap();
-        let item = json!({"seq": 7, "id": format!("{user}-7"), "title": "T", "message": "", "type": "info"});
-        let body = json!({"items": [item], "older": null, "newer": 7, "unread": 1, "unseen": 1, "head": 7,
-                          "epoch": "e", "rev": 3});
-        page.answer(200, vec![], body);
-        dial
-    }
-}
-
-fn hello(user: &str, resumed: bool) -> Value {
-    json!({"type": "hello", "user": user, "workspace": "demo", "epoch": "e", "seq": 7, "head": 7, "rev": 3,
-           "unread": 1, "unseen": 1, "readUpTo": 0, "seenUpTo": 0, "resumed": resumed, "heartbeatMs": 25000})
-}
+use crate::bench::{Bench, files, hello};
 
 #[tokio::test]
 async fn a_restarted_client_shows_what_it_had_resumes_and_sends_what_waited() {
@@ -116,11 +55,6 @@ async fn nobody_sees_what_was_kept_of_another_and_close_erases_it() {
     let dial = bench.dial().await;
     assert_eq!(dial.query["since"], "7", "another's is untouched");
     drop(alice);
-}
-
-/// How many texts are kept in a directory.
-fn files(directory: &tempfile::TempDir) -> usize {
-    std::fs::read_dir(directory.path()).unwrap().count()
 }
 
 #[tokio::test]
@@ -178,10 +112,7 @@ async fn a_live_client_that_gets_another_users_token_begins_anew() {
     let client = bench.client("alice");
     let mut first = bench.greet("alice").await;
     client.until(|shown| shown.items.len() == 1).await.unwrap();
-    client
-        .update(Change::default().token(token::unsigned("bob", bench.clock.now() + 3_600_000, 2)))
-        .await
-        .unwrap();
+    client.update(Change::default().token(bench.token("bob"))).await.unwrap();
     let _second = bench.greet("bob").await;
     let shown =
         client.until(|shown| shown.user.as_deref() == Some("bob") && !shown.items.is_empty()).await.unwrap();

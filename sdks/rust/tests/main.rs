@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod bench;
 mod chaos;
 mod clock;
 mod conformance;
 mod encrypted;
 mod kept;
+mod lists;
+mod outbox;
 mod publisher;
 mod scripted;
 mod token;
+mod users;

@@ -110,3 +110,13 @@ async fn a_batch_has_its_bounds_and_attempts_have_theirs() {
     let insecure = Publisher::builder("http://example.com").workspace("demo").token("t").build();
     assert!(matches!(insecure, Err(Error::InsecureUrl { .. })));
 }
+
+#[tokio::test]
+async fn who_does_not_answer_in_time_is_given_up() {
+    // What is asked of it waits for ever.
+    let server = Scripted::start().await;
+    let builder = Publisher::builder(server.url()).workspace("demo").token("t").attempts(1);
+    let publisher = builder.timeout(Duration::from_millis(10)).build().unwrap();
+    let given_up = publisher.publish(&Draft::to_user("a", "T", "")).await;
+    assert!(matches!(given_up, Err(Error::Network(cause)) if cause.is_timeout()));
+}

@@ -31,12 +31,19 @@ impl Driver {
         let number = self.number();
         let reason = self.machine.token_reason();
         self.attempt = Some(Attempt { number, deadline: self.now() + TOKEN_LIMIT_MS, token: None });
+        if !tokens.is_fixed() {
+            self.expect_named();
+        }
         self.tasks.spawn(async move { Outcome::Token(number, tokens.token(reason).await) });
     }
 
-    pub(super) fn handle_token(&mut self, result: Result<Token, Cause>) {
+    pub(super) fn handle_token(&mut self, result: Result<Option<Token>, Cause>) {
         let token = match result {
-            Ok(token) => token,
+            Ok(Some(token)) => token,
+            Ok(None) => {
+                self.sign_out();
+                return;
+            }
             Err(cause) => {
                 self.report(Error::TokenFailed(cause));
                 self.disconnect();
@@ -50,36 +57,11 @@ impl Driver {
             self.fall_without_token("the token is still the one that has expired");
             return;
         }
-        let user = self.user_of(&token);
-        if self.user.is_some() && user != self.user && (user.is_some() || self.unproven) {
-            self.begin_with(token, user);
-            return;
-        }
-        self.user = user.or(self.user.take());
-        if let Some(attempt) = &mut self.attempt {
-            attempt.token = Some(token);
-        }
-        if self.load_kept() {
-            return;
-        }
-        self.dial();
-    }
-
-    /// The user of a token, as the server calls it.
-    pub(super) fn user_of(&self, token: &Token) -> Option<String> {
-        match &self.alias {
-            Some((claimed, user)) if *claimed == token.user => Some(user.clone()),
-            _ => token.user.clone(),
-        }
-    }
-
-    /// The token is another user's: everything begins anew, with this attempt.
-    fn begin_with(&mut self, token: Token, user: Option<String>) {
+        // It outlives what is let go of where the token is another user's.
         let attempt = self.attempt.take();
-        self.start_anew();
-        self.user = user;
+        self.take_on(&token);
         self.attempt = attempt.map(|attempt| Attempt { token: Some(token), ..attempt });
-        if !self.load_kept() {
+        if !self.load_kept() && !self.keeper.is_loading() {
             self.dial();
         }
     }
@@ -88,8 +70,8 @@ impl Driver {
     pub(super) fn dial(&mut self) {
         let deadline = self.now() + DIAL_LIMIT_MS;
         let Some(attempt) = &mut self.attempt else { return };
-        attempt.deadline = deadline;
         let (number, Some(token)) = (attempt.number, attempt.token.clone()) else { return };
+        attempt.deadline = deadline;
         let target = self.target(&token);
         self.tasks.spawn(async move { Outcome::Dialled(number, Connection::dial(target).await) });
     }
@@ -150,19 +132,11 @@ impl Driver {
     /// The server greeted.
     pub(super) fn greet(&mut self, hello: &Hello) {
         let Some(attempt) = &self.attempt else { return };
-        if !hello.user.is_empty() {
-            let claimed = attempt.token.as_ref().and_then(|token| token.user.clone());
-            let known = self.user.replace(hello.user.clone());
-            if claimed.as_deref() != Some(&hello.user) {
-                self.alias = Some((claimed, hello.user.clone()));
-            }
-            if known.is_some_and(|known| known != hello.user) {
-                // What was shown and asked for is another user's.
-                self.start_anew();
-                self.user = Some(hello.user.clone());
-                self.fall_connecting_at_once("the token is another user's");
-                return;
-            }
+        let token = attempt.token.clone();
+        if !hello.user.is_empty() && !self.take_word(&hello.user, token.as_ref()) {
+            // What was shown and asked for is another user's.
+            self.fall_connecting_at_once("the token is another user's");
+            return;
         }
         if self.is_native() {
             let epoch = self.store.position.as_ref().map(|position| position.epoch.clone());
@@ -181,7 +155,7 @@ impl Driver {
         let Some(attempt) = self.attempt.take() else { return };
         self.token = attempt.token;
         self.expired = None;
-        self.unproven = false;
+        self.identity.confirm();
         if let Some(link) = &mut self.link {
             link.live = true;
         }
@@ -203,16 +177,10 @@ impl Driver {
         self.machine.handle_failure(now, text, Some(0), 0.0);
     }
 
-    /// The address of the inbox.
-    pub(super) fn inbox(&self) -> reqwest::Url {
-        let workspace = self.workspace.as_deref().unwrap_or_default();
-        self.config.address.api(&["v1", "workspaces", workspace, "inbox"])
-    }
-
     /// Whose things are kept here; `None` while that is not known.
     pub(super) fn owner(&self) -> Option<Owner> {
         let workspace = self.workspace.as_deref().unwrap_or_default();
-        let user = self.user.as_deref()?;
+        let user = self.identity.claimed.as_deref()?;
         Some(Owner::new(self.config.address.origin(), user, self.config.surface, workspace))
     }
 }

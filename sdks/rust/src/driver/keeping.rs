@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use super::{Driver, Outcome};
 use crate::error::Error;
@@ -18,15 +19,27 @@ pub(super) struct Keeper {
     /// Who it was when there last was a token: whose things `close` erases.
     pub user: Option<String>,
     pub save_at: Option<u64>,
-    waiting: VecDeque<(String, String)>,
-    saving: bool,
+    waiting: VecDeque<(String, Arc<str>)>,
+    /// What is being written.
+    saving: Option<(String, Arc<str>)>,
     loading: bool,
+}
+
+impl Keeper {
+    /// What was kept is on its way here.
+    pub fn is_loading(&self) -> bool {
+        self.loading
+    }
+
+    /// What is kept is another's from now on.
+    pub fn let_go(&mut self) {
+        (self.owner, self.loading) = (None, false);
+    }
 }
 
 impl Driver {
     /// Begins to read what is kept of this user. False: nothing is to be read.
     pub(super) fn load_kept(&mut self) -> bool {
-        self.keeper.user = self.user.clone().or(self.keeper.user.take());
         let (Some(storage), Some(owner)) = (self.config.storage.clone(), self.owner()) else { return false };
         if self.keeper.owner.as_ref() == Some(&owner) {
             return false;
@@ -35,8 +48,9 @@ impl Driver {
         self.keeper.owner = Some(owner.clone());
         self.keeper.loading = true;
         let name = owner.name();
-        if let Some((_, text)) = self.keeper.waiting.iter().rev().find(|(waiting, _)| *waiting == name) {
-            let text = text.clone();
+        let mut unwritten = self.keeper.waiting.iter().rev().chain(&self.keeper.saving);
+        if let Some((_, text)) = unwritten.find(|(unwritten, _)| *unwritten == name) {
+            let text = text.to_string();
             self.tasks.spawn(async move { Outcome::Loaded(owner, Ok(Some(text))) });
         } else {
             self.tasks.spawn_blocking(move || Outcome::Loaded(owner, storage.get(&name)));
@@ -54,11 +68,13 @@ impl Driver {
             None
         });
         if let Some(kept) = text.and_then(|text| Kept::read(&text, owner)) {
-            let (store, mut queue) = kept.restore();
+            let user = kept.user.clone();
+            let (store, mut queue) = kept.restore(self.config.max_items);
             queue.append(std::mem::take(&mut self.queue));
             self.queue = queue;
             if self.store.position.is_none() && store.position.is_some() {
                 self.store = store;
+                self.identity.greeted = self.identity.greeted.take().or(user);
             }
             self.dirty = true;
         }
@@ -80,26 +96,37 @@ impl Driver {
         }
     }
 
+    /// Writes what changed and was not written yet.
+    pub(super) fn keep_if_due(&mut self) {
+        if self.keeper.save_at.is_some() {
+            self.keep_now();
+        }
+    }
+
     /// Writes now.
     pub(super) fn keep_now(&mut self) {
         self.keeper.save_at = None;
         let Some(owner) = self.keeper.owner.clone().filter(|_| !self.keeper.loading) else { return };
-        let text = Kept::of(&owner, &self.store, &self.queue, self.is_native()).text();
+        let most = self.is_native().then_some(self.config.max_items);
+        let kept = Kept::of(&owner, &self.store, &self.queue, most);
+        let text = kept.said_by(self.identity.greeted.clone()).text();
         let name = owner.name();
         self.keeper.waiting.retain(|(waiting, _)| *waiting != name);
-        self.keeper.waiting.push_back((name, text));
+        self.keeper.waiting.push_back((name, text.into()));
         self.save_next();
     }
 
     fn save_next(&mut self) {
-        let Some(storage) = self.config.storage.clone().filter(|_| !self.keeper.saving) else { return };
+        let Some(storage) = self.config.storage.clone().filter(|_| self.keeper.saving.is_none()) else {
+            return;
+        };
         let Some((name, text)) = self.keeper.waiting.pop_front() else { return };
-        self.keeper.saving = true;
+        self.keeper.saving = Some((name.clone(), Arc::clone(&text)));
         self.tasks.spawn_blocking(move || Outcome::Saved(storage.set(&name, &text)));
     }
 
     pub(super) fn handle_saved(&mut self, result: io::Result<()>) {
-        self.keeper.saving = false;
+        self.keeper.saving = None;
         if let Err(error) = result {
             self.report(Error::StorageFailed(error));
         }
@@ -109,11 +136,11 @@ impl Driver {
     /// Waits until everything is written.
     pub(super) async fn finish_saving(&mut self) -> Result<(), Error> {
         let mut ended = Ok(());
-        while self.keeper.saving
+        while self.keeper.saving.is_some()
             && let Some(outcome) = self.tasks.join_next().await
         {
             if let Ok(Outcome::Saved(result)) = outcome {
-                self.keeper.saving = false;
+                self.keeper.saving = None;
                 ended = result.map_err(Error::StorageFailed);
                 self.save_next();
             }

@@ -1,7 +1,9 @@
 //! The task behind a client: it owns everything, and does one thing after the other.
 
+mod acts;
 mod attempt;
 mod frames;
+mod identity;
 mod keeping;
 mod link;
 mod pages;
@@ -15,11 +17,12 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use self::attempt::Attempt;
+use self::identity::Identity;
 use self::keeping::Keeper;
 use self::link::Link;
 use self::pages::Pages;
 use self::renewal::Renewal;
-use crate::actions::{Action, QUEUE_LIMIT, Queue};
+use crate::actions::Queue;
 use crate::address::Address;
 use crate::client::Change;
 use crate::connection::{Connection, DialFault, Signal};
@@ -28,7 +31,7 @@ use crate::error::{Cause, Error};
 use crate::events::Event;
 use crate::inbox::{Entries, Filter, Page};
 use crate::kept::Owner;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Lists, Snapshot};
 use crate::state::{Machine, State};
 use crate::storage::Storage;
 use crate::store::{Position, Store};
@@ -50,6 +53,16 @@ pub(crate) struct Config {
     pub tls: Option<Arc<rustls::ClientConfig>>,
     pub http: reqwest::Client,
     pub auto_mark_read: bool,
+    pub max_items: usize,
+    pub page_size: u32,
+}
+
+/// Whose notifications of which workspace a client begins with.
+pub(crate) struct Start {
+    pub workspace: Option<String>,
+    pub token: Option<TokenSource>,
+    pub user: Option<String>,
+    pub position: Option<Position>,
 }
 
 /// What a user does. Places are added here.
@@ -66,7 +79,7 @@ pub(crate) enum Act {
 #[derive(Debug)]
 pub(crate) enum Command {
     Act(Act, oneshot::Sender<Result<(), Error>>),
-    LoadMore(oneshot::Sender<Result<bool, Error>>),
+    LoadMore(Filter, oneshot::Sender<Result<bool, Error>>),
     Entries(Filter, Option<u64>, oneshot::Sender<Result<Entries, Error>>),
     Connect,
     Disconnect,
@@ -80,7 +93,7 @@ pub(crate) enum Command {
 
 /// What came of work beside the loop. The number tells whether it is still wanted.
 enum Outcome {
-    Token(u64, Result<Token, Cause>),
+    Token(u64, Result<Option<Token>, Cause>),
     Dialled(u64, Result<Connection, DialFault>),
     Page(u64, Result<Page, Error>),
     Loaded(Owner, io::Result<Option<String>>),
@@ -96,11 +109,7 @@ pub(crate) struct Driver {
     started: bool,
     store: Store,
     queue: Queue,
-    user: Option<String>,
-    /// The user of the server's greeting, where the token names another (or none).
-    alias: Option<(Option<String>, String)>,
-    /// The tokens come from elsewhere since the last connection: they may be another user's.
-    unproven: bool,
+    identity: Identity,
     token: Option<Token>,
     /// The token of which the server said that it has expired.
     expired: Option<Token>,
@@ -120,23 +129,20 @@ pub(crate) struct Driver {
 impl Driver {
     pub fn new(
         config: Config,
-        workspace: Option<String>,
-        tokens: Option<TokenSource>,
-        resume: Option<Position>,
+        start: Start,
         events: broadcast::Sender<Event>,
         shown: watch::Sender<Arc<Snapshot>>,
     ) -> Self {
+        let store = Store::new(config.max_items, start.position);
         Self {
             config,
-            workspace,
-            tokens,
+            workspace: start.workspace,
+            tokens: start.token,
             machine: Machine::default(),
             started: true,
-            store: Store::at(resume),
+            store,
             queue: Queue::default(),
-            user: None,
-            alias: None,
-            unproven: false,
+            identity: Identity::new(start.user),
             token: None,
             expired: None,
             attempt: None,
@@ -299,7 +305,7 @@ impl Driver {
             Command::Act(act, reply) => {
                 let _ = reply.send(self.act(act));
             }
-            Command::LoadMore(reply) => self.load_more(reply),
+            Command::LoadMore(filter, reply) => self.load_more(filter, reply),
             Command::Entries(filter, before, reply) => self.entries(filter, before, reply),
             Command::Connect => {
                 self.started = true;
@@ -330,89 +336,6 @@ impl Driver {
             // Both end the loop, and are taken there.
             Command::Close(_) | Command::Leave(_) => {}
         }
-        self.dirty = true;
-    }
-
-    fn update(&mut self, Change { token, workspace }: Change) {
-        let moves = workspace.is_some() && workspace != self.workspace;
-        self.workspace = workspace.or(self.workspace.take());
-        let renewed = token.is_some();
-        if let Some(token) = &token {
-            self.keeper.user = token.user().or(self.keeper.user.take());
-            self.unproven = true;
-            self.alias = None;
-        }
-        self.tokens = token.or(self.tokens.take());
-        self.expired = None;
-        if moves {
-            self.start_anew();
-        } else if renewed && self.is_live() {
-            self.start_renewal();
-            return;
-        }
-        if self.started && self.is_ready() {
-            self.disconnect();
-            self.machine.begin();
-        }
-    }
-
-    /// Takes an action: it shows at once, and is sent when there is a connection.
-    fn act(&mut self, act: Act) -> Result<(), Error> {
-        let horizon = self.store.horizon();
-        let action = match act {
-            Act::Read(id) => Action::Read { id },
-            Act::Unread(id) => Action::Unread { id },
-            Act::Archive(id) => Action::Archive { id },
-            Act::ReadAll if !self.is_native() => return self.read_each(),
-            Act::ReadAll => Action::ReadAll { up_to: horizon },
-            Act::Seen => Action::Seen { up_to: horizon },
-        };
-        let item = action.id().and_then(|id| self.store.item(id));
-        let archived = item.is_some_and(|item| item.archived);
-        let nowhere = self.is_native() && item.is_some_and(|item| item.seq.is_none());
-        let key = uuid::Uuid::new_v4().to_string();
-        self.dirty = true;
-        match self.config.surface.encode(&action, &key) {
-            // What no log holds is read here only, and so is what the surface has no words for.
-            Some(_) if nowhere => self.fold(&action),
-            None => self.fold(&action),
-            Some(_) if matches!(&action, Action::ReadAll { up_to: 0 } | Action::Seen { up_to: 0 }) => {}
-            Some((_, answered)) => {
-                let full = |_| Error::QueueFull { limit: QUEUE_LIMIT };
-                self.queue.push(action.clone(), key, archived).map_err(full)?;
-                if !answered {
-                    self.fold(&action);
-                }
-                self.keep_now();
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads everything in memory, on a surface that can only read one entry at a time.
-    fn read_each(&mut self) -> Result<(), Error> {
-        let unread: Vec<String> =
-            self.store.items().filter(|item| !item.read).map(|item| item.id.clone()).collect();
-        unread.into_iter().try_for_each(|id| self.act(Act::Read(id)))
-    }
-
-    /// Makes an action part of what the server said; counts stay as they are.
-    fn fold(&mut self, action: &Action) {
-        match action {
-            Action::Seen { .. } if !self.is_native() => self.store.mark_all_seen(),
-            _ => self.store.fold(action),
-        }
-    }
-
-    /// Another user or workspace: nothing of the former is left in memory. What was kept of it stays kept.
-    fn start_anew(&mut self) {
-        self.keep_now();
-        self.disconnect();
-        self.store = Store::default();
-        self.queue = Queue::default();
-        self.user = None;
-        self.keeper.owner = None;
-        self.pages.forget();
         self.dirty = true;
     }
 
@@ -459,29 +382,40 @@ impl Driver {
         if !std::mem::take(&mut self.dirty) {
             return;
         }
-        let view = View::of(&self.store, self.queue.actions(), !self.is_native());
+        let (native, concealed) = (self.is_native(), self.identity.concealed);
+        let view =
+            if concealed { View::default() } else { View::of(&self.store, self.queue.actions(), !native) };
+        let lists = Lists {
+            paged: native && !concealed && self.store.position.is_some(),
+            loading: [self.pages.loading(), self.store.reload.map(|_| Filter::default())],
+            depths: view.depths,
+            items: Arc::new(view.items),
+        };
+        let shown = lists.list(Filter::default());
         self.shown.send_replace(Arc::new(Snapshot {
             state,
             reason: self.machine.reason().cloned(),
             retry_at: self.machine.retry_at(),
-            user: self.user.clone(),
-            items: Arc::new(view.items),
+            user: self.identity.user(),
+            items: Arc::new(shown.items),
             unread: view.unread,
             unseen: view.unseen,
-            has_more: self.store.older.is_some(),
-            loading: self.pages.is_loading() || self.store.reload.is_some(),
-            position: self.store.reached().filter(|_| self.is_native()),
-            pending: self.queue.len(),
+            has_more: shown.has_more,
+            loading: shown.loading,
+            position: self.store.reached().filter(|_| native && !concealed),
+            pending: if concealed { 0 } else { self.queue.len() },
+            lists,
         }));
     }
 
     /// Ends, and erases what is kept of this user.
     async fn close(mut self) -> Result<(), Error> {
+        let said = self.tokens.as_ref().and_then(TokenSource::user);
+        let user = self.keeper.user.take().or(self.identity.whose(said.as_deref()));
         self.disconnect();
         self.machine.close();
-        let said = self.tokens.as_ref().and_then(TokenSource::user);
-        let user = self.keeper.user.take().or(said);
-        (self.store, self.queue, self.user) = (Store::default(), Queue::default(), None);
+        (self.store, self.queue) = (self.fresh_store(), Queue::default());
+        self.identity = Identity::default();
         self.show();
         self.erase(user.as_deref()).await
     }

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::{Driver, Outcome};
 use crate::backoff::Backoff;
 use crate::error::Error;
-use crate::inbox::{self, Entries, Filter, Page, Request};
+use crate::inbox::{Entries, Filter, Page, Reader, Request};
 
 /// Who asked for older entries.
 type Asker = oneshot::Sender<Result<bool, Error>>;
@@ -14,7 +14,7 @@ type Asker = oneshot::Sender<Result<bool, Error>>;
 #[derive(Default)]
 pub(super) struct Pages {
     under_way: Option<UnderWay>,
-    waiting: Vec<Asker>,
+    waiting: Vec<(Filter, Asker)>,
     backoff: Backoff,
     /// When the newest page is asked for again.
     pub retry_at: Option<u64>,
@@ -22,29 +22,41 @@ pub(super) struct Pages {
 
 struct UnderWay {
     number: u64,
-    asker: Option<Asker>,
+    filter: Filter,
+    /// It is the newest of all, and nobody asked for it.
+    fresh: bool,
+    askers: Vec<Asker>,
 }
 
 impl Pages {
-    pub fn is_loading(&self) -> bool {
-        self.under_way.is_some()
+    /// Of which list a page is on its way.
+    pub fn loading(&self) -> Option<Filter> {
+        self.under_way.as_ref().map(|page| page.filter)
     }
 
     /// Another user's: nobody waits for them any more.
     pub fn forget(&mut self) {
-        for asker in self.waiting.drain(..) {
+        for (_, asker) in self.waiting.drain(..) {
             let _ = asker.send(Ok(false));
         }
         *self = Self::default();
     }
+
+    /// Those who ask for this list now are answered together.
+    fn take_askers(&mut self, filter: Filter) -> Vec<Asker> {
+        self.waiting.extract_if(.., |(asked, _)| *asked == filter).map(|(_, asker)| asker).collect()
+    }
 }
 
 impl Driver {
-    pub(super) fn load_more(&mut self, asker: Asker) {
-        if self.is_native() {
-            self.pages.waiting.push(asker);
-        } else {
+    pub(super) fn load_more(&mut self, filter: Filter, asker: Asker) {
+        if !self.is_native() {
             let _ = asker.send(Err(Error::Unsupported("inbox")));
+            return;
+        }
+        match &mut self.pages.under_way {
+            Some(page) if page.filter == filter && !page.fresh => page.askers.push(asker),
+            _ => self.pages.waiting.push((filter, asker)),
         }
     }
 
@@ -55,14 +67,12 @@ impl Driver {
         before: Option<u64>,
         reply: oneshot::Sender<Result<Entries, Error>>,
     ) {
-        let refusal = match &self.token {
+        let refusal = match self.reader() {
             _ if !self.is_native() => Error::Unsupported("inbox"),
             None => Error::Missing("a token"),
-            Some(token) => {
-                let (http, url, token) = (self.config.http.clone(), self.inbox(), token.text.clone());
-                let request = Request { filter, before, min_seq: None };
+            Some(reader) => {
                 tokio::spawn(async move {
-                    let page = inbox::fetch(&http, url, &token, request).await;
+                    let page = reader.fetch(Request { filter, before, min_seq: None }).await;
                     let _ = reply.send(page.map(|page| Entries { items: page.items, older: page.older }));
                 });
                 return;
@@ -73,83 +83,101 @@ impl Driver {
 
     /// Asks for a page, if one is wanted and can be had.
     pub(super) fn drive_pages(&mut self) {
-        if !self.is_live() || self.pages.is_loading() || !self.is_native() {
+        if !self.is_live() || self.pages.under_way.is_some() || !self.is_native() {
             return;
         }
         if self.store.reload.is_some() {
             let now = self.now();
             if self.pages.retry_at.is_none_or(|at| at <= now) {
                 self.pages.retry_at = None;
-                self.request(Request { min_seq: self.store.reload, ..Request::default() }, None);
+                self.request(Request { min_seq: self.store.reload, ..Request::default() }, true, Vec::new());
             }
             return;
         }
-        while !self.pages.waiting.is_empty() && !self.pages.is_loading() {
-            let asker = self.pages.waiting.remove(0);
-            match self.store.older {
-                Some(_) => {
-                    self.request(Request { before: self.store.older, ..Request::default() }, Some(asker))
-                }
-                None => {
+        while self.pages.under_way.is_none()
+            && let Some((filter, _)) = self.pages.waiting.first()
+        {
+            let filter = *filter;
+            let askers = self.pages.take_askers(filter);
+            match self.store.depths.bottom(filter) {
+                Some(0) => askers.into_iter().for_each(|asker| {
                     let _ = asker.send(Ok(false));
+                }),
+                before => {
+                    let min_seq = Some(self.store.horizon());
+                    self.request(Request { filter, before, min_seq }, false, askers);
                 }
             }
         }
     }
 
-    fn request(&mut self, request: Request, asker: Option<Asker>) {
-        let Some(token) = self.token.clone() else { return };
+    fn request(&mut self, request: Request, fresh: bool, askers: Vec<Asker>) {
+        let Some(reader) = self.reader() else { return };
         let number = self.number();
         self.store.expect_page();
-        self.pages.under_way = Some(UnderWay { number, asker });
-        let (http, url) = (self.config.http.clone(), self.inbox());
-        self.tasks.spawn(async move {
-            Outcome::Page(number, inbox::fetch(&http, url, &token.text, request).await)
-        });
+        self.pages.under_way = Some(UnderWay { number, filter: request.filter, fresh, askers });
+        self.tasks.spawn(async move { Outcome::Page(number, reader.fetch(request).await) });
         self.dirty = true;
+    }
+
+    /// Reads the inbox, with the token in use. `None`: there was none yet.
+    fn reader(&self) -> Option<Reader> {
+        let workspace = self.workspace.as_deref().unwrap_or_default();
+        Some(Reader {
+            http: self.config.http.clone(),
+            url: self.config.address.api(&["v1", "workspaces", workspace, "inbox"]),
+            token: self.token.as_ref()?.text.clone(),
+            page_size: self.config.page_size,
+        })
     }
 
     pub(super) fn handle_page(&mut self, number: u64, result: Result<Page, Error>) {
-        let Some(UnderWay { asker, .. }) = self.pages.under_way.take_if(|page| page.number == number) else {
-            return;
-        };
+        let Some(under_way) = self.pages.under_way.take_if(|page| page.number == number) else { return };
+        let UnderWay { filter, fresh, askers, .. } = under_way;
         self.dirty = true;
-        match (result, asker) {
-            (Ok(page), None) => {
-                self.pages.backoff.reset();
-                self.store.merge(&page, true);
-                self.store.settle(&mut self.queue);
+        match result {
+            Ok(page) => {
+                self.store.merge(&page, filter, fresh);
+                if fresh {
+                    self.pages.backoff.reset();
+                    self.store.settle(&mut self.queue);
+                }
+                for asker in askers {
+                    let _ = asker.send(Ok(!page.items.is_empty()));
+                }
             }
-            (Ok(page), Some(asker)) => {
-                self.store.merge(&page, false);
-                let _ = asker.send(Ok(!page.items.is_empty()));
-            }
-            (Err(error), Some(asker)) => {
+            Err(error) => {
                 self.store.give_up_page();
-                let _ = asker.send(Err(error));
-            }
-            (Err(error), None) => {
-                self.store.give_up_page();
-                let random = self.random();
-                let jittered = self.pages.backoff.pause_ms(random);
-                let pause = match &error {
-                    Error::Problem(problem) => problem.retry_after_ms.unwrap_or(jittered),
-                    _ => jittered,
-                };
-                self.pages.retry_at = Some(self.now() + pause);
-                self.report(error);
+                if fresh {
+                    self.retry_page(error);
+                } else {
+                    // One of them is told; the others ask once more.
+                    let mut askers = askers.into_iter();
+                    let told = askers.next();
+                    self.pages.waiting.extend(askers.map(|asker| (filter, asker)));
+                    let _ = told.map(|asker| asker.send(Err(error)));
+                }
             }
         }
         self.keep_soon();
     }
 
+    fn retry_page(&mut self, error: Error) {
+        let random = self.random();
+        let jittered = self.pages.backoff.pause_ms(random);
+        let pause = match &error {
+            Error::Problem(problem) => problem.retry_after_ms.unwrap_or(jittered),
+            _ => jittered,
+        };
+        self.pages.retry_at = Some(self.now() + pause);
+        self.report(error);
+    }
+
     /// The page on its way is not wanted any more; whoever asked for it asks again.
     pub(super) fn drop_page(&mut self) {
-        if let Some(UnderWay { asker, .. }) = self.pages.under_way.take() {
+        if let Some(UnderWay { filter, askers, .. }) = self.pages.under_way.take() {
             self.store.give_up_page();
-            if let Some(asker) = asker {
-                self.pages.waiting.insert(0, asker);
-            }
+            self.pages.waiting.extend(askers.into_iter().map(|asker| (filter, asker)));
         }
         self.pages.retry_at = None;
     }

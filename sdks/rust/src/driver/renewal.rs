@@ -74,20 +74,25 @@ impl Driver {
         self.tasks.spawn(async move { Outcome::Token(number, tokens.token(TokenReason::Refresh).await) });
     }
 
-    pub(super) async fn handle_renewal_token(&mut self, result: Result<Token, Cause>) {
+    pub(super) async fn handle_renewal_token(&mut self, result: Result<Option<Token>, Cause>) {
         let token = match result {
-            Ok(token) => token,
+            Ok(Some(token)) => token,
+            Ok(None) => {
+                self.sign_out();
+                return;
+            }
             Err(cause) => {
                 self.report(Error::TokenFailed(cause));
                 self.fail_renewal("no token could be had");
                 return;
             }
         };
-        let user = self.user_of(&token);
-        if user != self.user && (user.is_some() || self.unproven) {
+        if self.identity.is_of_another(&token) {
             self.change_user();
             return;
         }
+        self.identity.take(&token);
+        self.dirty = true;
         let deadline = self.now() + DIAL_LIMIT_MS;
         let Some(renewal) = &mut self.renewal else { return };
         renewal.deadline = deadline;
@@ -175,6 +180,7 @@ impl Driver {
         let renewal = self.renewal.take_if(|renewal| done.reference.as_ref() == Some(&renewal.reference()));
         let Some(renewal) = renewal else { return false };
         self.token = renewal.token;
+        self.identity.confirm();
         self.schedule_refresh(done.expires_at.as_deref());
         true
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Store;
-use crate::inbox::Page;
+use super::{Depths, Store};
+use crate::inbox::{Filter, Page};
 use crate::notification::Notification;
 use crate::surface::Frame;
 
@@ -49,8 +49,8 @@ impl Store {
         }
     }
 
-    /// Takes in a page of the inbox. `fresh`: it is the newest one, and takes the place of what was there.
-    pub fn merge(&mut self, page: &Page, fresh: bool) {
+    /// Takes in a page of a list. `fresh`: it is the newest one of all, and takes the place of what was there.
+    pub fn merge(&mut self, page: &Page, filter: Filter, fresh: bool) {
         let (read_up_to, seen_up_to) = (self.read_up_to, self.seen_up_to);
         let none = Journal { frames: Vec::new(), passed: None, read_up_to, seen_up_to };
         let journal = self.journal.take().unwrap_or(none);
@@ -59,10 +59,12 @@ impl Store {
         if fresh {
             self.incomplete = false;
             self.loaded = true;
-            self.items.clear();
-            self.spots.clear();
+            // What is in no log no page has.
+            self.items.retain(|_, item| item.seq.is_none());
+            self.spots.retain(|_, spot| self.items.contains_key(spot));
             self.doubtful.clear();
             self.paged.clear();
+            self.depths = Depths::default();
             self.superseded.retain(|_, (_, place)| *place > page.head);
             self.grown = 0;
         } else {
@@ -85,7 +87,7 @@ impl Store {
         if self.replaying {
             self.doubt();
         }
-        self.older = page.older;
+        self.depths.reach(filter, page.older.unwrap_or(0));
         let newer = page.head >= self.head && page.rev >= self.told_rev;
         if newer {
             (self.head, self.unread, self.unseen, self.told_rev) =

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::actions::Queue;
-use crate::inbox::Page;
+use crate::inbox::{Filter, Page};
+use crate::store::ITEM_LIMIT;
 use crate::surface::{Frame, Hello, Receipt};
 use crate::view::View;
 
@@ -41,11 +42,12 @@ fn read_all() -> Action {
 impl Told {
     /// `read`: the entry at 7 is.
     fn new(read: bool) -> Self {
-        let mut told = Self { store: Store::default(), queue: Queue::default(), rev: 3, read_up_to: 0 };
+        let mut told =
+            Self { store: Store::new(ITEM_LIMIT, None), queue: Queue::default(), rev: 3, read_up_to: 0 };
         let epoch = Some("e".to_owned());
         told.heard(Frame::Hello(Hello { epoch, seq: 8, head: 8, rev: 3, unread: 2, ..Hello::default() }));
         told.store.expect_page();
-        told.store.merge(&page(vec![item(8, false), item(7, read)], 8), true);
+        told.store.merge(&page(vec![item(8, false), item(7, read)], 8), Filter::default(), true);
         told
     }
 
@@ -161,7 +163,7 @@ fn what_receipts_or_a_page_list_as_read_was_read_in_time_whatever_was_done_later
         paged.done(read_all(), 12);
         let listed = Notification { superseded, ..item(7, true) };
         paged.store.expect_page();
-        paged.store.merge(&page(vec![item(8, true), listed], 12), true);
+        paged.store.merge(&page(vec![item(8, true), listed], 12), Filter::default(), true);
         paged.superseded(11).shows(&["n8", "n7"]);
     }
 }

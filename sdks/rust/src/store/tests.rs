@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::inbox::Page;
+use crate::inbox::{Filter, Page};
 use crate::surface::Receipt;
 
 fn item(seq: u64) -> Notification {
@@ -47,10 +47,10 @@ fn page(items: &[u64], head: u64, rev: u64, unread: u64) -> Page {
 
 fn loaded(items: &[u64]) -> Store {
     let (mut store, head, unread) =
-        (Store::default(), items.first().copied().unwrap_or(0), items.len() as u64);
+        (Store::new(ITEM_LIMIT, None), items.first().copied().unwrap_or(0), items.len() as u64);
     store.apply(&hello(head, unread));
     store.expect_page();
-    store.merge(&page(items, head, 1, unread), true);
+    store.merge(&page(items, head, 1, unread), Filter::default(), true);
     store
 }
 
@@ -76,14 +76,14 @@ fn a_notification_counts_once_and_only_above_what_was_counted() {
 
 #[test]
 fn what_came_while_the_page_was_on_its_way_is_not_lost() {
-    let mut store = Store::default();
+    let mut store = Store::new(ITEM_LIMIT, None);
     store.apply(&hello(7, 2));
     store.expect_page();
     store.apply(&notification(8));
     store.apply(&retract(9, 7));
     store.apply(&read(2, 9, 6, 1));
     // The page was read before all of it.
-    store.merge(&page(&[7, 6], 7, 1, 2), true);
+    store.merge(&page(&[7, 6], 7, 1, 2), Filter::default(), true);
     assert_eq!(ids(&store), [8, 6]);
     assert!(store.item("n6").unwrap().read);
     assert_eq!((store.unread, store.horizon(), store.position.as_ref().unwrap().rev), (1, 9, 2));
@@ -91,11 +91,11 @@ fn what_came_while_the_page_was_on_its_way_is_not_lost() {
 
 #[test]
 fn a_page_newer_than_the_frames_counts_them_already() {
-    let mut store = Store::default();
+    let mut store = Store::new(ITEM_LIMIT, None);
     store.apply(&hello(7, 1));
     store.expect_page();
     store.apply(&notification(8));
-    store.merge(&page(&[9, 8, 7], 9, 1, 3), true);
+    store.merge(&page(&[9, 8, 7], 9, 1, 3), Filter::default(), true);
     assert_eq!(store.unread, 3);
     assert!(
         matches!(store.apply(&notification(9)), Some(Change::Notification(_))),
@@ -142,7 +142,7 @@ fn a_resync_keeps_what_is_shown_until_the_inbox_was_read_again() {
     store.give_up_page();
     assert_eq!(store.reload, Some(3), "a page that did not come is still wanted");
     store.expect_page();
-    store.merge(&Page { epoch: Some("other".into()), ..page(&[3], 3, 0, 1) }, true);
+    store.merge(&Page { epoch: Some("other".into()), ..page(&[3], 3, 0, 1) }, Filter::default(), true);
     let position = Position { epoch: Some("other".into()), seq: 3, rev: 0 };
     assert_eq!((ids(&store), &store.position), (vec![3], &Some(position)));
 }
@@ -161,10 +161,10 @@ fn beat(seq: u64, unread: u64) -> Frame {
 
 #[test]
 fn what_a_page_brought_ahead_of_a_broken_stream_goes_unless_it_is_replayed() {
-    let mut store = Store::default();
+    let mut store = Store::new(ITEM_LIMIT, None);
     store.apply(&hello(7, 1));
     store.expect_page();
-    store.merge(&page(&[11, 10, 9, 7], 11, 1, 4), true);
+    store.merge(&page(&[11, 10, 9, 7], 11, 1, 4), Filter::default(), true);
     store.apply(&resumed(7, 13, 2));
     let anew = Notification { title: "anew".into(), read: true, ..item(9) };
     let replayed = Frame::Notification { seq: Some(9), item: Box::new(anew) };
@@ -182,16 +182,16 @@ fn what_a_page_brought_ahead_of_a_broken_stream_goes_unless_it_is_replayed() {
 
 #[test]
 fn a_page_that_comes_amid_a_replay_is_in_doubt_as_well() {
-    let mut store = Store::at(Some(Position { epoch: Some("e".into()), seq: 7, rev: 1 }));
+    let mut store = Store::new(ITEM_LIMIT, Some(Position { epoch: Some("e".into()), seq: 7, rev: 1 }));
     store.apply(&resumed(7, 9, 2));
     store.expect_page();
-    store.merge(&page(&[9, 8, 7], 9, 1, 3), true);
+    store.merge(&page(&[9, 8, 7], 9, 1, 3), Filter::default(), true);
     store.apply(&notification(8));
     store.apply(&beat(10, 2));
     assert_eq!(ids(&store), [8, 7]);
     // Nothing is in doubt any more: what a page has is there.
     store.expect_page();
-    store.merge(&page(&[12, 8, 7], 12, 1, 3), true);
+    store.merge(&page(&[12, 8, 7], 12, 1, 3), Filter::default(), true);
     store.apply(&beat(12, 3));
     assert_eq!(ids(&store), [12, 8, 7]);
 }
@@ -201,7 +201,7 @@ fn receipts_up_to_a_page_hold_for_what_the_page_does_not_have() {
     let mut store = loaded(&[7]);
     store.expect_page();
     // 8 was archived at revision 2, 9 read at 3 and unread at 4, before the stream tells of any of it.
-    store.merge(&page(&[9, 7], 9, 4, 2), true);
+    store.merge(&page(&[9, 7], 9, 4, 2), Filter::default(), true);
     store.apply(&notification(8));
     store.apply(&notification(9));
     let archived = Receipt { id: "n8".into(), seen: true, read: true, archived: true };
@@ -217,10 +217,10 @@ fn receipts_up_to_a_page_hold_for_what_the_page_does_not_have() {
 
 #[test]
 fn a_log_that_had_no_name_yet_is_asked_for_from_its_start() {
-    let mut store = Store::default();
+    let mut store = Store::new(ITEM_LIMIT, None);
     store.apply(&Frame::Hello(Hello { rev: 1, ..Hello::default() }));
     store.expect_page();
-    store.merge(&Page { epoch: None, ..page(&[], 0, 1, 0) }, true);
+    store.merge(&Page { epoch: None, ..page(&[], 0, 1, 0) }, Filter::default(), true);
     store.apply(&notification(1));
     let asked = crate::surface::native::query("demo", store.position.as_ref());
     assert_eq!(asked[1..], [("since", "0".to_owned()), ("rev", "1".to_owned())]);
@@ -235,10 +235,10 @@ fn a_log_that_had_no_name_yet_is_asked_for_from_its_start() {
 
 #[test]
 fn what_a_log_without_a_name_told_and_its_replay_leaves_out_is_gone() {
-    let mut store = Store::default();
+    let mut store = Store::new(ITEM_LIMIT, None);
     store.apply(&Frame::Hello(Hello { rev: 1, ..Hello::default() }));
     store.expect_page();
-    store.merge(&Page { epoch: None, ..page(&[], 0, 1, 0) }, true);
+    store.merge(&Page { epoch: None, ..page(&[], 0, 1, 0) }, Filter::default(), true);
     for seq in 1..=3 {
         store.apply(&notification(seq));
     }
@@ -257,7 +257,7 @@ fn what_a_log_without_a_name_told_and_its_replay_leaves_out_is_gone() {
 #[test]
 fn what_a_replay_passed_over_no_page_of_before_brings_back() {
     for fresh in [true, false] {
-        let mut store = Store::at(Some(Position { epoch: Some("e".into()), seq: 7, rev: 1 }));
+        let mut store = Store::new(ITEM_LIMIT, Some(Position { epoch: Some("e".into()), seq: 7, rev: 1 }));
         store.apply(&resumed(7, 9, 2));
         store.expect_page();
         store.apply(&notification(9));
@@ -266,7 +266,7 @@ fn what_a_replay_passed_over_no_page_of_before_brings_back() {
             store.apply(&beat(11, 3));
         }
         // 8 came, was listed, and was taken back before the replay got there: that it is gone nobody tells.
-        store.merge(&page(&[9, 8, 7], 9, 1, 3), fresh);
+        store.merge(&page(&[9, 8, 7], 9, 1, 3), Filter::default(), fresh);
         assert_eq!((ids(&store), store.reload), (vec![11, 9, 7], Some(11)));
     }
 }
@@ -304,7 +304,7 @@ fn what_was_read_elsewhere_before_it_was_superseded_comes_back() {
 
 #[test]
 fn what_a_late_page_has_of_superseded_entries_is_not_waited_for() {
-    let mut store = Store::default();
+    let mut store = Store::new(ITEM_LIMIT, None);
     store.apply(&hello(7, 1));
     store.expect_page();
     store.apply(&notification(8));
@@ -312,7 +312,7 @@ fn what_a_late_page_has_of_superseded_entries_is_not_waited_for() {
     store.apply(&beat(9, 1));
     store.apply(&notification(11));
     // That it was not read had been told before this came.
-    store.merge(&page(&[7], 7, 1, 1), true);
+    store.merge(&page(&[7], 7, 1, 1), Filter::default(), true);
     let head = Receipts { rev: 2, head: 11, read_up_to: 11, seen_up_to: 11, ..Receipts::default() };
     store.apply(&Frame::Receipts(head));
     assert_eq!((ids(&store), store.reload), (vec![11, 8], None));
@@ -320,13 +320,13 @@ fn what_a_late_page_has_of_superseded_entries_is_not_waited_for() {
 
 #[test]
 fn superseded_in_a_replay_is_gone_also_by_a_page_that_comes_after_it() {
-    let mut store = Store::at(Some(Position { epoch: Some("e".into()), seq: 7, rev: 1 }));
+    let mut store = Store::new(ITEM_LIMIT, Some(Position { epoch: Some("e".into()), seq: 7, rev: 1 }));
     store.apply(&resumed(7, 7, 1));
     store.expect_page();
     store.apply(&superseded(9, 6));
     store.apply(&beat(9, 1));
     let read = Notification { read: true, seen: true, ..item(6) };
-    store.merge(&Page { items: vec![item(7), read], ..page(&[], 7, 1, 1) }, true);
+    store.merge(&Page { items: vec![item(7), read], ..page(&[], 7, 1, 1) }, Filter::default(), true);
     assert_eq!(ids(&store), [7], "it was unread again before that");
 }
 
@@ -337,15 +337,29 @@ fn memory_is_bounded_and_older_ones_can_be_loaded_again() {
         store.apply(&notification(seq));
     }
     assert_eq!((store.items().count(), store.unread), (ITEM_LIMIT, 1_200));
-    assert_eq!(store.older, Some(201));
+    let bottom = |store: &Store| store.depths.bottom(Filter::default());
+    assert_eq!(bottom(&store), Some(201));
     store.expect_page();
     store.merge(
         &Page { older: Some(190), ..page(&(190..=200).rev().collect::<Vec<_>>(), 1_200, 1, 1_200) },
+        Filter::default(),
         false,
     );
-    assert_eq!((store.items().count(), store.older), (ITEM_LIMIT + 11, Some(190)));
+    assert_eq!((store.items().count(), bottom(&store)), (ITEM_LIMIT + 11, Some(190)));
     store.apply(&notification(1_201));
     assert_eq!(store.items().count(), ITEM_LIMIT + 11);
+}
+
+#[test]
+fn what_is_in_no_log_outlives_a_page() {
+    let mut store = loaded(&[7]);
+    let item = Notification { id: "live".into(), ..Notification::default() };
+    store.apply(&Frame::Notification { seq: None, item: Box::new(item) });
+    store.apply(&Frame::Resync { epoch: Some("e".into()), seq: 9, reason: "overflow".into() });
+    store.expect_page();
+    store.merge(&page(&[9, 7], 9, 1, 2), Filter::default(), true);
+    let shown: Vec<&str> = store.items().map(|item| item.id.as_str()).collect();
+    assert_eq!(shown, ["n9", "live", "n7"]);
 }
 
 /// A history of frames as a server could tell it.
@@ -438,7 +452,7 @@ proptest! {
                 });
             }
             if at == arrived {
-                paged.merge(&answer.take().unwrap(), true);
+                paged.merge(&answer.take().unwrap(), Filter::default(), true);
             }
             if let Some(frame) = frames.get(at) {
                 plain.apply(frame);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use campanile_client::{
-    Campanile, Change, Clock, Environment, Event, Events, Snapshot, Surface, TokenReason, TokenSource,
+    Campanile, Change, Clock, Environment, Event, Events, Filter, Snapshot, Surface, TokenReason, TokenSource,
 };
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -151,7 +151,7 @@ impl Story {
             "read_all" => client.read_all().await,
             "seen" => client.seen().await,
             "load_more" => {
-                tokio::spawn(async move { client.load_more().await });
+                tokio::spawn(async move { client.load_more(Filter::default()).await });
                 Ok(())
             }
             other => return Err(format!("unknown: {other}")),
