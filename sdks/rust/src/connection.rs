@@ -14,7 +14,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error as SocketError, Message};
 
 use crate::address::Address;
-use crate::error::{Problem, is_problem, retry_after_ms};
+use crate::environment::Clock;
+use crate::error::{Problem, is_problem};
+use crate::retry_after;
 use crate::store::Position;
 use crate::surface::{Surface, native};
 
@@ -31,6 +33,7 @@ pub(crate) struct Target {
     pub token: Arc<str>,
     pub position: Option<Position>,
     pub tls: Option<Arc<rustls::ClientConfig>>,
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Why there is no connection. `text` holds no part of the address, which may hold a token.
@@ -92,7 +95,7 @@ impl Connection {
                 Err(DialFault::Answered {
                     status: answer.status().as_u16(),
                     problem: body.and_then(Problem::code_of),
-                    retry_after_ms: retry_after_ms(header("retry-after")),
+                    retry_after_ms: retry_after::pause_ms(header("retry-after"), target.clock.now()),
                 })
             }
             Err(error) => Err(fault(describe(&error))),

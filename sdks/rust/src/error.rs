@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::retry_after;
+
 /// Any other error, such as one of a token callback.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -122,11 +124,11 @@ impl Problem {
         serde_json::from_slice(body).ok().map(|problem: Self| problem.code).filter(|code| !code.is_empty())
     }
 
-    /// Reads the problem of an answer.
-    pub(crate) async fn read(answer: reqwest::Response) -> Self {
+    /// Reads the problem of an answer that came at `now`.
+    pub(crate) async fn read(answer: reqwest::Response, now: u64) -> Self {
         let status = answer.status().as_u16();
         let retry_after_ms =
-            retry_after_ms(answer.headers().get("retry-after").map(|value| value.as_bytes()));
+            retry_after::pause_ms(answer.headers().get("retry-after").map(|value| value.as_bytes()), now);
         let body = answer.bytes().await.unwrap_or_default();
         let mut problem: Self = serde_json::from_slice(&body).unwrap_or_default();
         if problem.code.is_empty() {
@@ -140,10 +142,4 @@ impl Problem {
 pub(crate) fn is_problem(content_type: Option<&[u8]>) -> bool {
     let kind = content_type.and_then(|value| value.split(|byte| *byte == b';').next()).unwrap_or_default();
     kind.trim_ascii().eq_ignore_ascii_case(b"application/problem+json")
-}
-
-/// The pause that a `Retry-After` asks for, where it is a number of seconds.
-pub(crate) fn retry_after_ms(value: Option<&[u8]>) -> Option<u64> {
-    let seconds: u64 = std::str::from_utf8(value?).ok()?.trim().parse().ok()?;
-    Some(seconds.saturating_mul(1000))
 }

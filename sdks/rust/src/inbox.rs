@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reqwest::Url;
 use serde::Deserialize;
 
+use crate::environment::Clock;
 use crate::error::{Error, Problem};
 use crate::notification::Notification;
 
@@ -50,13 +51,13 @@ pub(crate) struct Request {
 }
 
 /// An inbox, and who reads it.
-#[derive(Debug, Clone)]
 pub(crate) struct Reader {
     pub http: reqwest::Client,
     pub url: Url,
     pub token: Arc<str>,
     /// How many entries a page has, 1 to 100.
     pub page_size: u32,
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Reader {
@@ -83,7 +84,7 @@ impl Reader {
         let asked = self.http.get(self.url).bearer_auth(&self.token).send().await;
         let answer = asked.map_err(|cause| Error::Network(cause.without_url()))?;
         if !answer.status().is_success() {
-            return Err(Error::Problem(Box::new(Problem::read(answer).await)));
+            return Err(Error::Problem(Box::new(Problem::read(answer, self.clock.now()).await)));
         }
         let body = answer.bytes().await.map_err(|cause| Error::Network(cause.without_url()))?;
         serde_json::from_slice(&body).map_err(Error::BadAnswer)

@@ -21,6 +21,7 @@ mod environment;
 mod error;
 mod instant;
 mod kept;
+mod retry_after;
 mod storage;
 mod tls;
 mod token;

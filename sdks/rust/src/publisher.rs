@@ -225,7 +225,8 @@ impl Publisher {
             .body(body.to_vec());
         let answer = request.send().await.map_err(|cause| Error::Network(cause.without_url()))?;
         if !answer.status().is_success() {
-            return Err(Error::Problem(Box::new(Problem::read(answer).await)));
+            let now = self.environment.clock.now();
+            return Err(Error::Problem(Box::new(Problem::read(answer, now).await)));
         }
         let body = answer.bytes().await.map_err(|cause| Error::Network(cause.without_url()))?;
         Ok(body.to_vec())

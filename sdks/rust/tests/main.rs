@@ -14,3 +14,4 @@ mod publisher;
 mod scripted;
 mod token;
 mod users;
+mod waits;

@@ -62,6 +62,21 @@ async fn a_publish_is_repeated_under_its_key_until_it_is_answered() {
 }
 
 #[tokio::test]
+async fn a_date_says_when_to_come_back_by_the_clock_that_is_given() {
+    let (mut server, clock) = (Scripted::start().await, SteppedClock::new());
+    let publisher = publisher(&server, &clock, "the-token");
+    let published = tokio::spawn(async move { publisher.publish(&Draft::to_user("a", "T", "")).await });
+    let date = "Thu, 01 Jan 2026 00:01:00 GMT";
+    request(&mut server).await.answer(503, vec![("Retry-After", date.into())], problem(503, "overloaded"));
+    clock.sleeping().await;
+    clock.advance(59_999);
+    assert!(server.requests.try_recv().is_err(), "the server said 60 s");
+    clock.advance(1);
+    request(&mut server).await.answer(201, vec![], answer());
+    assert!(published.await.unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn a_refusal_is_told_and_not_repeated() {
     let (mut server, clock) = (Scripted::start().await, SteppedClock::new());
     let publisher = publisher(&server, &clock, "the-token");

@@ -1,5 +1,7 @@
 //! One attempt to connect: a token, what was kept of its user, a socket, a sign of life.
 
+use std::sync::Arc;
+
 use super::link::Link;
 use super::{Driver, Outcome};
 use crate::close_codes::ComeBack;
@@ -84,6 +86,7 @@ impl Driver {
             token: token.text.clone(),
             position: self.store.position.clone().filter(|_| self.is_native()),
             tls: self.config.tls.clone(),
+            clock: Arc::clone(&self.config.environment.clock),
         }
     }
 

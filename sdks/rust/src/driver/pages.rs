@@ -1,5 +1,7 @@
 //! Pages of the inbox: the newest after a greeting or a resync, older ones when asked for. One at a time.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::{Driver, Outcome};
@@ -128,6 +130,7 @@ impl Driver {
             url: self.config.address.api(&["v1", "workspaces", workspace, "inbox"]),
             token: self.token.as_ref()?.text.clone(),
             page_size: self.config.page_size,
+            clock: Arc::clone(&self.config.environment.clock),
         })
     }
 

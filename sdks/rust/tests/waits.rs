@@ -1,0 +1,39 @@
+//! When a client comes back: as it was told before the socket, and by the inbox.
+
+use campanile_client::{Clock, MemoryStorage, State};
+use serde_json::json;
+
+use crate::bench::{Bench, hello, page};
+
+/// Half a minute after the clock's start.
+const DATE: &str = "Thu, 01 Jan 2026 00:00:30 GMT";
+
+#[tokio::test]
+async fn a_date_before_the_socket_is_when_it_comes_back() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let refusal = (503, vec![("Retry-After", DATE.to_owned())], String::new());
+    bench.server.refusals.lock().unwrap().push_back(refusal);
+    let start = bench.clock.now();
+    let client = bench.client("alice");
+    let shown = client.until(|shown| shown.state == State::Waiting).await.unwrap();
+    assert_eq!(shown.retry_at, Some(start + 30_000));
+    bench.clock.pass(30_000).await;
+    bench.greet("alice").await;
+}
+
+#[tokio::test]
+async fn a_date_is_when_the_inbox_is_read_again() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let client = bench.client("alice");
+    let mut events = client.events().unwrap();
+    let dial = bench.dial().await;
+    assert!(dial.send(hello("alice", false).to_string()).await);
+    let refused = json!({"code": "overloaded", "status": 503});
+    bench.request().await.answer(503, vec![("Retry-After", DATE.to_owned())], refused);
+    while !matches!(events.recv().await.unwrap(), campanile_client::Event::Error(_)) {}
+    bench.clock.pass(29_999).await;
+    assert!(bench.server.requests.try_recv().is_err(), "the server said 30 s");
+    bench.clock.pass(1).await;
+    bench.request().await.answer(200, vec![], page(&[], None));
+    client.until(|shown| shown.state == State::Live && !shown.loading).await.unwrap();
+}
