@@ -72,8 +72,8 @@ impl Publisher {
     }
 }
 
-/// Whether a row, and not the time or the token, is why it was refused.
+/// Whether the server refused a row, for its own fault: it was no proxy, and not for the token's sake.
 fn is_final(error: &Error) -> bool {
     let Error::Problem(problem) = error else { return false };
-    !is_passing(error) && problem.status != 401 && problem.status != 403
+    problem.code != "http" && !is_passing(error) && problem.status != 401 && problem.status != 403
 }

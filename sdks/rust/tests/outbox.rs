@@ -57,6 +57,7 @@ async fn server(answers: Vec<(&'static str, u16, &'static str)>) -> (Publisher, 
             assert_eq!(asked.headers["idempotency-key"], key);
             let body = match status {
                 201 => json!({"id": format!("n-{key}"), "seq": 7, "timestamp": "2026-01-01T00:00:00.123Z"}),
+                _ if code == "http" => json!("not found"),
                 _ => json!({"status": status, "code": code, "title": "T", "detail": "D"}),
             };
             asked.answer(status, vec![], body);
@@ -79,9 +80,14 @@ async fn rows_are_sent_in_order_and_what_is_refused_is_put_aside() {
 
 #[tokio::test]
 async fn what_passes_and_what_is_wrong_with_the_token_ends_the_drain_and_the_row_stays() {
-    for (status, code) in
-        [(503, "overloaded"), (429, "too_many"), (401, "token_invalid"), (403, "scope_missing")]
-    {
+    for (status, code) in [
+        (503, "overloaded"),
+        (429, "too_many"),
+        (401, "token_invalid"),
+        (403, "scope_missing"),
+        // A proxy's.
+        (404, "http"),
+    ] {
         let (publisher, played) = server(vec![("a", 201, ""), ("b", status, code)]).await;
         let mut outbox = Rows { puts_aside: true, ..Rows::default() };
         let error = publisher.drain_outbox(rows(), &mut outbox).await.unwrap_err();
