@@ -14,7 +14,10 @@ const KEPT = `new Promise((resolve) => {
     const store = request.result.transaction("kept").objectStore("kept");
     const all = [];
     store.openCursor().onsuccess = ({ target: { result: at } }) => {
-      if (!at) return resolve(all);
+      if (!at) {
+        request.result.close();
+        return resolve(all);
+      }
       all.push(at.key + " " + JSON.stringify(at.value));
       at.continue();
     };
@@ -23,7 +26,10 @@ const KEPT = `new Promise((resolve) => {
 
 /** Waits until something that is kept has these words in it. @param {Page} page @param {string} words */
 const keeps = (page, words) =>
-  page.waitForFunction(`${KEPT}.then((all) => all.some((one) => one.includes(${JSON.stringify(words)})))`);
+  page.evaluate(`(async () => {
+    while (!(await ${KEPT}).some((one) => one.includes(${JSON.stringify(words)})))
+      await new Promise((then) => setTimeout(then, 50));
+  })()`);
 
 story("two tabs share one socket, and a third one shows what was kept", async (rig, open) => {
   const { page: first, socket } = await leading(rig, open);
