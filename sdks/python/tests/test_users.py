@@ -1,5 +1,7 @@
 """Whose client it is: nothing of another user is ever shown, sent or kept."""
 
+import asyncio
+
 import pytest
 from frames import hello, item, notification, page
 from greeted import client_of, greeted, until
@@ -99,6 +101,39 @@ async def test_a_token_that_does_not_say_whose_it_is_shows_nothing(server: Scrip
         assert (client.snapshot.items, client.snapshot.user) == ((), None)
         await greeted(server, client, item(10, "a"))
         assert client.snapshot.user == "alice"
+
+
+async def test_another_callback_shows_nothing_before_it_is_known_whose_it_is(server: ScriptedServer) -> None:
+    """Nor is anything told. The same user goes on after all, without a gap."""
+    asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    async with client_of(server, token=lambda _: token("alice", 4e9)) as client:
+        socket = await greeted(server, client, item(10, "a"))
+        told: list[str] = []
+        client.on("notification", lambda entry: told.append(entry.id))
+        client.update(token=lambda _: asked)
+        shown = client.snapshot
+        assert (shown.items, shown.user, shown.unread, shown.position) == ((), None, 0, None)
+        socket.send(notification(11, "late"))
+        await socket.closed
+        asked.set_result(token("alice", 4e9))
+        other = await server.dialled()
+        assert other.query["since"] == "10"
+        other.send({**hello(11, resumed=True), "seq": 10})
+        other.send(notification(11, "late"))
+        await until(client, lambda s: [entry.id for entry in s.items] == ["late", "a"])
+        assert told == ["late"]
+
+
+async def test_another_callback_may_be_of_another_user(server: ScriptedServer) -> None:
+    """Then everything begins anew."""
+    async with client_of(server, token=lambda _: token("alice", 4e9)) as client:
+        await greeted(server, client, item(10, "secret"))
+        snapshots: list[Snapshot] = []
+        client.on("change", snapshots.append)
+        client.update(token=lambda _: token("bob", 4e9))
+        other = await greeted(server, client, item(10, "bobs"), user="bob")
+        assert "since" not in other.query
+        assert {entry.id for snapshot in snapshots for entry in snapshot.items} == {"bobs"}
 
 
 async def test_another_name_starts_anew(server: ScriptedServer) -> None:

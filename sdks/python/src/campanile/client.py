@@ -190,7 +190,8 @@ class Campanile:
         """Exchanges the token, the workspace, the user's name, or several; `None` takes one away.
 
         Another token of the same user is taken over by the connection that is there. Another user or workspace starts
-        anew, and nothing of the former is shown any more; nor is anything without a token."""
+        anew, and nothing of the former is shown any more; nor is anything without a token, nor before another
+        callback was asked: it may be another user's."""
         self._check()
         session = self._session
         stays = session.update(
@@ -216,15 +217,15 @@ class Campanile:
                 state=machine.state,
                 reason=machine.reason,
                 retry_at=None if at is None else at - self._clock.now() + self._clock.utc(),
-                user=session.user,
+                user=None if session.concealed else session.user,
                 workspace=session.workspace,
                 items=shown.items,
                 unread=view.unread,
                 unseen=view.unseen,
                 has_more=shown.has_more,
                 loading=shown.loading,
-                position=session.store.position,
-                pending=len(session.pending.actions),
+                position=session.shown.position,
+                pending=0 if session.concealed else len(session.pending.actions),
             )
         return self._snapshot
 
@@ -246,7 +247,7 @@ class Campanile:
     @property
     def position(self) -> Position | None:
         """Up to where everything was received. To go on after what a handler is done with, use a notification's own."""
-        return self._session.store.position
+        return self._session.shown.position
 
     async def until(self, predicate: Callable[[Snapshot], bool], timeout: float | None = None) -> Snapshot:
         """The first snapshot of which this is true. `TimeoutError` after so many seconds, where they are given."""

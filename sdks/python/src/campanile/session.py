@@ -82,6 +82,8 @@ class Session:
         self.named = user
         """Who the program says that it is."""
         self.user = user
+        self.concealed = False
+        """Whose the tokens are is not known yet: nothing is shown."""
         self._owner = _said_by(source) or user
         """Whom this is of, as far as is known: who is signed out, whatever is shown by then."""
         self._reading = False
@@ -92,14 +94,19 @@ class Session:
         if resume:
             self.store.resume(resume)
 
+    @property
+    def shown(self) -> Store:
+        """The store, as far as it may be shown."""
+        return Store(self.surface.numbered, self._max_items) if self.concealed else self.store
+
     def view(self) -> View:
         """What to show."""
-        return self.store.view(self.pending.actions)
+        return self.shown.view(() if self.concealed else self.pending.actions)
 
     def list(self, view: View, filter: Filter) -> List:
         """One list of what is to be shown."""
         loading = filter in self._paging or (self._reading and filter == EVERYTHING)
-        return List(self.store.listed(view.everything, filter), self.store.has_more(filter), loading)
+        return List(self.shown.listed(view.everything, filter), self.shown.has_more(filter), loading)
 
     def update(self, source: TokenSource | None, workspace: str | None, named: str | None) -> bool:
         """Takes another token, workspace or name; true if the connection that is there goes on with it."""
@@ -116,6 +123,10 @@ class Session:
             return False
         exchanged = source is not self.source and source != self.source
         self.source = source
+        if exchanged and not isinstance(source, str):
+            # Whose its tokens are, a callback says when it is asked.
+            self.concealed = self.user is not None
+            return False
         if source is None or self._line is None:
             return False
         if exchanged:
@@ -252,6 +263,7 @@ class Session:
         """Whose it is, by the token or by the server. Another user's things are gone before anything is shown."""
         if self.user is not None and user != self.user:
             self._start_anew()
+        self.concealed = False
         self.user = self._owner = user
         if self._opener is None:
             name = name_of(self._rest.base, user, self.surface.name, self.workspace)
@@ -263,6 +275,7 @@ class Session:
         self._handle_change()
 
     def _start_anew(self) -> None:
+        self.concealed = False
         self.store = Store(self.surface.numbered, self._max_items)
         self.pending.forget()
         if self._opener:
@@ -300,6 +313,7 @@ class Session:
             self._adopt(user)
         elif self._opener is None and self.user:
             self._adopt(self.user)
+        self.concealed = False
         if isinstance(event, Hello) and not self.store.loaded:
             # Told together with being live: nobody takes an inbox that was not read yet for an empty one.
             self._reading = True
