@@ -129,8 +129,10 @@ impl Problem {
         let status = answer.status().as_u16();
         let retry_after_ms =
             retry_after::pause_ms(answer.headers().get("retry-after").map(|value| value.as_bytes()), now);
+        let is_ours = is_problem(answer.headers().get("content-type").map(|value| value.as_bytes()));
         let body = answer.bytes().await.unwrap_or_default();
-        let mut problem: Self = serde_json::from_slice(&body).unwrap_or_default();
+        let said = if is_ours { serde_json::from_slice(&body).ok() } else { None };
+        let mut problem: Self = said.unwrap_or_default();
         if problem.code.is_empty() {
             "http".clone_into(&mut problem.code);
         }

@@ -55,12 +55,17 @@ async fn server(answers: Vec<(&'static str, u16, &'static str)>) -> (Publisher, 
         for (key, status, code) in answers {
             let asked = server.requests.recv().await.unwrap();
             assert_eq!(asked.headers["idempotency-key"], key);
-            let body = match status {
-                201 => json!({"id": format!("n-{key}"), "seq": 7, "timestamp": "2026-01-01T00:00:00.123Z"}),
-                _ if code == "http" => json!("not found"),
-                _ => json!({"status": status, "code": code, "title": "T", "detail": "D"}),
+            let json = vec![("Content-Type", "application/json".to_owned())];
+            let (headers, body) = match status {
+                201 => (
+                    json,
+                    json!({"id": format!("n-{key}"), "seq": 7, "timestamp": "2026-01-01T00:00:00.123Z"}),
+                ),
+                // Somebody in between, with codes of its own.
+                _ if code == "http" => (json, json!({"code": "not_found"})),
+                _ => (vec![], json!({"status": status, "code": code, "title": "T", "detail": "D"})),
             };
-            asked.answer(status, vec![], body);
+            asked.answer(status, headers, body);
         }
         assert!(server.requests.try_recv().is_err());
     });

@@ -131,7 +131,12 @@ impl Dial {
 }
 
 impl Request {
-    pub(crate) fn answer(self, status: u16, headers: Vec<(&'static str, String)>, body: Value) {
+    /// Answers with these headers. A body with a `code` is declared as a problem, unless they say what it is.
+    pub(crate) fn answer(self, status: u16, mut headers: Vec<(&'static str, String)>, body: Value) {
+        let is_declared = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        if !is_declared && body.get("code").is_some() {
+            headers.push(("Content-Type", "application/problem+json".to_owned()));
+        }
         let _ = self.answer.send(Some((status, headers, body)));
     }
 

@@ -181,7 +181,7 @@ async fn who_is_no_longer_named_is_gone_whosever_the_next_token_is() {
 #[tokio::test]
 async fn another_callback_is_asked_before_anything_more_is_shown() {
     let mut bench = Bench::new(MemoryStorage::default()).await;
-    let (client, _dial) = alices(&mut bench, None).await;
+    let (client, former) = alices(&mut bench, None).await;
     let (give, given) = tokio::sync::oneshot::channel::<String>();
     let given = Arc::new(Mutex::new(Some(given)));
     let token = TokenSource::callback(move |_| {
@@ -190,11 +190,15 @@ async fn another_callback_is_asked_before_anything_more_is_shown() {
     });
     client.update(Change::default().token(token)).await.unwrap();
     let shown = client.until(|shown| shown.items.is_empty()).await.unwrap();
-    assert_eq!((shown.state, shown.unread, shown.user.as_deref()), (State::Live, 0, None));
+    assert_eq!((shown.state, shown.unread, shown.user.as_deref()), (State::Connecting, 0, None));
+    former.closed.unwrap().await.unwrap();
     // The same user after all: what was there is there again, and goes on.
     give.send(bench.token("alice")).unwrap();
-    let shown = client.until(|shown| shown.items.len() == 1).await.unwrap();
-    assert_eq!((shown.state, shown.unread, shown.user.as_deref()), (State::Live, 1, Some("alice")));
+    let dial = bench.dial().await;
+    assert_eq!(dial.query["since"], "7");
+    assert!(dial.send(hello("alice", true).to_string()).await);
+    let shown = client.until(|shown| shown.state == State::Live).await.unwrap();
+    assert_eq!((shown.items.len(), shown.unread, shown.user.as_deref()), (1, 1, Some("alice")));
 }
 
 #[tokio::test]

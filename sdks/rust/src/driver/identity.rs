@@ -154,10 +154,9 @@ impl Driver {
             self.identity.concealed |= had_token && self.tokens.is_none();
         } else {
             // The same user goes on; whether it is the same, a callback has to say first.
-            if self.is_renewable() || whose != self.identity.claimed {
-                self.identity.concealed |= self.identity.claimed.is_some();
-            }
-            if self.is_live() {
+            let is_doubtful = self.is_renewable() || whose != self.identity.claimed;
+            self.identity.concealed |= is_doubtful && self.identity.claimed.is_some();
+            if self.is_live() && !is_doubtful {
                 self.start_renewal();
                 return;
             }

@@ -200,7 +200,7 @@ impl Story {
         let status =
             answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()).ok_or("no status")?;
         let body = self.meanings.fill(&answer["body"], self.clock.now());
-        request.answer(status, vec![("Content-Type", "application/json".into())], body);
+        request.answer(status, vec![], body);
         if status >= 400 {
             // The next attempt is planned by then.
             within(self.failure()).await?;
