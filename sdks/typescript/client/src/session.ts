@@ -168,16 +168,24 @@ export function createSession(
     const { user } = ("dump" in change ? change.dump : change) as Partial<Dump>;
     // Nothing of a former user is shown, or done.
     if (user && store.now.user && user !== store.now.user) empty();
-    let told: Told | undefined;
+    let told: (Told | undefined)[] = [];
     switch (change.type) {
-      case "All":
+      case "All": {
+        const { dump } = change;
+        const { epoch, seq } = store.now;
+        // What this tab did not hear comes late.
+        if (dump.epoch === epoch)
+          for (const item of dump.items)
+            if (item.seq && item.seq > seq && item.seq <= dump.seq)
+              told.unshift(["notification", item, { replayed: true }]);
         mirror = change.status;
-        store.restore(change.dump);
+        store.restore(dump);
         queue = joined(change.queue, was);
         // What that tab has already is not done twice.
         for (const act of queue) if (was.includes(act)) wish({ type: "Act", act });
         loads.clear();
         break;
+      }
       case "Status":
         mirror = change.status ?? undefined;
         break;
@@ -190,13 +198,13 @@ export function createSession(
         break;
       case "ok":
       case "error":
-        told = answered(change);
+        told = [answered(change)];
         break;
       default:
         // Another lineage of the log: its places mean something else.
         if (change.type === "hello")
           queue = queue.filter((one) => !one.epoch || !change.epoch || one.epoch === change.epoch);
-        told = store.apply(change);
+        told = [store.apply(change)];
     }
 
     if (queue !== was && !mirror) keep("queue", queue);
@@ -205,7 +213,7 @@ export function createSession(
       saving(SAVE, save);
     }
     owner.changed();
-    if (told) owner.tell(...told);
+    for (const one of told) if (one) owner.tell(...one);
   };
 
   const ears: Ears<Change, Wish> = {

@@ -154,11 +154,20 @@ story("tabs that can't share have a connection each", async (rig, browser) => {
 
 story("a tab that missed something asks for everything", async (rig, browser) => {
   const { second, socket } = await two(rig, browser);
+  /** @type {string[]} */
+  const told = [];
+  second.on("notification", ({ id }, { replayed }) => told.push(`${id} ${replayed}`));
   const lost = browser.lose();
   socket.send(notification(9));
   await lost;
   socket.send(notification(10));
   await shows(second, { ids: ["n10", "n9", "n7"], unread: 3 });
+  // Somebody who comes, and is told everything, is no news to the others.
+  const third = rig.connecting({ browser });
+  await shows(third, { state: "live", ids: ["n10", "n9", "n7"] });
+  socket.send(notification(11));
+  for (const tab of [second, third]) await shows(tab, { ids: ["n11", "n10", "n9", "n7"] });
+  assert.deepEqual(told, ["n9 true", "n10 true", "n11 false"]);
 });
 
 /**
