@@ -277,6 +277,8 @@ function createClient(given: Options): Omit<Client, "state"> {
   };
 
   const act: Line["act"] = (action, id) => {
+    // What is not shown is nobody's to mark: it may be another user's.
+    const session = visible();
     if (!session) return;
     if (session.queue.length >= MOST_ACTIONS) {
       tell("error", new CampanileError("queue_full", "too many actions wait already", { action, id }));

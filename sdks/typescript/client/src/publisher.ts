@@ -155,9 +155,11 @@ export class Publisher {
   }
 }
 
-/** Whether the same request may succeed later. */
-function passing({ code, detail: { status } = {} }: CampanileError): boolean {
-  return code === "network" || status === 408 || status === 429 || (status !== undefined && status >= 500);
+/** Whether the same request may succeed later. A success that could not be read was cut short. */
+function passing({ code, detail: { status = 0 } = {} }: CampanileError): boolean {
+  return (
+    code === "network" || status === 408 || status === 429 || status >= 500 || (status > 0 && status < 300)
+  );
 }
 
 /** Whether a row is refused for good, by its own fault: by the server, rather than a proxy, and not for the token's sake. */
@@ -191,14 +193,16 @@ export async function drainOutbox(
 ): Promise<number> {
   let count = 0;
   for await (const row of rows) {
+    let published: Published;
     try {
-      const published = await publisher.publish(row.draft, { idempotencyKey: row.key });
-      await sent(row, published);
-      count++;
+      published = await publisher.publish(row.draft, { idempotencyKey: row.key });
     } catch (error) {
       if (!refused || !(error instanceof CampanileError) || !isAtFault(error)) throw error;
       await refused(row, error);
+      continue;
     }
+    await sent(row, published);
+    count++;
   }
   return count;
 }

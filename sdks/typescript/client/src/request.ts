@@ -48,10 +48,10 @@ export async function request(
     });
     status = answer.status;
     const after = answer.headers.get("retry-after") ?? "";
-    const seconds = Number.parseFloat(after);
     // A date is in GMT, also in the form that does not say so. One that is over says nothing.
-    const ms =
-      seconds >= 0 ? seconds * 1_000 : Date.parse(`${after.replace(" GMT", "")} GMT`) - environment.now();
+    const ms = /^\d+$/.test(after)
+      ? +after * 1_000
+      : Date.parse(`${after.replace(" GMT", "")} GMT`) - environment.now();
     if (ms >= 0) retryAfterMs = ms;
     problem = await answer.json();
     if (answer.ok) return problem;

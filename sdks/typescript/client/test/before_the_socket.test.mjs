@@ -63,7 +63,7 @@ story("a refused ticket may say when by a date, in each of its three forms", asy
   }
 });
 
-for (const said of ["Wed, 31 Dec 2025 23:59:59 GMT", "soon", "-5", ""])
+for (const said of ["Wed, 31 Dec 2025 23:59:59 GMT", "soon", "-5", "1.5", "2025-12-31T00:00:00Z", ""])
   story(`a time to come back that is none ("${said}") leaves it to the back-off`, async (rig) => {
     rig.server.tickets = false;
     const client = rig.connecting({ environment: { random: () => 0.5 } });

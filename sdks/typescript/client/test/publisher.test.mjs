@@ -128,6 +128,19 @@ test("a token is asked for at every attempt", () => {
   );
 });
 
+test("a success that is cut short is asked for again under the same key", () =>
+  told(async ({ requests }, publisher, clock) => {
+    const answer = publisher.publish(DRAFT);
+    const first = await requests.next("request");
+    first.cutShort(201);
+    await waits(clock);
+    await clock.pass(1_000);
+    const again = await requests.next("request");
+    assert.equal(again.headers["idempotency-key"], first.headers["idempotency-key"]);
+    again.answer(201, PUBLISHED);
+    assert.deepEqual(await answer, PUBLISHED);
+  }));
+
 test("a refusal is told as what it is, at once, and holds no token", () =>
   told(async ({ requests }, publisher) => {
     const answer = publisher.publish([DRAFT, { ...DRAFT, title: "" }]);
@@ -227,6 +240,20 @@ test("an outbox is sent in order, each row under its key; what is refused is put
     }
     assert.equal(await drained, 2);
     assert.deepEqual([sent, refused], [["a", "c"], ["b"]]);
+  }));
+
+test("an outbox that can't be noted puts no row aside", () =>
+  told(async ({ requests }, publisher) => {
+    const drained = drainOutbox(
+      [{ key: "a", draft: DRAFT }],
+      publisher,
+      () => {
+        throw new CampanileError("no_such_row", "it can't be deleted", { status: 422 });
+      },
+      () => assert.fail("it was sent"),
+    );
+    (await requests.next("request")).answer(201, PUBLISHED);
+    await assert.rejects(drained, { code: "no_such_row" });
   }));
 
 for (const [what, status, body, code] of /** @type {const} */ ([

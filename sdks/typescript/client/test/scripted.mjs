@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
 import { Queue, within } from "./waiting.mjs";
 
-/** @typedef {{method: string, path: string, query: Record<string, string>, headers: import("node:http").IncomingHttpHeaders, body: string, answer: (status: number, body: unknown, headers?: Record<string, string>) => void, cut: () => void}} Request */
+/** @typedef {{method: string, path: string, query: Record<string, string>, headers: import("node:http").IncomingHttpHeaders, body: string, answer: (status: number, body: unknown, headers?: Record<string, string>) => void, cut: () => void, cutShort: (status: number) => void}} Request */
 
 /** @typedef {{status: number, type: string, body: unknown, retryAfter?: number}} Refusal */
 
@@ -137,6 +137,10 @@ export class ScriptedServer {
       body,
       answer,
       cut: () => request.socket.destroy(),
+      cutShort: (/** @type {number} */ status) => {
+        response.writeHead(status, { "content-type": "application/json", "content-length": 100 });
+        response.write('{"id": ', () => request.socket.destroy());
+      },
     });
   }
 }
