@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from frames import hello, item, notification, page
 from greeted import client_of, greeted, until
-from scripted import ScriptedServer
+from scripted import ScriptedServer, Socket
 from tokens import token
 
 from campanile import Closed, MemoryStorage, Snapshot, State
@@ -183,3 +183,43 @@ async def test_where_the_callback_says_that_nobody_is_logged_in_nothing_is_shown
         assert (shown.items, shown.user, shown.unread) == ((), None, 0)
         client.connect()
         await greeted(server, client, item(10, "a"))
+
+
+@pytest.mark.parametrize("former", [token("alice", 4e9), "opaque"])
+@pytest.mark.parametrize("latter", [token("bob", 4e9), "opaque too"])
+@pytest.mark.parametrize("called", [True, False])
+@pytest.mark.parametrize("surface", ["workspace", "product"])
+async def test_where_the_server_does_not_say_whose_it_is_another_token_shows_nothing_of_the_former(
+    surface: str, called: bool, latter: str, former: str
+) -> None:
+    """Neither what she had, nor what she did."""
+
+    def alive(socket: Socket) -> None:
+        if surface == "product":
+            socket.send({"type": "CONNECTION_ESTABLISHED"})
+
+    options = {"surface": surface, "token": lambda _: former}
+    async with ScriptedServer(None) as plain, client_of(plain, **options) as client:
+        socket = await plain.dialled()
+        alive(socket)
+        socket.send({"id": "secret", "title": "secret", "message": "", "type": "info"})
+        await until(client, lambda s: len(s.items) == 1)
+        socket.cut()
+        await until(client, lambda s: s.state is State.WAITING)
+        client.read("secret")
+        snapshots: list[Snapshot] = []
+        client.on("change", snapshots.append)
+        client.update(token=(lambda _: latter) if called else latter)
+        shown = client.snapshot
+        assert (shown.items, shown.pending) == ((), 0)
+        other = await plain.dialled()
+        alive(other)
+        await until(client, lambda s: s.state is State.LIVE)
+        await plain.quiet()
+        assert {entry.id for snapshot in snapshots for entry in snapshot.items} == set()
+        assert client.snapshot.user == (None if latter == "opaque too" else "bob")
+        assert not [text for text in _said(other) if text != "PING"]
+
+
+def _said(socket: Socket) -> list[str]:
+    return [socket.frames.get_nowait() for _ in range(socket.frames.qsize())]

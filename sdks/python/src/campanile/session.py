@@ -113,25 +113,31 @@ class Session:
         said, taken = _said_by(source), bool(self.source) and not source
         moved = workspace != self.workspace or named != self.named or taken
         # A token that does not say whose it is may be anybody's: nothing is shown until the server says.
-        foreign = isinstance(source, str) and source != self.source and (said or named) != self.user
+        whose = said or named
+        foreign = isinstance(source, str) and source != self.source and (whose is None or whose != self.user)
         self._owner = said or (named if named != self.named else None) or self._owner
-        if moved or (foreign and self.user):
+        if moved or (foreign and self._held):
             self._start_anew()
             # Without a token, the next one may be of another user than the one that is still named.
-            self.user = None if taken else said or named
+            self.user = None if taken else whose
             self.source, self.workspace, self.named = source, workspace, named
             return False
         exchanged = source is not self.source and source != self.source
         self.source = source
         if exchanged and not isinstance(source, str):
             # Whose its tokens are, a callback says when it is asked.
-            self.concealed = self.user is not None
+            self.concealed = self._held
             return False
         if source is None or self._line is None:
             return False
         if exchanged:
             self._line.exchange(source)
         return True
+
+    @property
+    def _held(self) -> bool:
+        """Whether there may be somebody's things here. The documented surfaces need not say whose theirs are."""
+        return self.user is not None or (self.source is not None and not self.surface.numbered)
 
     def cut(self) -> None:
         """The connection that is there no longer counts."""
@@ -253,6 +259,11 @@ class Session:
         return tuple(items)
 
     def _resume(self, claims: Claims) -> tuple[Position | None, str | None]:
+        whose = claims.user or self.named
+        if self.concealed and (whose is None or whose != self.user):
+            # It may be anybody's, and there are surfaces that will not say: what is here is not to come back.
+            self._start_anew()
+            self.user = whose
         if claims.user:
             self._adopt(claims.user)
         position = self.store.resume_from if self.surface.numbered else None
