@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes. The aim is 8 KiB, 8,192. */
-const BOUNDS = { bundled: 9_920, file: 9_490 };
+const BOUNDS = { bundled: 10_000, file: 9_560 };
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const size = (/** @type {Uint8Array} */ contents) => gzipSync(contents, { level: 9 }).length;

@@ -159,6 +159,10 @@ function createClient(given: Options): Omit<Client, "state"> {
       token = given;
       const entered = await enter(token);
       if (!current()) return;
+      const { store } = entered;
+      // Once, and unless another tab knows better: then the list that was kept is of another place.
+      if (options.resume && !entered.mirror) Object.assign(store.now, options.resume, { stale: true });
+      delete options.resume;
       const since = environment.now();
       if (!(await entered.lead())) return;
       // Who followed another tab for a while has an old token by now.
@@ -166,10 +170,6 @@ function createClient(given: Options): Omit<Client, "state"> {
         return;
       const talk = isNative ? native : (await import("./surface/documented.js"))[surface];
       if (!current()) return;
-      const { store } = entered;
-      // Once: then the list that was kept is of another place.
-      if (options.resume) Object.assign(store.now, options.resume, { stale: true });
-      delete options.resume;
       const { epoch } = store.now;
       const line: Line = {
         ...owner,
@@ -420,7 +420,11 @@ function createClient(given: Options): Omit<Client, "state"> {
     read: (id) => act("read", id),
     unread: (id) => act("unread", id),
     archive: (id) => act("archive", id),
-    readAll: () => act("read_all"),
+    readAll() {
+      if (isNative) act("read_all");
+      // Their servers know no such word, and what is read may have to wait.
+      else for (const { id, read } of getSnapshot().items) if (!read) act("read", id);
+    },
     seen: () => act("seen"),
     on,
   };

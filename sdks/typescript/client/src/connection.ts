@@ -156,7 +156,7 @@ export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
           }
         },
         close() {
-          socket.onmessage = socket.onclose = null;
+          socket.onopen = socket.onmessage = socket.onclose = null;
           socket.close(1000);
         },
       };

@@ -81,9 +81,10 @@ export function createInbox(reader: Reader, session: Session): Inbox {
       for (let of: AbortController | undefined; of !== list && !list.signal.aborted; ) {
         await first;
         of = list;
-        await page(filter, false);
+        if (of.signal.aborted) session.do({ type: "Page", filter, fresh: false, found: undefined, log: [] });
+        else await page(filter, false);
         // What came meanwhile may say that only the inbox knows.
-        if (of === list && session.store.now.stale) reload();
+        if (of === list && !of.signal.aborted && session.store.now.stale) reload();
       }
     },
     close: () => list.abort(),

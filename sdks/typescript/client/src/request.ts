@@ -40,6 +40,7 @@ export async function request(
   const late = alarm(environment);
   late(timeoutMs, stop);
   signal?.addEventListener("abort", stop, abort);
+  if (signal?.aborted) stop();
   try {
     const answer = await environment.fetch(url, {
       ...ask,

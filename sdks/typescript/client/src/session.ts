@@ -174,7 +174,7 @@ export function createSession(
         const { dump } = change;
         const { epoch, seq } = store.now;
         // What this tab did not hear comes late.
-        if (dump.epoch === epoch)
+        if (epoch !== undefined && dump.epoch === epoch)
           for (const item of dump.items)
             if (item.seq && item.seq > seq && item.seq <= dump.seq)
               told.unshift(["notification", item, { replayed: true }]);
@@ -225,6 +225,8 @@ export function createSession(
       else owner.changed();
     },
     all() {
+      // What was asked of one that no longer leads does not come.
+      if (mirror) loads.clear();
       mirror = undefined;
       return { type: "All", dump: store.now, queue, status: owner.status() };
     },

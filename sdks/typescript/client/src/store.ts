@@ -135,8 +135,9 @@ export function createStore(maxItems: number): Store {
 
   /** An item is in the counts from now on, or no longer. */
   const count = (item: Item, by: 1 | -1) => {
-    if (!item.read) now.unread += by;
-    if (!item.seen) now.unseen += by;
+    // An answer may have counted already what the stream has yet to tell.
+    if (!item.read) now.unread = Math.max(0, now.unread + by);
+    if (!item.seen) now.unseen = Math.max(0, now.unseen + by);
   };
 
   /** Counts as of `head`, and what was counted here above it. */

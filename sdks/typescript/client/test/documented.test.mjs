@@ -2,15 +2,17 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MemoryStorage } from "./fake_browser.mjs";
 import { Rig, shows } from "./rig.mjs";
+import { story } from "./story.mjs";
 
 /** @param {string} id */
 const told = (id) => ({ id, message: "Milk expires", type: "warning", created_at: "2026-01-01T00:00:00Z" });
 
-/** @param {Rig} rig */
-async function greeted(rig) {
+/** The next socket, greeted as this user's. @param {Rig} rig */
+async function greeted(rig, userId = "alice") {
   const socket = await rig.server.dials.next("dial");
-  socket.send({ type: "CONNECTION_ESTABLISHED", userId: "alice" });
+  socket.send({ type: "CONNECTION_ESTABLISHED", userId });
   return socket;
 }
 
@@ -52,3 +54,30 @@ test("who greets nobody by name is of whom the token says, or the application", 
     await rig.server.dials.next("dial");
     await shows(opaque, { state: "live", user: "bob" });
   }));
+
+story("another user begins with counts of his own", async (rig) => {
+  const client = rig.connecting({ surface: "product", token: () => "opaque" });
+  const socket = await greeted(rig, "alice");
+  for (const id of ["a", "b"]) socket.send(told(id));
+  await shows(client, { unread: 2, user: "alice" });
+  client.update({ token: () => "another" });
+  await greeted(rig, "bob");
+  await shows(client, { state: "live", user: "bob", ids: [], unread: 0, unseen: 0 });
+});
+
+story("what was read all at once while offline is read after a restart", async (rig) => {
+  const options = /** @type {const} */ ({ surface: "product", token: rig.token("alice") });
+  const storage = new MemoryStorage();
+  const client = rig.connecting({ ...options, storage });
+  const socket = await greeted(rig, "alice");
+  socket.send(told("a"));
+  await shows(client, { unread: 1 });
+  socket.cut();
+  await shows(client, { state: "waiting" });
+  client.readAll();
+  await shows(client, { unread: 0 });
+  client.disconnect();
+  rig.connecting({ ...options, storage });
+  const next = await greeted(rig, "alice");
+  assert.deepEqual(JSON.parse(await next.texts.next("mark")), { action: "mark_read", id: "a" });
+});

@@ -1,9 +1,12 @@
 // Pages of the inbox: those that fail or are late, and what changes while one is on its way.
 
 import assert from "node:assert/strict";
+import { MemoryStorage } from "./fake_browser.mjs";
 import { heartbeat, item, notification, page, shows } from "./rig.mjs";
 import { story } from "./story.mjs";
 import { turns } from "./waiting.mjs";
+
+/** @typedef {import("./rig.mjs").Rig} Rig */
 
 story("a page that can't be had is told, and can be asked for again", async (rig) => {
   const { client } = await rig.live({}, { older: 7 });
@@ -189,4 +192,46 @@ story("an older page that leaves something open lets the list be read again", as
   await rig.paged([item(7, { ...read, superseded: true })], known);
   await more;
   await shows(client, { ids: ["n8", "n7"], readIds: ["n8", "n7"], loading: false });
+});
+
+/** @param {Rig} rig */
+const asked = (rig) => rig.server.requests.next("request", ({ path }) => path.endsWith("/inbox"));
+
+story("a connection that ended asks for no more pages", async (rig) => {
+  const client = rig.connecting();
+  const socket = await rig.dialled();
+  await asked(rig);
+  await shows(client, { state: "live" });
+  const more = client.loadMore({ unread: true });
+  client.disconnect();
+  await socket.closed;
+  await more;
+  assert.equal(client.list({ unread: true }).loading, false);
+  for (let minute = 0; minute < 5; minute++) {
+    await rig.clock.pass(60_000);
+    await turns();
+  }
+  assert.deepEqual(rig.server.requests.left, []);
+});
+
+story("a page that a former user waited for is not had with the next one's token", async (rig) => {
+  const storage = new MemoryStorage();
+  const client = rig.connecting({ storage, token: rig.token("alice") });
+  const socket = await rig.dialled();
+  await asked(rig);
+  await shows(client, { state: "live" });
+  void client.loadMore({ unread: true });
+  client.update({ token: rig.token("bob") });
+  await socket.closed;
+  await rig.dialled({ user: "bob" });
+  (await asked(rig)).answer(200, page([item(5, { id: "bobs" })]));
+  await shows(client, { state: "live", ids: ["bobs"], user: "bob" });
+  await rig.clock.pass(60_000);
+  await turns();
+  assert.deepEqual(rig.server.requests.left, []);
+  const kept = [...storage.kept].filter(([, value]) => JSON.stringify(value).includes("bobs"));
+  assert.deepEqual(
+    kept.map(([key]) => key.includes('"bob"')),
+    [true],
+  );
 });

@@ -156,3 +156,10 @@ test("what comes back read is in no count", () => {
   const told = new Told().superseded(11).done("read", 9);
   assert.deepEqual([told.store.now.unread, told.store.now.unseen], [1, 1]);
 });
+
+test("what an answer counted already is not counted again", () => {
+  const told = new Told();
+  told.done("archive", 11, { unread: 0 });
+  told.heard({ type: "retract", seq: 11, id: "n8", itemSeq: 8, cause: "retracted" });
+  assert.equal(told.store.now.unread, 0);
+});

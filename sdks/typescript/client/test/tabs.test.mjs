@@ -330,3 +330,55 @@ story("what a greeting of another user takes away is gone in every tab", async (
   for (const tab of [first, second]) await shows(tab, { user: "bob", ids: ["n3"] });
   assert.deepEqual([new Set(shown), next.texts.left], [new Set(["n3"]), []]);
 });
+
+story("a position that was given is no place to go back to for a tab that followed", async (rig, browser) => {
+  const { client: first, socket } = await rig.live({ browser });
+  const second = rig.connecting({ browser, resume: { epoch: "9f3c", seq: 7, rev: 3 } });
+  /** @type {string[]} */
+  const told = [];
+  second.on("notification", ({ id }) => told.push(id));
+  await shows(second, { state: "live", ids: ["n7"] });
+  for (const seq of [8, 9]) socket.send(notification(seq));
+  await shows(second, { ids: ["n9", "n8", "n7"] });
+  first.disconnect();
+  const next = await rig.dialled({ resumed: true, seq: 9, head: 9, unread: 3 });
+  assert.equal(next.query.since, "9");
+  next.send(notification(10));
+  await shows(second, { ids: ["n10", "n9", "n8", "n7"] });
+  assert.deepEqual(told, ["n8", "n9", "n10"]);
+});
+
+story("a page that was asked of a tab that goes is asked for again", async (rig, browser) => {
+  const { client: first, socket } = await rig.live({ browser }, { older: 7 });
+  const second = rig.connecting({ browser });
+  await shows(second, { state: "live", ids: ["n7"] });
+  const more = second.loadMore();
+  await rig.server.requests.next("request");
+  first.disconnect();
+  await socket.closed;
+  await rig.dialled({ resumed: true });
+  await more;
+  await shows(second, { state: "live" });
+  assert.equal(second.getSnapshot().loading, false);
+  void second.loadMore();
+  await rig.paged([item(6)]);
+  await shows(second, { ids: ["n7", "n6"] });
+});
+
+story("a tab that opens on a documented surface is told nothing that was there", async (rig, browser) => {
+  const first = rig.connecting({ browser, surface: "workspace" });
+  const socket = await rig.server.dials.next("dial");
+  await shows(first, { state: "live" });
+  for (const id of ["a", "b"])
+    socket.send({ id, message: "It is on its way.", timestamp: "2026-01-01T00:00:00Z" });
+  await shows(first, { unread: 2 });
+  const second = rig.client({ browser, surface: "workspace" });
+  /** @type {string[]} */
+  const told = [];
+  second.on("notification", ({ id }) => told.push(id));
+  second.connect();
+  await shows(second, { state: "live", ids: ["b", "a"], unread: 2 });
+  socket.send({ id: "c", message: "It is on its way.", timestamp: "2026-01-01T00:00:00Z" });
+  await shows(second, { unread: 3 });
+  assert.deepEqual(told, ["c"]);
+});

@@ -89,7 +89,11 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
       } else if (!live) {
         live = true;
         wire.after("ping", pingMs, ping);
-        const { epoch, rev, readUpTo, seenUpTo, unread, unseen } = wire.store.now;
+        const { now } = wire.store;
+        const { epoch, rev, readUpTo, seenUpTo } = now;
+        const is = user ?? text(userId) ?? text(sub) ?? wire.options.user ?? null;
+        // Of another user than was shown, nothing came yet.
+        const { unread, unseen } = is && now.user && is !== now.user ? { unread: 0, unseen: 0 } : now;
         wire.onFrame({
           type: "hello",
           epoch,
@@ -99,7 +103,7 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
           seenUpTo,
           unread,
           unseen,
-          user: user ?? text(userId) ?? text(sub) ?? wire.options.user ?? null,
+          user: is,
           resumed: false,
           // All that came is counted, and there is nothing else to be had.
           head: seq,
@@ -171,7 +175,6 @@ function documented(wire: Wire, { pingMs, path, query, heard, pinged }: Habits):
     act({ action, id }) {
       // Whether the server knows the word or not: there is no answer to wait for.
       if (action === "read" || action === "archive") markRead(id);
-      if (action === "read_all") for (const { id, read } of wire.store.now.items) if (!read) markRead(id);
       return false;
     },
   };
