@@ -31,8 +31,9 @@ class Asked:
     answer: "asyncio.Future[tuple[int, dict[str, str], bytes]]"
 
     def reply(self, status: int, body: object = None, headers: dict[str, str] | None = None) -> None:
-        """Answers with JSON."""
-        self.answer.set_result((status, headers or {}, json.dumps(body).encode()))
+        """Answers with JSON: with a `code`, a problem document, unless the headers say otherwise."""
+        kind = "application/problem+json" if isinstance(body, dict) and "code" in body else "application/json"
+        self.answer.set_result((status, {"content-type": kind, **(headers or {})}, json.dumps(body).encode()))
 
 
 class Socket:

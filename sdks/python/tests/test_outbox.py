@@ -15,6 +15,7 @@ from scripted import ScriptedServer
 
 from campanile import OutboxRow, Problem, Published, Publisher, SyncPublisher
 
+PROBLEM = "application/problem+json"
 NOTE = {"to": {"user": "alice"}, "title": "Hello", "message": "World"}
 
 
@@ -79,32 +80,37 @@ async def test_each_is_sent_in_order_and_what_is_refused_is_put_aside(server: Sc
         if status == 201:
             published(asked)
         else:
-            asked.reply(status, {"code": "invalid_request"})
+            problem = {"content-type": "Application/Problem+JSON; charset=utf-8"}
+            asked.reply(status, {"code": "invalid_request"}, problem)
     assert await draining == 2
     assert noted == ["0 is n1", "1 invalid_request", "2 is n1"]
 
 
 @pytest.mark.parametrize("drain", [_drain, _drain_slowly, _drain_plainly])
 @pytest.mark.parametrize(
-    ("status", "body"),
+    ("status", "body", "kind"),
     [
-        (401, {"code": "not_now"}),
-        (403, {"code": "not_now"}),
-        (429, {"code": "not_now"}),
-        (503, {"code": "not_now"}),
-        (404, {}),
+        (401, {"code": "not_now"}, PROBLEM),
+        (403, {"code": "not_now"}, PROBLEM),
+        (429, {"code": "not_now"}, PROBLEM),
+        (503, {"code": "not_now"}, PROBLEM),
+        (404, {}, PROBLEM),
+        (404, {"code": "not_found"}, "application/json"),
+        (404, {"code": "not_found"}, "text/html"),
+        (422, {"code": "invalid_request"}, "application/problem+jsonp"),
     ],
 )
 async def test_what_is_no_fault_of_the_row_ends_it(
-    server: ScriptedServer, drain: Drain, status: int, body: dict[str, str]
+    server: ScriptedServer, drain: Drain, status: int, body: dict[str, str], kind: str
 ) -> None:
     """Such as a token that is not accepted, or a proxy's answer: nothing is put aside for that."""
     noted: list[Row] = []
     draining = drain(server, lambda row, _: noted.append(row), lambda row, _: noted.append(row))
     published(await server.asked())
-    (await server.asked()).reply(status, body)
+    (await server.asked()).reply(status, body, {"content-type": kind})
     with pytest.raises(Problem) as refused:
         await draining
+    assert refused.value.code == (body.get("code", "http") if kind == PROBLEM else "http")
     assert refused.value.status == status
     assert noted == ROWS[:1]
     assert server.requests.empty()

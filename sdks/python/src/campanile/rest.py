@@ -35,10 +35,12 @@ class Answer:
     """Seconds of `Retry-After`, given as such or as a date."""
 
     def checked(self) -> Any:
-        """The body of a success; `Problem` of anything else."""
+        """The body of a success; `Problem` of anything else. Only a problem document says what it is about: another
+        body is a proxy's."""
         if 200 <= self.status < 300:
             return self.body
-        members = self.body if isinstance(self.body, dict) else {}
+        told = is_problem(self.headers.get("content-type")) and isinstance(self.body, dict)
+        members = self.body if told else {}
         raise Problem(self.status, members, self.retry_after)
 
 
