@@ -175,6 +175,38 @@ async def test_an_attempt_without_an_answer_is_given_up_and_made_again(server: S
     first.reply(503)
 
 
+@pytest.mark.parametrize("body", [{"id": "n1", "seq": 1, "timestamp": ""}, ["whole", "it seems"], None])
+async def test_a_success_that_is_cut_short_is_asked_for_again(server: ScriptedServer, body: object) -> None:
+    """Under its key: it is stored already."""
+    clock = SteppedClock()
+    publishing = asyncio.ensure_future(
+        Publisher(server.url, "demo", "t", clock=clock, random=lambda: 0.0).publish(NOTE)
+    )
+    first = await server.asked()
+    first.reply(201, body, {"content-length": "1000"})
+    second = await _after(server, clock, 0.5)
+    assert second.headers["idempotency-key"] == first.headers["idempotency-key"]
+    published(second, headers={"idempotent-replayed": "true"})
+    assert (await publishing).replayed
+    slept: list[float] = []
+    plain = SyncPublisher(server.url, "demo", "t", sleep=slept.append)
+    publishing_plainly = asyncio.ensure_future(asyncio.to_thread(plain.publish, NOTE))
+    (await server.asked()).reply(201, body, {"content-length": "1000"})
+    published(await server.asked())
+    await publishing_plainly
+    assert len(slept) == 1
+
+
+async def test_an_answer_beyond_all_bounds_is_none(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not read to its end."""
+    monkeypatch.setattr("campanile.rest.LONGEST", 10)
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t").publish(NOTE))
+    (await server.asked()).reply(422, {"code": "invalid_request"})
+    with pytest.raises(Problem) as refused:
+        await publishing
+    assert refused.value.code == "http"
+
+
 async def test_plain_code_gives_up_as_well(server: ScriptedServer) -> None:
     """Where nothing comes."""
     publisher = SyncPublisher(server.url, "demo", "t", timeout=0.05, attempts=1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import email.utils
+import http.client
 import json
 import ssl
 import time
@@ -19,7 +20,7 @@ from .errors import BadUrl, InsecureUrl, Network, Problem
 PATIENCE = 30.0
 """Seconds for an answer, which is the server's own bound."""
 LONGEST = 16 * 1024 * 1024
-"""Bytes of an answer; a longer one is cut, and then no JSON."""
+"""Bytes of an answer; a longer one is read as none."""
 AGENT = "campanile-python/0.1.0"
 
 
@@ -83,7 +84,7 @@ class Rest:
             request.add_header(name, value)
         try:
             with self._open(request, timeout) as answer:
-                return self._answer(answer.status, answer.headers, answer.read(LONGEST))
+                return self._answer(answer.status, answer.headers, _whole(answer))
         except Exception as error:
             # Also http.client's own errors, for answers that are no HTTP or are cut short.
             raise Network(_what(method, path)) from error
@@ -164,6 +165,16 @@ def is_problem(content_type: str | None) -> bool:
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
         return None
+
+
+def _whole(answer: Any) -> bytes:
+    """The body. `http.client` itself takes one that is cut short for whole, where it is told how much to read."""
+    body: bytes = answer.read(LONGEST + 1)
+    if len(body) > LONGEST:
+        return b""
+    if answer.length:
+        raise http.client.IncompleteRead(body, answer.length)
+    return body
 
 
 def _what(method: str, path: str) -> str:
