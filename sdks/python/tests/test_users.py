@@ -6,9 +6,10 @@ import pytest
 from frames import hello, item, notification, page
 from greeted import client_of, greeted, until
 from scripted import ScriptedServer, Socket
+from stepped import START, SteppedClock
 from tokens import token
 
-from campanile import Closed, MemoryStorage, Snapshot, State
+from campanile import Campanile, Closed, MemoryStorage, Snapshot, State
 
 
 async def test_another_user_sees_nothing_of_the_former(server: ScriptedServer) -> None:
@@ -219,6 +220,74 @@ async def test_where_the_server_does_not_say_whose_it_is_another_token_shows_not
         assert {entry.id for snapshot in snapshots for entry in snapshot.items} == set()
         assert client.snapshot.user == (None if latter == "opaque too" else "bob")
         assert not [text for text in _said(other) if text != "PING"]
+
+
+@pytest.mark.parametrize("says", ["the token", "the server"])
+async def test_another_users_token_at_a_refresh_starts_anew_at_once(server: ScriptedServer, says: str) -> None:
+    """Nothing of the former is shown while the callback is asked again, however long that takes."""
+    again: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    sources: list[str | asyncio.Future[str]] = [token("alice", START + 3600)]
+    sources += [token("bob", 4e9) if says == "the token" else "opaque", again]
+    clock = SteppedClock(server.quiet)
+    async with client_of(server, clock=clock, token=lambda _: sources.pop(0)) as client:
+        socket = await _until_refreshed(server, client, clock)
+        if says == "the server":
+            assert '"refresh"' in await socket.next()
+            socket.send({"type": "error", "ref": "refresh", "code": "token_mismatch"})
+        shown = await until(client, lambda s: s.state is not State.LIVE)
+        assert (shown.items, shown.user, shown.unread, shown.position) == ((), None, 0, None)
+        await clock.step(1)
+        await until(client, lambda _: not sources)
+        assert (client.state, client.snapshot.items, client.snapshot.user) == (State.CONNECTING, (), None)
+        again.set_result(token("bob", 4e9))
+        other = await greeted(server, client, item(10, "bobs"), user="bob")
+        assert "since" not in other.query
+
+
+async def test_another_user_than_the_server_said_starts_anew_without_a_second_socket() -> None:
+    """What the one of the former says would be shown as the other's."""
+    clock = SteppedClock()
+    sources = ["opaque", token("bob", 4e9), token("bob", 4e9)]
+    options = {"surface": "product", "clock": clock, "token": lambda _: sources.pop(0)}
+    async with ScriptedServer(None) as plain, client_of(plain, **options) as client:
+        socket = await plain.dialled()
+        socket.send({"type": "CONNECTION_ESTABLISHED", "userId": "alice"})
+        await until(client, lambda s: s.user == "alice")
+        assert client._session._line
+        client._session._line.exchange(lambda _: sources.pop(0))
+        await socket.ended()
+        assert plain.dials.empty()
+        other = await plain.dialled()
+        other.send({"type": "CONNECTION_ESTABLISHED", "userId": "bob"})
+        await until(client, lambda s: s.state is State.LIVE and s.user == "bob")
+        assert not sources
+
+
+async def test_nobody_at_a_refresh_is_idle_at_once(server: ScriptedServer) -> None:
+    """Nothing is shown, and nobody is asked again, before `connect`."""
+    sources = [token("alice", START + 3600), None, token("alice", 4e9)]
+    clock = SteppedClock(server.quiet)
+    async with client_of(server, clock=clock, token=lambda _: sources.pop(0)) as client:
+        socket = await _until_refreshed(server, client, clock)
+        shown = await until(client, lambda s: s.state is State.IDLE)
+        assert (shown.items, shown.user, shown.unread, shown.position) == ((), None, 0, None)
+        await socket.ended()
+        await clock.step(600)
+        assert (client.state, len(sources)) == (State.IDLE, 1)
+        client.connect()
+        await greeted(server, client, item(10, "a"))
+
+
+async def _until_refreshed(server: ScriptedServer, client: Campanile, clock: SteppedClock) -> Socket:
+    """Up to where its token of an hour was exchanged."""
+    socket = await greeted(server, client, item(10, "secret"))
+    heartbeat = {"type": "heartbeat", "epoch": "e1", "seq": 10, "head": 10, "rev": 0, "unread": 1, "unseen": 1}
+    for _ in range(3600 // 30):
+        await clock.step(30)
+        if not client.snapshot.items or not socket.frames.empty():
+            break
+        socket.send(heartbeat)
+    return socket
 
 
 def _said(socket: Socket) -> list[str]:

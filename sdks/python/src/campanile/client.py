@@ -107,6 +107,7 @@ class Campanile:
             random=random,
             emit=self._delivery.emit,
             handle_live=self._handle_live,
+            handle_left=self._handle_left,
             handle_change=self._changed,
         )
 
@@ -392,6 +393,11 @@ class Campanile:
         self._machine.handle_live(self._clock.now())
         self._changed()
 
+    def _handle_left(self, end: End | None) -> None:
+        """The user is another from now on, or nobody: not once the connection has said goodbye."""
+        self._handle_end(end)
+        self._turned()
+
     def _ready(self) -> bool:
         session = self._session
         return bool(session.source) and (bool(session.workspace) or session.surface.name == "product")
@@ -469,12 +475,14 @@ class Campanile:
             defect = Defect()
             defect.__cause__ = error
             self._delivery.report(defect)
-        end = End.lost("defect") if error else stay.result()
+        self._handle_end(End.lost("defect") if error else stay.result())
+        self._changed()
+
+    def _handle_end(self, end: End | None) -> None:
         if end is None:
             self._machine.handle_missing()
         else:
             self._machine.handle_end(end, self._clock.now(), self._random())
-        self._changed()
 
 
 async def _awaited(future: "asyncio.Future[Snapshot]") -> Snapshot:

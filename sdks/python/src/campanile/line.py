@@ -18,6 +18,7 @@ from .token import Claims, TokenSource, ask, refresh_at
 
 REFRESH = "refresh"
 """The `ref` of a refresh; those of actions are numbers."""
+_ANOTHER = End(Reason("token", 0, "another user"), retry_after=0.0)
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,18 @@ class Line:
         handle: Callable[[Event], None],
         handle_error: Callable[[CampanileError], None],
         resume: Callable[[Claims], tuple[Position | None, str | None]],
+        leave: Callable[[End | None], None],
+        whose: Callable[[], str | None],
     ) -> None:
-        """`handle` gets everything of the connection that counts, in order; `resume` is asked before dialling."""
+        """`handle` gets everything of the connection that counts, in order; `resume` is asked before dialling. `leave`
+        is told that the next token is another user's, or that nobody is logged in any more (`None`): what is here
+        must not be shown from then on, and whoever is told ends it. `whose`: who the server says that it is of."""
         self._plan = plan
         self._handle = handle
         self._handle_error = handle_error
         self._resume = resume
+        self._leave = leave
+        self._whose = whose
         self._source = plan.source
         self._current: Connection | None = None
         self._next: Connection | None = None
@@ -58,7 +65,6 @@ class Line:
         self._refresh_due: float | None = None
         self._moved = asyncio.Event()
         self._offered: str | None = None
-        self._mismatch = False
         self.token: str | None = None
         self.live = False
         """Whether the server said its first word."""
@@ -100,8 +106,6 @@ class Line:
                 await ended(turned)
             current, following = self._current, self._next
             assert current
-            if self._mismatch:
-                return End(Reason("token", 0, "another user"), retry_after=0.0)
             if following and self._tasks[following].done():
                 # It did not get through; the old one may have been put out by it.
                 self._tasks.pop(following)
@@ -167,8 +171,7 @@ class Line:
                 self._plan_refresh(answer.expires_at, Claims.of(self.token).issued_at)
         elif answer.code == "token_mismatch":
             # Another user's, or not for this workspace: that takes another connection.
-            self._mismatch = True
-            self._turned.set()
+            self._leave(_ANOTHER)
         else:
             self._later()
 
@@ -196,11 +199,12 @@ class Line:
             self._handle_error(error)
             self._later()
             return
-        if not token or token == self.token:
+        if not token:
+            self._leave(None)
+        elif token == self.token:
             self._later()
-        elif _another_user(token, self.token):
-            self._mismatch = True
-            self._turned.set()
+        elif self._is_of_another(token):
+            self._leave(_ANOTHER)
         elif self._plan.surface.name == "native":
             self._offered = token
             if not self.try_send(refresh(token, REFRESH)):
@@ -209,6 +213,13 @@ class Line:
             self._next_token = token
             self._next = self._dial(token)
             self._turned.set()
+
+    def _is_of_another(self, token: str) -> bool:
+        user, former = Claims.of(token).user, Claims.of(self.token or "").user
+        if former is None and self._plan.surface.name != "native":
+            # The native surface's server tells by itself, without a second socket.
+            former = self._whose()
+        return user is not None and former is not None and user != former
 
     def _later(self) -> None:
         """Again after 5 to 10 s. A token that is only a text does not change by asking."""
@@ -227,8 +238,3 @@ class Line:
 
 async def _sleep(clock: Clock, until: float) -> None:
     await clock.sleep(until - clock.utc())
-
-
-def _another_user(token: str, former: str | None) -> bool:
-    user, before = Claims.of(token).user, Claims.of(former or "").user
-    return user is not None and before is not None and user != before

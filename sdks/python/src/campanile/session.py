@@ -56,6 +56,7 @@ class Session:
         random: Callable[[], float],
         emit: Callable[[Any, Any], None],
         handle_live: Callable[[], None],
+        handle_left: Callable[[End | None], None],
         handle_change: Callable[[], None],
     ) -> None:
         """The options of `Campanile`, and whom to tell."""
@@ -67,6 +68,7 @@ class Session:
         self._random = random
         self._emit = emit
         self._handle_live = handle_live
+        self._handle_left = handle_left
         self._handle_change = handle_change
         self._auto_mark_read = auto_mark_read
         self._ask_missed = ask_missed
@@ -189,7 +191,13 @@ class Session:
             if self._line is line:
                 self._on_event(event)
 
-        line = Line(plan, handle, self._report, self._resume)
+        def leave(end: End | None) -> None:
+            if self._line is line:
+                self._start_anew()
+                self.user = None
+                self._handle_left(end)
+
+        line = Line(plan, handle, self._report, self._resume, leave, lambda: self.user)
         self._line = line
         current = False
         try:
