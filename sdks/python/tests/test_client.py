@@ -142,3 +142,40 @@ async def test_leaving_leaves_no_task_behind(server: ScriptedServer) -> None:
         ours = asyncio.all_tasks() - before - server.tasks
         await client.close()
         assert not [task for task in ours if not task.done()]
+
+
+UNCHANGED: list[dict[str, str | None]] = [
+    {},
+    {"token": "a.b.c"},
+    {"workspace": "demo"},
+    {"user": None},
+    {"token": "a.b.c", "workspace": "demo"},
+]
+
+
+@pytest.mark.parametrize("same", UNCHANGED)
+async def test_an_update_that_changes_nothing_does_nothing(server: ScriptedServer, same: dict[str, str | None]) -> None:
+    """Neither before the time that the server said, nor after a refusal, nor to an attempt or a connection."""
+    server.refusals += [
+        (503, {"retry-after": "60"}, b""),
+        (401, {"content-type": "application/problem+json"}, b'{"code":"token_invalid"}'),
+    ]
+    clock = SteppedClock(server.quiet)
+    async with client_of(server, token="a.b.c", clock=clock) as client:
+        for state in (State.WAITING, State.REFUSED):
+            shown = await until(client, lambda s, state=state: s.state is state)  # type: ignore[misc]
+            client.update(**same)
+            assert client.snapshot is shown
+            await clock.step(59)
+            assert client.snapshot is shown
+            client.retry()
+        socket = await server.dialled()
+        for state in (State.CONNECTING, State.LIVE):
+            assert client.state is state
+            client.update(**same)
+            await server.quiet()
+            assert (len(server.sockets), socket.frames.empty(), socket.closed.done()) == (1, True, False)
+            if state is State.CONNECTING:
+                socket.send(hello(10))
+                (await server.asked()).reply(200, page(10, []))
+                await until(client, lambda s: s.state is State.LIVE and not s.loading)

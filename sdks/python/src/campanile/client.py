@@ -192,14 +192,15 @@ class Campanile:
 
         Another token of the same user is taken over by the connection that is there. Another user or workspace starts
         anew, and nothing of the former is shown any more; nor is anything without a token, nor before another
-        callback was asked: it may be another user's."""
+        callback was asked: it may be another user's. What is there already changes nothing."""
         self._check()
         session = self._session
-        stays = session.update(
-            token if token is not _KEEP else session.source,
-            workspace if workspace is not _KEEP else session.workspace,
-            user if user is not _KEEP else session.named,
-        )
+        source = token if token is not _KEEP else session.source
+        slug = workspace if workspace is not _KEEP else session.workspace
+        named = user if user is not _KEEP else session.named
+        if (source, slug, named) == (session.source, session.workspace, session.named):
+            return
+        stays = session.update(source, slug, named)
         if stays and self._machine.state is State.LIVE:
             return
         self._machine.handle_options(self._started and self._ready())
