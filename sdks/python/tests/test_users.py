@@ -290,5 +290,32 @@ async def _until_refreshed(server: ScriptedServer, client: Campanile, clock: Ste
     return socket
 
 
+@pytest.mark.parametrize("to", [token("bob", 4e9), "a callback", None])
+@pytest.mark.parametrize("surface", ["native", "product"])
+async def test_a_page_of_the_former_user_is_told_to_nobody(surface: str, to: str | None) -> None:
+    """Whoever asked for it gets nothing; while it is not known who that is, nothing is asked for."""
+    never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    options = {"surface": surface, "token": token("alice", 4e9)}
+    subprotocol = "campanile.v1" if surface == "native" else None
+    async with ScriptedServer(subprotocol) as server, client_of(server, **options) as client:
+        socket = await server.dialled()
+        if surface == "native":
+            socket.send(hello(10))
+            (await server.asked()).reply(200, page(10, [item(10, "a")], older=10))
+        else:
+            socket.send({"type": "CONNECTION_ESTABLISHED", "userId": "alice"})
+        await until(client, lambda s: s.state is State.LIVE and not s.loading)
+        loading = asyncio.ensure_future(client.load_more())
+        asked = await server.asked()
+        client.update(token=(lambda _: never) if to == "a callback" else to)
+        secrets = [item(9, "secret")]
+        asked.reply(200, page(10, secrets) if surface == "native" else {"notifications": secrets})
+        assert await loading == ()
+        assert client.snapshot.items == ()
+        if to == "a callback":
+            assert await client.load_more() == ()
+            assert server.requests.empty()
+
+
 def _said(socket: Socket) -> list[str]:
     return [socket.frames.get_nowait() for _ in range(socket.frames.qsize())]

@@ -332,7 +332,8 @@ class Campanile:
         """Loads the next older page of a list, and returns it: `list` has it then, or the snapshot.
 
         Each list goes on from where it ends. The product surface has one list, and no filters; the workspace surface
-        has none: `Unsupported`. `Problem`, `Network` or `TokenFailed`."""
+        has none: `Unsupported`. `Problem`, `Network` or `TokenFailed`. Nothing where the user changed meanwhile, nor
+        while it is not known whose it is."""
         self._check()
         return await self._session.load_more(Filter(unread, archived))
 

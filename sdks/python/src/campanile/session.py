@@ -232,7 +232,7 @@ class Session:
             raise Unsupported("inbox", self.surface.name)
         async with self._page_lock:
             store = self.store
-            if not store.has_more(filter):
+            if self.concealed or not store.has_more(filter):
                 return ()
             self._paging.add(filter)
             self._handle_change()
@@ -251,20 +251,24 @@ class Session:
             finally:
                 self._paging.discard(filter)
                 self._handle_change()
-            if store is not self.store:
+            if store is not self.store or self.concealed:
+                store.cancel_page()
                 return ()
             store.apply_page(page, False, filter)
             self._handle_change()
             return page.items
 
     async def _load_list(self) -> tuple[Notification, ...]:
-        store = self.store
         async with self._page_lock:
+            if self.concealed:
+                return ()
+            store = self.store
             items = await self._inbox.product_list(await self._token())
-        if store is self.store:
+            if store is not self.store or self.concealed:
+                return ()
             store.apply_list(items)
             self._handle_change()
-        return tuple(items)
+            return tuple(items)
 
     def _resume(self, claims: Claims) -> tuple[Position | None, str | None]:
         whose = claims.user or self.named
