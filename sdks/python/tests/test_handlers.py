@@ -6,8 +6,9 @@ import pytest
 from frames import item, notification
 from greeted import client_of, greeted, until
 from scripted import ScriptedServer
+from tokens import token
 
-from campanile import BadAnswer, Defect, HandlerFailed, Lagged, Notification, State
+from campanile import BadAnswer, Defect, HandlerFailed, Lagged, Notification, Snapshot, State
 
 
 async def test_handlers_that_raise_or_hang_stop_nothing(server: ScriptedServer) -> None:
@@ -150,3 +151,65 @@ async def test_a_defect_is_told_and_survived(server: ScriptedServer, monkeypatch
         await server.dialled()
         assert [type(error) for error in errors] == [Defect]
         assert isinstance(errors[0].__cause__, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("latter", ["alice", "bob"])
+@pytest.mark.parametrize("called", [True, False])
+async def test_what_waits_for_a_handler_is_told_to_its_own_user_alone(
+    server: ScriptedServer, called: bool, latter: str
+) -> None:
+    """Not while it is not known who that is; then all of it, in order, or nothing."""
+    asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    async with client_of(server, token=token("alice", 4e9)) as client:
+        socket = await greeted(server, client, item(10, "a"))
+        feed, busy, told = client.notifications(), asyncio.Event(), list[str]()
+
+        @client.on("notification")
+        async def slow(told_of: Notification) -> None:
+            told.append(told_of.id)
+            await busy.wait()
+
+        @client.on("change")
+        async def slower(snapshot: Snapshot) -> None:
+            told.extend(f"shows {entry.id}" for entry in snapshot.items if entry.id == "secret")
+            await busy.wait()
+
+        for seq, name in ((11, "b"), (12, "secret"), (13, "too")):
+            socket.send(notification(seq, name))
+        await until(client, lambda s: len(s.items) == 4)
+        await server.quiet()
+        told.clear()
+        client.update(token=(lambda _: asked) if called else token(latter, 4e9))
+        if called:
+            coming = asyncio.ensure_future(anext(feed))
+            busy.set()
+            await server.quiet()
+            assert (told, coming.done()) == ([], False)
+            asked.set_result(token(latter, 4e9))
+        else:
+            coming = asyncio.ensure_future(anext(feed))
+        busy.set()
+        if latter == "alice":
+            assert [(await coming).id, (await anext(feed)).id, (await anext(feed)).id] == ["b", "secret", "too"]
+            await server.quiet()
+            assert [name for name in told if not name.startswith("shows")] == ["secret", "too"]
+        else:
+            other = await greeted(server, client, item(10, "bobs"), user="bob")
+            other.send(notification(11, "new"))
+            assert (await coming).id == "new"
+            await server.quiet()
+            assert told == ["new"]
+
+
+async def test_what_is_held_is_not_told_by_an_end(server: ScriptedServer) -> None:
+    """An iterator ends without it."""
+    never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    async with client_of(server) as client:
+        socket = await greeted(server, client)
+        feed = client.notifications()
+        socket.send(notification(11, "secret"))
+        await until(client, lambda s: len(s.items) == 1)
+        client.update(token=lambda _: never)
+        later = client.notifications()
+    assert [entry async for entry in feed] == []
+    assert [entry async for entry in later] == []

@@ -317,5 +317,19 @@ async def test_a_page_of_the_former_user_is_told_to_nobody(surface: str, to: str
             assert server.requests.empty()
 
 
+async def test_what_is_shown_again_is_told(server: ScriptedServer) -> None:
+    """As soon as the token says whose it is, and not only with what happens next."""
+    asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    async with client_of(server, token=lambda _: token("alice", 4e9)) as client:
+        await greeted(server, client, item(10, "a"))
+        client.update(token=lambda _: asked)
+        await server.quiet()
+        assert client.snapshot.items == ()
+        asked.set_result(token("alice", 4e9))
+        await server.dialled()
+        shown = await until(client, lambda s: len(s.items) == 1)
+        assert (shown.state, shown.user, client.snapshot) == (State.CONNECTING, "alice", shown)
+
+
 def _said(socket: Socket) -> list[str]:
     return [socket.frames.get_nowait() for _ in range(socket.frames.qsize())]

@@ -105,7 +105,7 @@ class Campanile:
             tls=tls,
             clock=self._clock,
             random=random,
-            emit=self._delivery.emit,
+            delivery=self._delivery,
             handle_live=self._handle_live,
             handle_left=self._handle_left,
             handle_change=self._changed,

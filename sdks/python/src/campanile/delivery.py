@@ -15,6 +15,9 @@ _log = logging.getLogger("campanile")
 QUEUE = 1000
 """Events that may wait for one handler or iterator. More are dropped all at once, and it is told."""
 
+_PERSONAL = ("notification", "update", "retract", "receipts", "resync")
+"""Events of one user."""
+
 
 class Handler:
     """One handler of one event. A task calls it, one event after the other."""
@@ -32,6 +35,7 @@ class Handler:
         # Of states only the newest says anything.
         self._queue: deque[Any] = deque(maxlen=1 if event == "change" else None)
         self._limit = limit
+        self._held = False
         self._task: asyncio.Task[None] | None = None
 
     def put(self, payload: Any) -> None:
@@ -41,8 +45,16 @@ class Handler:
             self._queue.clear()
             self._report(Lagged(dropped))
         self._queue.append(payload)
-        if self._task is None or self._task.done():
-            self._task = asyncio.ensure_future(self._run())
+        self._start()
+
+    def hold(self, held: bool) -> None:
+        """What waits, waits on; or goes on."""
+        self._held = held
+        self._start()
+
+    def drop(self) -> None:
+        """What waits is never told."""
+        self._queue.clear()
 
     def stop(self) -> "asyncio.Task[None] | None":
         """Calls it no more; returns the call that is under way, cancelled."""
@@ -52,8 +64,12 @@ class Handler:
             return self._task
         return None
 
+    def _start(self) -> None:
+        if self._queue and not self._held and (self._task is None or self._task.done()):
+            self._task = asyncio.ensure_future(self._run())
+
     async def _run(self) -> None:
-        while self._queue:
+        while self._queue and not self._held:
             payload = self._queue.popleft()
             try:
                 answer = self._call(payload)
@@ -75,6 +91,7 @@ class Feed(AsyncIterator[Notification]):
         self._close = close
         self._dropped = 0
         self._ended = False
+        self._held = False
         self._changed = asyncio.Event()
 
     def put(self, notification: Notification) -> None:
@@ -85,8 +102,17 @@ class Feed(AsyncIterator[Notification]):
         self._queue.append(notification)
         self._changed.set()
 
+    def hold(self, held: bool) -> None:
+        """What waits, waits on; or goes on."""
+        self._held = held
+        self._changed.set()
+
+    def drop(self) -> None:
+        """What waits is never told."""
+        self._queue.clear()
+
     def end(self) -> None:
-        """Ends the iteration once what waits is taken."""
+        """Ends the iteration once what waits is taken; what is held is not told any more."""
         self._ended = True
         self._changed.set()
 
@@ -98,7 +124,7 @@ class Feed(AsyncIterator[Notification]):
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
                 raise Lagged(dropped)
-            if self._queue:
+            if self._queue and not self._held:
                 return self._queue.popleft()
             if self._ended:
                 raise StopAsyncIteration
@@ -119,6 +145,7 @@ class Delivery:
     def __init__(self, events: tuple[str, ...]) -> None:
         self._handlers: dict[str, list[Handler]] = {name: [] for name in events}
         self._feeds: list[Feed] = []
+        self._held = False
 
     def add(self, event: str, call: Callable[[Any], Any]) -> Callable[[], None]:
         """Has a function called on an event; returns what stops that. `ValueError` for an unknown event."""
@@ -127,6 +154,7 @@ class Delivery:
         handlers = self._handlers[event]
         # A handler of errors that fails is told to nobody but the log: there is no end to it otherwise.
         handler = Handler(event, call, _log_only if event == "error" else self.report)
+        handler.hold(self._held and event in _PERSONAL)
         handlers.append(handler)
 
         def stop() -> None:
@@ -139,8 +167,22 @@ class Delivery:
     def feed(self) -> Feed:
         """Another iterator."""
         feed = Feed(self._feeds.remove)
+        feed.hold(self._held)
         self._feeds.append(feed)
         return feed
+
+    def hold(self, held: bool) -> None:
+        """Whose what happened is must be known first: it waits until that is so. What it looked like is never told."""
+        self._held = held
+        for one in self._personal():
+            one.hold(held)
+        for handler in self._handlers["change"] if held else ():
+            handler.drop()
+
+    def drop(self) -> None:
+        """What happened to another user is not told any more, nor what it looked like."""
+        for one in (*self._personal(), *self._handlers["change"]):
+            one.drop()
 
     def wants(self, event: str) -> bool:
         """Whether anybody would be told."""
@@ -167,6 +209,9 @@ class Delivery:
         self._feeds.clear()
         calls = [handler.stop() for handlers in self._handlers.values() for handler in handlers]
         await ended(*(call for call in calls if call))
+
+    def _personal(self) -> list[Handler | Feed]:
+        return [*self._feeds, *(handler for event in _PERSONAL for handler in self._handlers.get(event, ()))]
 
 
 def _log_only(error: CampanileError) -> None:

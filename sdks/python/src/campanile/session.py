@@ -4,11 +4,11 @@ import asyncio
 import dataclasses
 import ssl
 from collections.abc import Callable
-from typing import Any
 
 from .actions import Action
 from .backoff import Backoff
 from .clock import Clock, ended
+from .delivery import Delivery
 from .errors import BadAnswer, CampanileError, Network, Problem, StorageFailed, TokenFailed, Unsupported
 from .inbox import Inbox
 from .line import Line, Plan
@@ -54,7 +54,7 @@ class Session:
         tls: ssl.SSLContext | None,
         clock: Clock,
         random: Callable[[], float],
-        emit: Callable[[Any, Any], None],
+        delivery: Delivery,
         handle_live: Callable[[], None],
         handle_left: Callable[[End | None], None],
         handle_change: Callable[[], None],
@@ -66,7 +66,7 @@ class Session:
         self._tls = tls if self._rest.base.startswith("https") else None
         self._clock = clock
         self._random = random
-        self._emit = emit
+        self._delivery = delivery
         self._handle_live = handle_live
         self._handle_left = handle_left
         self._handle_change = handle_change
@@ -128,7 +128,7 @@ class Session:
         self.source = source
         if exchanged and not isinstance(source, str):
             # Whose its tokens are, a callback says when it is asked.
-            self.concealed = self._held
+            self._conceal(self._held)
             return False
         if source is None or self._line is None:
             return False
@@ -286,8 +286,9 @@ class Session:
         """Whose it is, by the token or by the server. Another user's things are gone before anything is shown."""
         if self.user is not None and user != self.user:
             self._start_anew()
-        self.concealed = False
         self.user = self._owner = user
+        self._conceal(False)
+        self._handle_change()
         if self._opener is None:
             name = name_of(self._rest.base, user, self.surface.name, self.workspace)
             self._opener = asyncio.ensure_future(self._open(name))
@@ -297,8 +298,15 @@ class Session:
         self._pump()
         self._handle_change()
 
+    def _conceal(self, concealed: bool) -> None:
+        """Nothing is shown or told, or all of it again."""
+        if concealed != self.concealed:
+            self.concealed = concealed
+            self._delivery.hold(concealed)
+            self._handle_change()
+
     def _start_anew(self) -> None:
-        self.concealed = False
+        self._delivery.drop()
         self.store = Store(self.surface.numbered, self._max_items)
         self.pending.forget()
         if self._opener:
@@ -308,6 +316,7 @@ class Session:
             self._loader.cancel()
             self._loader = None
         self._reading = False
+        self._conceal(False)
         self._handle_change()
 
     def _on_event(self, event: Event) -> None:
@@ -323,7 +332,7 @@ class Session:
             self._handle_change()
             return
         for change in self.store.apply(event):
-            self._emit(_TOLD[type(change)], change)
+            self._delivery.emit(_TOLD[type(change)], change)
             if isinstance(change, Notification) and self._auto_mark_read and not change.read:
                 self._mark_by_itself(change)
         if not isinstance(event, Pong):
@@ -336,7 +345,7 @@ class Session:
             self._adopt(user)
         elif self._opener is None and self.user:
             self._adopt(self.user)
-        self.concealed = False
+        self._conceal(False)
         if isinstance(event, Hello) and not self.store.loaded:
             # Told together with being live: nobody takes an inbox that was not read yet for an empty one.
             self._reading = True
@@ -408,7 +417,7 @@ class Session:
             self.store.confirm(action)
 
     def _report(self, error: CampanileError) -> None:
-        self._emit("error", error)
+        self._delivery.emit("error", error)
 
     async def _stop_loading(self) -> None:
         loader, self._loader = self._loader, None
