@@ -281,8 +281,8 @@ impl Campanile {
     /// Marks an entry as read, at once. [`Event::Error`] tells if the server can't, and that is undone.
     ///
     /// # Errors
-    /// [`Error::QueueFull`]: 1,000 actions wait already. [`Error::Missing`]: there is no token or workspace, and so nobody whose
-    /// entry it would be. [`Error::Closed`]. So for all actions below.
+    /// [`Error::QueueFull`]: 1,000 actions wait already. [`Error::Missing`]: there is no token or workspace, or it is not
+    /// known yet whose tokens they are, and so nobody whose entry it would be. [`Error::Closed`]. So for all actions below.
     pub async fn read(&self, id: impl Into<String>) -> Result<(), Error> {
         self.act(Act::Read(id.into())).await
     }
@@ -323,7 +323,9 @@ impl Campanile {
     /// older ones. Who asks for a page that is on its way is answered with it.
     ///
     /// # Errors
-    /// The server can't be reached or refuses; [`Error::Unsupported`] on the documented surfaces.
+    /// The server can't be reached or refuses; [`Error::Missing`]: there is no token or workspace, it is not known yet whose
+    /// tokens they are, or they became another user's before it was answered; [`Error::Unsupported`] on the documented
+    /// surfaces.
     pub async fn load_more(&self, filter: Filter) -> Result<bool, Error> {
         self.ask(|reply| Command::LoadMore(filter, reply)).await?
     }
@@ -332,8 +334,7 @@ impl Campanile {
     /// is.
     ///
     /// # Errors
-    /// The server can't be reached or refuses; [`Error::Missing`] before the first connection; [`Error::Unsupported`] on
-    /// the documented surfaces.
+    /// As [`Campanile::load_more`], and [`Error::Missing`] before the first connection of this user in this workspace.
     pub async fn entries(&self, filter: Filter, before: Option<u64>) -> Result<Entries, Error> {
         self.ask(|reply| Command::Entries(filter, before, reply)).await?
     }

@@ -6,8 +6,8 @@ use std::time::UNIX_EPOCH;
 /// forms of HTTP. `None`: it is neither, or a date that is over, which says nothing.
 pub(crate) fn pause_ms(value: Option<&[u8]>, now: u64) -> Option<u64> {
     let text = std::str::from_utf8(value?).ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(seconds.saturating_mul(1000));
+    if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Some(text.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1000));
     }
     let at = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
     u64::try_from(at.as_millis()).unwrap_or(u64::MAX).checked_sub(now)
@@ -32,7 +32,9 @@ mod tests {
         {
             assert_eq!(pause(date), Some(90_000), "{date}");
         }
-        assert_eq!(pause(&u64::MAX.to_string()), Some(u64::MAX));
+        for endless in [u64::MAX.to_string(), "9".repeat(30)] {
+            assert_eq!(pause(&endless), Some(u64::MAX));
+        }
     }
 
     #[test]
@@ -41,6 +43,7 @@ mod tests {
             "",
             "soon",
             "-5",
+            "+5",
             "1.5",
             "2026-01-01T00:01:30Z",
             "Thu, 32 Jan 2026 00:01:30 GMT",

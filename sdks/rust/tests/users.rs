@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use campanile_client::{Campanile, Change, Error, FileStorage, MemoryStorage, State, TokenSource};
+use campanile_client::{Campanile, Change, Error, FileStorage, Filter, MemoryStorage, State, TokenSource};
 use serde_json::json;
 
-use crate::bench::{Bench, files, hello};
+use crate::bench::{Bench, files, hello, page};
 use crate::scripted::Dial;
 
 type User = Arc<Mutex<Option<&'static str>>>;
@@ -229,4 +229,71 @@ async fn an_update_that_changes_nothing_is_none() {
     let frame: serde_json::Value = serde_json::from_str(&dial.frames.recv().await.unwrap()).unwrap();
     assert_eq!(frame["action"], json!("read"), "no token was told");
     assert_eq!(client.snapshot().state, State::Live);
+}
+
+/// Whether neither entries nor a page can be had.
+async fn reads_nothing(client: &Campanile) -> bool {
+    let filter = Filter::default();
+    matches!(client.entries(filter, None).await, Err(Error::Missing(_)))
+        && matches!(client.load_more(filter).await, Err(Error::Missing(_)))
+}
+
+fn never() -> TokenSource {
+    TokenSource::callback(|_| std::future::pending::<Result<String, Error>>())
+}
+
+#[tokio::test]
+async fn nobody_reads_with_the_token_of_the_former_user() {
+    let token = Bench::new(MemoryStorage::default()).await.token("bob");
+    // No token any more; another user's before it is live; another place; a callback whose token is not known.
+    for change in [
+        Change::default().without_token(),
+        Change::default().user("bob").token(token),
+        Change::default().workspace("other"),
+        Change::default().token(never()),
+    ] {
+        let mut bench = Bench::new(MemoryStorage::default()).await;
+        let (client, _dial) = alices(&mut bench, None).await;
+        let asking = client.clone();
+        let under_way = tokio::spawn(async move { asking.entries(Filter::default(), None).await });
+        let asked = bench.request().await;
+        assert!(asked.headers["authorization"].ends_with(&bench.token("alice")));
+        client.update(change).await.unwrap();
+        assert!(matches!(client.entries(Filter::default(), None).await, Err(Error::Missing(_))));
+        let refused = under_way.await.unwrap();
+        assert!(matches!(refused, Err(Error::Missing(_))), "alice's entries are told: {refused:?}");
+        asked.answer(200, vec![], page(&[], None));
+        assert!(bench.server.requests.try_recv().is_err());
+    }
+}
+
+#[tokio::test]
+async fn who_is_signed_out_reads_nothing_and_whoever_waits_for_a_page_is_refused() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let user = of("alice");
+    let (client, dial) = alices(&mut bench, Some(&user)).await;
+    *user.lock().unwrap() = None;
+    dial.fault("cut").await;
+    client.until(|shown| shown.state == State::Waiting).await.unwrap();
+    // In this order: the page is asked for while the client waits.
+    let (waited, retried) = tokio::join!(biased; client.load_more(Filter::default()), client.retry());
+    retried.unwrap();
+    assert!(matches!(waited, Err(Error::Missing(_))), "{waited:?}");
+    client.until(|shown| shown.state == State::Idle).await.unwrap();
+    assert!(reads_nothing(&client).await);
+    client.update(Change::default().token(never())).await.unwrap();
+    client.until(|shown| shown.state == State::Connecting).await.unwrap();
+    assert!(reads_nothing(&client).await);
+}
+
+#[tokio::test]
+async fn what_is_done_before_it_is_known_whose_it_is_is_refused() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let (client, _dial) = alices(&mut bench, None).await;
+    client.update(Change::default().token(never())).await.unwrap();
+    assert!(matches!(client.read("alice-7").await, Err(Error::Missing(_))));
+    // It is not alice's either, once she is there again.
+    client.update(Change::default().token(bench.token("alice"))).await.unwrap();
+    let shown = client.until(|shown| !shown.items.is_empty()).await.unwrap();
+    assert_eq!((shown.pending, shown.items[0].read), (0, false));
 }

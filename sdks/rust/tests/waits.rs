@@ -37,3 +37,19 @@ async fn a_date_is_when_the_inbox_is_read_again() {
     bench.request().await.answer(200, vec![], page(&[], None));
     client.until(|shown| shown.state == State::Live && !shown.loading).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_time_without_end_ends_nobody() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let client = bench.client("alice");
+    let mut events = client.events().unwrap();
+    let dial = bench.dial().await;
+    let mut greeting = hello("alice", false);
+    greeting["heartbeatMs"] = json!(u64::MAX);
+    assert!(dial.send(greeting.to_string()).await);
+    let refused = json!({"code": "overloaded", "status": 503});
+    bench.request().await.answer(503, vec![("Retry-After", u64::MAX.to_string())], refused);
+    while !matches!(events.recv().await.unwrap(), campanile_client::Event::Error(_)) {}
+    client.read("alice-7").await.unwrap();
+    assert_eq!(client.snapshot().state, State::Live);
+}

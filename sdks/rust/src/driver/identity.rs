@@ -60,11 +60,6 @@ impl Identity {
         self.said = self.said.take().or(self.named.clone());
     }
 
-    /// Nobody has said whose things these are, and nobody may guess.
-    pub fn is_nobody(&self) -> bool {
-        self.concealed && self.claimed.is_none()
-    }
-
     /// Takes over what a token of the same user says.
     pub fn take(&mut self, token: &Token) {
         let claim = self.whose(token.user.as_deref());
@@ -87,6 +82,7 @@ impl Driver {
             self.start_anew();
         }
         self.identity.take(token);
+        self.dirty = true;
         // What a token says is more than a name alone.
         if token.user.is_some() || self.keeper.user.is_none() {
             self.attend();
@@ -156,6 +152,9 @@ impl Driver {
             // The same user goes on; whether it is the same, a callback has to say first.
             let is_doubtful = self.is_renewable() || whose != self.identity.claimed;
             self.identity.concealed |= is_doubtful && self.identity.claimed.is_some();
+            if self.identity.concealed {
+                self.pages.refuse_callers();
+            }
             if self.is_live() && !is_doubtful {
                 self.start_renewal();
                 return;
@@ -189,6 +188,7 @@ impl Driver {
         self.disconnect();
         self.store = self.fresh_store();
         self.queue = Queue::default();
+        self.token = None;
         self.pages.forget();
         self.dirty = true;
     }

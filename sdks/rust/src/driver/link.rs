@@ -39,7 +39,7 @@ impl Link {
     /// When it is to be asked, or taken for dead.
     pub fn deadline(&self) -> u64 {
         match (self.pulse, self.asked_at) {
-            (Pulse::Listen { silence_ms }, _) => self.heard_at + silence_ms,
+            (Pulse::Listen { silence_ms }, _) => self.heard_at.saturating_add(silence_ms),
             (Pulse::Ask { answer_ms, .. }, Some(asked_at)) => (asked_at + answer_ms).min(self.ask_at),
             (Pulse::Ask { .. }, None) => self.ask_at,
         }
@@ -47,7 +47,7 @@ impl Link {
 
     fn is_dead(&self, now: u64) -> bool {
         match (self.pulse, self.asked_at) {
-            (Pulse::Listen { silence_ms }, _) => now >= self.heard_at + silence_ms,
+            (Pulse::Listen { silence_ms }, _) => now >= self.heard_at.saturating_add(silence_ms),
             (Pulse::Ask { answer_ms, .. }, Some(asked_at)) => now >= asked_at + answer_ms,
             (Pulse::Ask { .. }, None) => false,
         }

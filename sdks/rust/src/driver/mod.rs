@@ -96,6 +96,7 @@ enum Outcome {
     Token(u64, Result<Option<Token>, Cause>),
     Dialled(u64, Result<Connection, DialFault>),
     Page(u64, Result<Page, Error>),
+    Entries(u64, Result<Page, Error>),
     Loaded(Owner, io::Result<Option<String>>),
     Saved(io::Result<()>),
 }
@@ -110,6 +111,7 @@ pub(crate) struct Driver {
     store: Store,
     queue: Queue,
     identity: Identity,
+    /// The token in use: of the user whose things are here.
     token: Option<Token>,
     /// The token of which the server said that it has expired.
     expired: Option<Token>,
@@ -228,6 +230,11 @@ impl Driver {
         self.tokens.is_some() && (self.workspace.is_some() || self.config.surface == Surface::Product)
     }
 
+    /// Nobody knows whose an action, or what is asked for, would be.
+    fn is_nobodys(&self) -> bool {
+        !self.is_ready() || self.identity.concealed
+    }
+
     /// Starts what the state asks for.
     fn drive(&mut self) {
         if self.machine.state() == State::Connecting && self.attempt.is_none() {
@@ -294,6 +301,7 @@ impl Driver {
                 }
             }
             Outcome::Page(number, result) => self.handle_page(number, result),
+            Outcome::Entries(number, result) => self.handle_entries(number, result),
             Outcome::Loaded(owner, result) => self.handle_loaded(&owner, result),
             Outcome::Saved(result) => self.handle_saved(result),
         }

@@ -11,12 +11,19 @@ use crate::inbox::{Entries, Filter, Page, Reader, Request};
 
 /// Who asked for older entries.
 type Asker = oneshot::Sender<Result<bool, Error>>;
+/// Who asked for entries of its own.
+type Caller = oneshot::Sender<Result<Entries, Error>>;
+
+/// Why nothing is read while nobody knows whose it would be.
+const NOBODYS: Error = Error::Missing("a token or a workspace");
 
 /// What is on its way, and what waits.
 #[derive(Default)]
 pub(super) struct Pages {
     under_way: Option<UnderWay>,
     waiting: Vec<(Filter, Asker)>,
+    /// Whose entries are on their way to the caller alone.
+    callers: Vec<(u64, Caller)>,
     backoff: Backoff,
     /// When the newest page is asked for again.
     pub retry_at: Option<u64>,
@@ -36,12 +43,20 @@ impl Pages {
         self.under_way.as_ref().map(|page| page.filter)
     }
 
-    /// Another user's: nobody waits for them any more.
+    /// Another user's: whoever waits for them is refused.
     pub fn forget(&mut self) {
         for (_, asker) in self.waiting.drain(..) {
-            let _ = asker.send(Ok(false));
+            let _ = asker.send(Err(NOBODYS));
         }
+        self.refuse_callers();
         *self = Self::default();
+    }
+
+    /// What is on its way to its caller alone may be another user's.
+    pub fn refuse_callers(&mut self) {
+        for (_, caller) in self.callers.drain(..) {
+            let _ = caller.send(Err(NOBODYS));
+        }
     }
 
     /// Those who ask for this list now are answered together.
@@ -56,6 +71,10 @@ impl Driver {
             let _ = asker.send(Err(Error::Unsupported("inbox")));
             return;
         }
+        if self.is_nobodys() {
+            let _ = asker.send(Err(NOBODYS));
+            return;
+        }
         match &mut self.pages.under_way {
             Some(page) if page.filter == filter && !page.fresh => page.askers.push(asker),
             _ => self.pages.waiting.push((filter, asker)),
@@ -63,24 +82,28 @@ impl Driver {
     }
 
     /// Reads entries for the caller alone.
-    pub(super) fn entries(
-        &mut self,
-        filter: Filter,
-        before: Option<u64>,
-        reply: oneshot::Sender<Result<Entries, Error>>,
-    ) {
+    pub(super) fn entries(&mut self, filter: Filter, before: Option<u64>, caller: Caller) {
         let refusal = match self.reader() {
             _ if !self.is_native() => Error::Unsupported("inbox"),
+            _ if self.is_nobodys() => NOBODYS,
             None => Error::Missing("a token"),
             Some(reader) => {
-                tokio::spawn(async move {
-                    let page = reader.fetch(Request { filter, before, min_seq: None }).await;
-                    let _ = reply.send(page.map(|page| Entries { items: page.items, older: page.older }));
-                });
+                let number = self.number();
+                let request = Request { filter, before, min_seq: None };
+                self.pages.callers.retain(|(_, caller)| !caller.is_closed());
+                self.pages.callers.push((number, caller));
+                self.tasks.spawn(async move { Outcome::Entries(number, reader.fetch(request).await) });
                 return;
             }
         };
-        let _ = reply.send(Err(refusal));
+        let _ = caller.send(Err(refusal));
+    }
+
+    /// Entries of its own came for a caller, unless it was refused meanwhile.
+    pub(super) fn handle_entries(&mut self, number: u64, result: Result<Page, Error>) {
+        let Some(at) = self.pages.callers.iter().position(|(asked, _)| *asked == number) else { return };
+        let (_, caller) = self.pages.callers.swap_remove(at);
+        let _ = caller.send(result.map(|page| Entries { items: page.items, older: page.older }));
     }
 
     /// Asks for a page, if one is wanted and can be had.
@@ -172,7 +195,7 @@ impl Driver {
             Error::Problem(problem) => problem.retry_after_ms.unwrap_or(jittered),
             _ => jittered,
         };
-        self.pages.retry_at = Some(self.now() + pause);
+        self.pages.retry_at = Some(self.now().saturating_add(pause));
         self.report(error);
     }
 

@@ -52,7 +52,7 @@ impl Surface {
     /// How life is proved, given the heartbeat that the server announced.
     pub(crate) fn pulse(self, heartbeat_ms: u64) -> Pulse {
         match self {
-            Surface::Native => Pulse::Listen { silence_ms: heartbeat_ms + 10_000 },
+            Surface::Native => Pulse::Listen { silence_ms: heartbeat_ms.saturating_add(10_000) },
             Surface::Workspace => Pulse::Ask { every_ms: 25_000, answer_ms: 10_000, text: None },
             Surface::Product => Pulse::Ask { every_ms: 25_000, answer_ms: 10_000, text: Some("PING") },
         }
