@@ -10,7 +10,7 @@ from scripted import Asked, ScriptedServer
 from stepped import START, SteppedClock
 
 from campanile import BatchTooLarge, Network, Problem, Published, Publisher, SyncPublisher, TokenFailed
-from campanile.rest import retry_after
+from campanile.rest import LATEST, retry_after
 
 NOTE = {"to": {"user": "alice"}, "title": "Hello", "message": "World"}
 
@@ -231,6 +231,8 @@ def test_retry_after_in_all_forms() -> None:
     for date in ("Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"):
         assert (retry_after(date, now), retry_after(date, now + 7)) == (7, 0)
         assert retry_after(date, now + 60) is None, "one that is over says nothing"
+    for late in ("9" * 12, "9" * 400, "9" * 5000, "Fri, 31 Dec 9999 23:59:59 GMT"):
+        assert retry_after(late, now) == LATEST, "what a clock can sleep for"
     dates = ("1994-11-06T08:49:37Z", "Sun, 99 Nov 1994 08:49:37 GMT")
     for nothing in (None, "", "soon", "-7", "7.5", "1e3", "nan", "\u0667", *dates):
         assert retry_after(nothing, now) is None

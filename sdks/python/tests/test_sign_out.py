@@ -1,11 +1,13 @@
 """Signing out: nothing of a user is left, of any workspace, whichever of the clients of a device says it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from frames import item
 from greeted import client_of, greeted, until
-from scripted import ScriptedServer
+from scripted import LIMIT, ScriptedServer
+from stepped import settle
 from tokens import token
 
 from campanile import Campanile, FileStorage, MemoryStorage, State, Storage, StorageFailed
@@ -141,3 +143,53 @@ async def test_a_storage_that_can_not_erase_is_told(server: ScriptedServer) -> N
     assert _shows_nothing(client)
     assert [type(error) for error in errors] == [StorageFailed]
     await until(client, lambda s: s.state is State.CLOSED)
+
+
+async def test_a_name_says_less_than_a_token(server: ScriptedServer) -> None:
+    """Of the same tokens: who they are of was said."""
+    storage = MemoryStorage()
+    client = client_of(server, storage=storage)
+    await _acts(client, server, "a")
+    client.update(user="bob")
+    await client.close()
+    assert storage.texts == {}
+
+
+async def test_a_name_with_another_token_counts_until_that_one_is_asked_for(server: ScriptedServer) -> None:
+    """What is kept of the former waits for her."""
+    storage = MemoryStorage()
+    client = client_of(server, storage=storage)
+    await _acts(client, server, "a")
+    bob = client_of(server, storage=storage, token=token("bob", 4e9))
+    await _acts(bob, server, "b", user="bob")
+    await bob.disconnect()
+    client.update(token=lambda _: "opaque", user="bob")
+    await client.close()
+    (kept,) = storage.texts
+    assert '"alice"' in kept
+
+
+async def test_a_second_call_waits_for_the_first(server: ScriptedServer) -> None:
+    """Also of another client of the device: what is kept is gone once it returns."""
+    erasing, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemoryStorage):
+        async def erase(self, prefix: str) -> None:
+            erasing.set()
+            await go_on.wait()
+            await super().erase(prefix)
+
+    storage = Slow()
+    client, other = (client_of(server, storage=storage, workspace=name) for name in ("demo", "other"))
+    await _acts(client, server, "a")
+    await _acts(other, server, "b")
+    closing = asyncio.ensure_future(client.close())
+    await asyncio.wait_for(erasing.wait(), LIMIT)
+    calls = [asyncio.ensure_future(one.close()) for one in (client, other)]
+    await settle()
+    assert (len(storage.texts), [call.done() for call in calls]) == (2, [False, False])
+    go_on.set()
+    await asyncio.gather(*calls)
+    assert storage.texts == {}
+    await closing
+    await client.close()

@@ -83,6 +83,8 @@ class Campanile:
         self._driver: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._started = False
+        self._closing: asyncio.Future[None] | None = None
+        """Done once all that `close` erases is gone."""
         self._turn = 0
         """Rises with whatever ends the connection that is there."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -151,19 +153,27 @@ class Campanile:
 
         Clients of the same user that share the storage object, on this event loop, are closed with it: what they did
         later would be kept. The user is who a token or the server said last, else the option `user`; where nobody
-        said, nothing is kept."""
+        said, nothing is kept. A name that came by `update` together with another token counts until that token, or
+        the server, says another. Called again, it waits for the first call."""
         if self._machine.state is State.CLOSED:
+            if self._closing and not self._closing.done():
+                await asyncio.wait((self._closing,))
             return
         signed_out = (self, *self._others())
+        closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for client in signed_out:
+            client._closing = closing
             client._started = False
             client._machine.handle_close()
             client._turned()
-        for client in signed_out:
-            await client._stop()
-            await client._session.forget()
-            client._changed()
-        await self._session.erase()
+        try:
+            for client in signed_out:
+                await client._stop()
+                await client._session.forget()
+                client._changed()
+            await self._session.erase()
+        finally:
+            closing.set_result(None)
 
     def retry(self) -> None:
         """Comes back now, if it waits, is suspended or was refused."""

@@ -21,6 +21,8 @@ PATIENCE = 30.0
 """Seconds for an answer, which is the server's own bound."""
 LONGEST = 16 * 1024 * 1024
 """Bytes of an answer; a longer one is read as none."""
+LATEST = 1e9
+"""Seconds that a server may ask for, some 30 years: more is for ever, which no clock can sleep for."""
 AGENT = "campanile-python/0.1.0"
 
 
@@ -147,14 +149,14 @@ def retry_after(text: str | None, now: float) -> float | None:
     there is none that can be read. A date that is over says nothing: the clocks may differ, and the back-off counts."""
     text = (text or "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return min(float(text), LATEST)
     try:
         date = email.utils.parsedate_to_datetime(text)
         # All three forms of a date are in UTC; the oldest one does not say so.
         after = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now
     except (TypeError, ValueError, OverflowError):
         return None
-    return after if after >= 0 else None
+    return min(after, LATEST) if after >= 0 else None
 
 
 def is_problem(content_type: str | None) -> bool:

@@ -86,8 +86,10 @@ class Session:
         self.user = user
         self.concealed = False
         """Whose the tokens are is not known yet: nothing is shown."""
-        self._owner = _said_by(source) or user
-        """Whom this is of, as far as is known: who is signed out, whatever is shown by then."""
+        self._said = _said_by(source)
+        """Whose the tokens are, by the last word of one of them, or of the server."""
+        self._option = user
+        """Who the program said last that it is."""
         self._reading = False
         self._paging: set[Filter] = set()
         self.pending = Pending(self.surface, storage, self._report)
@@ -117,14 +119,17 @@ class Session:
         # A token that does not say whose it is may be anybody's: nothing is shown until the server says.
         whose = said or named
         foreign = isinstance(source, str) and source != self.source and (whose is None or whose != self.user)
-        self._owner = said or (named if named != self.named else None) or self._owner
+        exchanged = source is not self.source and source != self.source
+        # What was said of other tokens says nothing of these, where they come with a name.
+        renamed = exchanged and named is not None and named != self.named
+        self._said = said or (None if renamed else self._said)
+        self._option = named or self._option
         if moved or (foreign and self._held):
             self._start_anew()
             # Without a token, the next one may be of another user than the one that is still named.
             self.user = None if taken else whose
             self.source, self.workspace, self.named = source, workspace, named
             return False
-        exchanged = source is not self.source and source != self.source
         self.source = source
         if exchanged and not isinstance(source, str):
             # Whose its tokens are, a callback says when it is asked.
@@ -147,8 +152,10 @@ class Session:
 
     @property
     def owner(self) -> str | None:
-        """How the names begin of all that is kept of this user; `None` where nobody said who that is."""
-        return None if self._owner is None else user_key(self._rest.base, self._owner)
+        """How the names begin of all that is kept of this user, who is signed out whatever is shown by then; `None`
+        where nobody said who that is."""
+        owner = self._said or self._option
+        return None if owner is None else user_key(self._rest.base, owner)
 
     async def flush(self) -> None:
         """Returns once everything that was done is stored, also where what was kept is still being read."""
@@ -243,7 +250,8 @@ class Session:
                     self.workspace or "",
                     self._page_size,
                     store.depths.bottom(filter),
-                    filter=filter,
+                    store.seq or None,
+                    filter,
                 )
             except BaseException:
                 store.cancel_page()
@@ -277,6 +285,7 @@ class Session:
             self._start_anew()
             self.user = whose
         if claims.user:
+            self._said = claims.user
             self._adopt(claims.user)
         position = self.store.resume_from if self.surface.numbered else None
         self._asked_resume = position is not None
@@ -286,7 +295,7 @@ class Session:
         """Whose it is, by the token or by the server. Another user's things are gone before anything is shown."""
         if self.user is not None and user != self.user:
             self._start_anew()
-        self.user = self._owner = user
+        self.user = user
         self._conceal(False)
         self._handle_change()
         if self._opener is None:
@@ -342,6 +351,7 @@ class Session:
     def _greet(self, event: Event) -> None:
         user = event.user if isinstance(event, (Hello, Alive)) else None
         if user:
+            self._said = user
             self._adopt(user)
         elif self._opener is None and self.user:
             self._adopt(self.user)
