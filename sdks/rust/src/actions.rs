@@ -186,6 +186,11 @@ impl Queue {
         self.entries.iter().map(|entry| &entry.action)
     }
 
+    /// Nothing is to be kept of it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// How many are not confirmed.
     pub fn len(&self) -> usize {
         self.entries.iter().filter(|entry| entry.done_at.is_none()).count()

@@ -82,7 +82,7 @@ impl Kept {
     /// What is to be kept of this owner. `most`: how many items at most, the newest; `None`: neither they nor the position
     /// are worth it.
     pub fn of(owner: &Owner, store: &Store, queue: &Queue, most: Option<usize>) -> Self {
-        let kept = Self { version: VERSION, owner: owner.text(), queue: queue.clone(), ..Self::default() };
+        let kept = Self { queue: queue.clone(), ..Self::nothing(owner) };
         // A store that must be read again is not worth to be resumed.
         let worth = store.position.is_some() && !store.is_incomplete();
         let Some(most) = most.filter(|_| worth) else { return kept };
@@ -105,6 +105,16 @@ impl Kept {
             items,
             ..kept
         }
+    }
+
+    /// Nothing but the owner.
+    pub fn nothing(owner: &Owner) -> Self {
+        Self { version: VERSION, owner: owner.text(), ..Self::default() }
+    }
+
+    /// Adds actions behind those that are kept.
+    pub fn add(&mut self, later: Queue) {
+        self.queue.append(later);
     }
 
     /// The same, with the server's word on whose it is.

@@ -55,8 +55,13 @@ impl TokenSource {
 
     /// Whose they are, by what a fixed one says; a callback says nothing before it is asked.
     pub(crate) fn user(&self) -> Option<String> {
+        self.fixed()?.user
+    }
+
+    /// A token that is a text: known before it is asked for.
+    pub(crate) fn fixed(&self) -> Option<Token> {
         match &self.0 {
-            Kind::Fixed(text) => Token::new(text).user,
+            Kind::Fixed(text) => Some(Token::new(text)),
             Kind::Callback(_) => None,
         }
     }

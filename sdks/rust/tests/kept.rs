@@ -1,6 +1,12 @@
 //! What is kept across restarts, and what is not.
 
-use campanile_client::{Change, Error, Event, FileStorage, MemoryStorage, State, Surface, TokenSource};
+use std::io;
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+
+use campanile_client::{
+    Change, Error, Event, FileStorage, MemoryStorage, State, Storage, Surface, TokenSource,
+};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, files, hello};
@@ -163,4 +169,86 @@ async fn a_token_that_does_not_say_whose_it_is_shows_nothing_until_the_server_do
     assert!(shown.items.is_empty() && shown.user.is_none());
     assert!(dial.send(hello("bob", false).to_string()).await);
     client.until(|shown| shown.user.as_deref() == Some("bob")).await.unwrap();
+}
+
+/// What it answers waits until the test lets it go, once or, as it drops the means to that, for ever.
+struct Gated {
+    inner: MemoryStorage,
+    gate: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Gated {
+    fn new() -> (Self, mpsc::Sender<()>) {
+        let (open, gate) = mpsc::channel();
+        (Self { inner: MemoryStorage::default(), gate: Mutex::new(gate) }, open)
+    }
+}
+
+impl Storage for Gated {
+    fn get(&self, name: &str) -> io::Result<Option<String>> {
+        let _ = self.gate.lock().unwrap().recv();
+        self.inner.get(name)
+    }
+
+    fn set(&self, name: &str, text: &str) -> io::Result<()> {
+        self.inner.set(name, text)
+    }
+
+    fn erase(&self, prefix: &str) -> io::Result<()> {
+        self.inner.erase(prefix)
+    }
+}
+
+/// How many actions wait of alice in this workspace, as another client finds them.
+async fn waiting(bench: &Bench, workspace: &str) -> usize {
+    let client = bench.builder().workspace(workspace).token(bench.token("alice")).connect().unwrap().0;
+    // What is kept is read before it leaves.
+    client.read("last").await.unwrap();
+    let shown = client.until(|shown| shown.pending > 1);
+    tokio::time::timeout(Duration::from_secs(10), shown).await.expect("nothing was kept").unwrap().pending
+}
+
+#[tokio::test]
+async fn what_is_done_while_the_storage_is_read_is_kept() {
+    let (storage, open) = Gated::new();
+    let bench = Bench::new(storage).await;
+    let client = bench.client("alice");
+    client.read("one").await.unwrap();
+    client.archive("two").await.unwrap();
+    let left = tokio::spawn(async move { client.leave().await });
+    open.send(()).unwrap();
+    left.await.unwrap().unwrap();
+    drop(open);
+    assert_eq!(waiting(&bench, "demo").await, 3);
+}
+
+#[tokio::test]
+async fn what_is_done_before_another_takes_over_is_kept_of_who_did_it() {
+    let (storage, open) = Gated::new();
+    let bench = Bench::new(storage).await;
+    let client = bench.client("alice");
+    client.read("one").await.unwrap();
+    client.update(Change::default().workspace("other")).await.unwrap();
+    client.archive("two").await.unwrap();
+    client.update(Change::default().without_token()).await.unwrap();
+    client.until(|shown| shown.state == State::Idle).await.unwrap();
+    let left = tokio::spawn(async move { client.leave().await });
+    drop(open);
+    left.await.unwrap().unwrap();
+    assert_eq!((waiting(&bench, "demo").await, waiting(&bench, "other").await), (2, 2));
+}
+
+#[tokio::test]
+async fn what_is_done_at_rest_is_kept_of_whom_the_token_or_the_program_names() {
+    let bench = Bench::new(MemoryStorage::default()).await;
+    let never = TokenSource::callback(|_| std::future::pending::<Result<String, Error>>());
+    for (workspace, token) in [("other", bench.token("alice").into()), ("third", never)] {
+        let builder = bench.builder().workspace("demo").user("alice").token(token);
+        let client = builder.connect().unwrap().0;
+        client.disconnect().await.unwrap();
+        client.update(Change::default().workspace(workspace)).await.unwrap();
+        client.read("one").await.unwrap();
+        client.leave().await.unwrap();
+        assert_eq!(waiting(&bench, workspace).await, 2);
+    }
 }

@@ -7,6 +7,9 @@ use crate::error::Error;
 impl Driver {
     /// Takes an action: it shows at once, and is sent when there is a connection.
     pub(super) fn act(&mut self, act: Act) -> Result<(), Error> {
+        if self.is_ready() {
+            self.expect_user();
+        }
         if self.is_nobodys() {
             return Err(Error::Missing("a token or a workspace"));
         }

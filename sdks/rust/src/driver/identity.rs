@@ -89,6 +89,20 @@ impl Driver {
         }
     }
 
+    /// Whose an action is has to be known as early as it can be, so that it is kept.
+    pub(super) fn expect_user(&mut self) {
+        if self.identity.claimed.is_some() || self.identity.concealed {
+            return;
+        }
+        match self.tokens.as_ref().and_then(TokenSource::fixed) {
+            Some(token) => {
+                self.take_on(&token);
+                self.load_kept();
+            }
+            None => self.expect_named(),
+        }
+    }
+
     /// Whom the application names is shown before there is a token, unless there is reason to doubt it.
     pub(super) fn expect_named(&mut self) {
         if self.identity.claimed.is_none() && !self.identity.concealed && self.identity.named.is_some() {
@@ -178,7 +192,8 @@ impl Driver {
     /// Another user or workspace: nothing of the former is left in memory. What was kept of it stays kept.
     pub(super) fn start_anew(&mut self) {
         self.keep_if_due();
-        self.keeper.let_go();
+        let done = std::mem::take(&mut self.queue);
+        self.keeper.let_go(done);
         (self.identity.claimed, self.identity.greeted, self.identity.said) = (None, None, None);
         self.forget();
     }

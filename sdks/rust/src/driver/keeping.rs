@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Driver, Outcome};
+use crate::actions::Queue;
 use crate::error::Error;
 use crate::kept::{self, Kept, Owner};
 
@@ -23,6 +24,8 @@ pub(super) struct Keeper {
     /// What is being written.
     saving: Option<(String, Arc<str>)>,
     loading: bool,
+    /// What was done by those whose things were still being read as another took their place.
+    left: Vec<(Owner, Queue)>,
 }
 
 impl Keeper {
@@ -31,9 +34,25 @@ impl Keeper {
         self.loading
     }
 
-    /// What is kept is another's from now on.
-    pub fn let_go(&mut self) {
-        (self.owner, self.loading) = (None, false);
+    /// What is kept is another's from now on. What was done before all of it was read is kept behind that.
+    pub fn let_go(&mut self, done: Queue) {
+        if let Some(owner) = self.owner.take().filter(|_| self.loading && !done.is_empty()) {
+            self.left.push((owner, done));
+        }
+        self.loading = false;
+    }
+
+    /// What was done by this one before it was let go of.
+    fn take_left(&mut self, owner: &Owner) -> Queue {
+        let mut done = Queue::default();
+        self.left.extract_if(.., |(left, _)| left == owner).for_each(|(_, queue)| done.append(queue));
+        done
+    }
+
+    /// Puts a text at the end of what is to be written.
+    fn write(&mut self, name: String, text: String) {
+        self.waiting.retain(|(waiting, _)| *waiting != name);
+        self.waiting.push_back((name, text.into()));
     }
 }
 
@@ -59,15 +78,29 @@ impl Driver {
     }
 
     pub(super) fn handle_loaded(&mut self, owner: &Owner, result: io::Result<Option<String>>) {
-        if self.keeper.owner.as_ref() != Some(owner) {
+        let is_wanted = self.keeper.loading && self.keeper.owner.as_ref() == Some(owner);
+        let left = self.keeper.take_left(owner);
+        if !is_wanted && left.is_empty() {
             return;
         }
-        self.keeper.loading = false;
         let text = result.unwrap_or_else(|error| {
             self.report(Error::StorageFailed(error));
             None
         });
-        if let Some(kept) = text.and_then(|text| Kept::read(&text, owner)) {
+        let mut kept = text.and_then(|text| Kept::read(&text, owner));
+        if !left.is_empty() {
+            kept.get_or_insert_with(|| Kept::nothing(owner)).add(left);
+        }
+        if !is_wanted {
+            let text = kept.map(|kept| kept.text()).unwrap_or_default();
+            self.keeper.write(owner.name(), text);
+            self.save_next();
+            return;
+        }
+        self.keeper.loading = false;
+        // What was done meanwhile could not be written before.
+        let is_unwritten = !self.queue.is_empty();
+        if let Some(kept) = kept {
             let user = kept.user.clone();
             let (store, mut queue) = kept.restore(self.config.max_items);
             queue.append(std::mem::take(&mut self.queue));
@@ -77,6 +110,9 @@ impl Driver {
                 self.identity.greeted = self.identity.greeted.take().or(user);
             }
             self.dirty = true;
+        }
+        if is_unwritten {
+            self.keep_now();
         }
         if self.attempt.is_some() && self.link.is_none() {
             self.dial();
@@ -111,8 +147,7 @@ impl Driver {
         let kept = Kept::of(&owner, &self.store, &self.queue, most);
         let text = kept.said_by(self.identity.greeted.clone()).text();
         let name = owner.name();
-        self.keeper.waiting.retain(|(waiting, _)| *waiting != name);
-        self.keeper.waiting.push_back((name, text.into()));
+        self.keeper.write(name, text);
         self.save_next();
     }
 
@@ -133,19 +168,33 @@ impl Driver {
         self.save_next();
     }
 
-    /// Waits until everything is written.
+    /// Waits until what is kept is here, and whatever was done is added to it.
+    pub(super) async fn finish_loading(&mut self) {
+        while (self.keeper.loading || !self.keeper.left.is_empty())
+            && let Some(outcome) = self.tasks.join_next().await
+        {
+            match outcome {
+                Ok(Outcome::Loaded(owner, result)) => self.handle_loaded(&owner, result),
+                Ok(Outcome::Saved(result)) => self.handle_saved(result),
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until everything is written. A failure counts unless the same was written after it.
     pub(super) async fn finish_saving(&mut self) -> Result<(), Error> {
-        let mut ended = Ok(());
-        while self.keeper.saving.is_some()
+        let mut failures: Vec<(String, io::Error)> = Vec::new();
+        while let Some((name, _)) = self.keeper.saving.clone()
             && let Some(outcome) = self.tasks.join_next().await
         {
             if let Ok(Outcome::Saved(result)) = outcome {
                 self.keeper.saving = None;
-                ended = result.map_err(Error::StorageFailed);
+                failures.retain(|(failed, _)| *failed != name);
+                failures.extend(result.err().map(|error| (name, error)));
                 self.save_next();
             }
         }
-        ended
+        failures.into_iter().next().map_or(Ok(()), |(_, error)| Err(Error::StorageFailed(error)))
     }
 
     /// Erases what is kept of a user, in whichever workspace.
@@ -154,6 +203,11 @@ impl Driver {
         self.keeper
             .waiting
             .retain(|(name, _)| prefix.as_ref().is_none_or(|prefix| !name.starts_with(prefix)));
+        self.keeper
+            .left
+            .retain(|(owner, _)| prefix.as_ref().is_none_or(|prefix| !owner.name().starts_with(prefix)));
+        self.keeper.loading = false;
+        self.finish_loading().await;
         // A write under way would bring it back; what waits of others is written all the same.
         let _ = self.finish_saving().await;
         let (Some(storage), Some(prefix)) = (self.config.storage.clone(), prefix) else { return Ok(()) };

@@ -430,8 +430,9 @@ impl Driver {
 
     /// Ends, and keeps what is kept.
     async fn leave(mut self) -> Result<Option<Position>, Error> {
-        self.keep_now();
         self.disconnect();
+        self.finish_loading().await;
+        self.keep_now();
         let position = self.store.reached().filter(|_| self.is_native());
         let saved = self.finish_saving().await;
         self.machine.close();
