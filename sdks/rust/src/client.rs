@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::address::Address;
-use crate::driver::{Act, Command, Config, Driver, Start};
+use crate::driver::{Act, Command, Config, Driver, Start, Told};
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::events::{EVENT_LIMIT, Event, Events};
+use crate::events::{EVENT_LIMIT, Events, Stamped, Turn};
 use crate::inbox::{Entries, Filter, PAGE};
 use crate::snapshot::{List, Snapshot};
 use crate::state::State;
@@ -139,7 +139,9 @@ impl CampanileBuilder {
         let (commands, taken) = mpsc::channel(COMMAND_LIMIT);
         let (events, first) = broadcast::channel(EVENT_LIMIT);
         let (shown, snapshots) = watch::channel(Arc::new(Snapshot::default()));
-        let client = Campanile { commands, snapshots, events: events.downgrade() };
+        let (turn, turns) = watch::channel(Turn::default());
+        let first = Events::new(first, turns.clone());
+        let client = Campanile { commands, snapshots, events: events.downgrade(), turns };
         let config = Config {
             address,
             surface: self.surface,
@@ -157,9 +159,9 @@ impl CampanileBuilder {
             user: some(self.user),
             position: self.position,
         };
-        let driver = Driver::new(config, start, events, shown);
+        let driver = Driver::new(config, start, Told { events, turn, shown });
         tokio::spawn(driver.run(taken));
-        Ok((client, Events::new(first)))
+        Ok((client, first))
     }
 }
 
@@ -222,7 +224,8 @@ impl Change {
 pub struct Campanile {
     commands: mpsc::Sender<Command>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
-    events: broadcast::WeakSender<Event>,
+    events: broadcast::WeakSender<Stamped>,
+    turns: watch::Receiver<Turn>,
 }
 
 impl Campanile {
@@ -275,10 +278,11 @@ impl Campanile {
     /// # Errors
     /// [`Error::Closed`]: there will be none.
     pub fn events(&self) -> Result<Events, Error> {
-        Ok(Events::new(self.events.upgrade().ok_or(Error::Closed)?.subscribe()))
+        let events = self.events.upgrade().ok_or(Error::Closed)?;
+        Ok(Events::new(events.subscribe(), self.turns.clone()))
     }
 
-    /// Marks an entry as read, at once. [`Event::Error`] tells if the server can't, and that is undone.
+    /// Marks an entry as read, at once. [`Event::Error`](crate::Event::Error) tells if the server can't, and that is undone.
     ///
     /// # Errors
     /// [`Error::QueueFull`]: 1,000 actions wait already. [`Error::Missing`]: there is no token or workspace, or it is not
@@ -391,6 +395,7 @@ impl Campanile {
     /// Ends for good, and erases whatever is kept of this user on this server, of every workspace and surface, connected or
     /// not: for logging out. The user is who it was when this client last had a token, else who a fixed token or the option
     /// `user` says; where these name two users, only what was kept under both names. Where it was told neither, nothing is erased.
+    /// Other clients on the same storage go on, and keep what is theirs: close them too, before this one.
     ///
     /// # Errors
     /// [`Error::StorageFailed`]: something may still be there. [`Error::Closed`]: it was closed before.

@@ -1,10 +1,11 @@
 //! What happened, one thing after the other.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::Stream;
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 
 use crate::error::Error;
 use crate::notification::Notification;
@@ -52,18 +53,46 @@ pub enum Event {
     Lagged(u64),
 }
 
+impl Event {
+    /// It is about a user's things, and for nobody else.
+    fn is_someones(&self) -> bool {
+        !matches!(self, Event::State(_) | Event::Error(_) | Event::Lagged(_))
+    }
+}
+
+/// An event, and whose turn it was.
+#[derive(Debug, Clone)]
+pub(crate) struct Stamped {
+    pub turn: u64,
+    pub event: Event,
+}
+
+/// Whose turn it is: what was of another one is told to nobody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Turn {
+    pub number: u64,
+    /// Whether it still is that one's is not known: what waits is told once it is.
+    pub concealed: bool,
+}
+
 /// The events of a client, from when this was made.
 ///
 /// The client never waits for a program that does not read: after 4,096 events the oldest are dropped, and
 /// [`Event::Lagged`] says how many.
+///
+/// What waits is not told any more once the client is another user's, of another workspace, or closed, but for states and
+/// errors. While it is not known whose it is, it waits.
 #[derive(Debug)]
 pub struct Events {
-    receiver: broadcast::Receiver<Event>,
+    receiver: broadcast::Receiver<Stamped>,
+    turn: watch::Receiver<Turn>,
+    /// What came while it was not known whose it is.
+    held: VecDeque<Stamped>,
 }
 
 impl Events {
-    pub(crate) fn new(receiver: broadcast::Receiver<Event>) -> Self {
-        Self { receiver }
+    pub(crate) fn new(receiver: broadcast::Receiver<Stamped>, turn: watch::Receiver<Turn>) -> Self {
+        Self { receiver, turn, held: VecDeque::new() }
     }
 
     /// The next event; `None` once the client has ended.
@@ -71,10 +100,28 @@ impl Events {
     /// # Cancel safety
     /// Nothing is lost if it is dropped.
     pub async fn recv(&mut self) -> Option<Event> {
-        match self.receiver.recv().await {
-            Ok(event) => Some(event),
-            Err(RecvError::Lagged(missed)) => Some(Event::Lagged(missed)),
-            Err(RecvError::Closed) => None,
+        loop {
+            let turn = *self.turn.borrow_and_update();
+            self.held.retain(|held| held.turn == turn.number);
+            if !turn.concealed
+                && let Some(held) = self.held.pop_front()
+            {
+                return Some(held.event);
+            }
+            let received = if self.held.is_empty() {
+                self.receiver.recv().await
+            } else {
+                tokio::select! {
+                    received = self.receiver.recv() => received,
+                    Ok(()) = self.turn.changed() => continue,
+                }
+            };
+            match received {
+                Ok(stamped) if stamped.event.is_someones() => self.held.push_back(stamped),
+                Ok(stamped) => return Some(stamped.event),
+                Err(RecvError::Lagged(missed)) => return Some(Event::Lagged(missed)),
+                Err(RecvError::Closed) => return None,
+            }
         }
     }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use campanile_client::{Campanile, Change, Error, FileStorage, Filter, MemoryStorage, State, TokenSource};
+use campanile_client::{
+    Campanile, Change, Error, Event, Events, FileStorage, Filter, MemoryStorage, State, TokenSource,
+};
 use serde_json::json;
 
 use crate::bench::{Bench, files, hello, page};
@@ -296,4 +298,58 @@ async fn what_is_done_before_it_is_known_whose_it_is_is_refused() {
     client.update(Change::default().token(bench.token("alice"))).await.unwrap();
     let shown = client.until(|shown| !shown.items.is_empty()).await.unwrap();
     assert_eq!((shown.pending, shown.items[0].read), (0, false));
+}
+
+/// The ids of the entries that are told before this state.
+async fn told_before(events: &mut Events, state: State) -> Vec<String> {
+    let mut told = Vec::new();
+    loop {
+        match events.recv().await.unwrap() {
+            Event::Notification { item, .. } => told.push(item.id.clone()),
+            Event::State(reached) if reached == state => return told,
+            _ => {}
+        }
+    }
+}
+
+/// Tells one more entry, which waits for whoever hears the events.
+async fn tell_more(client: &Campanile, dial: &Dial) {
+    let item = json!({"seq": 8, "id": "alice-8", "title": "T", "message": "", "type": "info"});
+    assert!(dial.send(json!({"type": "notification", "seq": 8, "item": item}).to_string()).await);
+    client.until(|shown| shown.items.len() == 2).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_waits_to_be_told_is_told_to_nobody_else() {
+    for (change, state) in [
+        (Change::default().without_token(), State::Idle),
+        (Change::default().workspace("other"), State::Connecting),
+        (Change::default().token(never()), State::Connecting),
+    ] {
+        let mut bench = Bench::new(MemoryStorage::default()).await;
+        let (client, dial) = alices(&mut bench, None).await;
+        let mut events = client.events().unwrap();
+        tell_more(&client, &dial).await;
+        client.update(change).await.unwrap();
+        client.until(|shown| shown.state == state).await.unwrap();
+        assert!(told_before(&mut events, state).await.is_empty());
+        client.close().await.unwrap();
+        assert!(told_before(&mut events, State::Closed).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_waits_to_be_told_is_told_once_it_is_the_same_user_after_all() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let (client, dial) = alices(&mut bench, None).await;
+    let mut events = client.events().unwrap();
+    tell_more(&client, &dial).await;
+    client.update(Change::default().token(never())).await.unwrap();
+    client.until(|shown| shown.state == State::Connecting).await.unwrap();
+    assert!(told_before(&mut events, State::Connecting).await.is_empty());
+    client.update(Change::default().token(bench.token("alice"))).await.unwrap();
+    let dial = bench.dial().await;
+    assert!(dial.send(hello("alice", true).to_string()).await);
+    client.until(|shown| shown.state == State::Live).await.unwrap();
+    assert_eq!(told_before(&mut events, State::Live).await, ["alice-8"]);
 }

@@ -204,6 +204,7 @@ impl Driver {
         self.store = self.fresh_store();
         self.queue = Queue::default();
         self.token = None;
+        self.told.turn.send_modify(|turn| turn.number += 1);
         self.pages.forget();
         self.dirty = true;
     }

@@ -28,7 +28,7 @@ use crate::client::Change;
 use crate::connection::{Connection, DialFault, Signal};
 use crate::environment::Environment;
 use crate::error::{Cause, Error};
-use crate::events::Event;
+use crate::events::{Event, Stamped, Turn};
 use crate::inbox::{Entries, Filter, Page};
 use crate::kept::Owner;
 use crate::snapshot::{Lists, Snapshot};
@@ -63,6 +63,13 @@ pub(crate) struct Start {
     pub token: Option<TokenSource>,
     pub user: Option<String>,
     pub position: Option<Position>,
+}
+
+/// Where a client tells what happens, and what it shows.
+pub(crate) struct Told {
+    pub events: broadcast::Sender<Stamped>,
+    pub turn: watch::Sender<Turn>,
+    pub shown: watch::Sender<Arc<Snapshot>>,
 }
 
 /// What a user does. Places are added here.
@@ -123,18 +130,12 @@ pub(crate) struct Driver {
     keeper: Keeper,
     tasks: JoinSet<Outcome>,
     numbers: u64,
-    events: broadcast::Sender<Event>,
-    shown: watch::Sender<Arc<Snapshot>>,
+    told: Told,
     dirty: bool,
 }
 
 impl Driver {
-    pub fn new(
-        config: Config,
-        start: Start,
-        events: broadcast::Sender<Event>,
-        shown: watch::Sender<Arc<Snapshot>>,
-    ) -> Self {
+    pub fn new(config: Config, start: Start, told: Told) -> Self {
         let store = Store::new(config.max_items, start.position);
         Self {
             config,
@@ -155,8 +156,7 @@ impl Driver {
             keeper: Keeper::default(),
             tasks: JoinSet::new(),
             numbers: 0,
-            events,
-            shown,
+            told,
             dirty: true,
         }
     }
@@ -372,7 +372,8 @@ impl Driver {
 
     fn emit(&self, event: Event) {
         // Nobody may listen.
-        let _ = self.events.send(event);
+        let turn = self.told.turn.borrow().number;
+        let _ = self.told.events.send(Stamped { turn, event });
     }
 
     fn report(&self, error: Error) {
@@ -382,15 +383,19 @@ impl Driver {
 
     /// Shows what changed.
     fn show(&mut self) {
+        let concealed = self.identity.concealed;
+        self.told
+            .turn
+            .send_if_modified(|turn| std::mem::replace(&mut turn.concealed, concealed) != concealed);
         let state = self.machine.state();
-        if self.shown.borrow().state != state {
+        if self.told.shown.borrow().state != state {
             self.dirty = true;
             self.emit(Event::State(state));
         }
         if !std::mem::take(&mut self.dirty) {
             return;
         }
-        let (native, concealed) = (self.is_native(), self.identity.concealed);
+        let native = self.is_native();
         let view =
             if concealed { View::default() } else { View::of(&self.store, self.queue.actions(), !native) };
         let lists = Lists {
@@ -400,7 +405,7 @@ impl Driver {
             items: Arc::new(view.items),
         };
         let shown = lists.list(Filter::default());
-        self.shown.send_replace(Arc::new(Snapshot {
+        self.told.shown.send_replace(Arc::new(Snapshot {
             state,
             reason: self.machine.reason().cloned(),
             retry_at: self.machine.retry_at(),
@@ -423,6 +428,7 @@ impl Driver {
         self.disconnect();
         self.machine.close();
         (self.store, self.queue) = (self.fresh_store(), Queue::default());
+        self.told.turn.send_modify(|turn| turn.number += 1);
         self.identity = Identity::default();
         self.show();
         self.erase(user.as_deref()).await
