@@ -63,6 +63,15 @@ impl SteppedClock {
         tokio::time::timeout(Duration::from_secs(30), asleep).await.expect("nobody sleeps").unwrap();
     }
 
+    /// Waits until the first to wake does so at this instant exactly.
+    pub(crate) async fn wakes_at(&self, at: u64) {
+        let mut count = self.slept.subscribe();
+        let first = || self.inner.lock().unwrap().sleepers.keys().next().map(|(at, _)| *at);
+        let asleep = count.wait_for(|_| first() == Some(at));
+        let settled = tokio::time::timeout(Duration::from_secs(10), asleep).await.is_ok();
+        assert!(settled, "wakes at {:?}, and not at {at}", first());
+    }
+
     /// Lets time pass, and wakes whoever is due.
     pub(crate) fn advance(&self, millis: u64) {
         let mut inner = self.inner.lock().unwrap();

@@ -252,3 +252,44 @@ async fn what_is_done_at_rest_is_kept_of_whom_the_token_or_the_program_names() {
         assert_eq!(waiting(&bench, workspace).await, 2);
     }
 }
+
+/// Its first write fails, once the test drops what holds it up.
+struct FailsOnce {
+    inner: MemoryStorage,
+    gate: Mutex<Option<mpsc::Receiver<()>>>,
+}
+
+impl Storage for FailsOnce {
+    fn get(&self, name: &str) -> io::Result<Option<String>> {
+        self.inner.get(name)
+    }
+
+    fn set(&self, name: &str, text: &str) -> io::Result<()> {
+        let Some(gate) = self.gate.lock().unwrap().take() else { return self.inner.set(name, text) };
+        let _ = gate.recv();
+        Err(io::Error::other("full"))
+    }
+
+    fn erase(&self, prefix: &str) -> io::Result<()> {
+        self.inner.erase(prefix)
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_is_told_what_could_not_be_kept_though_another_thing_could() {
+    let (open, gate) = mpsc::channel();
+    let storage = FailsOnce { inner: MemoryStorage::default(), gate: Mutex::new(Some(gate)) };
+    let mut bench = Bench::new(storage).await;
+    let client = bench.client("alice");
+    let _dial = bench.greet("alice").await;
+    client.until(|shown| shown.items.len() == 1).await.unwrap();
+    client.read("alice-7").await.unwrap();
+    client.update(Change::default().workspace("other")).await.unwrap();
+    let dial = bench.greet("alice").await;
+    client.until(|shown| shown.items.len() == 1).await.unwrap();
+    client.read("alice-7").await.unwrap();
+    let left = tokio::spawn(async move { client.leave().await });
+    dial.closed.unwrap().await.unwrap();
+    drop(open);
+    assert!(matches!(left.await.unwrap(), Err(Error::StorageFailed(_))));
+}
