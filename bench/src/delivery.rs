@@ -50,9 +50,14 @@ pub async fn measure(
                 );
             }
             let a_second = |count: usize| count as f64 / lasting.as_secs_f64();
-            if harm == Harm::Both {
-                table.take("hostile runs a second meanwhile", a_second(done.runs));
-                table.take("hostile events a second meanwhile", a_second(done.events));
+            // Harm that is not done says nothing.
+            if harm != Harm::Rules {
+                ensure!(done.runs > 0, "no hostile function ended");
+                table.take(&format!("hostile runs a second, {beside}"), a_second(done.runs));
+            }
+            if harm != Harm::Functions {
+                ensure!(done.events > 0, "no hostile event was taken");
+                table.take(&format!("hostile events a second, {beside}"), a_second(done.events));
             }
         }
         for percent in [50, 99] {

@@ -63,6 +63,8 @@ impl SqliteStore {
         let (witness, found) = Witness::open(&config.dir)?;
         let conn = connect::open_writer(&config).map_err(sqlite)?;
         schema::migrate(&conn, &config.epochs)?;
+        // The WAL is there by now, and its name is to survive the loss of power as surely as what is in it.
+        connect::sync_dir(&config.dir).map_err(|error| connect::cannot("flush", &config.dir, &error))?;
         check::tail(&conn)?;
         let record = lineage::judge(&conn, &found, &config.epochs)?;
         witness.write(record);
