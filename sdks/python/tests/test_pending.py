@@ -6,6 +6,7 @@ import pytest
 from frames import hello, item, page
 from greeted import client_of, greeted, until
 from scripted import LIMIT, ScriptedServer
+from tokens import token
 
 from campanile import ActionRefused, MemoryStorage, State
 
@@ -76,3 +77,42 @@ async def test_a_refused_action_is_undone_and_told(server: ScriptedServer) -> No
         assert client.snapshot.unread == 1
         await server.quiet()
         assert errors == [refused.value]
+
+
+async def test_what_was_done_before_there_was_a_connection_is_kept(server: ScriptedServer) -> None:
+    """Where it is known whose it is."""
+    for who in ({"token": token("alice", 4e9)}, {"token": lambda _: "opaque", "user": "alice"}):
+        storage = MemoryStorage()
+        client = client_of(server, storage=storage, **who)
+        client.read("a")
+        await client.disconnect()
+        (kept,) = storage.texts.values()
+        assert '"read"' in kept
+
+
+async def test_what_was_done_before_the_storage_was_read_is_kept(server: ScriptedServer) -> None:
+    """Behind what was kept before, though another user came meanwhile; it is sent when she is back."""
+    readable = asyncio.Event()
+
+    class Slow(MemoryStorage):
+        async def get(self, name: str) -> str | None:
+            await readable.wait()
+            return await super().get(name)
+
+    storage = Slow()
+    alice = token("alice", 4e9)
+    before = client_of(server, storage=storage, token=alice)
+    readable.set()
+    before.read("before")
+    await before.disconnect()
+    readable.clear()
+    async with client_of(server, storage=storage, token=alice) as client:
+        await greeted(server, client, item(10, "a"))
+        client.read("a")
+        client.update(token=token("bob", 4e9))
+        bobs = await greeted(server, client, item(10, "b"), user="bob")
+        client.update(token=alice)
+        readable.set()
+        socket = await greeted(server, client, item(10, "a"))
+        assert ["before" in await socket.next(), '"a"' in await socket.next()] == [True, True]
+        assert bobs.frames.empty()

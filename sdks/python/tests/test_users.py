@@ -9,7 +9,7 @@ from scripted import ScriptedServer, Socket
 from stepped import START, SteppedClock
 from tokens import token
 
-from campanile import Campanile, Closed, MemoryStorage, Snapshot, State
+from campanile import ActionRefused, Campanile, CampanileError, Closed, MemoryStorage, Snapshot, State
 
 
 async def test_another_user_sees_nothing_of_the_former(server: ScriptedServer) -> None:
@@ -329,6 +329,50 @@ async def test_what_is_shown_again_is_told(server: ScriptedServer) -> None:
         await server.dialled()
         shown = await until(client, lambda s: len(s.items) == 1)
         assert (shown.state, shown.user, client.snapshot) == (State.CONNECTING, "alice", shown)
+
+
+@pytest.mark.parametrize("nobody", ["another callback", "no token", "a callback that says so"])
+@pytest.mark.parametrize("surface", ["native", "workspace"])
+async def test_what_is_not_shown_can_not_be_acted_on(surface: str, nobody: str) -> None:
+    """It would be done to somebody else's, or by her."""
+    never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    storage = MemoryStorage()
+    tokens = iter([token("alice", 4e9), None])
+    subprotocol = "campanile.v1" if surface == "native" else None
+    options = {"surface": surface, "token": lambda _: next(tokens), "storage": storage}
+    async with ScriptedServer(subprotocol) as server, client_of(server, **options) as client:
+        if surface == "native":
+            socket = await greeted(server, client, item(10, "a"))
+        else:
+            socket = await server.dialled()
+            socket.send(item(None, "a"))
+            await until(client, lambda s: len(s.items) == 1)
+        if nobody == "a callback that says so":
+            socket.cut()
+            await until(client, lambda s: s.state is State.WAITING)
+            client.retry()
+            await until(client, lambda s: s.state is State.IDLE)
+        else:
+            client.update(token=None if nobody == "no token" else lambda _: never)
+        errors: list[CampanileError] = []
+        client.on("error", errors.append)
+        for act in (client.read_all, lambda: client.read("a")):
+            with pytest.raises(ActionRefused, match="missing"):
+                await act()
+        await server.quiet()
+        assert ([error.code for error in errors], client.snapshot.pending) == (["missing"] * 2, 0)
+        client.update(token=token("bob", 4e9))
+        other = await server.dialled()
+        if surface == "native":
+            other.send(hello(10, user="bob"))
+            (await server.asked()).reply(200, page(10, [item(9, "a")]))
+        await until(client, lambda s: s.state is State.LIVE and not s.loading and s.user == "bob")
+        client.read("a")
+        await other.next()
+        await server.quiet()
+        assert _said(other) == []
+        await client._session.flush()
+        assert not any("alice" in name for name in storage.texts)
 
 
 def _said(socket: Socket) -> list[str]:

@@ -319,7 +319,9 @@ class Campanile:
         """Marks one entry read, and so seen. It shows at once; await what is returned to know that it is durable.
 
         While there is no connection, it waits. The future raises `ActionRefused` if the server says that it can't be
-        done; then what was shown is undone. `QueueFull` if 1,000 actions wait."""
+        done; then what was shown is undone. So it does, with the code `missing`, where nobody is logged in any more,
+        and where another token callback was given and it is not known yet whose its tokens are: nothing is shown that
+        could be meant. `QueueFull` if 1,000 actions wait."""
         return self._act("read", id)
 
     def unread(self, id: str) -> "asyncio.Future[Outcome]":
@@ -352,10 +354,12 @@ class Campanile:
     def _act(self, kind: Kind, name: str | None = None) -> "asyncio.Future[Outcome]":
         self._check()
         session = self._session
+        if not session.surface.numbered and kind not in ("read", "read_all"):
+            raise Unsupported(kind, session.surface.name)
+        if session.concealed:
+            return session.pending.refuse(kind, name)
         if session.surface.numbered:
             return session.act(self._action(kind, name))
-        if kind not in ("read", "read_all"):
-            raise Unsupported(kind, session.surface.name)
         if kind == "read":
             return session.act(self._action("read", name))
         # The documented surfaces mark one at a time.

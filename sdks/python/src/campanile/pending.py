@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .actions import Action, Actions
-from .errors import ActionRefused, CampanileError, StorageFailed
+from .actions import Action, Actions, Kind
+from .errors import ActionRefused, CampanileError, QueueFull, StorageFailed
 from .storage import Storage
 from .surface import Surface
 from .surface.event import Done, Refused
@@ -33,6 +33,7 @@ class Pending:
         self._name: str | None = None
         self._opened = False
         self._saving: asyncio.Task[None] | None = None
+        self._keeping: set[asyncio.Task[None]] = set()
         self._saved = "[]"
         self._unsaved: dict[str, str] = {}
         self._refs = 0
@@ -44,18 +45,19 @@ class Pending:
             self._opened = True
             return
         self._name = name
-        try:
-            kept = _parsed(await self._storage.get(name))
-        except Exception as error:
-            self._failed(error)
-            kept = []
+        # What this user did before somebody else came may be on its way there.
+        await self.flush()
+        kept = await self._read(self._storage, name)
         if self._name != name:
             return
         since = list(self.actions)
         self.actions.clear()
         for action in (*kept, *since):
-            for needless in self.actions.add(action):
-                self._settle(needless.key, Outcome(False))
+            try:
+                for needless in self.actions.add(action):
+                    self._settle(needless.key, Outcome(False))
+            except QueueFull as full:
+                self._refuse(action, full.code)
         # Without anything to keep, nothing is written: it would only be there to be erased.
         self._saved = "" if kept else "[]"
         self._opened = True
@@ -115,19 +117,41 @@ class Pending:
 
     def forget(self) -> None:
         """Another user or workspace: what waits is kept where there is a store, and is no longer this queue's."""
+        if self._storage and self._name and not self._opened and len(self.actions):
+            # What is kept was not read yet.
+            task = asyncio.ensure_future(self._keep(self._storage, self._name, list(self.actions)))
+            self._keeping.add(task)
+            task.add_done_callback(self._keeping.discard)
         self._save()
         self._abandon()
 
     async def discard(self) -> None:
         """Forgets. Nothing is written any more by the time that this returns."""
         self._abandon()
+        for task in self._keeping:
+            task.cancel()
         self._unsaved.clear()
         await self.flush()
 
     async def flush(self) -> None:
         """Returns once everything is stored."""
-        while self._saving and not self._saving.done():
-            await asyncio.wait((self._saving,))
+        while True:
+            busy = {task for task in (*self._keeping, self._saving) if task and not task.done()}
+            if not busy and not self._keeping:
+                return
+            if busy:
+                await asyncio.wait(busy)
+            # Those that are done say so when the loop gets to it.
+            await asyncio.sleep(0)
+
+    def refuse(self, kind: Kind, id: str | None) -> "asyncio.Future[Outcome]":
+        """Does not take an action: there is nobody whose it would be."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        refusal = ActionRefused(kind, "missing", id)
+        future.set_exception(refusal)
+        self._handle_error(refusal)
+        return future
 
     def _abandon(self) -> None:
         self.actions.clear()
@@ -156,14 +180,34 @@ class Pending:
     def _save(self) -> None:
         if self._storage is None or self._name is None or not self._opened:
             return
-        text = json.dumps([action.to_json() for action in self.actions])
+        text = _text(self.actions)
         if text == self._saved:
             return
         self._saved = text
+        self._put(self._storage, self._name, text)
+
+    def _put(self, storage: Storage, name: str, text: str) -> None:
         # Of one name only the newest counts: changes during a write share the next one.
-        self._unsaved[self._name] = text
+        self._unsaved[name] = text
         if self._saving is None or self._saving.done():
-            self._saving = asyncio.ensure_future(self._write(self._storage))
+            self._saving = asyncio.ensure_future(self._write(storage))
+
+    async def _keep(self, storage: Storage, name: str, since: list[Action]) -> None:
+        """Adds to what is kept under a name that is no longer this queue's."""
+        queue = Actions()
+        for action in (*await self._read(storage, name), *since):
+            try:
+                queue.add(action)
+            except QueueFull as full:
+                self._handle_error(ActionRefused(action.kind, full.code, action.id))
+        self._put(storage, name, _text(queue))
+
+    async def _read(self, storage: Storage, name: str) -> list[Action]:
+        try:
+            return _parsed(await storage.get(name))
+        except Exception as error:
+            self._failed(error)
+            return []
 
     async def _write(self, storage: Storage) -> None:
         while self._unsaved:
@@ -177,6 +221,10 @@ class Pending:
         failed = StorageFailed()
         failed.__cause__ = error
         self._handle_error(failed)
+
+
+def _text(actions: Actions) -> str:
+    return json.dumps([action.to_json() for action in actions])
 
 
 def _parsed(text: str | None) -> list[Action]:

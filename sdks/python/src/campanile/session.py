@@ -128,6 +128,7 @@ class Session:
             self._start_anew()
             # Without a token, the next one may be of another user than the one that is still named.
             self.user = None if taken else whose
+            self._conceal(taken)
             self.source, self.workspace, self.named = source, workspace, named
             return False
         self.source = source
@@ -202,6 +203,7 @@ class Session:
             if self._line is line:
                 self._start_anew()
                 self.user = None
+                self._conceal(end is None)
                 self._handle_left(end)
 
         line = Line(plan, handle, self._report, self._resume, leave, lambda: self.user)
@@ -219,6 +221,7 @@ class Session:
             # Nobody is logged in any more: whoever comes next may be somebody else.
             self._start_anew()
             self.user = None
+            self._conceal(True)
         if end and end.come_back == "with_new_token" and isinstance(self.source, str):
             # There is no other to be had by asking.
             return dataclasses.replace(end, come_back="no")
@@ -226,6 +229,10 @@ class Session:
 
     def act(self, action: Action) -> "asyncio.Future[Outcome]":
         """Takes an action: shown at once, sent soon."""
+        whose = self.user or _said_by(self.source)
+        if self._opener is None and whose:
+            # To be kept, whether or not there ever is a connection.
+            self._adopt(whose)
         future = self.pending.add(action)
         self._pump()
         self._handle_change()
