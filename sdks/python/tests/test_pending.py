@@ -116,3 +116,15 @@ async def test_what_was_done_before_the_storage_was_read_is_kept(server: Scripte
         socket = await greeted(server, client, item(10, "a"))
         assert ["before" in await socket.next(), '"a"' in await socket.next()] == [True, True]
         assert bobs.frames.empty()
+
+
+async def test_what_was_done_right_before_another_user_came_is_kept(server: ScriptedServer) -> None:
+    """Though nothing had the time to begin."""
+    storage = MemoryStorage()
+    client = client_of(server, storage=storage, token=token("alice", 4e9))
+    client.read("a")
+    client.update(token=token("bob", 4e9))
+    client.read("b")
+    await client.disconnect()
+    assert ["alice" in name for name in storage.texts] == [True, False]
+    assert [text.count('"read"') for text in storage.texts.values()] == [1, 1]

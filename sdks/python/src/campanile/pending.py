@@ -39,12 +39,16 @@ class Pending:
         self._refs = 0
         self.actions = Actions()
 
+    def own(self, name: str) -> None:
+        """Under which name it is to be kept, once it is open."""
+        self._name = name
+
     async def open(self, name: str) -> None:
         """Takes up what is kept under this name; it goes before what was done since."""
         if self._storage is None:
             self._opened = True
             return
-        self._name = name
+        self.own(name)
         # What this user did before somebody else came may be on its way there.
         await self.flush()
         kept = await self._read(self._storage, name)

@@ -307,6 +307,7 @@ class Session:
         self._handle_change()
         if self._opener is None:
             name = name_of(self._rest.base, user, self.surface.name, self.workspace)
+            self.pending.own(name)
             self._opener = asyncio.ensure_future(self._open(name))
 
     async def _open(self, name: str) -> None:
