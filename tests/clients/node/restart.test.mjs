@@ -54,7 +54,8 @@ test("4003 makes it come back with a fresh token, 4001 makes it stop", async (t)
   let asked = 0;
   const token = () => {
     asked += 1;
-    if (asked === 3) return "no token at all";
+    // The server may still be down at the third attempt.
+    if (asked >= 3) return "no token at all";
     return workspaceToken("bob", asked === 1 ? { exp: seconds() + 2 } : {});
   };
   const address = (/** @type {string} */ token) => server.workspace(token);
