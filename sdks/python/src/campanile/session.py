@@ -167,8 +167,7 @@ class Session:
     async def forget(self) -> None:
         """Forgets the user. Nothing is written any more."""
         await self.pending.discard()
-        self._start_anew()
-        self.user = None
+        self._let_go()
 
     async def erase(self) -> None:
         """Erases whatever is kept of the user on this server, of every workspace."""
@@ -201,9 +200,7 @@ class Session:
 
         def leave(end: End | None) -> None:
             if self._line is line:
-                self._start_anew()
-                self.user = None
-                self._conceal(end is None)
+                self._let_go(concealed=end is None)
                 self._handle_left(end)
 
         line = Line(plan, handle, self._report, self._resume, leave, lambda: self.user)
@@ -219,9 +216,7 @@ class Session:
             await self._stop_loading()
         if end is None and current:
             # Nobody is logged in any more: whoever comes next may be somebody else.
-            self._start_anew()
-            self.user = None
-            self._conceal(True)
+            self._let_go(concealed=True)
         if end and end.come_back == "with_new_token" and isinstance(self.source, str):
             # There is no other to be had by asking.
             return dataclasses.replace(end, come_back="no")
@@ -321,6 +316,12 @@ class Session:
             self.concealed = concealed
             self._delivery.hold(concealed)
             self._handle_change()
+
+    def _let_go(self, concealed: bool = False) -> None:
+        """The user is another from now on, or nobody."""
+        self._start_anew()
+        self.user = None
+        self._conceal(concealed)
 
     def _start_anew(self) -> None:
         self._delivery.drop()
