@@ -423,7 +423,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     readAll() {
       if (isNative) act("read_all");
       // Their servers know no such word, and what is read may have to wait.
-      else for (const { id, read } of getSnapshot().items) if (!read) act("read", id);
+      else for (const { id } of list({ unread: true }).items) act("read", id);
     },
     seen: () => act("seen"),
     on,
