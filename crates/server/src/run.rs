@@ -14,6 +14,7 @@ use campanile_engine::{Engine, IdSource, Revocations, Rota, Workspaces, due, fol
 use campanile_functions::{Pool, PoolConfig};
 use campanile_model::{NotificationId, Timestamp};
 use campanile_store::Store;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::auth_failures::AuthFailures;
@@ -357,19 +358,14 @@ pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Resul
         let store = open_store(config)?;
         let program = own_program().context("the program's own path is not known")?;
         let running = start(config, Clock::system(), store, program).await?;
+        // Before it says that it listens: whoever reads that may ask it to end at once.
+        let mut ending = Ending::new()?;
+        let mut hangup = signal(SignalKind::hangup())?;
         tracing::info!(address = %running.address, tls = config.server.tls.is_on(), "listening");
         if let Some(address) = running.api_address {
             tracing::info!(%address, "the API has its own address");
         }
         welcome(running.address);
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        let again = async |terminate: &mut tokio::signal::unix::Signal| {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        };
-        let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
         let reloads = async {
             while hangup.recv().await.is_some() {
                 tokio::task::block_in_place(|| running.reload_certificate());
@@ -378,18 +374,38 @@ pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Resul
             std::future::pending().await
         };
         tokio::select! {
-            () = again(&mut terminate) => {}
+            () = ending.asked() => {}
             () = reloads => {}
             () = running.drain_comes() => tracing::info!("the planned drain begins"),
         }
         tokio::select! {
             () = running.shutdown() => Ok(()),
-            () = again(&mut terminate) => {
+            () = ending.asked() => {
                 tracing::warn!("asked again: exiting now");
                 std::process::exit(1)
             }
         }
     })
+}
+
+/// The signals that ask a server to end, taken from the moment that this is made.
+struct Ending {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Ending {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Returns once for each time that it is asked.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// This very program. Where it is installed, an upgrade may put another version while this one runs.

@@ -251,6 +251,24 @@ fn a_backup_is_taken_while_the_server_runs() {
     assert!(sent.stdout.contains("\"seq\":2"), "{sent:?}");
 }
 
+/// Whoever reads that it listens may ask it to end, or to read its certificate again, at that very moment.
+#[test]
+fn a_server_that_says_that_it_listens_takes_signals() {
+    const HANGUP_INTERRUPT_TERMINATE: u64 = 1 | 1 << 1 | 1 << 14;
+    let program = Program::new().set("CAMPANILE_SERVER__LISTEN", "127.0.0.1:0");
+    for ending in ["-INT", "-TERM"] {
+        let mut serve = Running(program.start(["serve"]));
+        serve.address();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", serve.0.id())).expect("it runs");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("proc(5)").trim();
+        let caught = u64::from_str_radix(caught, 16).expect("a mask in hexadecimal");
+        assert_eq!(caught & HANGUP_INTERRUPT_TERMINATE, HANGUP_INTERRUPT_TERMINATE, "{status}");
+        serve.signal("-HUP");
+        serve.signal(ending);
+        assert!(serve.0.wait().expect("a child").success(), "{ending}");
+    }
+}
+
 #[test]
 fn the_store_is_checked_on_demand() {
     let program = Program::new().set("CAMPANILE_SERVER__LISTEN", "127.0.0.1:0");
@@ -320,10 +338,14 @@ impl Running {
         }
     }
 
+    fn signal(&self, signal: &str) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
+    }
+
     /// Asks it to end, and waits until it has.
     fn terminate(&mut self) {
-        let pid = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+        self.signal("-TERM");
         assert!(self.0.wait().expect("a child").success());
     }
 
