@@ -1,6 +1,7 @@
 """Handlers and iterators: whatever they do, the reading goes on."""
 
 import asyncio
+import gc
 
 import pytest
 from frames import item, notification
@@ -213,3 +214,77 @@ async def test_what_is_held_is_not_told_by_an_end(server: ScriptedServer) -> Non
         later = client.notifications()
     assert [entry async for entry in feed] == []
     assert [entry async for entry in later] == []
+
+
+async def test_what_an_iterator_did_not_take_before_the_end_is_of_its_user_alone(server: ScriptedServer) -> None:
+    """Once another user came, or she signed out, it is told to nobody."""
+    client = client_of(server, token=token("alice", 4e9))
+    client.connect()
+    for leave in (client.disconnect, client.close):
+        user = "alice" if leave == client.disconnect else "bob"
+        socket = await greeted(server, client, user=user)
+        feed = client.notifications()
+        for seq in (11, 12):
+            socket.send(notification(seq, f"{user} {seq}"))
+        await until(client, lambda s: len(s.items) == 2)
+        await leave()
+        if user == "alice":
+            assert (await anext(feed)).id == "alice 11"
+            client.update(token=token("bob", 4e9))
+            client.connect()
+        assert [entry async for entry in feed] == []
+
+
+async def test_a_state_that_waits_for_a_handler_shows_nothing_of_the_former_user(server: ScriptedServer) -> None:
+    """It is told all the same."""
+    told: list[Snapshot] = []
+    async with client_of(server, token=token("alice", 4e9)) as client:
+        socket = await greeted(server, client, item(10, "secret"))
+        client.on("state", told.append)
+        socket.cut()
+        await until(client, lambda s: s.state is State.WAITING)
+        told.clear()
+        client.retry()
+        client.update(token=token("bob", 4e9))
+        await greeted(server, client, user="bob")
+        await server.quiet()
+        assert [snapshot.state for snapshot in told] == [State.CONNECTING, State.LIVE]
+        assert [snapshot.items for snapshot in told] == [(), ()]
+        assert [snapshot.user for snapshot in told] == [None, "bob"]
+
+
+async def test_an_iterator_that_nobody_holds_costs_nothing(server: ScriptedServer) -> None:
+    """However many there were."""
+    async with client_of(server) as client:
+        socket = await greeted(server, client)
+        for seq in range(11, 14):
+            coming = asyncio.ensure_future(anext(client.notifications()))
+            await server.quiet()
+            socket.send(notification(seq, f"n{seq}"))
+            assert (await coming).id == f"n{seq}"
+        del coming
+        gc.collect()
+        assert len(client._delivery._feeds) == 0
+
+
+async def test_a_handler_that_awaits_what_is_cancelled_is_called_again(server: ScriptedServer) -> None:
+    """That is its own failure, and is told."""
+    cancelled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    errors: list[Exception] = []
+    called: list[str] = []
+    async with client_of(server) as client:
+
+        @client.on("notification")
+        async def fails(told: Notification) -> None:
+            called.append(told.id)
+            await cancelled
+
+        client.on("error", errors.append)
+        socket = await greeted(server, client)
+        for seq in (11, 12):
+            socket.send(notification(seq, f"n{seq}"))
+        await until(client, lambda s: len(s.items) == 2)
+        await server.quiet()
+        assert called == ["n11", "n12"]
+        assert [type(error) for error in errors] == [HandlerFailed] * 2

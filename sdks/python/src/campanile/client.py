@@ -269,7 +269,7 @@ class Campanile:
         entry = (predicate, future)
         self._waiters.append(entry)
         try:
-            return await (future if timeout is None else within(self._clock, timeout, _awaited(future)))
+            return await (future if timeout is None else within(self._clock, timeout, future))
         finally:
             self._waiters = [other for other in self._waiters if other is not entry]
 
@@ -499,10 +499,6 @@ class Campanile:
             self._machine.handle_missing()
         else:
             self._machine.handle_end(end, self._clock.now(), self._random())
-
-
-async def _awaited(future: "asyncio.Future[Snapshot]") -> Snapshot:
-    return await future
 
 
 async def _all(futures: "list[asyncio.Future[Outcome]]") -> Outcome:

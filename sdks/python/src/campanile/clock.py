@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -40,26 +40,28 @@ class SystemClock:
         await asyncio.sleep(max(0.0, seconds))
 
 
-async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns or raises; `TimeoutError` if that takes longer. The work has ended either way."""
-    task = asyncio.ensure_future(work)
+async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
+    """As `finished`; `TimeoutError` if that takes longer. The work has ended either way."""
+    task: asyncio.Future[T] = asyncio.ensure_future(work)
     timer = asyncio.ensure_future(clock.sleep(seconds))
     try:
         await asyncio.wait((task, timer), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
-            return await task
+            return _result(task)
         raise TimeoutError
     finally:
         await ended(task, timer)
 
 
-async def first(*works: Awaitable[Any]) -> None:
-    """Returns once one of these has; the others are cancelled. What they raise is dropped."""
-    tasks = [asyncio.ensure_future(work) for work in works]
+async def finished(work: Awaitable[T]) -> T:
+    """What `work` returns or raises. A cancellation that nobody here asked for is an error like others,
+    `RuntimeError`: it would be taken for that of whoever waits."""
+    task: asyncio.Future[T] = asyncio.ensure_future(work)
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((task,))
+        return _result(task)
     finally:
-        await ended(*tasks)
+        await ended(task)
 
 
 async def ended(*tasks: "asyncio.Future[Any]") -> None:
@@ -67,3 +69,9 @@ async def ended(*tasks: "asyncio.Future[Any]") -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _result(done: "asyncio.Future[T]") -> T:
+    if done.cancelled():
+        raise RuntimeError("what was waited for is cancelled")
+    return done.result()

@@ -174,7 +174,7 @@ class Connection:
             return await self._await_silence()
         if self._surface.ping == "text":
             try:
-                await within(self._clock, self._due - self._clock.now(), _awaited(self._alive.wait()))
+                await within(self._clock, self._due - self._clock.now(), self._alive.wait())
             except TimeoutError:
                 return End.lost("timeout")
         while True:
@@ -195,7 +195,7 @@ class Connection:
                 self._ponged.clear()
                 self.try_send("PING")
                 pong = self._ponged.wait()
-            await within(self._clock, patience, _awaited(pong))
+            await within(self._clock, patience, pong)
         except TimeoutError:
             return False
         except ConnectionClosed:
@@ -209,10 +209,6 @@ class _Connect(connect):
     def process_redirect(self, exc: Exception) -> Exception | str:
         """The redirect, as the refusal that it is then."""
         return exc
-
-
-async def _awaited(pong: Any) -> None:
-    await pong
 
 
 async def _let_go(socket: ClientConnection, patience: float) -> None:

@@ -3,11 +3,12 @@
 import asyncio
 import inspect
 import logging
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from .clock import ended
+from .clock import ended, finished
 from .errors import CampanileError, HandlerFailed, Lagged
 from .notification import Notification
 
@@ -56,10 +57,14 @@ class Handler:
         """What waits is never told."""
         self._queue.clear()
 
-    def stop(self) -> "asyncio.Task[None] | None":
-        """Calls it no more; returns the call that is under way, cancelled."""
+    def empty(self) -> None:
+        """What waits is told without what it shows."""
+        self._queue = deque((payload.emptied() for payload in self._queue), self._queue.maxlen)
+
+    def stop(self, but: "asyncio.Task[Any] | None" = None) -> "asyncio.Task[None] | None":
+        """Calls it no more; returns the call that is under way, cancelled, unless it is this one."""
         self._queue.clear()
-        if self._task and self._task is not asyncio.current_task():
+        if self._task and self._task not in (but, asyncio.current_task()):
             self._task.cancel()
             return self._task
         return None
@@ -74,7 +79,7 @@ class Handler:
             try:
                 answer = self._call(payload)
                 if inspect.isawaitable(answer):
-                    await answer
+                    await finished(answer)
             except Exception as error:
                 failed = HandlerFailed(self._event)
                 failed.__cause__ = error
@@ -85,17 +90,18 @@ class Handler:
 class Feed(AsyncIterator[Notification]):
     """An iterator over notifications as they come. `Lagged` is raised once if it is too slow; then it goes on."""
 
-    def __init__(self, close: Callable[["Feed"], None], limit: int = QUEUE) -> None:
+    def __init__(self, limit: int = QUEUE) -> None:
         self._queue: deque[Notification] = deque()
         self._limit = limit
-        self._close = close
         self._dropped = 0
         self._ended = False
         self._held = False
         self._changed = asyncio.Event()
 
     def put(self, notification: Notification) -> None:
-        """Adds one."""
+        """Adds one, before the end."""
+        if self._ended:
+            return
         if len(self._queue) >= self._limit:
             self._dropped += len(self._queue)
             self._queue.clear()
@@ -133,10 +139,8 @@ class Feed(AsyncIterator[Notification]):
 
     async def aclose(self) -> None:
         """Takes no more."""
-        if not self._ended:
-            self.end()
-            self._queue.clear()
-            self._close(self)
+        self.end()
+        self._queue.clear()
 
 
 class Delivery:
@@ -144,7 +148,8 @@ class Delivery:
 
     def __init__(self, events: tuple[str, ...]) -> None:
         self._handlers: dict[str, list[Handler]] = {name: [] for name in events}
-        self._feeds: list[Feed] = []
+        self._feeds: weakref.WeakSet[Feed] = weakref.WeakSet()
+        """Also those that have ended, as long as somebody may take what waits in them."""
         self._held = False
 
     def add(self, event: str, call: Callable[[Any], Any]) -> Callable[[], None]:
@@ -166,9 +171,9 @@ class Delivery:
 
     def feed(self) -> Feed:
         """Another iterator."""
-        feed = Feed(self._feeds.remove)
+        feed = Feed()
         feed.hold(self._held)
-        self._feeds.append(feed)
+        self._feeds.add(feed)
         return feed
 
     def hold(self, held: bool) -> None:
@@ -176,13 +181,14 @@ class Delivery:
         self._held = held
         for one in self._personal():
             one.hold(held)
-        for handler in self._handlers["change"] if held else ():
-            handler.drop()
+        if held:
+            self._hide()
 
     def drop(self) -> None:
         """What happened to another user is not told any more, nor what it looked like."""
-        for one in (*self._personal(), *self._handlers["change"]):
+        for one in self._personal():
             one.drop()
+        self._hide()
 
     def wants(self, event: str) -> bool:
         """Whether anybody would be told."""
@@ -195,20 +201,25 @@ class Delivery:
         for handler in tuple(self._handlers[event]):
             handler.put(payload)
         if event == "notification":
-            for feed in tuple(self._feeds):
+            for feed in self._feeds:
                 feed.put(payload)
 
     def report(self, error: CampanileError) -> None:
         """Tells of an error; without a handler, the log."""
         self.emit("error", error)
 
-    async def stop(self) -> None:
-        """Ends iterators, and calls that are under way. Handlers stay, for what comes later."""
+    async def stop(self, but: "asyncio.Task[Any] | None" = None) -> None:
+        """Ends iterators, and calls that are under way but for this one. Handlers stay, for what comes later."""
         for feed in self._feeds:
             feed.end()
-        self._feeds.clear()
-        calls = [handler.stop() for handlers in self._handlers.values() for handler in handlers]
+        calls = [handler.stop(but) for handlers in self._handlers.values() for handler in handlers]
         await ended(*(call for call in calls if call))
+
+    def _hide(self) -> None:
+        for handler in self._handlers["change"]:
+            handler.drop()
+        for handler in self._handlers["state"]:
+            handler.empty()
 
     def _personal(self) -> list[Handler | Feed]:
         return [*self._feeds, *(handler for event in _PERSONAL for handler in self._handlers.get(event, ()))]

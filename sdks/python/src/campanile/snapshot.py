@@ -31,3 +31,20 @@ class Snapshot:
     """Up to where everything was received; `None` on the documented surfaces."""
     pending: int
     """How many actions the server has not confirmed yet."""
+
+    def emptied(self) -> "Snapshot":
+        """The same state, of nobody."""
+        return Snapshot(
+            state=self.state,
+            reason=self.reason,
+            retry_at=self.retry_at,
+            user=None,
+            workspace=self.workspace,
+            items=(),
+            unread=0,
+            unseen=0,
+            has_more=False,
+            loading=False,
+            position=None,
+            pending=0,
+        )

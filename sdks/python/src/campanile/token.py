@@ -53,7 +53,7 @@ async def ask(source: TokenSource, reason: TokenReason, clock: Clock) -> str | N
     try:
         answer = source(reason)
         if inspect.isawaitable(answer):
-            answer = await within(clock, PATIENCE, _awaited(answer))
+            answer = await within(clock, PATIENCE, answer)
     except TimeoutError:
         raise TokenFailed(reason, f"did not answer within {PATIENCE:g} s") from None
     except Exception as error:
@@ -70,10 +70,6 @@ def refresh_at(now: float, issued_at: float | None, expires_at: float, random: f
     life = expires_at - (now if issued_at is None else issued_at)
     early = max(EARLY, life / 10) * (0.9 + 0.2 * random)
     return max(expires_at - early, now + (expires_at - now) / 2, now + SOONEST)
-
-
-async def _awaited(answer: Awaitable[str | None]) -> str | None:
-    return await answer
 
 
 def _number(value: Any) -> float | None:
