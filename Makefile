@@ -37,7 +37,6 @@ fmt: ## Format everything
 	cd tests/clients && node_modules/.bin/biome check --write . && $(HOME)/.cache/campanile/venv/bin/ruff format .
 	cd sdks/typescript && npm run format
 	cd sdks/python && $(HOME)/.cache/campanile/venv/bin/ruff format . ../../examples
-	cd sdks/python && $(HOME)/.cache/campanile/venv/bin/ruff format . ../../examples
 
 docs: setup ## Write the generated documents, the SDKs' close codes and the picture of the bell again
 	UPDATE_DOCS=1 cargo test --package campanile-server --test main docs
