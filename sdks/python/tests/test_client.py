@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from frames import hello, item, notification, page
 from greeted import client_of, greeted, until
-from scripted import ScriptedServer, Socket
+from scripted import LIMIT, ScriptedServer, Socket
 from stepped import START, SteppedClock
 from tokens import token
 
-from campanile import BadUrl, Campanile, Position, State
+from campanile import BadUrl, Campanile, Closed, Position, State
 
 
 @pytest.mark.parametrize("url", ["ftp://localhost", "localhost:8700", "http://a:b@localhost", "http://localhost?x=1"])
@@ -179,3 +179,38 @@ async def test_an_update_that_changes_nothing_does_nothing(server: ScriptedServe
                 socket.send(hello(10))
                 (await server.asked()).reply(200, page(10, []))
                 await until(client, lambda s: s.state is State.LIVE and not s.loading)
+
+
+async def test_coming_back_while_it_says_goodbye_disturbs_nothing(server: ScriptedServer) -> None:
+    """The former connection ends in its own time; what is of the next one goes on."""
+    async with client_of(server) as client:
+        former = await server.dialled()
+        former.silent = True
+        await server.quiet()
+        leaving = asyncio.ensure_future(client.disconnect())
+        await until(client, lambda s: s.state is State.IDLE)
+        client.connect()
+        feed = client.notifications()
+        socket = await server.dialled()
+        socket.send(hello(10, unread=1, unseen=1))
+        asked = await server.asked()
+        await leaving
+        assert client.snapshot.loading
+        asked.reply(200, page(10, [item(10, "b")]))
+        await until(client, lambda s: [entry.id for entry in s.items] == ["b"])
+        socket.send(notification(11, "c"))
+        assert (await anext(feed)).id == "c"
+
+
+async def test_whoever_waits_for_what_can_not_be_any_more_is_told(server: ScriptedServer) -> None:
+    """Once it is closed, nothing changes."""
+    client = client_of(server)
+    live = asyncio.ensure_future(client.until(lambda s: s.state is State.LIVE))
+    closed = asyncio.ensure_future(client.until(lambda s: s.state is State.CLOSED))
+    await server.quiet()
+    await client.close()
+    with pytest.raises(Closed):
+        await asyncio.wait_for(live, LIMIT)
+    assert (await asyncio.wait_for(closed, LIMIT)).state is State.CLOSED
+    with pytest.raises(Closed):
+        await asyncio.wait_for(client.until(lambda s: s.state is State.LIVE), LIMIT)

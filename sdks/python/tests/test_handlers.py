@@ -6,7 +6,7 @@ import gc
 import pytest
 from frames import item, notification
 from greeted import client_of, greeted, until
-from scripted import ScriptedServer
+from scripted import LIMIT, ScriptedServer
 from tokens import token
 
 from campanile import BadAnswer, Defect, HandlerFailed, Lagged, Notification, Snapshot, State
@@ -288,3 +288,30 @@ async def test_a_handler_that_awaits_what_is_cancelled_is_called_again(server: S
         await server.quiet()
         assert called == ["n11", "n12"]
         assert [type(error) for error in errors] == [HandlerFailed] * 2
+
+
+@pytest.mark.parametrize("leaves", ["disconnect", "close"])
+async def test_a_handler_may_leave(server: ScriptedServer, leaves: str) -> None:
+    """It goes on to its end; others do not."""
+    client = client_of(server)
+    left = asyncio.Event()
+    others: list[asyncio.Event] = [asyncio.Event(), asyncio.Event()]
+
+    @client.on("notification")
+    async def hangs(_: Notification) -> None:
+        try:
+            await others[0].wait()
+        finally:
+            others[1].set()
+
+    @client.on("notification")
+    async def leaving(_: Notification) -> None:
+        await getattr(client, leaves)()
+        left.set()
+
+    client.connect()
+    socket = await greeted(server, client)
+    socket.send(notification(11, "a"))
+    await asyncio.wait_for(left.wait(), LIMIT)
+    assert others[1].is_set()
+    assert client.state is (State.IDLE if leaves == "disconnect" else State.CLOSED)

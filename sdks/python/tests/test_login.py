@@ -1,13 +1,16 @@
 """Tokens of a client: where they come from, when they are asked for, and where they never go."""
 
+import asyncio
 import logging
 
 import pytest
+from frames import hello, item, page
 from greeted import client_of, greeted, until
-from scripted import ScriptedServer
+from scripted import LIMIT, ScriptedServer
+from stepped import START, SteppedClock
 from tokens import token
 
-from campanile import Campanile, InsecureUrl, Reason, State, TokenFailed
+from campanile import Campanile, InsecureUrl, MemoryStorage, Reason, State, TokenFailed
 
 
 async def test_the_token_is_in_no_address_log_error_or_repr(
@@ -131,3 +134,68 @@ async def test_a_redirect_is_not_followed(server: ScriptedServer) -> None:
             assert waiting.reason
             assert (waiting.reason.kind, waiting.reason.code) == ("http", 302)
             assert elsewhere.sockets == []
+
+
+async def test_a_token_callback_that_awaits_what_is_cancelled_is_asked_again(server: ScriptedServer) -> None:
+    """That is its own failure, as any other, and not the end of the client."""
+    cancelled: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    sources = [cancelled]
+    errors: list[Exception] = []
+
+    async def source(_: str) -> str:
+        return await sources.pop() if sources else token("alice", 4e9)
+
+    client = client_of(server, token=source)
+    client.on("error", errors.append)
+    async with client:
+        await until(client, lambda s: s.state is State.WAITING)
+        client.retry()
+        await greeted(server, client)
+        assert [type(error) for error in errors] == [TokenFailed]
+
+
+@pytest.mark.parametrize("leaves", ["disconnect", "close"])
+async def test_a_token_callback_may_leave(server: ScriptedServer, leaves: str) -> None:
+    """As one would that finds that its user was logged out elsewhere."""
+    storage = MemoryStorage()
+    async with client_of(server, storage=storage, token=token("alice", 4e9)) as before:
+        await greeted(server, before, item(10, "a"))
+        before.read("a")
+        await before._session.flush()
+    assert len(storage.texts) == 1
+    left = asyncio.Event()
+
+    async def source(_: str) -> None:
+        try:
+            await getattr(client, leaves)()
+        finally:
+            left.set()
+
+    client = client_of(server, storage=storage, user="alice", token=source)
+    client.connect()
+    await asyncio.wait_for(left.wait(), LIMIT)
+    await asyncio.wait_for(getattr(client, leaves)(), LIMIT)
+    assert client.state is (State.IDLE if leaves == "disconnect" else State.CLOSED)
+    assert len(storage.texts) == (leaves == "disconnect")
+    await client.close()
+
+
+async def test_what_a_former_callback_says_does_not_count(server: ScriptedServer) -> None:
+    """Though it was asked before another token was given."""
+    for answer in (None, token("bob", 4e9)):
+        slow: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        sources: list[str | asyncio.Future[str | None]] = [token("alice", START + 60), slow]
+        clock = SteppedClock(server.quiet)
+        async with client_of(server, clock=clock, token=lambda _, all=sources: all.pop(0)) as client:
+            socket = await server.dialled()
+            socket.send(hello(10, expiresAt="2026-01-01T00:01:00.000Z"))
+            (await server.asked()).reply(200, page(10, [item(10, "a")]))
+            await until(client, lambda s: len(s.items) == 1)
+            await clock.step(34)
+            assert not sources
+            later = token("alice", 4e9)
+            client.update(token=later)
+            slow.set_result(answer)
+            assert later in await socket.next()
+            assert (client.state, len(client.snapshot.items)) == (State.LIVE, 1)

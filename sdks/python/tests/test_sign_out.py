@@ -193,3 +193,28 @@ async def test_a_second_call_waits_for_the_first(server: ScriptedServer) -> None
     assert storage.texts == {}
     await closing
     await client.close()
+
+
+async def test_whoever_gives_up_waiting_does_not_stop_the_erasing(server: ScriptedServer) -> None:
+    """It goes on, and can be waited for again."""
+    erasing, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemoryStorage):
+        async def erase(self, prefix: str) -> None:
+            erasing.set()
+            await go_on.wait()
+            await super().erase(prefix)
+
+    storage = Slow()
+    client = client_of(server, storage=storage)
+    await _acts(client, server, "a")
+    closing = asyncio.ensure_future(client.close())
+    await asyncio.wait_for(erasing.wait(), LIMIT)
+    closing.cancel()
+    await asyncio.wait((closing,))
+    again = asyncio.ensure_future(client.close())
+    await settle()
+    assert not again.done()
+    go_on.set()
+    await asyncio.wait_for(again, LIMIT)
+    assert storage.texts == {}

@@ -3,22 +3,22 @@
 import asyncio
 import random as machine_random
 import ssl
-import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar, overload
 
-from .actions import Action, Kind
+from .actions import Kind
 from .backoff import Backoff
-from .clock import Clock, SystemClock, ended, within
+from .clock import Clock, SystemClock, ended
 from .delivery import Delivery, Feed
 from .device import device_of
-from .errors import CampanileError, Closed, Defect, Unsupported
+from .errors import CampanileError, Closed, Defect
 from .inbox import PAGE
 from .lists import Filter, List
 from .notification import Notification, Position, Resync, Retraction, Update
 from .pending import Outcome
 from .session import Session
+from .shown import Shown
 from .snapshot import Snapshot
 from .state import End, Machine, State
 from .storage import Storage
@@ -26,7 +26,6 @@ from .store import ITEMS
 from .surface import SurfaceName
 from .surface.event import Receipts
 from .token import TokenSource
-from .view import View
 
 H = TypeVar("H", bound=Callable[..., Any])
 EventName = Literal["notification", "update", "retract", "receipts", "resync", "state", "change", "error"]
@@ -74,16 +73,13 @@ class Campanile:
         self._clock: Clock = clock or SystemClock()
         self._random = random
         self._delivery = Delivery(EVENTS)
-        self._waiters: list[tuple[Callable[[Snapshot], bool], asyncio.Future[Snapshot]]] = []
-        self._view: View | None = None
-        self._snapshot: Snapshot | None = None
-        self._lists: dict[Filter, List] = {}
-        self._told = False
-        self._shown: tuple[object, ...] = ()
         self._driver: asyncio.Task[None] | None = None
+        self._driving = asyncio.Lock()
+        """A driver may still be saying goodbye when the next one comes."""
+        self._halting: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._started = False
-        self._closing: asyncio.Future[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         """Done once all that `close` erases is gone."""
         self._turn = 0
         """Rises with whatever ends the connection that is there."""
@@ -112,6 +108,7 @@ class Campanile:
             handle_left=self._handle_left,
             handle_change=self._changed,
         )
+        self._shown = Shown(self._machine, self._session, self._delivery, self._clock)
 
     async def __aenter__(self) -> "Campanile":
         self.connect()
@@ -146,7 +143,7 @@ class Campanile:
             return
         self._started = False
         self._machine.handle_options(False)
-        await self._stop()
+        await asyncio.shield(self._halt())
 
     async def close(self) -> None:
         """For logging out: stops for good, and erases whatever is kept of this user on this server, of every workspace.
@@ -154,26 +151,19 @@ class Campanile:
         Clients of the same user that share the storage object, on this event loop, are closed with it: what they did
         later would be kept. The user is who a token or the server said last, else the option `user`; where nobody
         said, nothing is kept. A name that came by `update` together with another token counts until that token, or
-        the server, says another. Called again, it waits for the first call."""
-        if self._machine.state is State.CLOSED:
-            if self._closing and not self._closing.done():
-                await asyncio.wait((self._closing,))
-            return
-        signed_out = (self, *self._others())
-        closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for client in signed_out:
-            client._closing = closing
-            client._started = False
-            client._machine.handle_close()
-            client._turned()
-        try:
+        the server, says another. Called again, it waits for the same; it goes on although nobody waits."""
+        closing = self._closing
+        if closing is None:
+            signed_out = (self, *self._others())
             for client in signed_out:
-                await client._stop()
-                await client._session.forget()
-                client._changed()
-            await self._session.erase()
-        finally:
-            closing.set_result(None)
+                client._started = False
+                client._machine.handle_close()
+            halting = [client._halt() for client in signed_out]
+            closing = asyncio.ensure_future(self._sign_out(signed_out, halting))
+            for client in signed_out:
+                client._closing = closing
+        # It goes on although whoever asked for it gives up, or is ended by it, such as a token callback.
+        await asyncio.shield(closing)
 
     def retry(self) -> None:
         """Comes back now, if it waits, is suspended or was refused."""
@@ -221,35 +211,14 @@ class Campanile:
     @property
     def snapshot(self) -> Snapshot:
         """All that is to be shown. The same object until something changes."""
-        if self._snapshot is None:
-            machine, session = self._machine, self._session
-            view, shown = self._viewed(), self.list()
-            at = machine.retry_at
-            self._snapshot = Snapshot(
-                state=machine.state,
-                reason=machine.reason,
-                retry_at=None if at is None else at - self._clock.now() + self._clock.utc(),
-                user=None if session.concealed else session.user,
-                workspace=session.workspace,
-                items=shown.items,
-                unread=view.unread,
-                unseen=view.unseen,
-                has_more=shown.has_more,
-                loading=shown.loading,
-                position=session.shown.position,
-                pending=0 if session.concealed else len(session.pending.actions),
-            )
-        return self._snapshot
+        return self._shown.snapshot
 
     def list(self, *, unread: bool = False, archived: bool = False) -> List:
         """The entries of a list, down to where it was loaded: all that are not archived, which the snapshot has too; of
         them the unread ones; the archived ones; or of those the unread ones. The same object until something changes.
 
         The list of all has the unread ones as far down as it goes; the archived ones come by `load_more`."""
-        filter = Filter(unread, archived)
-        if filter not in self._lists:
-            self._lists[filter] = self._session.list(self._viewed(), filter)
-        return self._lists[filter]
+        return self._shown.list(Filter(unread, archived))
 
     @property
     def state(self) -> State:
@@ -262,16 +231,9 @@ class Campanile:
         return self._session.shown.position
 
     async def until(self, predicate: Callable[[Snapshot], bool], timeout: float | None = None) -> Snapshot:
-        """The first snapshot of which this is true. `TimeoutError` after so many seconds, where they are given."""
-        if predicate(self.snapshot):
-            return self.snapshot
-        future: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
-        entry = (predicate, future)
-        self._waiters.append(entry)
-        try:
-            return await (future if timeout is None else within(self._clock, timeout, future))
-        finally:
-            self._waiters = [other for other in self._waiters if other is not entry]
+        """The first snapshot of which this is true. `TimeoutError` after so many seconds, where they are given.
+        `Closed` where it is not before everything is erased by `close`."""
+        return await self._shown.until(predicate, timeout)
 
     # Events
 
@@ -353,57 +315,10 @@ class Campanile:
 
     def _act(self, kind: Kind, name: str | None = None) -> "asyncio.Future[Outcome]":
         self._check()
-        session = self._session
-        if not session.surface.numbered and kind not in ("read", "read_all"):
-            raise Unsupported(kind, session.surface.name)
-        if session.concealed:
-            return session.pending.refuse(kind, name)
-        if session.surface.numbered:
-            return session.act(self._action(kind, name))
-        if kind == "read":
-            return session.act(self._action("read", name))
-        # The documented surfaces mark one at a time.
-        futures = [session.act(self._action("read", i.id)) for i in self.snapshot.items if not i.read]
-        together = asyncio.ensure_future(_all(futures))
-        # Each refusal is told as an error, whether or not anybody waits.
-        together.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return together
-
-    def _action(self, kind: Kind, name: str | None) -> Action:
-        position = self._session.store.position if name is None else None
-        place, epoch = (position.seq, position.epoch) if position else (None, None)
-        return Action(kind, str(uuid.uuid4()), name, place, epoch)
-
-    def _viewed(self) -> View:
-        if self._view is None:
-            self._view = self._session.view()
-        return self._view
+        return self._session.act(kind, name)
 
     def _changed(self) -> None:
-        """Something that the snapshot shows is different. It is told once, when the loop gets to it."""
-        self._view = self._snapshot = None
-        self._lists.clear()
-        machine = self._machine
-        shown = (machine.state, machine.reason, machine.retry_at)
-        if shown != self._shown:
-            self._shown = shown
-            self._delivery.emit("state", self.snapshot)
-        if not self._told:
-            self._told = True
-            asyncio.get_running_loop().call_soon(self._tell)
-
-    def _tell(self) -> None:
-        self._told = False
-        if not self._waiters and not self._delivery.wants("change"):
-            return
-        snapshot = self.snapshot
-        for predicate, future in tuple(self._waiters):
-            try:
-                if not future.done() and predicate(snapshot):
-                    future.set_result(snapshot)
-            except Exception as error:
-                future.set_exception(error)
-        self._delivery.emit("change", snapshot)
+        self._shown.changed()
 
     def _handle_live(self) -> None:
         self._machine.handle_live(self._clock.now())
@@ -441,32 +356,52 @@ class Campanile:
             and client._loop in (None, loop)
         )
 
-    async def _stop(self) -> None:
+    def _halt(self) -> "asyncio.Task[None]":
+        """Ends whatever is under way, from this moment on. Done once the last of it has ended, and all is stored."""
         self._turned()
-        driver, self._driver = self._driver, None
-        if driver and driver is not asyncio.current_task():
-            await ended(driver)
-        await self._delivery.stop()
+        under_way = self._delivery.stop()
+        if self._driver:
+            self._driver.cancel()
+            under_way.append(self._driver)
+            self._driver = None
+        halting = asyncio.ensure_future(self._halted(under_way))
+        self._halting.add(halting)
+        halting.add_done_callback(self._halting.discard)
+        return halting
+
+    async def _halted(self, under_way: "Sequence[asyncio.Task[None]]") -> None:
+        await ended(*under_way)
         await self._session.flush()
 
+    async def _sign_out(self, clients: "tuple[Campanile, ...]", halting: "Sequence[asyncio.Task[None]]") -> None:
+        await asyncio.wait(halting)
+        for client in clients:
+            await client._session.forget()
+            client._changed()
+        await self._session.erase()
+        for client in clients:
+            client._shown.end()
+
     async def _run(self) -> None:
-        machine, clock = self._machine, self._clock
-        while True:
-            machine.handle_time(clock.now())
-            self._wake.clear()
-            if machine.state in (State.CONNECTING, State.LIVE):
-                await self._stay()
-            elif machine.due is not None:
-                waits = [
-                    asyncio.ensure_future(self._wake.wait()),
-                    asyncio.ensure_future(clock.sleep(machine.due - clock.now())),
-                ]
-                try:
-                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    await ended(*waits)
-            else:
-                await self._wake.wait()
+        async with self._driving:
+            while True:
+                self._machine.handle_time(self._clock.now())
+                self._wake.clear()
+                if self._machine.state in (State.CONNECTING, State.LIVE):
+                    await self._stay()
+                else:
+                    await self._rest()
+
+    async def _rest(self) -> None:
+        """Until there is something to do."""
+        due = self._machine.due
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._wake.wait())]
+        if due is not None:
+            waits.append(asyncio.ensure_future(self._clock.sleep(due - self._clock.now())))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await ended(*waits)
 
     async def _stay(self) -> None:
         """One stay on the server, ended by it or by a turn."""
@@ -499,8 +434,3 @@ class Campanile:
             self._machine.handle_missing()
         else:
             self._machine.handle_end(end, self._clock.now(), self._random())
-
-
-async def _all(futures: "list[asyncio.Future[Outcome]]") -> Outcome:
-    outcomes = await asyncio.gather(*futures)
-    return Outcome(any(outcome.changed for outcome in outcomes))

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from .clock import ended, finished
+from .clock import finished
 from .errors import CampanileError, HandlerFailed, Lagged
 from .notification import Notification
 
@@ -38,6 +38,7 @@ class Handler:
         self._limit = limit
         self._held = False
         self._task: asyncio.Task[None] | None = None
+        self._called: asyncio.Future[Any] | None = None
 
     def put(self, payload: Any) -> None:
         """Has the handler called with this, soon."""
@@ -61,10 +62,10 @@ class Handler:
         """What waits is told without what it shows."""
         self._queue = deque((payload.emptied() for payload in self._queue), self._queue.maxlen)
 
-    def stop(self, but: "asyncio.Task[Any] | None" = None) -> "asyncio.Task[None] | None":
-        """Calls it no more; returns the call that is under way, cancelled, unless it is this one."""
+    def stop(self) -> "asyncio.Task[None] | None":
+        """Calls it no more; returns the call that is under way, cancelled, unless it is the one that says so."""
         self._queue.clear()
-        if self._task and self._task not in (but, asyncio.current_task()):
+        if self._task and asyncio.current_task() not in (self._task, self._called):
             self._task.cancel()
             return self._task
         return None
@@ -79,7 +80,8 @@ class Handler:
             try:
                 answer = self._call(payload)
                 if inspect.isawaitable(answer):
-                    await finished(answer)
+                    self._called = asyncio.ensure_future(answer)
+                    await finished(self._called)
             except Exception as error:
                 failed = HandlerFailed(self._event)
                 failed.__cause__ = error
@@ -208,12 +210,12 @@ class Delivery:
         """Tells of an error; without a handler, the log."""
         self.emit("error", error)
 
-    async def stop(self, but: "asyncio.Task[Any] | None" = None) -> None:
-        """Ends iterators, and calls that are under way but for this one. Handlers stay, for what comes later."""
+    def stop(self) -> "list[asyncio.Task[None]]":
+        """Ends iterators, and returns the calls that are under way, cancelled. Handlers stay, for what comes later."""
         for feed in self._feeds:
             feed.end()
-        calls = [handler.stop(but) for handlers in self._handlers.values() for handler in handlers]
-        await ended(*(call for call in calls if call))
+        calls = (handler.stop() for handlers in self._handlers.values() for handler in handlers)
+        return [call for call in calls if call]
 
     def _hide(self) -> None:
         for handler in self._handlers["change"]:

@@ -193,11 +193,15 @@ class Line:
             await self._exchange()
 
     async def _exchange(self) -> None:
+        source = self._source
         try:
-            token = await ask(self._source, "refresh", self._plan.clock)
+            token = await ask(source, "refresh", self._plan.clock)
         except TokenFailed as error:
             self._handle_error(error)
             self._later()
+            return
+        if source is not self._source:
+            # Another was given meanwhile, which is asked next: what this one says is over.
             return
         if not token:
             self._leave(None)

@@ -3,9 +3,10 @@
 import asyncio
 import dataclasses
 import ssl
+import uuid
 from collections.abc import Callable
 
-from .actions import Action
+from .actions import Action, Kind
 from .backoff import Backoff
 from .clock import Clock, ended
 from .delivery import Delivery
@@ -222,13 +223,29 @@ class Session:
             return dataclasses.replace(end, come_back="no")
         return end
 
-    def act(self, action: Action) -> "asyncio.Future[Outcome]":
-        """Takes an action: shown at once, sent soon."""
+    def act(self, kind: Kind, name: str | None) -> "asyncio.Future[Outcome]":
+        """Takes an action: shown at once, sent soon. `Unsupported` where the surface has no word for it."""
+        if not self.surface.numbered and kind not in ("read", "read_all"):
+            raise Unsupported(kind, self.surface.name)
+        if self.concealed:
+            return self.pending.refuse(kind, name)
+        if self.surface.numbered or kind == "read":
+            return self._act(kind, name)
+        # The documented surfaces mark one at a time.
+        items = self.view().items
+        together = asyncio.ensure_future(_all([self._act("read", item.id) for item in items if not item.read]))
+        # Each refusal is told as an error, whether or not anybody waits.
+        together.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return together
+
+    def _act(self, kind: Kind, name: str | None) -> "asyncio.Future[Outcome]":
+        position = self.store.position if name is None else None
+        place, epoch = (position.seq, position.epoch) if position else (None, None)
         whose = self.user or _said_by(self.source)
         if self._opener is None and whose:
             # To be kept, whether or not there ever is a connection.
             self._adopt(whose)
-        future = self.pending.add(action)
+        future = self.pending.add(Action(kind, str(uuid.uuid4()), name, place, epoch))
         self._pump()
         self._handle_change()
         return future
@@ -451,3 +468,8 @@ class Session:
 def _said_by(source: TokenSource | None) -> str | None:
     """Whose a token is by its own word; a callback says nothing before it is asked."""
     return Claims.of(source).user if isinstance(source, str) else None
+
+
+async def _all(futures: "list[asyncio.Future[Outcome]]") -> Outcome:
+    outcomes = await asyncio.gather(*futures)
+    return Outcome(any(outcome.changed for outcome in outcomes))
