@@ -32,8 +32,9 @@ async def _page(
 async def test_each_list_has_no_gap(server: ScriptedServer) -> None:
     """What one has loaded stands in no other that did not get that far."""
     async with client_of(server, page_size=2) as client:
+        assert client.list() == List((), False, False), "of nobody there is nothing to load"
         socket = await server.dialled()
-        assert client.list() == List((), False, False)
+        assert client.list() == client.list(unread=True) == client.list(archived=True) == List((), True, False)
         socket.send(hello(10, unread=4, unseen=4))
         first = page(10, [item(10, "g"), item(9, "f", **READ)], older=9, unread=4, unseen=4)
         (await server.asked()).reply(200, first)

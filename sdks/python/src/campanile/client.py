@@ -306,10 +306,11 @@ class Campanile:
         """Loads the next older page of a list, and returns it: `list` has it then, or the snapshot.
 
         Each list goes on from where it ends. The product surface has one list, and no filters; the workspace surface
-        has none: `Unsupported`. `Problem`, `Network` or `TokenFailed`. Nothing where the user changed meanwhile, nor
-        while it is not known whose it is."""
+        has none: `Unsupported`. `Problem`, or `Network`, also where there was no connection yet and none is being made:
+        its token is used, or that of the last one. Nothing where the user changed meanwhile, nor while it is not known
+        whose it is."""
         self._check()
-        return await self._session.load_more(Filter(unread, archived))
+        return await self._session.load_more(Filter(unread, archived), self._connected)
 
     # The rest is private
 
@@ -319,6 +320,9 @@ class Campanile:
 
     def _changed(self) -> None:
         self._shown.changed()
+
+    async def _connected(self) -> None:
+        await self._shown.until(lambda shown: shown.state is not State.CONNECTING, None)
 
     def _handle_live(self) -> None:
         self._machine.handle_live(self._clock.now())

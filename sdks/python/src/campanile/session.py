@@ -4,17 +4,18 @@ import asyncio
 import dataclasses
 import ssl
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from .actions import Action, Kind
-from .backoff import Backoff
-from .clock import Clock, ended
+from .clock import Clock
 from .delivery import Delivery
-from .errors import BadAnswer, CampanileError, Network, Problem, StorageFailed, TokenFailed, Unsupported
+from .errors import CampanileError, Network, StorageFailed, Unsupported
 from .inbox import Inbox
 from .line import Line, Plan
-from .lists import EVERYTHING, Filter, List
+from .lists import Filter, List
 from .notification import Notification, Position, Resync, Retraction, Update
+from .page import Page
+from .pages import Pages
 from .pending import Outcome, Pending
 from .rest import Rest, socket_of
 from .state import End, TokenReason
@@ -22,7 +23,7 @@ from .storage import Storage, name_of, user_key
 from .store import Store
 from .surface import SurfaceName, surface_of
 from .surface.event import Alive, Arrived, Done, Event, Heartbeat, Hello, LeftOut, Pong, Receipts, Refused
-from .token import Claims, TokenSource, ask
+from .token import Claims, TokenSource
 from .view import View
 
 _TOLD = {
@@ -77,9 +78,9 @@ class Session:
         self._page_size = page_size
         self._line: Line | None = None
         self._asked_resume = False
-        self._loader: asyncio.Task[None] | None = None
         self._opener: asyncio.Task[None] | None = None
-        self._page_lock = asyncio.Lock()
+        self._proven: str | None = None
+        """The token by which the server said last that it is this user's."""
         self.source = source
         self.workspace = workspace
         self.named = user
@@ -91,11 +92,10 @@ class Session:
         """Whose the tokens are, by the last word of one of them, or of the server."""
         self._option = user
         """Who the program said last that it is."""
-        self._reading = False
-        self._paging: set[Filter] = set()
         self.pending = Pending(self.surface, storage, self._report)
         self._storage = storage
         self.store = Store(self.surface.numbered, max_items)
+        self._pages = self._pages_of(self.store)
         if resume:
             self.store.resume(resume)
 
@@ -110,8 +110,9 @@ class Session:
 
     def list(self, view: View, filter: Filter) -> List:
         """One list of what is to be shown."""
-        loading = filter in self._paging or (self._reading and filter == EVERYTHING)
-        return List(self.shown.listed(view.everything, filter), self.shown.has_more(filter), loading)
+        # Of nobody there is nothing to load.
+        has_more = self.user is not None and not self.concealed and self.store.has_more(filter)
+        return List(self.shown.listed(view.everything, filter), has_more, self._pages.loading(filter))
 
     def update(self, source: TokenSource | None, workspace: str | None, named: str | None) -> bool:
         """Takes another token, workspace or name; true if the connection that is there goes on with it."""
@@ -198,6 +199,7 @@ class Session:
         def handle(event: Event) -> None:
             if self._line is line:
                 self._on_event(event)
+                self._proven = line.token if line.live else self._proven
 
         def leave(end: End | None) -> None:
             if self._line is line:
@@ -214,7 +216,7 @@ class Session:
             if self._line is line:
                 self._line = None
             self.pending.actions.handle_disconnected()
-            await self._stop_loading()
+            await self._pages.stop()
         if end is None and current:
             # Nobody is logged in any more: whoever comes next may be somebody else.
             self._let_go(concealed=True)
@@ -250,52 +252,47 @@ class Session:
         self._handle_change()
         return future
 
-    async def load_more(self, filter: Filter) -> tuple[Notification, ...]:
-        """See `Campanile.load_more`."""
-        if self.surface.name == "product":
-            return await self._load_list()
-        if not self.surface.numbered:
+    async def load_more(self, filter: Filter, connected: Callable[[], Awaitable[None]]) -> tuple[Notification, ...]:
+        """See `Campanile.load_more`. `connected`: returns once no connection is being made, be it there or not."""
+        if self.surface.name == "workspace":
             raise Unsupported("inbox", self.surface.name)
-        async with self._page_lock:
-            store = self.store
-            if self.concealed or not store.has_more(filter):
-                return ()
-            self._paging.add(filter)
-            self._handle_change()
-            store.begin_page()
-            try:
-                page = await self._inbox.page(
-                    await self._token(),
-                    self.workspace or "",
-                    self._page_size,
-                    store.depths.bottom(filter),
-                    store.seq or None,
-                    filter,
-                )
-            except BaseException:
-                store.cancel_page()
-                raise
-            finally:
-                self._paging.discard(filter)
-                self._handle_change()
-            if store is not self.store or self.concealed:
-                store.cancel_page()
-                return ()
-            store.apply_page(page, False, filter)
-            self._handle_change()
-            return page.items
+        pages = self._pages
+        if self.concealed:
+            return ()
+        # The first page comes first, by the token that the connection is asking for.
+        await connected()
+        return await (self._load_list(pages) if self.surface.name == "product" else pages.more(filter))
 
-    async def _load_list(self) -> tuple[Notification, ...]:
-        async with self._page_lock:
-            if self.concealed:
+    async def _load_list(self, pages: Pages) -> tuple[Notification, ...]:
+        async with pages.lock:
+            if not self._wants(pages):
                 return ()
-            store = self.store
-            items = await self._inbox.product_list(await self._token())
-            if store is not self.store or self.concealed:
+            items = await self._inbox.product_list(self._token())
+            if not self._wants(pages):
                 return ()
-            store.apply_list(items)
+            self.store.apply_list(items)
             self._handle_change()
             return tuple(items)
+
+    def _pages_of(self, store: Store) -> Pages:
+        return Pages(store, self._read, self._wants, self._handle_change, self._report, self._clock, self._random)
+
+    async def _read(self, before: int | None, min_seq: int | None, filter: Filter) -> Page:
+        token = self._token()
+        return await self._inbox.page(token, self.workspace or "", self._page_size, before, min_seq, filter)
+
+    def _wants(self, pages: Pages) -> bool:
+        return pages is self._pages and not self.concealed
+
+    def _token(self) -> str:
+        """One that is known to be this user's: that of the connection, or of the last one. Another is the connection's
+        to ask for. `Network` where there was none."""
+        if self._line and self._line.live and self._line.token:
+            return self._line.token
+        token = self.source if isinstance(self.source, str) else self._proven
+        if token is None:
+            raise Network("without a connection")
+        return token
 
     def _resume(self, claims: Claims) -> tuple[Position | None, str | None]:
         whose = claims.user or self.named
@@ -343,14 +340,13 @@ class Session:
     def _start_anew(self) -> None:
         self._delivery.drop()
         self.store = Store(self.surface.numbered, self._max_items)
+        self._pages.cancel()
+        self._pages = self._pages_of(self.store)
+        self._proven = None
         self.pending.forget()
         if self._opener:
             self._opener.cancel()
             self._opener = None
-        if self._loader:
-            self._loader.cancel()
-            self._loader = None
-        self._reading = False
         self._conceal(False)
         self._handle_change()
 
@@ -383,8 +379,7 @@ class Session:
             self._adopt(self.user)
         self._conceal(False)
         if isinstance(event, Hello) and not self.store.loaded:
-            # Told together with being live: nobody takes an inbox that was not read yet for an empty one.
-            self._reading = True
+            self._pages.expect()
         self._handle_live()
         # Behind the frame itself: what the server says first counts first.
         asyncio.get_running_loop().call_soon(self._pump)
@@ -395,46 +390,8 @@ class Session:
             due = event.resumed or not self._asked_resume
         else:
             due = self.surface.numbered and isinstance(event, (LeftOut, Heartbeat))
-        if due and not self.store.loaded and (self._loader is None or self._loader.done()):
-            self._reading = True
-            self._handle_change()
-            self._loader = asyncio.ensure_future(self._load())
-
-    async def _load(self) -> None:
-        """Reads the inbox until it is there, or can't be read at all."""
-        store, backoff = self.store, Backoff()
-        while not store.loaded and store is self.store:
-            async with self._page_lock:
-                self._reading = True
-                self._handle_change()
-                store.begin_page()
-                try:
-                    await self._load_page(store)
-                    # If that was not enough, such as a page of a former log, then again, but not at once.
-                    after = None
-                except (Problem, Network, BadAnswer, TokenFailed) as error:
-                    self._report(error)
-                    after = error.retry_after if isinstance(error, Problem) else None
-                finally:
-                    store.cancel_page()
-                    self._reading = False
-                    self._handle_change()
-            if not store.loaded:
-                await self._clock.sleep(backoff.delay(self._random()) if after is None else after)
-
-    async def _load_page(self, store: Store) -> None:
-        due = store.needed or None
-        page = await self._inbox.page(await self._token(), self.workspace or "", self._page_size, min_seq=due)
-        if store is self.store:
-            store.apply_page(page, anew=True)
-
-    async def _token(self) -> str:
-        if self._line and self._line.token:
-            return self._line.token
-        token = await ask(self.source, "reconnect", self._clock) if self.source else None
-        if not token:
-            raise TokenFailed("reconnect", "gave none")
-        return token
+        if due:
+            self._pages.begin()
 
     def _mark_by_itself(self, notification: Notification) -> None:
         held = self.store.get(notification.id)
@@ -454,15 +411,6 @@ class Session:
 
     def _report(self, error: CampanileError) -> None:
         self._delivery.emit("error", error)
-
-    async def _stop_loading(self) -> None:
-        loader, self._loader = self._loader, None
-        if loader:
-            await ended(loader)
-        # One that had not begun could not say so itself; nor could one that waited for a resync.
-        if self._reading:
-            self._reading = False
-            self._handle_change()
 
 
 def _said_by(source: TokenSource | None) -> str | None:

@@ -83,9 +83,8 @@ class Store:
         return self.depths.bottom(EVERYTHING) or None
 
     def has_more(self, filter: Filter) -> bool:
-        """Whether older ones of a list may be on the server. Before the first page that is not known, and not said."""
-        bottom = self.depths.bottom(filter)
-        return self._numbered and (filter.archived if bottom is None else bottom > 0)
+        """Whether older ones of a list may be on the server: until a page says that there are none."""
+        return self._numbered and self.depths.bottom(filter) != 0
 
     def resume(self, position: Position) -> None:
         """Goes on from a position that was saved."""
