@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from frames import hello, item, page
 from greeted import client_of, greeted, until
-from scripted import LIMIT, ScriptedServer
+from scripted import LIMIT, ScriptedServer, Socket
 from tokens import token
 
 from campanile import ActionRefused, MemoryStorage, State
@@ -128,3 +128,56 @@ async def test_what_was_done_right_before_another_user_came_is_kept(server: Scri
     await client.disconnect()
     assert ["alice" in name for name in storage.texts] == [True, False]
     assert [text.count('"read"') for text in storage.texts.values()] == [1, 1]
+
+
+@pytest.mark.parametrize("leaves", ["another user", "nobody", "closed"])
+async def test_whoever_waits_for_what_is_no_longer_done_is_told(server: ScriptedServer, leaves: str) -> None:
+    """By an error: a cancellation would be taken for that of the task that waits."""
+    async with client_of(server) as client:
+        socket = await greeted(server, client, item(10, "a"))
+        waiting = [client.read("a"), client.seen()]
+        await socket.next()
+        if leaves == "closed":
+            await client.close()
+        else:
+            client.update(token=None if leaves == "nobody" else token("bob", 4e9))
+        for future in waiting:
+            with pytest.raises(ActionRefused, match="missing"):
+                await asyncio.wait_for(future, LIMIT)
+
+
+@pytest.mark.parametrize("surface", ["workspace", "product"])
+@pytest.mark.parametrize("kept", [True, False])
+async def test_what_is_done_where_nobody_says_whose_it_is_is_sent(surface: str, kept: bool) -> None:
+    """Also what was done before there was a connection. It is not kept: by no name could it be found."""
+
+    def alive(socket: Socket) -> None:
+        if surface == "product":
+            socket.send({"type": "CONNECTION_ESTABLISHED"})
+        socket.send({"id": "a", "title": "a", "message": "", "type": "info"})
+
+    storage = MemoryStorage()
+    options = {"surface": surface, "token": lambda _: "opaque", "storage": storage if kept else None}
+    async with ScriptedServer(None) as plain, client_of(plain, **options) as client:
+        before = client.read("before")
+        socket = await plain.dialled()
+        alive(socket)
+        assert '"before"' in await socket.next()
+        assert (await before).changed
+        await until(client, lambda s: len(s.items) == 1)
+        assert (await asyncio.wait_for(client.read("a"), LIMIT)).changed
+        assert '"a"' in await socket.next()
+        assert (client.snapshot.unread, client.snapshot.pending, client.snapshot.user) == (0, 0, None)
+        assert storage.texts == {}
+
+
+async def test_what_is_done_before_anything_was_received_is_nothing(server: ScriptedServer) -> None:
+    """What comes meanwhile was not shown to anybody: it stays unread."""
+    async with client_of(server) as client:
+        for act in (client.read_all, client.seen):
+            assert not (await act()).changed
+        assert client.snapshot.pending == 0
+        socket = await greeted(server, client, item(10, "a"))
+        await server.quiet()
+        assert (client.snapshot.unread, client.snapshot.unseen) == (1, 1)
+        assert socket.frames.empty()

@@ -283,7 +283,8 @@ class Campanile:
         While there is no connection, it waits. The future raises `ActionRefused` if the server says that it can't be
         done; then what was shown is undone. So it does, with the code `missing`, where nobody is logged in any more,
         and where another token callback was given and it is not known yet whose its tokens are: nothing is shown that
-        could be meant. `QueueFull` if 1,000 actions wait."""
+        could be meant; and where that comes to be so, or somebody else comes, before it is done: with a storage it is
+        then done once this user is back. `QueueFull` if 1,000 actions wait."""
         return self._act("read", id)
 
     def unread(self, id: str) -> "asyncio.Future[Outcome]":

@@ -61,8 +61,8 @@ class QueueFull(CampanileError):
 class ActionRefused(CampanileError):
     """The server says that the action can't be done. What it showed was undone.
 
-    `code` is the server's; or `missing`, where nobody is known whose action it would be, and `queue_full` for one that
-    was kept beside too many others."""
+    `code` is the server's; or `missing`, where nobody is known whose action it would be, or somebody else came, or she
+    signed out, before it was done; and `queue_full` for one that was kept beside too many others."""
 
     def __init__(self, action: str, code: str, id: str | None = None) -> None:
         super().__init__(f"{action} was refused: {code}")

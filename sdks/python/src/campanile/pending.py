@@ -42,6 +42,11 @@ class Pending:
     def own(self, name: str) -> None:
         """Under which name it is to be kept, once it is open."""
         self._name = name
+        self._opened = False
+
+    def open_unkept(self) -> None:
+        """Nobody says whose it is: it is sent, and kept under no name."""
+        self._opened = True
 
     async def open(self, name: str) -> None:
         """Takes up what is kept under this name; it goes before what was done since."""
@@ -148,6 +153,12 @@ class Pending:
             # Those that are done say so when the loop gets to it.
             await asyncio.sleep(0)
 
+    def skip(self) -> "asyncio.Future[Outcome]":
+        """Does not take an action: there is nothing that it would change."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        future.set_result(Outcome(False))
+        return future
+
     def refuse(self, kind: Kind, id: str | None) -> "asyncio.Future[Outcome]":
         """Does not take an action: there is nobody whose it would be."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -158,9 +169,11 @@ class Pending:
         return future
 
     def _abandon(self) -> None:
-        self.actions.clear()
-        for key in list(self._futures):
-            self._futures.pop(key).cancel()
+        for action in self.actions.clear():
+            future = self._futures.pop(action.key, None)
+            if future and not future.done():
+                # Not cancelled: that would be taken for a cancellation of the task that waits.
+                future.set_exception(ActionRefused(action.kind, "missing", action.id))
         self._name = None
         self._opened = False
         self._saved = "[]"

@@ -241,8 +241,10 @@ class Session:
         return together
 
     def _act(self, kind: Kind, name: str | None) -> "asyncio.Future[Outcome]":
-        position = self.store.position if name is None else None
-        place, epoch = (position.seq, position.epoch) if position else (None, None)
+        place, epoch = (None, None) if name is not None else (self.store.horizon, self.store.epoch)
+        if place == 0:
+            # Nothing was received: whatever comes meanwhile is not meant.
+            return self.pending.skip()
         whose = self.user or _said_by(self.source)
         if self._opener is None and whose:
             # To be kept, whether or not there ever is a connection.
@@ -377,6 +379,8 @@ class Session:
             self._adopt(user)
         elif self._opener is None and self.user:
             self._adopt(self.user)
+        elif self._opener is None:
+            self.pending.open_unkept()
         self._conceal(False)
         if isinstance(event, Hello) and not self.store.loaded:
             self._pages.expect()

@@ -78,6 +78,11 @@ class Store:
         return Position("", 0, self.rev) if self.epoch is None else Position(self.epoch, self.seq, self.rev)
 
     @property
+    def horizon(self) -> int:
+        """Up to where something was received, by the stream or by a page; 0: nothing was."""
+        return max(self.seq, self._told, *(item.seq or 0 for item in self._items.values()))
+
+    @property
     def older(self) -> int | None:
         """From where the list of all goes on, if it does."""
         return self.depths.bottom(EVERYTHING) or None
