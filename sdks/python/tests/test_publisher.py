@@ -9,7 +9,7 @@ from answers import published
 from scripted import Asked, ScriptedServer
 from stepped import START, SteppedClock
 
-from campanile import BatchTooLarge, Network, Problem, Published, Publisher, SyncPublisher, TokenFailed
+from campanile import BadAnswer, BatchTooLarge, Network, Problem, Published, Publisher, SyncPublisher, TokenFailed
 from campanile.rest import LATEST, retry_after
 
 NOTE = {"to": {"user": "alice"}, "title": "Hello", "message": "World"}
@@ -126,6 +126,15 @@ async def test_a_token_that_expired_on_its_way_is_exchanged_once(server: Scripte
         await publishing
 
 
+async def test_a_text_that_expired_is_not_tried_again(server: ScriptedServer) -> None:
+    """There is no other to be had by asking."""
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "old").publish(NOTE))
+    (await server.asked()).reply(401, {"code": "token_expired"})
+    with pytest.raises(Problem, match="token_expired"):
+        await publishing
+    assert server.requests.empty()
+
+
 async def test_a_callback_that_raises_is_told() -> None:
     """As its own kind of error."""
 
@@ -195,6 +204,24 @@ async def test_a_success_that_is_cut_short_is_asked_for_again(server: ScriptedSe
     published(await server.asked())
     await publishing_plainly
     assert len(slept) == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+async def test_a_success_that_can_not_be_read_is_asked_for_again(server: ScriptedServer, status: int) -> None:
+    """Though it is whole, such as a page of somebody in between. What is none of ours is final."""
+    clock = SteppedClock()
+    publishing = asyncio.ensure_future(
+        Publisher(server.url, "demo", "t", clock=clock, random=lambda: 0.0, attempts=2).publish(NOTE)
+    )
+    unreadable = (status, {"content-type": "text/html"}, b"" if status == 204 else b"<html>")
+    (await server.asked()).answer.set_result(unreadable)
+    (await _after(server, clock, 0.5)).answer.set_result(unreadable)
+    with pytest.raises(BadAnswer):
+        await publishing
+    publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t").publish(NOTE))
+    (await server.asked()).reply(201, {"hello": "world"})
+    with pytest.raises(BadAnswer):
+        await publishing
 
 
 async def test_an_answer_beyond_all_bounds_is_none(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:

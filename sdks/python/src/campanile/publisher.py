@@ -51,7 +51,9 @@ class _Attempts:
         what: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         key: str | None,
         attempts: int,
+        renews: bool,
     ) -> None:
+        """`renews`: a token that has expired can be exchanged for another."""
         self.many = not isinstance(what, Mapping)
         if self.many and len(what) > LARGEST_BATCH:
             raise BatchTooLarge(len(what), LARGEST_BATCH)
@@ -61,27 +63,26 @@ class _Attempts:
         self.headers = {"Idempotency-Key": key or str(uuid.uuid4())}
         self._left = attempts
         self._backoff = Backoff()
-        self._expired = False
+        self._renews = renews
 
     def judge(self, outcome: Answer | Network, random: float) -> float | list[Published]:
         """What was published, or seconds until the next attempt. Raises what no attempt can cure."""
         if isinstance(outcome, Network):
             return self._wait(outcome, None, random)
-        if outcome.status == 201:
-            return self._published(outcome)
         try:
-            outcome.checked()
+            body = outcome.checked()
         except Problem as problem:
             if is_passing(problem.status):
                 return self._wait(problem, problem.retry_after, random)
-            if problem.code == "token_expired" and not self._expired:
+            if problem.code == "token_expired" and self._renews:
                 # It ended on its way; whoever gives tokens has a newer one by now.
-                self._expired = True
+                self._renews = False
                 return 0.0
             raise
-        raise BadAnswer("publish")
+        # A success that can't be read may have been cut short on its way, or be somebody else's page.
+        return self._wait(BadAnswer("publish"), None, random) if body is None else self._published(outcome)
 
-    def _wait(self, error: Problem | Network, after: float | None, random: float) -> float:
+    def _wait(self, error: Problem | Network | BadAnswer, after: float | None, random: float) -> float:
         self._left -= 1
         if self._left <= 0:
             raise error
@@ -138,11 +139,12 @@ class Publisher:
     ) -> Published | list[Published]:
         """Publishes one notification, or 1 to 1,000 of them, all or nothing. Returns once they are on stable storage.
 
-        Repeated until it is answered, under one `Idempotency-Key`: `idempotency_key`, or a random one. Give a key of
-        your own if the publish must be the same after a restart; it holds for 24 hours. `Problem` if it is refused, or
-        still answered so after all `attempts`; `Network` if there is no answer to the last one; `BatchTooLarge`;
-        `TokenFailed`."""
-        attempts = _Attempts(self._workspace, what, idempotency_key, self._attempts)
+        Repeated until there is an answer that can be read, under one `Idempotency-Key`: `idempotency_key`, or a random
+        one. Give a key of your own if the publish must be the same after a restart; it holds for 24 hours. `Problem` if
+        it is refused, or still answered so after all `attempts`; `Network` if there is no answer to the last one,
+        `BadAnswer` if it can't be read; `BatchTooLarge`; `TokenFailed`. A token that has expired is asked for once
+        more, where there is a callback."""
+        attempts = _Attempts(self._workspace, what, idempotency_key, self._attempts, not isinstance(self._token, str))
         if attempts.many and not what:
             return []
         while True:
@@ -238,7 +240,7 @@ class SyncPublisher:
         self, what: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, idempotency_key: str | None = None
     ) -> Published | list[Published]:
         """As `Publisher.publish`, and blocks meanwhile."""
-        attempts = _Attempts(self._workspace, what, idempotency_key, self._attempts)
+        attempts = _Attempts(self._workspace, what, idempotency_key, self._attempts, not isinstance(self._token, str))
         if attempts.many and not what:
             return []
         while True:
