@@ -331,7 +331,10 @@ class Campanile:
 
     def _handle_left(self, end: End | None) -> None:
         """The user is another from now on, or nobody: not once the connection has said goodbye."""
-        self._handle_end(end)
+        if end is None:
+            self._machine.handle_missing()
+        else:
+            self._handle_end(end)
         self._turned()
 
     def _ready(self) -> bool:
@@ -434,8 +437,5 @@ class Campanile:
         self._handle_end(End.lost("defect") if error else stay.result())
         self._changed()
 
-    def _handle_end(self, end: End | None) -> None:
-        if end is None:
-            self._machine.handle_missing()
-        else:
-            self._machine.handle_end(end, self._clock.now(), self._random())
+    def _handle_end(self, end: End) -> None:
+        self._machine.handle_end(end, self._clock.now(), self._random())

@@ -18,6 +18,7 @@ from .token import Claims, TokenSource, ask, refresh_at
 
 REFRESH = "refresh"
 """The `ref` of a refresh; those of actions are numbers."""
+_NOBODY = End(Reason("token", 0, "nobody"))
 _ANOTHER = End(Reason("token", 0, "another user"), retry_after=0.0)
 
 
@@ -47,8 +48,9 @@ class Line:
         whose: Callable[[], str | None],
     ) -> None:
         """`handle` gets everything of the connection that counts, in order; `resume` is asked before dialling. `leave`
-        is told that the next token is another user's, or that nobody is logged in any more (`None`): what is here
-        must not be shown from then on, and whoever is told ends it. `whose`: who the server says that it is of."""
+        is told that the next token is another user's, or that nobody is logged in (`None`): what is here must not be
+        shown from then on, and whoever is told ends it, however it ends by itself. `whose`: who the server says that
+        it is of."""
         self._plan = plan
         self._handle = handle
         self._handle_error = handle_error
@@ -69,8 +71,8 @@ class Line:
         self.live = False
         """Whether the server said its first word."""
 
-    async def run(self, reason: TokenReason) -> End | None:
-        """Until the connection ends. `None` where nobody is logged in."""
+    async def run(self, reason: TokenReason) -> End:
+        """Until the connection ends, or could not be made."""
         plan = self._plan
         try:
             self.token = await ask(self._source, reason, plan.clock)
@@ -78,7 +80,8 @@ class Line:
             self._handle_error(error)
             return End(Reason("token", 0, "token_failed"))
         if not self.token:
-            return None
+            self._leave(None)
+            return _NOBODY
         self._current = self._dial(self.token)
         refreshing = asyncio.ensure_future(self._refresh())
         try:

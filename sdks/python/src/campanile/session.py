@@ -183,8 +183,9 @@ class Session:
             failed.__cause__ = error
             self._report(failed)
 
-    async def stay(self, reason: TokenReason) -> End | None:
-        """From asking for a token to the end of the connection; `None` where nobody is logged in."""
+    async def stay(self, reason: TokenReason) -> End:
+        """From asking for a token to the end of the connection. That another user comes, or that nobody is logged in,
+        is told as it happens: `handle_left`."""
         assert self.source is not None
         plan = Plan(
             socket_of(self._rest.base),
@@ -203,24 +204,20 @@ class Session:
 
         def leave(end: End | None) -> None:
             if self._line is line:
+                # Where nobody is logged in, whoever comes next may be somebody else.
                 self._let_go(concealed=end is None)
                 self._handle_left(end)
 
         line = Line(plan, handle, self._report, self._resume, leave, lambda: self.user)
         self._line = line
-        current = False
         try:
             end = await line.run(reason)
-            current = self._line is line
         finally:
             if self._line is line:
                 self._line = None
             self.pending.actions.handle_disconnected()
             await self._pages.stop()
-        if end is None and current:
-            # Nobody is logged in any more: whoever comes next may be somebody else.
-            self._let_go(concealed=True)
-        if end and end.come_back == "with_new_token" and isinstance(self.source, str):
+        if end.come_back == "with_new_token" and isinstance(self.source, str):
             # There is no other to be had by asking.
             return dataclasses.replace(end, come_back="no")
         return end
