@@ -12,7 +12,8 @@ from .backoff import Backoff
 from .clock import Clock, SystemClock, ended
 from .delivery import Delivery, Feed
 from .device import device_of
-from .errors import CampanileError, Closed, Defect
+from .driver import Driver
+from .errors import CampanileError, Closed
 from .inbox import PAGE
 from .lists import Filter, List
 from .notification import Notification, Position, Resync, Retraction, Update
@@ -20,7 +21,7 @@ from .pending import Outcome
 from .session import Session
 from .shown import Shown
 from .snapshot import Snapshot
-from .state import End, Machine, State
+from .state import Machine, State
 from .storage import Storage
 from .store import ITEMS
 from .surface import SurfaceName
@@ -73,16 +74,10 @@ class Campanile:
         self._clock: Clock = clock or SystemClock()
         self._random = random
         self._delivery = Delivery(EVENTS)
-        self._driver: asyncio.Task[None] | None = None
-        self._driving = asyncio.Lock()
-        """A driver may still be saying goodbye when the next one comes."""
         self._halting: set[asyncio.Task[None]] = set()
-        self._wake = asyncio.Event()
         self._started = False
         self._closing: asyncio.Task[None] | None = None
         """Done once all that `close` erases is gone."""
-        self._turn = 0
-        """Rises with whatever ends the connection that is there."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._device = None if storage is None else device_of(storage)
         if self._device:
@@ -104,11 +99,12 @@ class Campanile:
             clock=self._clock,
             random=random,
             delivery=self._delivery,
-            handle_live=self._handle_live,
-            handle_left=self._handle_left,
-            handle_change=self._changed,
+            handle_live=lambda: self._driver.handle_live(),
+            handle_left=lambda end: self._driver.handle_left(end),
+            handle_change=lambda: self._shown.changed(),
         )
         self._shown = Shown(self._machine, self._session, self._delivery, self._clock)
+        self._driver = Driver(self._machine, self._session, self._delivery, self._clock, random, self._shown.changed)
 
     async def __aenter__(self) -> "Campanile":
         self.connect()
@@ -133,9 +129,7 @@ class Campanile:
         self._started = True
         self._loop = asyncio.get_running_loop()
         self._machine.handle_options(self._ready())
-        if self._driver is None or self._driver.done():
-            self._driver = asyncio.ensure_future(self._run())
-        self._turned()
+        self._driver.start()
 
     async def disconnect(self) -> None:
         """Stops, and ends iterators. Nothing is forgotten: `connect` goes on from here."""
@@ -170,20 +164,20 @@ class Campanile:
         self._check()
         if self._machine.state not in (State.CONNECTING, State.LIVE):
             self._machine.handle_retry()
-            self._turned()
+            self._driver.turn()
 
     def offline(self) -> None:
         """There is no network: rests until `online` or `retry`. After 5 minutes it looks for itself."""
         self._check()
         self._machine.handle_offline(self._clock.now())
-        self._turned()
+        self._driver.turn()
 
     def online(self) -> None:
         """There may be a network again: comes back within a second, if it waits or is suspended and the server did
         not say when."""
         self._check()
         self._machine.handle_online(self._clock.now(), self._random())
-        self._turned(cuts=False)
+        self._driver.turn(cuts=False)
 
     def update(
         self, *, token: TokenSource | None = _KEEP, workspace: str | None = _KEEP, user: str | None = _KEEP
@@ -204,7 +198,7 @@ class Campanile:
         if stays and self._machine.state is State.LIVE:
             return
         self._machine.handle_options(self._started and self._ready())
-        self._turned()
+        self._driver.turn()
 
     # What it shows
 
@@ -319,34 +313,12 @@ class Campanile:
         self._check()
         return self._session.act(kind, name)
 
-    def _changed(self) -> None:
-        self._shown.changed()
-
     async def _connected(self) -> None:
         await self._shown.until(lambda shown: shown.state is not State.CONNECTING, None)
-
-    def _handle_live(self) -> None:
-        self._machine.handle_live(self._clock.now())
-        self._changed()
-
-    def _handle_left(self, end: End | None) -> None:
-        """The user is another from now on, or nobody: not once the connection has said goodbye."""
-        if end is None:
-            self._machine.handle_missing()
-        else:
-            self._handle_end(end)
-        self._turned()
 
     def _ready(self) -> bool:
         session = self._session
         return bool(session.source) and (bool(session.workspace) or session.surface.name == "product")
-
-    def _turned(self, cuts: bool = True) -> None:
-        if cuts:
-            self._turn += 1
-            self._session.cut()
-        self._wake.set()
-        self._changed()
 
     def _check(self) -> None:
         if self._machine.state is State.CLOSED:
@@ -366,12 +338,7 @@ class Campanile:
 
     def _halt(self) -> "asyncio.Task[None]":
         """Ends whatever is under way, from this moment on. Done once the last of it has ended, and all is stored."""
-        self._turned()
-        under_way = self._delivery.stop()
-        if self._driver:
-            self._driver.cancel()
-            under_way.append(self._driver)
-            self._driver = None
+        under_way = self._driver.halt() + self._delivery.stop()
         halting = asyncio.ensure_future(self._halted(under_way))
         self._halting.add(halting)
         halting.add_done_callback(self._halting.discard)
@@ -385,57 +352,7 @@ class Campanile:
         await asyncio.wait(halting)
         for client in clients:
             await client._session.forget()
-            client._changed()
+            client._shown.changed()
         await self._session.erase()
         for client in clients:
             client._shown.end()
-
-    async def _run(self) -> None:
-        async with self._driving:
-            while True:
-                self._machine.handle_time(self._clock.now())
-                self._wake.clear()
-                if self._machine.state in (State.CONNECTING, State.LIVE):
-                    await self._stay()
-                else:
-                    await self._rest()
-
-    async def _rest(self) -> None:
-        """Until there is something to do."""
-        due = self._machine.due
-        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._wake.wait())]
-        if due is not None:
-            waits.append(asyncio.ensure_future(self._clock.sleep(due - self._clock.now())))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await ended(*waits)
-
-    async def _stay(self) -> None:
-        """One stay on the server, ended by it or by a turn."""
-        turn = self._turn
-        self._changed()
-        stay = asyncio.ensure_future(self._session.stay(self._machine.ask))
-        try:
-            while not stay.done() and self._turn == turn:
-                woken = asyncio.ensure_future(self._wake.wait())
-                try:
-                    await asyncio.wait((stay, woken), return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    await ended(woken)
-                self._wake.clear()
-        finally:
-            if not stay.done():
-                await ended(stay)
-        if self._turn != turn:
-            return
-        error = stay.exception()
-        if error:
-            defect = Defect()
-            defect.__cause__ = error
-            self._delivery.report(defect)
-        self._handle_end(End.lost("defect") if error else stay.result())
-        self._changed()
-
-    def _handle_end(self, end: End) -> None:
-        self._machine.handle_end(end, self._clock.now(), self._random())
