@@ -9,7 +9,7 @@ use campanile_store::{
     document, more_due,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub use broadcast::{Everywhere, announce_everywhere, change_everywhere, withdraw_everywhere};
 pub(crate) use draft::check_message;
@@ -21,6 +21,8 @@ use crate::{Engine, EngineError};
 
 /// How long one that is over is kept: 30 days.
 const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+/// What its last event is called where it was withdrawn.
+const CANCELLED: &str = "maintenance.cancelled";
 /// Ended in one write at most.
 const ENDED_AT_ONCE: usize = 200;
 
@@ -112,7 +114,7 @@ pub async fn withdraw(
 ) -> Result<Announcement, EngineError> {
     let (before, version) = standing(engine, workspace, id).await?;
     let after = Announcement { state: State::Cancelled, ..before };
-    say(engine, workspace, after, Expect::Version(version), "maintenance.cancelled", actor, now).await
+    say(engine, workspace, after, Expect::Version(version), CANCELLED, actor, now).await
 }
 
 /// One announcement.
@@ -225,13 +227,7 @@ async fn say(
         time: now,
         actor: Some(actor.clone()),
         hops: 0,
-        data: json!({
-            "announcementId": announcement.id,
-            "message": announcement.message,
-            "startsAt": announcement.starts_at,
-            "endsAt": announcement.ends_at,
-        })
-        .into(),
+        data: announcement.said().into(),
     };
     let cause = Cause { events: vec![event], ..Cause::default() };
     let mut prepared = prepare(engine, workspace, cause, now).await?;
@@ -245,7 +241,40 @@ async fn say(
     Ok(announcement)
 }
 
+/// The announcement once `event`, which told of it, is told by `told` as well. `None`: it says something else by now.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn tell_again(
+    engine: &Engine,
+    workspace: &Slug,
+    event: &Event,
+    told: &[NotificationId],
+    now: Timestamp,
+) -> Result<Option<DocumentWrite>, EngineError> {
+    let id = event.subject.as_deref().unwrap_or_default();
+    let found = document(&*engine.store, workspace, DocumentKind::Announcement, id).await?;
+    let Some(found) = found else { return Ok(None) };
+    let mut announcement: Announcement = page::body(&found)?;
+    let state = if event.kind == CANCELLED { State::Cancelled } else { State::Scheduled };
+    if announcement.state != state || announcement.said() != *event.data {
+        return Ok(None);
+    }
+    announcement.told.extend(told);
+    Ok(Some(announcement.document(Expect::Version(found.version), now)))
+}
+
 impl Announcement {
+    /// What its events tell.
+    fn said(&self) -> Value {
+        json!({
+            "announcementId": self.id,
+            "message": self.message,
+            "startsAt": self.starts_at,
+            "endsAt": self.ends_at,
+        })
+    }
+
     fn document(&self, expect: Expect, now: Timestamp) -> DocumentWrite {
         let body = serde_json::to_string(self).unwrap_or_default();
         let holds = self.state == State::Scheduled;

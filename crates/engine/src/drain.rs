@@ -14,6 +14,7 @@ use crate::announcement::check_message;
 use crate::{Engine, EngineError, Span};
 
 pub(crate) use telling::forget_lost;
+pub(crate) use telling::{CANCELLED, tell_again};
 pub use telling::{Told, tell, tell_cancelled};
 
 /// The shortest and longest time until a drain, in milliseconds: 1 second and 7 days.

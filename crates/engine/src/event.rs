@@ -25,8 +25,8 @@ pub(crate) use pipeline::{
     Cause, append, commit, commit_at_once, commit_own, commit_urgent, prepare, prepare_in,
 };
 pub(crate) use room::{MAX_STEPS, Room};
-pub(crate) use stored::kept;
-pub use stored::{Filter, Found, Listed, StoredEvent, TriedFunction, TriedRule, list, read, run_again};
+pub use stored::{Filter, Found, Listed, StoredEvent, TriedFunction, TriedRule, list, read};
+pub(crate) use stored::{kept, prepare_again};
 pub use take::{Taken, check, data, take};
 pub(crate) use trial::trials;
 pub use trial::{Trial, Tried};
@@ -76,9 +76,12 @@ pub(crate) mod source {
         format!("/collections/{name}")
     }
 
+    /// How the source of each product begins.
+    pub(crate) const PRODUCTS: &str = "/products/";
+
     /// A product's expiry.
     pub(crate) fn product(id: &str) -> String {
-        format!("/products/{id}")
+        format!("{PRODUCTS}{id}")
     }
 
     /// A function's runs.
@@ -96,7 +99,7 @@ pub(crate) mod source {
     /// Whether a source is one of these: nobody outside may speak for it.
     pub(crate) fn is_own(source: &str) -> bool {
         [WORKSPACE, MAINTENANCE, ACCESS].contains(&source)
-            || ["/collections/", "/products/", "/functions/"].iter().any(|start| source.starts_with(start))
+            || ["/collections/", PRODUCTS, "/functions/"].iter().any(|start| source.starts_with(start))
     }
 }
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 
 pub use draft::{Draft, Patch, StatusPatch};
-pub(crate) use fire::fire_due;
+pub(crate) use fire::{fire_due, tell_again};
 pub use import::{Imported, MAX_LISTED_ERRORS, Options, Row, RowError, import};
 pub use read::{Filter, list, read};
 pub(crate) use replan::{replan_due, replan_job};

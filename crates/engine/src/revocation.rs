@@ -363,7 +363,8 @@ impl Revocation {
     }
 }
 
-/// Writes or removes the document, where it is: the home may have been another workspace when it was written.
+/// Writes or removes the document, where it is if there is one: the home may have been another workspace when it was
+/// written, and it has one place only.
 async fn write(
     engine: &Engine,
     revocation: &Revocation,
@@ -373,10 +374,9 @@ async fn write(
     now: Timestamp,
 ) -> Result<(), EngineError> {
     let home = &engine.revocations.home;
-    let workspace = match put {
-        Some(_) => home.clone(),
-        None => whereabouts(engine, &revocation.id).await?.unwrap_or_else(|| home.clone()),
-    };
+    let is_kept = engine.revocations.lock().revoked.contains_key(&revocation.id);
+    let found = if is_kept { whereabouts(engine, &revocation.id).await? } else { None };
+    let workspace = found.unwrap_or_else(|| home.clone());
     let (subject, data) = revocation.subject();
     let event = Event {
         id: (engine.ids)(now).to_string(),

@@ -11,6 +11,7 @@ use campanile_store::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::due::{is_passing, put_off};
 use crate::event::key;
 use crate::page::{self, Page};
 use crate::publish::{Checked, Outcome, Taken, after};
@@ -212,10 +213,38 @@ fn recipients(scheduled: &Scheduled) -> usize {
     }
 }
 
+/// Sends a batch; what can't be sent with the others is tried without them.
 async fn send(
     engine: &Engine,
     workspace: &Slug,
     batch: Vec<(Document, Scheduled)>,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    let mut batches = vec![batch.as_slice()];
+    while let Some(batch) = batches.pop() {
+        match (append(engine, workspace, batch, now).await, batch) {
+            (Ok(()), _) => {}
+            // Taken back or changed since it was read: the next step reads it anew.
+            (Err(error @ EngineError::Store(StoreError::Conflict { .. })), _) => return Err(error),
+            (Err(error), _) if is_passing(&error) => return Err(error),
+            (Err(error), [(document, _)]) => {
+                tracing::error!(%workspace, notification = %document.id, %error, "what is scheduled can't be sent, and is put off for an hour");
+                put_off(engine, workspace, DocumentKind::Schedule, document, now).await?;
+            }
+            (Err(_), _) => {
+                let (first, rest) = batch.split_at(batch.len() / 2);
+                batches.extend([rest, first]);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sends a batch in one transaction.
+async fn append(
+    engine: &Engine,
+    workspace: &Slug,
+    batch: &[(Document, Scheduled)],
     now: Timestamp,
 ) -> Result<(), EngineError> {
     if batch.is_empty() {
@@ -224,11 +253,11 @@ async fn send(
     let mut change = Change::default();
     let mut live = Vec::new();
     for (document, scheduled) in batch {
-        let Scheduled { mut notification, ttl, durable, .. } = scheduled;
+        let mut notification = scheduled.notification.clone();
         change.documents.push(delete(notification.id, document.version));
         notification.timestamp = now;
-        notification.expires_at = ttl.map(|ttl| after(now, ttl));
-        let into = if durable { &mut change.notifications } else { &mut live };
+        notification.expires_at = scheduled.ttl.map(|ttl| after(now, ttl));
+        let into = if scheduled.durable { &mut change.notifications } else { &mut live };
         into.push(Arc::new(notification));
     }
     crate::event::append(engine, workspace, change, live, now).await.map(drop)

@@ -141,6 +141,17 @@ impl Progress {
         true
     }
 
+    /// Records that `rung`, which the plan of that version told before, was told by `notifications` besides.
+    ///
+    /// `false`, and nothing changes, if it did not, or the plan is another. The notifications must not be committed then.
+    #[must_use = "false says that nothing may be told"]
+    pub fn fire_again(&mut self, version: u32, rung: Rung, notifications: &[NotificationId]) -> bool {
+        let fired = self.fired.iter_mut().find(|fired| fired.rung == rung);
+        let Some(fired) = fired.filter(|_| version == self.version) else { return false };
+        fired.notifications.extend(notifications);
+        true
+    }
+
     /// Which plan this is, from 1.
     pub fn version(&self) -> u32 {
         self.version

@@ -92,6 +92,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
+use bytes::Bytes;
 use campanile_wire::Surface;
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -108,7 +109,7 @@ use crate::socket::Serves;
 pub fn router(api: Arc<Api>) -> Router {
     let in_background = from_fn_with_state(Arc::clone(&api), edge::in_background);
     let (mut router, document) = documented(|causes| causes.layer(in_background)).split_for_parts();
-    let document = finished(document);
+    let document = Bytes::from(finished(document));
     router = router
         .route("/openapi.json", get(move || std::future::ready(openapi::serve(document.clone()))))
         .route(problem::DOCS_PATH, get(openapi::problems));

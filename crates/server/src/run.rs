@@ -355,12 +355,20 @@ pub(crate) fn random_ids() -> IdSource {
 pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        // From the first moment: to process 1 of a container, a signal that nobody takes is lost; to others, its end.
+        let (mut ending, mut hangup) = (Ending::new()?, signal(SignalKind::hangup())?);
         let store = open_store(config)?;
         let program = own_program().context("the program's own path is not known")?;
-        let running = start(config, Clock::system(), store, program).await?;
-        // Before it says that it listens: whoever reads that may ask it to end at once.
-        let mut ending = Ending::new()?;
-        let mut hangup = signal(SignalKind::hangup())?;
+        let running = tokio::select! {
+            biased;
+            () = ending.asked() => {
+                tracing::info!("asked to end before anybody was let in");
+                store.close().await;
+                return Ok(());
+            }
+            // The doors open last.
+            running = start(config, Clock::system(), Arc::clone(&store), program) => running?,
+        };
         tracing::info!(address = %running.address, tls = config.server.tls.is_on(), "listening");
         if let Some(address) = running.api_address {
             tracing::info!(%address, "the API has its own address");

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use campanile_model::Timestamp;
+use campanile_model::limits::MAX_USERS_PER_ENTRY;
+use campanile_model::{Slug, Timestamp};
+use campanile_store::{Change, Contents, DocumentKind, DocumentWrite, Expect, Write};
 use campanile_testkit::{Client, TestServer};
 use serde_json::{Value, json};
 
@@ -219,6 +221,43 @@ async fn a_schedule_under_a_key_is_kept_once() {
     let token = crate::backend::token(&server);
     let late = server.send_with("POST", post, &token, &key, &body).await;
     refused(late, 422, "invalid_request");
+}
+
+/// What stands in the way of one that is due stands in the way of no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_cannot_be_sent_keeps_no_other_waiting() {
+    let server = TestServer::start().await;
+    for n in 0..5 {
+        publish(&server, json!({"title": format!("n{n}"), "sendAt": at(&server, 10_000)})).await;
+    }
+    let waiting = done(call(&server, "GET", "/schedules", &Value::Null).await);
+    let broken = waiting["schedules"].as_array().unwrap().iter().find(|one| one["title"] == "n2").unwrap();
+    let id = broken["id"].as_str().unwrap();
+    let (engine, acme) = (&server.running().engine, Slug::new("acme").unwrap());
+    let find = async || {
+        let found = campanile_store::document(&*engine.store, &acme, DocumentKind::Schedule, id).await;
+        found.unwrap().unwrap()
+    };
+    // More users than an entry may name.
+    let found = find().await;
+    let mut body: Value = serde_json::from_str(&found.contents.body).unwrap();
+    body["notification"]["audience"] = json!({"users": vec!["alice"; MAX_USERS_PER_ENTRY + 1]});
+    let put = Some(Contents { body: body.to_string().into(), ..found.contents });
+    let expect = Expect::Version(found.version);
+    let write = DocumentWrite { kind: DocumentKind::Schedule, id: found.id, expect, put };
+    let change = Change { documents: vec![write], ..Change::default() };
+    engine.store.append(&acme, Write::Change(change), server.now_ms()).await.unwrap();
+
+    server.clock.advance(Duration::from_secs(10));
+    until("the others are sent", async || inbox(&server, "alice").await["unread"] == 4).await;
+    let shown = inbox(&server, "alice").await;
+    let mut titles = each(&shown, "title");
+    titles.sort_unstable();
+    assert_eq!(titles, ["n0", "n1", "n3", "n4"]);
+    until("it is put off", async || find().await.contents.due > Some(server.now_ms())).await;
+    let later = Timestamp::from_millis(server.now_ms().as_millis() + 3_600_000);
+    assert_eq!(find().await.contents.due, Some(later));
+    done(call(&server, "DELETE", &format!("/notifications/{id}"), &Value::Null).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

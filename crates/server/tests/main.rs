@@ -37,6 +37,7 @@ mod products;
 mod program;
 mod proxies;
 mod records;
+mod reruns;
 mod revocations;
 mod rules;
 mod scopes;

@@ -210,6 +210,32 @@ async fn no_token_outlives_a_revocation_that_ends() {
 }
 
 /// What ends by itself goes without anybody who asks.
+/// The workspace where revocations are kept may be another after a restart: each has one place all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_that_is_renewed_elsewhere_is_taken_back_for_good() {
+    let data = tempfile::tempdir().unwrap();
+    let elsewhere = "[surfaces.product]\nworkspace = \"elsewhere\"\n";
+    let serve = async |config: &str| {
+        let data = Some(data.path().to_owned());
+        TestServer::with(Options { config: config.to_owned(), data, ..Options::default() }).await
+    };
+    let mut server = serve("").await;
+    let token = server.token("alice").sign();
+    revoke(&server, json!({"user": "alice"})).await;
+    server.stop().await;
+    let mut server = serve(elsewhere).await;
+    let renewed = revoke(&server, json!({"user": "alice"})).await;
+    assert_eq!(status(&server, &token).await, 401);
+    let path = format!("/v1/revocations/{}", renewed["id"].as_str().unwrap());
+    done(server.send("DELETE", &path, &operator(&server), "").await);
+    server.stop().await;
+    for config in ["", elsewhere] {
+        let mut server = serve(config).await;
+        assert_eq!((revocations(&server).await.len(), status(&server, &token).await), (0, 200));
+        server.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_ended_revocation_is_dropped_by_the_clock() {
     let server = TestServer::start().await;

@@ -6,8 +6,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use campanile_store::Store;
-use campanile_testkit::{Answer, Client, Options, SECRET, TestServer, request};
+use campanile_testkit::{Answer, Client, Options, SECRET, TestServer, read_head, request};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::backend::{call, done, refused};
@@ -147,6 +149,15 @@ async fn what_the_token_endpoint_refuses() {
     says(&ask(&server, &[], grant).await, 401, "invalid_client");
     let json = [("Content-Type", "application/json")];
     says(&request(server.address, "POST", "/oidc/token", &json, b"{}").await, 400, "invalid_request");
+    // Nobody knows yet who sends it: a form that is too long is not waited for, nor read.
+    let long = "POST /oidc/token HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\
+        Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 8193\r\n\r\n";
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(long.as_bytes()).await.unwrap();
+    assert_eq!(read_head(&mut stream).await.status, 413);
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let long = vec![b'x'; 8 * 1024 + 1];
+    refused(request(server.address, "POST", "/oidc/token", &form, &long).await, 413, "body_too_large");
     for id in ["acme.nobody", "other.bot", "acme", "", "ACME.bot", "acme.bot.bot"] {
         says(&ask_as(&server, id, secret, grant).await, 401, "invalid_client");
     }

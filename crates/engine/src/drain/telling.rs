@@ -3,7 +3,7 @@
 use campanile_model::{NotificationId, Slug, Timestamp, UserId};
 use campanile_store::{Contents, Document, DocumentKind, DocumentWrite, Expect, document};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Cancelled, Plan};
 use crate::event::{Cause, Event, prepare, source};
@@ -11,6 +11,8 @@ use crate::{Engine, EngineError, page};
 
 /// The one document of its kind in a workspace.
 const ID: &str = "drain";
+/// What is told of a plan that was taken back, after which nothing is kept of it.
+pub(crate) const CANCELLED: &str = "drain_cancelled";
 /// Told as over in one step.
 const AT_ONCE: usize = 200;
 
@@ -20,6 +22,15 @@ struct Kept {
     plan: Plan,
     /// What no longer holds once there is another plan, or none.
     told: Vec<NotificationId>,
+}
+
+impl Kept {
+    fn document(&self, expect: Expect) -> DocumentWrite {
+        let body = serde_json::to_string(self).unwrap_or_default();
+        let contents =
+            Contents { group: "".into(), due: Some(self.plan.at), expires: None, body: body.into() };
+        DocumentWrite { kind: DocumentKind::Drain, id: ID.into(), expect, put: Some(contents) }
+    }
 }
 
 /// How far everybody was told.
@@ -144,15 +155,30 @@ async fn tell_one(
     let mut prepared =
         prepare(engine, workspace, Cause { events: vec![event], ..Cause::default() }, now).await?;
     let told = prepared.told.iter().flatten().copied().collect();
-    let body = serde_json::to_string(&Kept { plan: plan.clone(), told }).unwrap_or_default();
+    let expect = found.map_or(Expect::Absent, |found| Expect::Version(found.version));
     prepared.change.resolve = resolve;
-    prepared.change.documents.push(DocumentWrite {
-        kind: DocumentKind::Drain,
-        id: ID.into(),
-        expect: found.map_or(Expect::Absent, |found| Expect::Version(found.version)),
-        put: Some(Contents { group: "".into(), due: Some(plan.at), expires: None, body: body.into() }),
-    });
+    prepared.change.documents.push(Kept { plan: plan.clone(), told }.document(expect));
     prepared.commit(engine, workspace, now).await.map(|_| true)
+}
+
+/// What a workspace was told of a plan once `event`, which told of it, is told by `told` as well. `None`: there is another
+/// plan by now, or none.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn tell_again(
+    engine: &Engine,
+    workspace: &Slug,
+    event: &Event,
+    told: &[NotificationId],
+) -> Result<Option<DocumentWrite>, EngineError> {
+    let Some(found) = find(engine, workspace).await? else { return Ok(None) };
+    let mut kept: Kept = page::body(&found)?;
+    if said(&kept.plan) != *event.data {
+        return Ok(None);
+    }
+    kept.told.extend(told);
+    Ok(Some(kept.document(Expect::Version(found.version))))
 }
 
 /// What was told no longer holds; said so unless its instant has come.
@@ -166,7 +192,7 @@ async fn forget(
     let readable = page::readable::<Kept>(engine, workspace, vec![document], now).await?;
     for (document, Kept { plan, told }) in readable {
         let is_ahead = plan.at > now;
-        let events = is_ahead.then(|| event(engine, "drain_cancelled", &plan, actor, now));
+        let events = is_ahead.then(|| event(engine, CANCELLED, &plan, actor, now));
         let cause = Cause { events: events.into_iter().collect(), ..Cause::default() };
         let mut prepared = prepare(engine, workspace, cause, now).await?;
         prepared.change.resolve = told;
@@ -190,6 +216,11 @@ fn event(engine: &Engine, kind: &str, plan: &Plan, actor: Option<&UserId>, now: 
         time: now,
         actor: actor.cloned(),
         hops: 0,
-        data: json!({ "drainId": plan.id, "at": plan.at, "message": plan.message }).into(),
+        data: said(plan).into(),
     }
+}
+
+/// What events tell of a plan.
+fn said(plan: &Plan) -> Value {
+    json!({ "drainId": plan.id, "at": plan.at, "message": plan.message })
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Event;
 use super::key::key;
-use super::pipeline::prepare_all;
+use super::pipeline::{Prepared, prepare_all};
 use super::room::Room;
 use crate::page::{self, Page};
 use crate::{Engine, EngineError};
@@ -174,28 +174,26 @@ pub async fn read(engine: &Engine, workspace: &Slug, key: &str) -> Result<Stored
     StoredEvent::read(&find(engine, workspace, key).await?)
 }
 
-/// Asks the rules and functions of today that have made nothing of the event yet. Those that have are not asked
-/// again: one event and one rule make one notification, ever, and one event runs a function once.
+/// Asks the rules and functions of today that have made nothing of the event yet. Returns what they made of it, which is
+/// to be committed, and the event as it will be then.
 ///
 /// # Errors
-/// [`EngineError::Missing`]; [`EngineError::Changed`] if somebody else does the same now; those of the store.
-pub async fn run_again(
+/// [`EngineError::Missing`]; those of the store.
+pub(crate) async fn prepare_again(
     engine: &Engine,
     workspace: &Slug,
     key: &str,
     now: Timestamp,
-) -> Result<StoredEvent, EngineError> {
+) -> Result<(Prepared, StoredEvent), EngineError> {
     let document = find(engine, workspace, key).await?;
     let mut before = StoredEvent::read(&document)?;
     before.rules.retain(|tried| tried.notification.is_some());
     before.functions.retain(|tried| tried.run.is_some());
-    let _admitted = engine.rota.admit(workspace, 1)?;
     let events = VecDeque::from([(before, Expect::Version(document.version))]);
     let (prepared, after) =
         prepare_all(engine, workspace, Change::default(), events, Room::default(), now).await?;
-    prepared.commit(engine, workspace, now).await.map_err(|error| error.changed("event"))?;
     // It was the first, and the only one.
-    after.ok_or(EngineError::Missing { what: "event" })
+    Ok((prepared, after.ok_or(EngineError::Missing { what: "event" })?))
 }
 
 /// The event of that key, if it is still kept.

@@ -56,9 +56,13 @@ pub(super) async fn triggered(
         let held = event.seen(|seen| trigger.matcher.judge(seen));
         room.spend(held.steps);
         slice = slice.saturating_sub(held.steps);
-        // A condition that fails on an event does not hold for it.
-        if !held.holds.unwrap_or(false) {
-            continue;
+        match held.holds {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) => {
+                done.push(TriedFunction::failed(function, &error.to_string()));
+                continue;
+            }
         }
         let refused = if event.hops >= MAX_HOPS || event.hops > 0 && engine.runner.is_busy(workspace) {
             // Several that trigger several each would grow without bound within their hops.

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use campanile_expiry::{Due, Wording};
+use campanile_expiry::{Due, Rung, Wording};
 use campanile_model::limits::{MAX_BATCH, MAX_RECIPIENTS_PER_REQUEST};
 use campanile_model::{NotificationId, Slug, Timestamp};
 use campanile_store::{Document, DocumentKind, DocumentWrite, Expect, StoreError, more_due};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use super::ProductId;
 use super::kept::Found;
+use super::read::find;
 use super::write::key;
 use crate::due::{is_passing, put_off};
 use crate::event::{self, Cause, Event, Room, source};
@@ -106,6 +109,32 @@ impl<'a> Turn<'a> {
         }
         kept.write(engine, &self.found.id, Expect::Version(self.document.version), now)
     }
+}
+
+/// The product once `event`, which told one of its rungs, is told by `told` as well. `None`: it was removed or planned
+/// anew since.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn tell_again(
+    engine: &Engine,
+    workspace: &Slug,
+    event: &Event,
+    told: &[NotificationId],
+    now: Timestamp,
+) -> Result<Option<DocumentWrite>, EngineError> {
+    let Some((id, version, rung)) = rung_of(event) else { return Ok(None) };
+    let Some(mut found) = find(engine, workspace, &id).await? else { return Ok(None) };
+    let is_told = found.kept.progress.fire_again(version, rung, told);
+    Ok(is_told.then(|| found.kept.write(engine, &id, Expect::Version(found.version), now)))
+}
+
+/// The product, the plan's version and the rung that an event of ours is about.
+fn rung_of(event: &Event) -> Option<(ProductId, u32, Rung)> {
+    let id = ProductId::new(event.subject.as_deref()?).ok()?;
+    let (version, _) = event.id.strip_prefix(id.as_str())?.strip_prefix('/')?.split_once('/')?;
+    let rung = Rung::deserialize(event.data.get("rung")?).ok()?;
+    Some((id, version.parse().ok()?, rung))
 }
 
 /// What happened: the terms that the built-in rules know.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use campanile_engine::publish::Draft;
 use campanile_model::limits::MAX_BATCH;
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 
 use super::body::{JsonBody, refuse};
@@ -51,20 +52,23 @@ impl<T: DeserializeOwned> Batch<T> {
     }
 }
 
-struct Entries<'a, T> {
-    drafts: &'a mut Vec<T>,
-    limit: usize,
-    noun: &'static str,
+/// An array of at most `limit` of what is called `noun`: it ends where it grows too long, whatever follows. What was
+/// read until then is there also if the rest can't be.
+pub(super) struct Entries<'a, T> {
+    /// Where they go.
+    pub(super) drafts: &'a mut Vec<T>,
+    pub(super) limit: usize,
+    pub(super) noun: &'static str,
 }
 
-impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Entries<'_, T> {
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Entries<'_, T> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
-impl<'de, T: DeserializeOwned> Visitor<'de> for Entries<'_, T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<'_, T> {
     type Value = ();
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "an array of {}", self.noun)

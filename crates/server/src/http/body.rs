@@ -35,15 +35,24 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// The body of a request, whatever it is declared as: at most [`MAX_BODY_BYTES`], within [`ARRIVAL`].
+/// The body of a request, whatever it is declared as: at most [`MAX_BODY_BYTES`], within [`ARRIVAL`]. For those who have
+/// shown a token.
 ///
 /// # Errors
 /// It is too large, too slow, or ended too early.
 pub(super) async fn whole(request: Request) -> Result<Bytes, Problem> {
-    if declared_length(request.headers()).is_some_and(|length| length > MAX_BODY_BYTES) {
+    whole_up_to(request, MAX_BODY_BYTES).await
+}
+
+/// As [`whole`], of at most `limit` bytes.
+///
+/// # Errors
+/// As of [`whole`].
+pub(super) async fn whole_up_to(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    if declared_length(request.headers()).is_some_and(|length| length > limit) {
         return Err(Problem::new(&problem::BODY_TOO_LARGE));
     }
-    match tokio::time::timeout(ARRIVAL, to_bytes(request.into_body(), MAX_BODY_BYTES)).await {
+    match tokio::time::timeout(ARRIVAL, to_bytes(request.into_body(), limit)).await {
         Err(_) => Err(Problem::new(&problem::BODY_TIMEOUT)),
         Ok(Err(error)) => Err(broken(&error)),
         Ok(Ok(body)) => Ok(body),

@@ -269,7 +269,8 @@ pub async fn read(
 /// Run an event again
 ///
 /// Asks the rules and functions of today that have made nothing of the event yet. Those that have are not asked
-/// again: one event and one rule make one notification, ever, and one event runs a function once. The answer holds what was made before, too.
+/// again: one event and one rule make one notification, ever, and one event runs a function once. The answer holds what was
+/// made before, too. Nobody is told of what holds no longer, such as the expiry of a product that was removed: 422.
 #[utoipa::path(
     post,
     path = "/v1/workspaces/{workspace}/events/{key}/rerun",
@@ -287,6 +288,6 @@ pub async fn rerun(
     admin: Allowed<Admin>,
     InPath(EventKey(key)): InPath<EventKey>,
 ) -> Result<Response, Problem> {
-    let stored = event::run_again(&api.engine, &admin.workspace, &key, api.clock.now()).await?;
+    let stored = campanile_engine::rerun(&api.engine, &admin.workspace, &key, api.clock.now()).await?;
     Ok(Json(KeptEvent::new(&key, stored, false)).into_response())
 }

@@ -17,8 +17,11 @@ use campanile_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
-use super::body::{is_plain, media_type, whole};
+use super::body::{is_plain, media_type, whole_up_to};
 use super::problem::{self, Problem};
+
+/// Bytes of a form: its four parameters are short, and nobody knows yet who sends it.
+const MAX_FORM_BYTES: usize = 8 * 1024;
 
 /// Whence a request came.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +132,7 @@ async fn answer(api: &Api, peer: Option<IpAddr>, request: Request) -> Result<Tok
     if !(is_form && is_plain(&headers)) {
         return Err(refuse("invalid_request", "send Content-Type: application/x-www-form-urlencoded"));
     }
-    let form = Form::read(&whole(request).await?)?;
+    let form = Form::read(&whole_up_to(request, MAX_FORM_BYTES).await?)?;
     let Credentials { id, secret } = Credentials::read(&headers, &form)?;
     match form.grant_type.as_deref() {
         Some("client_credentials") => {}

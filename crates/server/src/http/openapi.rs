@@ -2,6 +2,7 @@
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
@@ -58,8 +59,8 @@ impl Modify for Everywhere {
     }
 }
 
-/// Serves `text`, the document.
-pub fn serve(text: String) -> Response {
+/// Serves `text`, the document, which all answers share.
+pub fn serve(text: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 

@@ -87,7 +87,7 @@ registry! {
     CHANGED = "changed", PRECONDITION_FAILED, "It was changed meanwhile",
         "What `If-Match` names is not the present state, or others kept changing it. Read it again, and repeat the change on what you read.";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
-        "A request body has at most 4 MiB. Send several batches.";
+        "A request body has at most 4 MiB: send several batches. The form at `/oidc/token` has at most 8 KiB.";
     NOTIFICATION_TOO_LARGE = "notification_too_large", PAYLOAD_TOO_LARGE, "The notification is too large",
         "Documented clients take frames of at most 65,536 bytes, and `detail` says how many this one would \
          have. Nothing of the request was published. Send a link to what is large.";

@@ -50,6 +50,11 @@ async fn an_event_runs_a_function_once() {
         done(report(&server, "acme", event).await);
     }
     done(report(&server, "acme", &event("4", "order.sent", json!({"total": 6}))).await);
+    // A condition that can't be asked is told, as a rule's is.
+    let failed = done(call(&server, "GET", "/events?failed=true", &Value::Null).await);
+    let told: Vec<_> = failed["events"].as_array().unwrap().iter().map(|event| &event["functions"]).collect();
+    let error = told[0][0]["error"].as_str().unwrap();
+    assert!(told.len() == 1 && told[0][0]["function"] == "large" && error.contains("when"), "{told:?}");
     let large = ended(&server, "large", 2).await;
     let ids: Vec<Value> = [&large[0], &large[1]].map(|run| run["id"].clone()).to_vec();
     assert_eq!(read(&server, "large", &ids[0]).await["result"]["id"], "4");

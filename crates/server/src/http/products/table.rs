@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use campanile_engine::product::{Patch, ProductId, Row, RowError};
+use campanile_engine::product::{MAX_PRODUCTS, Patch, ProductId, Row, RowError};
 use campanile_expiry::ExpiryDate;
 use campanile_model::{Topic, UserId};
 use csv::ByteRecord;
+use serde::de::DeserializeSeed as _;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
+use super::super::batch::Entries;
 use super::super::body::{self, expectation};
 use super::super::problem::{self, Problem, RowProblem};
 use crate::rows::Rows;
@@ -49,13 +51,15 @@ impl Column {
 /// rows count, but say nothing.
 ///
 /// # Errors
-/// Where the header is wrong. Errors of rows are among the rows.
+/// Where the header is wrong, or there are more than [`MAX_PRODUCTS`] rows. Errors of rows are among the rows.
 pub(super) fn csv(bytes: &[u8]) -> Result<Vec<Row>, Problem> {
     let (mut columns, mut rows): (Option<Vec<Column>>, Vec<Row>) = (None, Vec::new());
     // It reads from memory and takes rows of any length: it has no other error than its end.
     for (row, record) in Rows::new(bytes).map_while(Result::ok) {
         match &columns {
             None => columns = Some(header(&record, row)?),
+            // A row takes far more room than its text: what is too much is not read.
+            Some(_) if rows.len() == MAX_PRODUCTS => return Err(too_many()),
             Some(columns) => rows.push(Row { row, said: said(columns, &record, row) }),
         }
     }
@@ -139,15 +143,28 @@ fn set(patch: &mut Patch, column: Column, cell: &str) -> Result<(), String> {
 /// Reads a JSON array. Rows are numbered from 1.
 ///
 /// # Errors
-/// Where it is no array. Errors of rows are among the rows.
+/// Where it is no array, or has more than [`MAX_PRODUCTS`] entries. Errors of rows are among the rows.
 pub(super) fn json(bytes: &[u8]) -> Result<Vec<Row>, Problem> {
-    let rows: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(|error| body::refuse(&error))?;
+    let mut rows: Vec<&RawValue> = Vec::new();
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let entries = Entries { drafts: &mut rows, limit: MAX_PRODUCTS, noun: "products" };
+    match entries.deserialize(&mut deserializer).and_then(|()| deserializer.end()) {
+        Ok(()) => {}
+        // An entry may be anything, so it was their number.
+        Err(error) if error.is_data() && rows.len() == MAX_PRODUCTS => return Err(too_many()),
+        Err(error) => return Err(body::refuse(&error)),
+    }
     let read = |(place, raw): (usize, &RawValue)| {
         let row = place + 1;
         let said = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
         Row { row, said: said.map_err(|error| misread(row, &error)) }
     };
     Ok(rows.into_iter().enumerate().map(read).collect())
+}
+
+fn too_many() -> Problem {
+    Problem::new(&problem::LIMIT_EXCEEDED)
+        .detail(format!("an import has at most {MAX_PRODUCTS} rows; send several"))
 }
 
 fn misread(row: usize, error: &serde_path_to_error::Error<serde_json::Error>) -> RowError {
@@ -191,6 +208,18 @@ mod tests {
         assert_eq!(notes(2), Some(Some("a \"quote\"".to_owned())));
         assert_eq!(read(b"\n\nid\n\"a\nb\"\nc\n").len(), 2);
         assert_eq!(read(b"\n\nid\n\na\nb\n\n"), [(5, "a".into()), (6, "b".into())]);
+    }
+
+    #[test]
+    fn what_is_too_much_is_not_read() {
+        let is_too_much = |problem: Problem| assert_eq!(problem.code(), &problem::LIMIT_EXCEEDED);
+        let rows = |count: usize| format!("id\n{}", "a\n\n".repeat(count));
+        assert_eq!(csv(rows(MAX_PRODUCTS).as_bytes()).unwrap().len(), MAX_PRODUCTS);
+        is_too_much(csv(rows(MAX_PRODUCTS + 1).as_bytes()).unwrap_err());
+        let entries = |count: usize, end: &str| format!("[{}0{end}", "0,".repeat(count - 1));
+        assert_eq!(json(entries(MAX_PRODUCTS, "]").as_bytes()).unwrap().len(), MAX_PRODUCTS);
+        is_too_much(json(entries(MAX_PRODUCTS + 1, "").as_bytes()).unwrap_err());
+        assert_eq!(json(entries(MAX_PRODUCTS, "").as_bytes()).unwrap_err().code(), &problem::INVALID_JSON);
     }
 
     #[test]

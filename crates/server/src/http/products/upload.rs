@@ -7,7 +7,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use campanile_engine::product::{self, Imported, MAX_PRODUCTS, Options, Patch};
+use campanile_engine::product::{self, Imported, Options, Patch};
 use serde::{Deserialize, Serialize};
 
 use super::super::Api;
@@ -104,10 +104,6 @@ pub async fn import(
         Table::Csv(bytes) => table::csv(bytes)?,
         Table::Json(bytes) => table::json(bytes)?,
     };
-    if rows.len() > MAX_PRODUCTS {
-        let detail = format!("an import has at most {MAX_PRODUCTS} rows; send several");
-        return Err(Problem::new(&problem::LIMIT_EXCEEDED).detail(detail));
-    }
     let options = Options { partial: query.partial, dry_run: query.dry_run };
     let imported = product::import(&api.engine, &producer.workspace, rows, options, api.clock.now()).await?;
     let Imported { created, updated, unchanged, refused, errors } = imported;

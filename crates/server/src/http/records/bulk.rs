@@ -1,6 +1,5 @@
 //! Many records at once.
 
-use std::fmt;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,11 +7,12 @@ use axum::extract::State;
 use campanile_engine::record::{
     self, Bulk, By, CollectionName, Data, Draft, MAX_BULK, Outcome, Patch, RecordId, Saved, To, Update,
 };
-use serde::de::{DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed as _, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::super::Api;
+use super::super::batch::Entries;
 use super::super::body::{JsonBody, refuse};
 use super::super::caller::{Allowed, RecordsWrite};
 use super::super::params::InPath;
@@ -158,26 +158,7 @@ fn each<T: DeserializeOwned, R>(
 
 /// A list that ends where it grows too long, whatever follows.
 fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Box<RawValue>>>, D::Error> {
-    deserializer.deserialize_seq(Entries).map(Some)
-}
-
-struct Entries;
-
-impl<'de> Visitor<'de> for Entries {
-    type Value = Vec<Box<RawValue>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = seq.next_element()? {
-            if entries.len() == MAX_BULK {
-                return Err(A::Error::custom(format_args!("a bulk change has at most {MAX_BULK} records")));
-            }
-            entries.push(entry);
-        }
-        Ok(entries)
-    }
+    let mut entries = Vec::new();
+    Entries { drafts: &mut entries, limit: MAX_BULK, noun: "records" }.deserialize(deserializer)?;
+    Ok(Some(entries))
 }
