@@ -315,3 +315,60 @@ async def test_a_handler_may_leave(server: ScriptedServer, leaves: str) -> None:
     await asyncio.wait_for(left.wait(), LIMIT)
     assert others[1].is_set()
     assert client.state is (State.IDLE if leaves == "disconnect" else State.CLOSED)
+
+
+@pytest.mark.parametrize("leaves", ["disconnect", "close"])
+async def test_the_last_state_is_told_by_leaving(server: ScriptedServer, leaves: str) -> None:
+    """As any other; whatever another handler does."""
+    told: list[State] = []
+    client = client_of(server)
+    client.connect()
+    await greeted(server, client)
+    client.on("state", lambda snapshot: told.append(snapshot.state))
+    await getattr(client, leaves)()
+    assert told == [State.IDLE if leaves == "disconnect" else State.CLOSED]
+
+
+async def test_what_waits_for_a_handler_is_not_lost_without_a_word(server: ScriptedServer) -> None:
+    """Whoever leaves before it was told hears how much that was."""
+    errors: list[Exception] = []
+    never = asyncio.Event()
+    client = client_of(server)
+    client.on("notification", lambda _: never.wait())
+    client.on("error", errors.append)
+    client.connect()
+    socket = await greeted(server, client)
+    for seq in range(11, 15):
+        socket.send(notification(seq, f"n{seq}"))
+    await until(client, lambda s: len(s.items) == 4)
+    await server.quiet()
+    await client.disconnect()
+    await server.quiet()
+    assert [(type(error), getattr(error, "dropped", 0)) for error in errors] == [(Lagged, 3)]
+
+
+async def test_coming_back_takes_nothing_from_handlers(server: ScriptedServer) -> None:
+    """Though the former connection still says goodbye."""
+    told: list[str] = []
+    client = client_of(server)
+    go_on = asyncio.Event()
+
+    @client.on("notification")
+    async def slow(entry: Notification) -> None:
+        await go_on.wait()
+        told.append(entry.id)
+
+    async with client:
+        former = await server.dialled()
+        former.silent = True
+        await server.quiet()
+        leaving = asyncio.ensure_future(client.disconnect())
+        await until(client, lambda s: s.state is State.IDLE)
+        client.connect()
+        socket = await greeted(server, client)
+        socket.send(notification(11, "a"))
+        await until(client, lambda s: len(s.items) == 1)
+        await leaving
+        go_on.set()
+        await server.quiet()
+        assert told == ["a"]

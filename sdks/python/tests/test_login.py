@@ -10,7 +10,7 @@ from scripted import LIMIT, ScriptedServer
 from stepped import START, SteppedClock
 from tokens import token
 
-from campanile import Campanile, InsecureUrl, MemoryStorage, Reason, State, TokenFailed
+from campanile import ActionRefused, Campanile, CampanileError, InsecureUrl, MemoryStorage, Reason, State, TokenFailed
 
 
 async def test_the_token_is_in_no_address_log_error_or_repr(
@@ -199,3 +199,17 @@ async def test_what_a_former_callback_says_does_not_count(server: ScriptedServer
             slow.set_result(answer)
             assert later in await socket.next()
             assert (client.state, len(client.snapshot.items)) == (State.LIVE, 1)
+
+
+async def test_a_token_that_is_not_taken_is_told(server: ScriptedServer) -> None:
+    """The connection lives on with the one that it had."""
+    async with client_of(server, token=token("alice", 4e9)) as client:
+        errors: list[CampanileError] = []
+        client.on("error", errors.append)
+        socket = await greeted(server, client, item(10, "a"))
+        client.update(token=token("alice", 4e9))
+        await socket.next()
+        socket.send({"type": "error", "ref": "refresh", "code": "token_invalid"})
+        await server.quiet()
+        assert [(type(error), error.code) for error in errors] == [(ActionRefused, "token_invalid")]
+        assert (client.state, len(client.snapshot.items)) == (State.LIVE, 1)

@@ -181,3 +181,15 @@ async def test_what_is_done_before_anything_was_received_is_nothing(server: Scri
         await server.quiet()
         assert (client.snapshot.unread, client.snapshot.unseen) == (1, 1)
         assert socket.frames.empty()
+
+
+async def test_what_a_token_says_counts_more_than_a_name(server: ScriptedServer) -> None:
+    """It is kept under the name under which it is found, and erased."""
+    storage = MemoryStorage()
+    client = client_of(server, storage=storage, token=token("alice", 4e9), user="bob")
+    client.read("a")
+    await client._session.flush()
+    assert ["alice" in name for name in storage.texts] == [True]
+    assert client.snapshot.user == "alice"
+    await client.close()
+    assert storage.texts == {}

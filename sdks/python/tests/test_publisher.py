@@ -145,6 +145,16 @@ async def test_a_callback_that_raises_is_told() -> None:
         await Publisher("http://127.0.0.1:1", "demo", token).publish(NOTE)
 
 
+@pytest.mark.parametrize("nothing", [None, "", 7])
+async def test_a_callback_that_gives_no_text_is_told(server: ScriptedServer, nothing: object) -> None:
+    """Nobody is asked with that."""
+    with pytest.raises(TokenFailed):
+        await Publisher(server.url, "demo", lambda: nothing).publish(NOTE)  # type: ignore[arg-type, return-value]
+    with pytest.raises(TokenFailed):
+        await asyncio.to_thread(SyncPublisher(server.url, "demo", lambda: nothing).publish, NOTE)  # type: ignore[arg-type, return-value]
+    assert server.requests.empty()
+
+
 async def test_redirects_are_not_followed(server: ScriptedServer) -> None:
     """A token is for one server."""
     publishing = asyncio.ensure_future(Publisher(server.url, "demo", "t").publish(NOTE))

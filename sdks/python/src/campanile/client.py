@@ -132,7 +132,8 @@ class Campanile:
         self._driver.start()
 
     async def disconnect(self) -> None:
-        """Stops, and ends iterators. Nothing is forgotten: `connect` goes on from here."""
+        """Stops, and ends iterators. Nothing is forgotten: `connect` goes on from here. What handlers were not told by
+        then is dropped, and they are told how much: `Lagged`."""
         if self._machine.state is State.CLOSED:
             return
         self._started = False
@@ -338,14 +339,25 @@ class Campanile:
 
     def _halt(self) -> "asyncio.Task[None]":
         """Ends whatever is under way, from this moment on. Done once the last of it has ended, and all is stored."""
-        under_way = self._driver.halt() + self._delivery.stop()
-        halting = asyncio.ensure_future(self._halted(under_way))
+        self._delivery.end()
+        former = tuple(self._halting)
+        halting = asyncio.ensure_future(self._halted(self._driver.halt(), former, asyncio.current_task()))
         self._halting.add(halting)
         halting.add_done_callback(self._halting.discard)
         return halting
 
-    async def _halted(self, under_way: "Sequence[asyncio.Task[None]]") -> None:
-        await ended(*under_way)
+    async def _halted(
+        self,
+        driving: "Sequence[asyncio.Task[None]]",
+        former: "Sequence[asyncio.Task[None]]",
+        asking: "asyncio.Task[Any] | None",
+    ) -> None:
+        await ended(*driving)
+        if former:
+            await asyncio.wait(former)
+        if not self._started:
+            # Handlers are stopped last: they are told of the end. Where it has come back by now, they go on.
+            await ended(*self._delivery.stop(asking))
         await self._session.flush()
 
     async def _sign_out(self, clients: "tuple[Campanile, ...]", halting: "Sequence[asyncio.Task[None]]") -> None:

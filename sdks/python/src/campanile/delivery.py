@@ -54,6 +54,11 @@ class Handler:
         self._held = held
         self._start()
 
+    @property
+    def waiting(self) -> int:
+        """How many events wait."""
+        return len(self._queue)
+
     def drop(self) -> None:
         """What waits is never told."""
         self._queue.clear()
@@ -62,13 +67,15 @@ class Handler:
         """What waits is told without what it shows."""
         self._queue = deque((payload.emptied() for payload in self._queue), self._queue.maxlen)
 
-    def stop(self) -> "asyncio.Task[None] | None":
-        """Calls it no more; returns the call that is under way, cancelled, unless it is the one that says so."""
+    def stop(self, but: "asyncio.Task[Any] | None" = None) -> "asyncio.Task[None] | None":
+        """Calls it no more; returns the call that is under way, cancelled, unless it is the one that asks, or this."""
         self._queue.clear()
-        if self._task and asyncio.current_task() not in (self._task, self._called):
-            self._task.cancel()
-            return self._task
-        return None
+        if self._task is None or any(
+            task and task in (self._task, self._called) for task in (but, asyncio.current_task())
+        ):
+            return None
+        self._task.cancel()
+        return self._task
 
     def _start(self) -> None:
         if self._queue and not self._held and (self._task is None or self._task.done()):
@@ -210,11 +217,18 @@ class Delivery:
         """Tells of an error; without a handler, the log."""
         self.emit("error", error)
 
-    def stop(self) -> "list[asyncio.Task[None]]":
-        """Ends iterators, and returns the calls that are under way, cancelled. Handlers stay, for what comes later."""
+    def end(self) -> None:
+        """Ends iterators. Handlers go on."""
         for feed in self._feeds:
             feed.end()
-        calls = (handler.stop() for handlers in self._handlers.values() for handler in handlers)
+
+    def stop(self, but: "asyncio.Task[Any] | None") -> "list[asyncio.Task[None]]":
+        """Returns the calls that are under way, cancelled, but for this one. Handlers stay, for what comes later; what
+        waits for them is dropped, and it is told."""
+        dropped = sum(handler.waiting for event in _PERSONAL for handler in self._handlers[event])
+        calls = [handler.stop(but) for handlers in self._handlers.values() for handler in handlers]
+        if dropped:
+            self.report(Lagged(dropped))
         return [call for call in calls if call]
 
     def _hide(self) -> None:

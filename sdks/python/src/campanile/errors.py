@@ -59,7 +59,8 @@ class QueueFull(CampanileError):
 
 
 class ActionRefused(CampanileError):
-    """The server says that the action can't be done. What it showed was undone.
+    """The server says that the action can't be done. What it showed was undone. `refresh`, which is ours: another token
+    was not taken, and the connection lives on with the one that it has.
 
     `code` is the server's; or `missing`, where nobody is known whose action it would be, or somebody else came, or she
     signed out, before it was done; and `queue_full` for one that was kept beside too many others."""

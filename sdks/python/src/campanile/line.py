@@ -8,7 +8,7 @@ from typing import Any
 
 from .clock import Clock, ended
 from .connection import Connection
-from .errors import BadAnswer, CampanileError, TokenFailed
+from .errors import ActionRefused, BadAnswer, CampanileError, TokenFailed
 from .notification import Position
 from .state import End, Reason, TokenReason
 from .surface import Surface
@@ -176,6 +176,7 @@ class Line:
             # Another user's, or not for this workspace: that takes another connection.
             self._leave(_ANOTHER)
         else:
+            self._handle_error(ActionRefused("refresh", answer.code))
             self._later()
 
     async def _refresh(self) -> None:

@@ -199,9 +199,10 @@ class Publisher:
             return self._token
         try:
             token = self._token()
-            return await token if inspect.isawaitable(token) else token
+            token = await token if inspect.isawaitable(token) else token
         except Exception as error:
             raise TokenFailed("publish", "raised") from error
+        return _text(token)
 
 
 class SyncPublisher:
@@ -280,9 +281,16 @@ class SyncPublisher:
         if isinstance(self._token, str):
             return self._token
         try:
-            return self._token()
+            token = self._token()
         except Exception as error:
             raise TokenFailed("publish", "raised") from error
+        return _text(token)
+
+
+def _text(token: object) -> str:
+    if not isinstance(token, str) or not token:
+        raise TokenFailed("publish", "returned no text")
+    return token
 
 
 async def _each(rows: Iterable[R] | AsyncIterable[R]) -> AsyncGenerator[R, None]:

@@ -85,11 +85,11 @@ class Session:
         self.workspace = workspace
         self.named = user
         """Who the program says that it is."""
-        self.user = user
         self.concealed = False
         """Whose the tokens are is not known yet: nothing is shown."""
         self._said = _said_by(source)
         """Whose the tokens are, by the last word of one of them, or of the server."""
+        self.user = self._said or user
         self._option = user
         """Who the program said last that it is."""
         self.pending = Pending(self.surface, storage, self._report)
