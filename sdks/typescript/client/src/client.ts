@@ -110,7 +110,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     const was = machine;
     const happening = { type, ready: ready(), ...more } as Happening;
     machine = step(was, happening, environment.now(), environment.random);
-    const { state, attempt } = machine;
+    const { state, attempt, why } = machine;
     waking(wakeAt(machine) - environment.now(), () => happens("time"));
     const again = attempt !== was.attempt;
     if (again || (state !== "live" && state !== "connecting")) {
@@ -122,7 +122,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (state === "idle" || state === "refused" || (state === "suspended" && machine.hiddenSince < Infinity))
       session?.resign();
     changed();
-    if (again) void open();
+    if (again) void open(attempt, why);
   };
 
   const leave = () => {
@@ -138,8 +138,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   };
 
   /** One attempt: a token, the session of its user, the lead among the tabs, a connection. */
-  const open = async () => {
-    const { attempt, why } = machine;
+  const open = async (attempt: number, why: TokenReason) => {
     const current = () => machine.attempt === attempt && machine.state === "connecting";
     try {
       if (!environment.WebSocket)
@@ -148,7 +147,8 @@ function createClient(given: Options): Omit<Client, "state"> {
       const { token: source } = options;
       const early = whose(source);
       const same = !concealed && (session?.identity ?? early) === early;
-      if (early && (typeof source === "string" || same)) await enter(source);
+      // Whoever was told of it may have ended it, or begun another one.
+      if (early && same && current()) await enter(source);
       if (!current()) return;
       const given = await ask(why);
       if (!current()) return;
@@ -164,26 +164,32 @@ function createClient(given: Options): Omit<Client, "state"> {
       if (options.resume && !entered.mirror) Object.assign(store.now, options.resume, { stale: true });
       delete options.resume;
       const since = environment.now();
-      if (!(await entered.lead())) return;
+      if (!(await entered.lead()) || !current()) return;
       // Who followed another tab for a while has an old token by now.
-      if (environment.now() - since > TOKEN_PATIENCE && (!current() || !accepts(await ask("reconnect"))))
-        return;
-      const talk = isNative ? native : (await import("./surface/documented.js"))[surface];
+      if (environment.now() - since > TOKEN_PATIENCE) {
+        const other = await ask("reconnect");
+        if (!current() || !accepts(other)) return;
+      }
+      const talk = isNative ? native : (await documented())[surface];
       if (!current()) return;
       const { epoch } = store.now;
       const line: Line = {
         ...owner,
         store,
         onFrame: (frame) => onFrame(entered, frame, epoch !== undefined),
+        onLost(how) {
+          // The same text would be refused again.
+          const vain = how.comeBack === "with_new_token" && options.token === given;
+          happens("lost", vain ? { ...how, comeBack: "no" } : how);
+        },
       };
       if (isNative) inbox = createInbox(owner, entered);
       connection = connect(line, talk);
     } catch (error) {
       if (!current()) return;
+      const { code } = error as CampanileError;
+      happens("lost", lost(code, "token", 0, why === "expired" ? "with_new_token" : "yes"));
       tell("error", error as CampanileError);
-      const { code: reason = "failed" } = error as CampanileError;
-      const comeBack = why === "expired" ? "with_new_token" : "yes";
-      happens("lost", { reason: { kind: "token", code: 0, reason }, comeBack });
     }
   };
 
@@ -196,11 +202,6 @@ function createClient(given: Options): Omit<Client, "state"> {
 
   /** A text can't be exchanged. */
   const renews = () => typeof options.token === "function";
-
-  const onLost: Line["onLost"] = ({ comeBack, ...how }) => {
-    // The same token would be refused again.
-    happens("lost", { ...how, comeBack: comeBack === "with_new_token" && !renews() ? "no" : comeBack });
-  };
 
   /** Hears from now on when this user signs out in another tab. */
   const attend = (who: string | null | undefined) => {
@@ -219,60 +220,75 @@ function createClient(given: Options): Omit<Client, "state"> {
     if (said || !user) attend(who);
     const next = sessionOf(who);
     const other = next !== session;
-    if (other) session?.leave();
+    if (other) leave();
     session = next;
     // Without a name, or with two, only the server's greeting tells whose it is.
     concealed = !who || (said !== who && (concealed || (other && !!said)));
+    const opened = next.open();
+    // Whoever is told may leave it again.
     changed();
-    await next.open();
+    await opened;
     return next;
   };
 
   const sessionOf = (who: string | undefined): Session => {
     const user = userKey(base, who);
-    const key = `${user} ${surface} ${place() ?? ""} `;
+    const key = `${user} ${surface} ${place()} `;
     return session?.key === key ? session : createSession(owner, user, key, who);
   };
 
-  /** A token, or what stands for none. Rejects with `token_failed`. */
-  const ask = async (why: TokenReason) => {
-    const { token } = options;
+  /** What it gives; rejects with an error of ours. */
+  const orFail = async <T>(code: string, message: string, give: () => T | Promise<T>): Promise<T> => {
     try {
-      return typeof token === "function" ? await within(environment, TOKEN_PATIENCE, token(why)) : token;
+      return await give();
     } catch (cause) {
-      throw new CampanileError("token_failed", "the token callback failed or is late", { cause });
+      throw new CampanileError(code, message, { cause });
     }
   };
 
+  /** A token, or what stands for none. */
+  const ask = (why: TokenReason) =>
+    orFail("token_failed", "the token callback failed or is late", () => {
+      const { token } = options;
+      return typeof token === "function" ? within(environment, TOKEN_PATIENCE, token(why)) : token;
+    });
+
+  const documented = () =>
+    orFail("no_surface", "the surface can't be loaded here", () => import("./surface/documented.js"));
+
   /** Whether another token is of the same user. One of another begins anew. */
   const accepts = (asked: string | null | undefined): asked is string => {
-    const same = !!asked && whose(asked) === session?.identity;
-    if (same) {
+    if (asked && whose(asked) === session?.identity) {
       token = asked;
-    } else {
-      if (!asked) leave();
-      concealed = true;
-      happens("anew", { ready: !!asked });
+      return true;
     }
-    return same;
+    if (!asked) leave();
+    concealed = true;
+    happens("anew", { ready: !!asked });
+    return false;
   };
 
   const onFrame = (session: Session, frame: Frame, resumes: boolean) => {
     const { store } = session;
     const { stale, user } = store.now;
-    if (frame.type !== "hello") {
-      session.do(frame);
-      if (store.now.stale && (!stale || frame.type === "resync")) inbox?.reload();
-      return;
+    const here = connection;
+    const hello = frame.type === "hello";
+    if (hello) {
+      attend(session.identity ?? frame.user);
+      concealed = false;
     }
-    attend(session.identity ?? frame.user);
-    concealed = false;
+    // Answers were dropped, too.
+    if (frame.type === "resync" && frame.reason === "overflow") session.sent.clear();
     session.do(frame);
-    // Else a resync follows.
-    const begins = frame.resumed || !resumes || (user && user !== frame.user);
+    // Whoever was told of it may have ended it.
+    if (here !== connection) return;
+    // Of a greeting that does not resume, a resync follows.
+    const begins = hello
+      ? frame.resumed || !resumes || (user && user !== frame.user)
+      : !stale || frame.type === "resync";
     // Whoever sees that it is live sees what is under way.
     if (store.now.stale && begins) inbox?.reload();
-    happens("live");
+    if (hello) happens("live");
     flush();
   };
 
@@ -286,26 +302,30 @@ function createClient(given: Options): Omit<Client, "state"> {
     }
     const { now } = session.store;
     const upTo = Math.max(now.seq, now.items.find((one) => one.seq !== null)?.seq ?? 0);
-    const key = environment.uuid();
     const change = {
       type: "Act" as const,
-      act: { key, action, ...(id === undefined ? { upTo, epoch: now.epoch } : { id }) },
+      act: {
+        key: environment.uuid(),
+        action,
+        ...(id === undefined ? { upTo, epoch: now.epoch } : { id }),
+      },
     };
     session.do(change);
     session.wish(change);
-    // What is in no log is known here only.
-    if (now.items.find((one) => one.id === id)?.seq === null) session.do({ ...DONE, ref: key });
     flush();
   };
 
   /** Sends what waits. */
   const flush = () => {
-    if (!session || !connection || machine.state !== "live") return;
-    for (const action of session.queue) {
-      const { key } = action;
-      if (session.sent.has(key)) continue;
-      if (connection.act(action)) session.sent.add(key);
-      else session.do({ ...DONE, ref: key });
+    const here = session;
+    for (const action of here?.queue ?? []) {
+      const { key, id } = action;
+      // Whoever is told of one may end it.
+      if (machine.state !== "live" || here?.sent.has(key)) continue;
+      // What is in no log is known here only.
+      const logged = here?.store.now.items.find((one) => one.id === id)?.seq !== null;
+      if (logged && connection?.act(action)) here?.sent.add(key);
+      else here?.do({ ...DONE, ref: key });
     }
   };
 
@@ -316,7 +336,10 @@ function createClient(given: Options): Omit<Client, "state"> {
   const loadMore: Client["loadMore"] = async (filter = {}) => {
     if (!session || status().state !== "live" || !list(filter).hasMore) return;
     const here = session;
-    if (here.load(filter) && !here.wish({ type: "Load", filter })) void inbox?.more(filter);
+    if (here.load(filter)) {
+      here.wish({ type: "Load", filter });
+      void inbox?.more(filter);
+    }
     await new Promise<void>((then) => {
       const stop = on("change", () => {
         if (here.loading(filter)) return;
@@ -326,7 +349,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     });
   };
 
-  const owner: Owner & Reader & Omit<Line, "store" | "onFrame"> = {
+  const owner: Owner & Reader & Omit<Line, "store" | "onFrame" | "onLost"> = {
     environment,
     options,
     base,
@@ -337,26 +360,25 @@ function createClient(given: Options): Omit<Client, "state"> {
     act,
     renew,
     renews,
-    onLost,
     wished(wish) {
       if (wish.type === "Retry") retry();
-      else if (wish.type === "Load") void loadMore(wish.filter);
-      else {
+      else if (wish.type === "Load") {
+        void loadMore(wish.filter);
+        // What can't be had any more is waited for by whoever asked.
+        if (!session?.loading(wish.filter)) session?.do({ ...wish, type: "Page" });
+      } else {
         session?.do(wish);
         flush();
       }
     },
-    robbed() {
-      happens("lost", lost("taken over"));
-      // The server may have replaced the connection before this was known.
-      if (machine.state === "refused") happens("retry");
-    },
+    // Behind the other one; also where the server had replaced the connection before this was known.
+    robbed: () => happens("anew"),
   };
 
   /** `tells`: this is where the user signs out. */
   const end = (tells: boolean) => {
     if (machine.state === "closed") return;
-    deaf = void deaf?.();
+    deaf = environment.page = void deaf?.();
     if (!user) attend(whose(options.token));
     if (tells) farewell?.postMessage(1);
     farewell?.close();
@@ -376,7 +398,7 @@ function createClient(given: Options): Omit<Client, "state"> {
         happens(type);
       });
       started = true;
-      happens("start");
+      if (machine.state === "idle") happens("anew");
     },
     disconnect() {
       deaf = void deaf?.();
@@ -402,9 +424,9 @@ function createClient(given: Options): Omit<Client, "state"> {
         return;
       } else if (session && typeof is === "string" && (whose(is) ?? null) === session.identity) {
         // The same user goes on; what is not live yet begins again.
-        if (connection && machine.state === "live") {
+        if (machine.state === "live") {
           token = is;
-          return connection.refresh(is);
+          return connection?.refresh(is);
         }
       } else if (session) {
         // Also by no other tab, until it is known whose the token is.

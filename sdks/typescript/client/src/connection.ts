@@ -23,9 +23,15 @@ export interface Loss {
   readonly retryAt?: number | undefined;
 }
 
-/** A loss that no server said. */
-export function lost(reason: string): Loss {
-  return { reason: { kind: "lost", code: 0, reason }, comeBack: "yes" };
+/** A loss; by default, one that nobody said, and that is made up for by coming back. */
+export function lost(
+  reason: string,
+  kind: Reason["kind"] = "lost",
+  code = 0,
+  comeBack: ComeBack = "yes",
+  retryAt?: number,
+): Loss {
+  return { reason: { kind, code, reason }, comeBack, retryAt };
 }
 
 /** What a connection needs, and whom it tells. */
@@ -88,7 +94,8 @@ export interface Wire extends Line {
     },
     protocols?: string[],
   ): Ear | undefined;
-  dead(reason: string): void;
+  /** Hangs up, as it is lost. */
+  dead(...how: Parameters<typeof lost>): void;
   /** The server closed, and may have said when to come back. */
   closed(how: { code: number; reason: string }, retryAt?: number): void;
   /** Does something later, in place of what had the same name; without `then`, nothing. */
@@ -111,12 +118,11 @@ export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
     for (const name in alarms) after(name);
     talk.close();
   };
-  const onLost: Line["onLost"] = (how) => {
+  const dead: Wire["dead"] = (...how) => {
     if (over) return;
     close();
-    line.onLost(how);
+    line.onLost(lost(...how));
   };
-  const dead = (reason: string) => onLost(lost(reason));
   const after: Wire["after"] = (name, ms, then) => {
     alarms[name] ??= alarm(environment);
     alarms[name](ms, over ? undefined : then);
@@ -136,7 +142,6 @@ export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
 
   const talk = surface({
     ...line,
-    onLost,
     claims,
     open(path, told, protocols) {
       if (over) return;
@@ -164,11 +169,7 @@ export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
     dead,
     // 1006 is no code of a server: no close came.
     closed: ({ code, reason }, retryAt) =>
-      onLost({
-        reason: { kind: code === 1006 ? "lost" : "close", code, reason },
-        comeBack: comeBackAfter(code, reason),
-        retryAt,
-      }),
+      dead(reason, code === 1006 ? "lost" : "close", code, comeBackAfter(code, reason), retryAt),
     after,
     expires(at) {
       if (!at) return;
@@ -183,10 +184,10 @@ export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
   return { ...talk, close };
 }
 
-/** The JSON of a text; an empty object for any other text. */
+/** The JSON of a text, as an object; an empty one for any other text. */
 function parsed(text: string): Record<string, unknown> {
   try {
-    return JSON.parse(text) ?? {};
+    return Object(JSON.parse(text));
   } catch {
     return {};
   }

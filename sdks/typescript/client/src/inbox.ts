@@ -4,7 +4,7 @@ import { delay } from "./backoff.js";
 import type { Environment } from "./environment.js";
 import type { CampanileError } from "./error.js";
 import type { InboxPage } from "./frame.js";
-import { queryOf, request } from "./request.js";
+import { request } from "./request.js";
 import type { Session } from "./session.js";
 import type { Log } from "./store.js";
 import type { Filter, Options } from "./types.js";
@@ -39,13 +39,14 @@ export function createInbox(reader: Reader, session: Session): Inbox {
     const { signal } = list;
     const { store } = session;
     const bottom = store.bottom(filter);
-    const query = queryOf({
+    // Whatever it is given is put as text.
+    const query = new URLSearchParams({
       limit: reader.options.pageSize ?? 25,
       minSeq: store.now.seq,
       archived: !!filter.archived,
       ...(filter.unread && { unread: true }),
       ...(!fresh && bottom < Infinity && { before: bottom }),
-    });
+    } as never);
     session.load(filter);
     const log: Log = [];
     store.logs.add(log);
@@ -81,8 +82,7 @@ export function createInbox(reader: Reader, session: Session): Inbox {
       for (let of: AbortController | undefined; of !== list && !list.signal.aborted; ) {
         await first;
         of = list;
-        if (of.signal.aborted) session.do({ type: "Page", filter, fresh: false, found: undefined, log: [] });
-        else await page(filter, false);
+        await page(filter, false);
         // What came meanwhile may say that only the inbox knows.
         if (of === list && !of.signal.aborted && session.store.now.stale) reload();
       }

@@ -15,11 +15,6 @@ export interface Ask {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A query. Nothing in it may be undefined. */
-export function queryOf(parameters: Readonly<Record<string, string | number | boolean>>): URLSearchParams {
-  return new URLSearchParams(parameters as Record<string, string>);
-}
-
 /**
  * The JSON of a successful answer. Else a `CampanileError`: with the code of the server's problem, its members and the `status`; `http`
  * where another answered; or `network` without an answer, also where `signal` is aborted.

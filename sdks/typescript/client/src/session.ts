@@ -26,11 +26,13 @@ export interface Status {
 export type Change =
   | Frame
   /** All that a tab needs to follow the one that leads. */
-  | { type: "All"; dump: Dump; queue: Queue; status: Status }
+  | { type: "All"; dump: Dump; queue: Queue; status: Status; loads: Set<string> }
   /** Of the tab that leads; null: none does any more. */
   | { type: "Status"; status: Status | null }
+  /** A page is under way. */
+  | { type: "Load"; filter: Filter }
   /** Without `found`, it could not be had. */
-  | { type: "Page"; filter: Filter; fresh: boolean; found: InboxPage | undefined; log: Log }
+  | { type: "Page"; filter: Filter; fresh?: boolean; found?: InboxPage | undefined; log?: Log }
   | { type: "Act"; act: Action };
 
 /** What a tab wants of the one that leads. */
@@ -105,7 +107,9 @@ export function createSession(
   let keeps = identity !== undefined;
   let tabs: Tabs<Change, Wish> | undefined;
   /** The filters of which a page is under way. */
-  const loads = new Set<string>();
+  let loads = new Set<string>();
+  /** It led, or followed: what the store has was told. */
+  let met = false;
 
   const stored = async (method: "get" | "set" | "erase", what: string, value?: unknown): Promise<unknown> => {
     try {
@@ -138,10 +142,11 @@ export function createSession(
   const empty = () => {
     store.restore();
     queue = [];
+    met = false;
   };
   const leave = () => {
     if (dirty) save();
-    announce({ type: "Status", status: null });
+    resign();
     tabs?.leave();
     tabs = mirror = undefined;
     loads.clear();
@@ -168,13 +173,13 @@ export function createSession(
     const { user } = ("dump" in change ? change.dump : change) as Partial<Dump>;
     // Nothing of a former user is shown, or done.
     if (user && store.now.user && user !== store.now.user) empty();
-    let told: (Told | undefined)[] = [];
+    const told: (Told | undefined)[] = [];
     switch (change.type) {
       case "All": {
         const { dump } = change;
         const { epoch, seq } = store.now;
-        // What this tab did not hear comes late.
-        if (epoch !== undefined && dump.epoch === epoch)
+        // What this tab did not hear comes late. To one that opens, whatever is there is no news.
+        if (met && dump.epoch === epoch)
           for (const item of dump.items)
             if (item.seq && item.seq > seq && item.seq <= dump.seq)
               told.unshift(["notification", item, { replayed: true }]);
@@ -183,11 +188,15 @@ export function createSession(
         queue = joined(change.queue, was);
         // What that tab has already is not done twice.
         for (const act of queue) if (was.includes(act)) wish({ type: "Act", act });
-        loads.clear();
+        loads = change.loads;
+        met = true;
         break;
       }
       case "Status":
         mirror = change.status ?? undefined;
+        break;
+      case "Load":
+        loads.add(filterKey(change.filter));
         break;
       case "Page":
         if (change.found) store.page(change.found, change.filter, change.fresh, change.log);
@@ -198,13 +207,13 @@ export function createSession(
         break;
       case "ok":
       case "error":
-        told = [answered(change)];
+        told.push(answered(change));
         break;
       default:
         // Another lineage of the log: its places mean something else.
         if (change.type === "hello")
           queue = queue.filter((one) => !one.epoch || !change.epoch || one.epoch === change.epoch);
-        told = [store.apply(change)];
+        told.push(store.apply(change));
     }
 
     if (queue !== was && !mirror) keep("queue", queue);
@@ -228,9 +237,16 @@ export function createSession(
       // What was asked of one that no longer leads does not come.
       if (mirror) loads.clear();
       mirror = undefined;
-      return { type: "All", dump: store.now, queue, status: owner.status() };
+      met = true;
+      return { type: "All", dump: store.now, queue, status: owner.status(), loads };
     },
   };
+
+  const act = (change: Change) => {
+    announce(change);
+    take(change);
+  };
+  const loading = (filter: Filter) => loads.has(filterKey(filter));
 
   return {
     key,
@@ -246,10 +262,8 @@ export function createSession(
     async open() {
       if (!keeps) return;
       const { locks, channel } = environment;
-      if (!tabs && locks && (options.shareTabs ?? true)) {
-        const line = channel?.(key);
-        if (line) tabs = joinTabs(environment, locks, line, key, ears);
-      }
+      const line = !tabs && (options.shareTabs ?? true) && locks && channel?.(key);
+      if (line) tabs = joinTabs(environment, locks, line, key, ears);
       const nothing = () => store.now.epoch === undefined && !store.now.items.length;
       const [dump, waiting] = await Promise.all([nothing() && kept("list"), kept("queue")]);
       if (!keeps) return;
@@ -260,18 +274,13 @@ export function createSession(
     lead: async () => tabs?.lead() ?? true,
     resign,
     announce,
-    do(change) {
-      announce(change);
-      take(change);
-    },
+    do: act,
     wish,
-    loading: (filter) => loads.has(filterKey(filter)),
+    loading,
     load(filter) {
-      const key = filterKey(filter);
-      if (loads.has(key)) return false;
-      loads.add(key);
-      owner.changed();
-      return true;
+      const begins = !loading(filter);
+      if (begins) act({ type: "Load", filter });
+      return begins;
     },
     save,
     leave,

@@ -41,8 +41,8 @@ export interface Machine {
 export type Happening =
   | { type: "close" | "live" | "retry" | "time" }
   | { type: "online" | "offline" | "visible" | "hidden" }
-  /** `anew`: token or workspace changed. `ready`: both are there, and the client is to connect. */
-  | { type: "start" | "anew"; ready: boolean }
+  /** `ready`: token and workspace are there, and the client is to connect. */
+  | { type: "anew"; ready: boolean }
   | ({ type: "lost" } & Loss);
 
 export const IDLE: Machine = {
@@ -92,16 +92,8 @@ function changes(
   const doubted = (notBefore: number) => (minded ? Math.max(now + OFFLINE, notBefore) : Infinity);
 
   switch (type) {
-    case "start":
     case "anew":
-      return (
-        (type === "anew" || state === "idle") && {
-          ...resting("idle"),
-          failures: 0,
-          why: "initial",
-          ...(happening.ready && connecting),
-        }
-      );
+      return { ...resting("idle"), failures: 0, why: "initial", ...(happening.ready && connecting) };
     case "close":
       return resting("closed");
     case "live":
@@ -137,7 +129,14 @@ function changes(
     case "hidden":
       return { hiddenSince: Math.min(was.hiddenSince, now) };
     case "retry":
-      return (away || state === "refused") && { ...connecting, failures: 0 };
+      // A hidden page has its patience anew.
+      return (
+        (away || state === "refused") && {
+          ...connecting,
+          failures: 0,
+          hiddenSince: Math.max(was.hiddenSince, now),
+        }
+      );
     case "time":
       return (
         now >= wakeAt(was) &&

@@ -17,7 +17,7 @@ interface Known {
 export interface Dump extends Counts, Known {
   user: string | null;
   /** Null: of a log that had no name. Undefined: there is no position at all. */
-  epoch: string | null | undefined;
+  epoch?: string | null | undefined;
   seq: number;
   rev: number;
   items: readonly Item[];
@@ -43,7 +43,7 @@ export interface Store {
   /** Down to which place a filter is loaded: 0 is the end, Infinity not at all. The default list holds unread ones too. */
   bottom(filter: Filter): number;
   /** Takes a page in. `fresh`: it is the first, in place of all there was. What came since, and is newer than it, is in the log. */
-  page(page: InboxPage, filter: Filter, fresh: boolean, log: Log): void;
+  page(page: InboxPage, filter: Filter, fresh?: boolean, log?: Log): void;
   /** Makes what was done part of what is. */
   commit(action: Action, ok: Ok): void;
   /** Takes a frame in; returns the event of it. */
@@ -53,7 +53,6 @@ export interface Store {
 /** What there is before anything came. */
 export const EMPTY: Dump = {
   user: null,
-  epoch: undefined,
   seq: 0,
   rev: 0,
   readUpTo: 0,
@@ -92,7 +91,7 @@ export function createStore(maxItems: number): Store {
   let replaying = false;
   /** Up to where a log that had no name was told: its replay is no news up to there. */
   let toldTo = 0;
-  /** Superseded, as if unread, and where: whether they had been read in time, receipts tell, or an answer. */
+  /** Superseded, as if unread, though seen, and where: whether they had been read in time, receipts tell, or an answer. */
   const superseded = new Map<string, [Item, number]>();
   /** The head at which an answer says that they were read. What was superseded by then was not. */
   const readAt = new Map<string, number>();
@@ -227,7 +226,7 @@ export function createStore(maxItems: number): Store {
         if (!item) return;
         // A replay tells only of what is gone, and what is read here may have been read after that.
         if (cause === "superseded" && !replaying) {
-          superseded.set(id, [{ ...item, superseded: true, read: false }, frame.seq]);
+          superseded.set(id, [{ ...item, superseded: true, read: false, seen: true }, frame.seq]);
           if (item.read && frame.seq > (readAt.get(id) ?? 0)) {
             put({ ...item, superseded: true });
             return;
@@ -290,7 +289,7 @@ export function createStore(maxItems: number): Store {
       );
     },
     bottom,
-    page(page, filter, fresh, log) {
+    page(page, filter, fresh, log = []) {
       const before = { ...now };
       // What a replay passed over while the page was on its way is gone.
       const from = log[0]?.[1].seq ?? now.seq;
@@ -328,17 +327,16 @@ export function createStore(maxItems: number): Store {
       // What is superseded can't be made unread: this was done before, so it is gone.
       if (action.action === "unread" && superseded.has(id)) remove(id);
       if (rev <= now.rev) return;
+      // Whichever of these this reads had been read in time.
+      for (const [item, at] of superseded.values()) if (at > head && !find(item.id)) put(item);
       const before = now.items;
-      // It had been read in time.
-      const late = [...superseded.values()].filter(([item, at]) => at > head && !find(item.id));
-      const restored = withActions({ items: late.map(([item]) => item), unread: 0, unseen: 0 }, [action]);
       Object.assign(now, withActions(now, [action]));
       now.unread = unread ?? now.unread;
       if (head < Infinity)
         now.items.forEach((item, at) => {
           if (item.read && !before[at]?.read) readAt.set(item.id, head);
         });
-      for (const item of restored.items) if (item.read) put(item);
+      now.items = now.items.filter((item) => item.read || !item.superseded);
     },
     apply(frame) {
       const { readUpTo, seenUpTo, seq } = now;

@@ -99,3 +99,15 @@ story("what was read a moment before it was superseded is back with the answer",
     await shows(client, { ids, unread: 1, readIds: ids.slice(1), position });
   }
 });
+
+story("what was done while the server dropped its answers is sent again", async (rig) => {
+  const { client, socket } = await rig.live();
+  client.read("n7");
+  const { key } = JSON.parse(await socket.texts.next("read"));
+  socket.send({ type: "resync", epoch: "9f3c", seq: 8, reason: "overflow" });
+  const again = JSON.parse(await socket.texts.next("read again"));
+  assert.equal(again.key, key);
+  socket.send({ type: "ok", ref: again.ref, changed: false, rev: 4, unread: 0 });
+  await rig.paged([item(7, { read: true, seen: true })], { rev: 4, unread: 0 });
+  await shows(client, { readIds: ["n7"], unread: 0, loading: false });
+});

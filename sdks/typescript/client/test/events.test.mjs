@@ -79,3 +79,10 @@ story("a log that had no name yet is told again from its beginning, and once", a
   await shows(client, { ids: ["n2", "n1"], unread: 2, position: { epoch: "9f3c", seq: 2, rev: 0 } });
   assert.deepEqual(told, ["n1", "n2"]);
 });
+
+story("what is JSON and no frame is passed over", async (rig) => {
+  const { client, socket } = await rig.live();
+  for (const text of ["5", '"heartbeat"', "null", "[]", "true", "no JSON"]) socket.send(text);
+  socket.send(notification(9));
+  await shows(client, { ids: ["n9", "n7"], state: "live" });
+});

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Browser, TestPage } from "./fake_browser.mjs";
 import { shows } from "./rig.mjs";
 import { story } from "./story.mjs";
+import { turns } from "./waiting.mjs";
 
 story("there must be a WebSocket", async (rig) => {
   const client = rig.client({ WebSocket: undefined, environment: { WebSocket: undefined } });
@@ -80,4 +81,79 @@ story("a page that is hidden, and a network that goes, are minded", async (rig) 
   await rig.clock.pass(1_000);
   await rig.dialled({ resumed: true });
   await shows(client, { state: "live" });
+});
+
+story("what is changed by whoever is told that it connects is connected once", async (rig) => {
+  const client = rig.client();
+  const token = () => rig.token();
+  const stop = client.on("state", () => {
+    stop();
+    client.update({ token });
+  });
+  client.connect();
+  await rig.dialled();
+  await rig.paged();
+  await shows(client, { state: "live", ids: ["n7"] });
+  await turns();
+  assert.deepEqual([rig.server.dials.left, rig.asked], [[], []]);
+});
+
+story("whoever is told that it connects may end it", async (rig, browser) => {
+  const client = rig.client({ browser, user: "alice" });
+  client.on("state", () => client.close());
+  client.connect();
+  await turns();
+  // Nothing but the farewell: it asked no other tab for anything.
+  assert.deepEqual([client.state, browser.messages], ["closed", [1]]);
+});
+
+story("whoever is told of the greeting may stop it", async (rig) => {
+  const client = rig.client();
+  const stop = client.subscribe(() => {
+    if (!client.getSnapshot().user) return;
+    stop();
+    client.disconnect();
+  });
+  client.connect();
+  const socket = await rig.dialled();
+  await socket.closed;
+  assert.equal(client.state, "idle");
+});
+
+story("a client that is closed minds its page no more, whatever is called", async (rig) => {
+  let minded = 0;
+  const page = () => {
+    minded++;
+    return () => minded--;
+  };
+  const client = rig.connecting({ environment: { page } });
+  assert.equal(minded, 1);
+  client.close();
+  client.connect();
+  assert.equal(minded, 0);
+});
+
+story("whoever is told of what is shown may stop it before the cache is read", async (rig, browser) => {
+  await rig.live({ browser });
+  const second = rig.client({ browser, user: "alice" });
+  let changes = 0;
+  second.subscribe(() => {
+    if (++changes === 2) second.disconnect();
+  });
+  second.connect();
+  await turns();
+  assert.equal(second.state, "idle");
+});
+
+story("whoever is told that a token can't be had may give another one", async (rig) => {
+  const client = rig.client({ token: () => Promise.reject(new Error("the session is over")) });
+  const stop = client.on("error", () => {
+    stop();
+    client.update({ token: () => rig.token() });
+  });
+  client.connect();
+  // At once: no back-off is waited for.
+  await rig.dialled();
+  await rig.paged();
+  await shows(client, { state: "live", ids: ["n7"] });
 });

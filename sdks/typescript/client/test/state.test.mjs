@@ -24,7 +24,7 @@ class Timeline {
   }
 
   start() {
-    return this.happens({ type: "start", ready: true });
+    return this.happens({ type: "anew", ready: true });
   }
 
   /** @param {Partial<Extract<Happening, {type: "lost"}>>} more */
@@ -176,6 +176,20 @@ test("a hidden page stops retrying after half a minute", () => {
   assert.equal(one.wait, 500);
   one.pass(500);
   assert.equal(one.state, "connecting");
+});
+
+test("who comes back though nobody sees the page has half a minute for it", () => {
+  const one = new Timeline()
+    .start()
+    .happens({ type: "hidden" })
+    .pass(60 * MINUTE);
+  assert.equal(one.state, "suspended");
+  one.happens({ type: "retry" }).pass(29_999);
+  assert.equal(one.state, "connecting");
+  const other = new Timeline();
+  Object.assign(other, one);
+  assert.equal(one.pass(1).state, "suspended");
+  assert.equal(other.happens({ type: "live" }).pass(4 * MINUTE).state, "live");
 });
 
 test("a hidden page hangs up after five minutes, not before", () => {

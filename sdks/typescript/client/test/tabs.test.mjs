@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { Tab, TestPage } from "./fake_browser.mjs";
-import { heartbeat, item, notification, shows } from "./rig.mjs";
+import { heartbeat, item, notification, page, shows } from "./rig.mjs";
 import { story } from "./story.mjs";
-import { eventually } from "./waiting.mjs";
+import { eventually, turns, within } from "./waiting.mjs";
 
 /** @typedef {import("./fake_browser.mjs").Browser} Browser */
 /** @typedef {import("./rig.mjs").Rig} Rig */
@@ -61,6 +61,57 @@ story("pages that a tab asks for are there in all of them", async (rig, browser)
   await rig.paged([item(6)]);
   await more;
   for (const tab of [first, second]) await shows(tab, { ids: ["n7", "n6"], hasMore: false, loading: false });
+});
+
+story("whoever sees that it is live sees that the list is under way, in each tab", async (rig, browser) => {
+  const first = rig.connecting({ browser });
+  const second = rig.connecting({ browser });
+  const socket = await rig.server.dials.next("dial");
+  const third = rig.connecting({ browser });
+  for (const tab of [first, second, third]) await shows(tab, { state: "connecting", user: null });
+  /** @type {unknown[]} */
+  const empty = [];
+  const look = (/** @type {typeof first} */ tab) => {
+    const { state, loading, items } = tab.getSnapshot();
+    if (state === "live" && !loading && !items.length) empty.push(tab);
+  };
+  for (const tab of [first, second, third]) tab.subscribe(() => look(tab));
+  socket.send(rig.hello());
+  const request = await rig.server.requests.next("page");
+  for (const tab of [second, third]) await shows(tab, { state: "live", loading: true });
+  const fourth = rig.client({ browser });
+  fourth.subscribe(() => look(fourth));
+  fourth.connect();
+  await shows(fourth, { state: "live", loading: true });
+  request.answer(200, page([item(7)]));
+  for (const tab of [first, second, third, fourth]) await shows(tab, { ids: ["n7"], loading: false });
+  assert.deepEqual(empty, []);
+});
+
+story("a page is waited for, whoever comes meanwhile", async (rig, browser) => {
+  await rig.live({ browser }, { older: 7 });
+  const second = rig.connecting({ browser });
+  await shows(second, { state: "live", ids: ["n7"] });
+  const more = second.loadMore().then(() => second.getSnapshot().items.length);
+  const request = await rig.server.requests.next("page");
+  const third = rig.connecting({ browser });
+  await shows(third, { state: "live", loading: true });
+  request.answer(200, page([item(6)]));
+  assert.equal(await more, 2);
+});
+
+story("a page that can't be had any more is not waited for", async (rig, browser) => {
+  const { client: first, socket } = await rig.live({ browser }, { older: 7 });
+  const second = rig.connecting({ browser });
+  await shows(second, { state: "live", ids: ["n7"] });
+  socket.cut();
+  await shows(first, { state: "waiting" });
+  // It has not heard of that yet.
+  assert.equal(second.state, "live");
+  await within(second.loadMore(), "end of the page");
+  await rig.clock.pass(1_000);
+  await rig.dialled({ resumed: true });
+  await shows(second, { state: "live", loading: false, hasMore: true });
 });
 
 story("when the tab that leads goes, another goes on where it was", async (rig, browser) => {
@@ -381,4 +432,75 @@ story("a tab that opens on a documented surface is told nothing that was there",
   socket.send({ id: "c", message: "It is on its way.", timestamp: "2026-01-01T00:00:00Z" });
   await shows(second, { unread: 3 });
   assert.deepEqual(told, ["c"]);
+});
+
+for (const [cache, read] of /** @type {[string, () => Promise<void>][]} */ ([
+  ["at once", async () => {}],
+  ["late", turns],
+]))
+  story(
+    `a tab that opens is told nothing that was there, if its cache comes ${cache}`,
+    async (rig, browser) => {
+      const { socket } = await rig.live({ browser });
+      await rig.clock.pass(1_000);
+      // Newer than what is kept.
+      socket.send(notification(8));
+      const { set, erase, get } = browser.storage;
+      const storage = { set, erase, get: (/** @type {string} */ key) => read().then(() => get(key)) };
+      const second = rig.client({ browser, storage });
+      /** @type {string[]} */
+      const told = [];
+      second.on("notification", ({ id }) => told.push(id));
+      second.connect();
+      await shows(second, { state: "live", ids: ["n8", "n7"] });
+      socket.send(notification(9));
+      await shows(second, { ids: ["n9", "n8", "n7"] });
+      assert.deepEqual(told, ["n9"]);
+    },
+  );
+
+story("a tab that comes back is told what it missed", async (rig, browser) => {
+  const { second, socket } = await two(rig, browser);
+  /** @type {string[]} */
+  const told = [];
+  second.on("notification", ({ id }, { replayed }) => told.push(`${id} ${replayed}`));
+  second.disconnect();
+  socket.send(notification(8));
+  socket.send(notification(9));
+  await turns();
+  second.connect();
+  await shows(second, { state: "live", ids: ["n9", "n8", "n7"] });
+  assert.deepEqual(told, ["n8 true", "n9 true"]);
+});
+
+story("what is in no log is read in a tab that follows, too, and told to nobody", async (rig, browser) => {
+  const { first, second, socket } = await two(rig, browser);
+  socket.send({ type: "notification", seq: null, item: item(null, { id: "passing" }) });
+  await shows(second, { ids: ["passing", "n7"] });
+  second.read("passing");
+  for (const tab of [first, second]) await shows(tab, { readIds: ["passing"], unread: 1 });
+  second.read("n7");
+  // The next one that is told.
+  assert.equal(JSON.parse(await socket.texts.next("read")).id, "n7");
+});
+
+story("who a tab that is to lead asked for a token in vain ends no other attempt", async (rig, browser) => {
+  const { client: first, socket } = await rig.live({ browser });
+  /** @type {((token: null) => void) | undefined} */
+  let late;
+  const second = rig.connecting({
+    browser,
+    token: (why) => (why === "initial" ? rig.token() : new Promise((answer) => (late = answer))),
+  });
+  await shows(second, { state: "live", ids: ["n7"] });
+  await rig.clock.pass(20_000);
+  socket.send(heartbeat(7));
+  await rig.clock.pass(20_000);
+  first.disconnect();
+  await eventually(() => late, "asking for a token");
+  second.update({ token: rig.token("bob") });
+  late?.(null);
+  await rig.dialled({ user: "bob" });
+  await rig.paged([item(5)]);
+  await shows(second, { state: "live", user: "bob", ids: ["n5"] });
 });

@@ -66,7 +66,8 @@ test("tokens travel to this machine or by TLS only", () => {
   ])
     open(url);
   open("http://example.com", { allowInsecure: true });
-  assert.throws(() => open("ftp://example.com"), { code: "bad_url" });
+  for (const url of ["ftp://example.com", "example.com", "https://", ""])
+    assert.throws(() => open(url), { name: "CampanileError", code: "bad_url" });
 });
 
 story("without a token or a workspace it is idle, and goes on when both are there", async (rig) => {
@@ -159,4 +160,19 @@ story("a name that is not ASCII and an opaque token are names and tokens too", a
   await rig.dialled();
   await rig.paged();
   await shows(opaque, { user: "alice", state: "live", ids: ["n7"] });
+});
+
+story("a text that is given while the former one ends is tried before it is refused", async (rig) => {
+  const { client, socket } = await rig.live({ token: rig.token() });
+  const next = rig.token();
+  client.update({ token: next });
+  // The server had closed before it heard of it.
+  socket.socket.close(4003, "token expired");
+  await shows(client, { state: "waiting" });
+  await rig.clock.pass(1_000);
+  const second = await rig.dialled({ resumed: true });
+  await shows(client, { state: "live" });
+  assert.equal(rig.server.tokens.at(-1), next);
+  second.socket.close(4003, "token expired");
+  await shows(client, { state: "refused" });
 });

@@ -124,6 +124,37 @@ story(
   { "/worker.js": WORKER },
 );
 
+/** A service worker that tells its page what goes wrong, on a surface that would have to be loaded. */
+const DOCUMENTED = `import { Campanile } from "/campanile.min.js";
+self.onmessage = ({ source }) => {
+  const options = { url: location.origin, workspace: "demo", token: "any", surface: "workspace" };
+  const client = new Campanile(options);
+  client.on("error", ({ name, code, detail }) => {
+    source.postMessage([name, code, detail.cause.name]);
+    client.close();
+  });
+  client.connect();
+};
+`;
+
+story(
+  "a service worker is told that it can't load a documented surface",
+  async (_rig, open) => {
+    const page = await open();
+    const told = await page.evaluate(async () => {
+      await navigator.serviceWorker.register("/worker.js", { type: "module" });
+      const { active } = await navigator.serviceWorker.ready;
+      const said = new Promise((resolve) => {
+        navigator.serviceWorker.onmessage = ({ data }) => resolve(data);
+      });
+      active?.postMessage("");
+      return said;
+    });
+    assert.deepEqual(told, ["CampanileError", "no_surface", "TypeError"]);
+  },
+  { "/worker.js": DOCUMENTED },
+);
+
 /** The service worker of the guide, with this server. */
 const GUIDE = readFileSync(new URL("../../../../docs/guides/service-workers.md", import.meta.url), "utf8");
 const PUSHED = (/^```js worker\.mjs\n(.*?)^```/ms.exec(GUIDE)?.[1] ?? "")

@@ -3,7 +3,7 @@
 import { type Ear, PATIENCE, type Talk, type Wire } from "../connection.js";
 import type { CampanileError } from "../error.js";
 import type { Frame, Hello } from "../frame.js";
-import { queryOf, request } from "../request.js";
+import { request } from "../request.js";
 
 export function native(wire: Wire): Talk {
   const { environment } = wire;
@@ -26,7 +26,7 @@ export function native(wire: Wire): Talk {
     if (frame.type === "drain") drainAt = lastFrame + frame.retryAfterMs;
     if (frame.type === "hello") {
       wire.after("dial");
-      heartbeatMs = frame.heartbeatMs ?? 25_000;
+      heartbeatMs = frame.heartbeatMs as number;
       check();
     }
     wire.expires(Date.parse((frame as Hello).expiresAt as string));
@@ -39,27 +39,25 @@ export function native(wire: Wire): Talk {
       try {
         const url = `${wire.base}/v1/tickets`;
         const { ticket } = (await request(environment, url, token, { method: "POST" })) as { ticket: string };
-        const query = queryOf({
+        const query = new URLSearchParams({
           workspace: wire.options.workspace as string,
           ticket,
           ...(epoch !== undefined && { since: epoch ? seq : 0, rev }),
           ...(epoch && { epoch }),
-        });
-        const told = {
-          frame: heard,
-          close: (how: { code: number; reason: string }) => wire.closed(how, drainAt),
-        };
-        socket = wire.open(`/v1/connect?${query}`, told, ["campanile.v1"]);
+        } as never);
+        socket = wire.open(
+          `/v1/connect?${query}`,
+          { frame: heard, close: (how) => wire.closed(how, drainAt) },
+          ["campanile.v1"],
+        );
       } catch (error) {
         const { code: reason = "failed", detail = {} } = error as Partial<CampanileError>;
         const { status: code = 0, retryAfterMs } = detail;
         // What has no code of ours (`http`) was refused by somebody in between.
         const refused = reason !== "http" && (code === 401 || code === 403);
-        wire.onLost({
-          reason: { kind: code ? "http" : "lost", code, reason },
-          comeBack: reason === "token_expired" ? "with_new_token" : refused ? "no" : "yes",
-          retryAt: retryAfterMs === undefined ? undefined : environment.now() + retryAfterMs,
-        });
+        const comeBack = reason === "token_expired" ? "with_new_token" : refused ? "no" : "yes";
+        const retryAt = retryAfterMs === undefined ? undefined : environment.now() + retryAfterMs;
+        wire.dead(reason, code ? "http" : "lost", code, comeBack, retryAt);
       }
     },
     refresh(token) {
