@@ -7,9 +7,11 @@ import pytest
 from frames import item, notification
 from greeted import client_of, greeted, until
 from scripted import LIMIT, ScriptedServer
+from stepped import settle
 from tokens import token
 
 from campanile import BadAnswer, Defect, HandlerFailed, Lagged, Notification, Snapshot, State
+from campanile.delivery import Handler
 
 
 async def test_handlers_that_raise_or_hang_stop_nothing(server: ScriptedServer) -> None:
@@ -372,3 +374,22 @@ async def test_coming_back_takes_nothing_from_handlers(server: ScriptedServer) -
         go_on.set()
         await server.quiet()
         assert told == ["a"]
+
+
+@pytest.mark.parametrize("ticks", range(5))
+async def test_what_is_dropped_is_not_told_a_moment_later(ticks: int) -> None:
+    """However far its handler was on its way to it."""
+    told: list[int] = []
+
+    async def handle(number: int) -> None:
+        told.append(number)
+
+    handler = Handler("notification", handle, lambda error: pytest.fail(repr(error)))
+    for number in range(5):
+        handler.put(number)
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    handler.drop()
+    before = list(told)
+    await settle()
+    assert told == before

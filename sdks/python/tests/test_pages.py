@@ -107,3 +107,12 @@ async def test_the_first_page_of_another_user_waits_for_none_of_the_former(serve
         assert await asyncio.gather(*loads) == [(), ()]
         assert server.requests.empty()
         assert [entry.id for entry in client.snapshot.items] == ["bobs"]
+
+
+async def test_of_nobody_there_is_nothing_to_load(server: ScriptedServer) -> None:
+    """Though a token would read somebody's."""
+    client = client_of(server, token="opaque")
+    assert not client.list().has_more
+    assert await client.load_more() == ()
+    assert server.requests.empty()
+    await client.close()

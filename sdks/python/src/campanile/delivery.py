@@ -38,7 +38,7 @@ class Handler:
         self._limit = limit
         self._held = False
         self._task: asyncio.Task[None] | None = None
-        self._called: asyncio.Future[Any] | None = None
+        self._called: asyncio.Task[None] | None = None
 
     def put(self, payload: Any) -> None:
         """Has the handler called with this, soon."""
@@ -83,17 +83,20 @@ class Handler:
 
     async def _run(self) -> None:
         while self._queue and not self._held:
-            payload = self._queue.popleft()
+            self._called = asyncio.ensure_future(self._tell())
             try:
-                answer = self._call(payload)
-                if inspect.isawaitable(answer):
-                    self._called = asyncio.ensure_future(answer)
-                    await finished(self._called)
+                await finished(self._called)
             except Exception as error:
                 failed = HandlerFailed(self._event)
                 failed.__cause__ = error
                 self._report(failed)
-            await asyncio.sleep(0)
+
+    async def _tell(self) -> None:
+        # Looked at again: what waited may be of a former user by now.
+        if self._queue and not self._held:
+            answer = self._call(self._queue.popleft())
+            if inspect.isawaitable(answer):
+                await answer
 
 
 class Feed(AsyncIterator[Notification]):

@@ -110,8 +110,7 @@ class Session:
 
     def list(self, view: View, filter: Filter) -> List:
         """One list of what is to be shown."""
-        # Of nobody there is nothing to load.
-        has_more = self.user is not None and not self.concealed and self.store.has_more(filter)
+        has_more = self._wants(self._pages) and self.store.has_more(filter)
         return List(self.shown.listed(view.everything, filter), has_more, self._pages.loading(filter))
 
     def update(self, source: TokenSource | None, workspace: str | None, named: str | None) -> bool:
@@ -281,7 +280,8 @@ class Session:
         return await self._inbox.page(token, self.workspace or "", self._page_size, before, min_seq, filter)
 
     def _wants(self, pages: Pages) -> bool:
-        return pages is self._pages and not self.concealed
+        # Of nobody there is nothing to load; the documented surfaces need not say whose theirs is.
+        return pages is self._pages and not self.concealed and (self.user is not None or not self.surface.numbered)
 
     def _token(self) -> str:
         """One that is known to be this user's: that of the connection, or of the last one. Another is the connection's
