@@ -41,27 +41,21 @@ class SystemClock:
 
 
 async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
-    """As `finished`; `TimeoutError` if that takes longer. The work has ended either way."""
+    """What `work` returns or raises; `TimeoutError` if that takes longer. The work has ended either way.
+
+    A cancellation of the work that nobody here asked for is an error like others, `RuntimeError`: it would be taken for
+    that of whoever waits."""
     task: asyncio.Future[T] = asyncio.ensure_future(work)
     timer = asyncio.ensure_future(clock.sleep(seconds))
     try:
         await asyncio.wait((task, timer), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return _result(task)
-        raise TimeoutError
+        if not task.done():
+            raise TimeoutError
+        if task.cancelled():
+            raise RuntimeError("what was waited for is cancelled")
+        return task.result()
     finally:
         await ended(task, timer)
-
-
-async def finished(work: Awaitable[T]) -> T:
-    """What `work` returns or raises. A cancellation that nobody here asked for is an error like others,
-    `RuntimeError`: it would be taken for that of whoever waits."""
-    task: asyncio.Future[T] = asyncio.ensure_future(work)
-    try:
-        await asyncio.wait((task,))
-        return _result(task)
-    finally:
-        await ended(task)
 
 
 async def ended(*tasks: "asyncio.Future[Any]") -> None:
@@ -69,9 +63,3 @@ async def ended(*tasks: "asyncio.Future[Any]") -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _result(done: "asyncio.Future[T]") -> T:
-    if done.cancelled():
-        raise RuntimeError("what was waited for is cancelled")
-    return done.result()

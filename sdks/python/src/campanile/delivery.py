@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from .clock import finished
 from .errors import CampanileError, HandlerFailed, Lagged
 from .notification import Notification
 
@@ -21,7 +20,7 @@ _PERSONAL = ("notification", "update", "retract", "receipts", "resync")
 
 
 class Handler:
-    """One handler of one event. A task calls it, one event after the other."""
+    """One handler of one event. Each call is a task, one after the other."""
 
     def __init__(
         self,
@@ -38,7 +37,7 @@ class Handler:
         self._limit = limit
         self._held = False
         self._task: asyncio.Task[None] | None = None
-        self._called: asyncio.Task[None] | None = None
+        self._stopped = False
 
     def put(self, payload: Any) -> None:
         """Has the handler called with this, soon."""
@@ -70,26 +69,16 @@ class Handler:
     def stop(self, but: "asyncio.Task[Any] | None" = None) -> "asyncio.Task[None] | None":
         """Calls it no more; returns the call that is under way, cancelled, unless it is the one that asks, or this."""
         self._queue.clear()
-        if self._task is None or any(
-            task and task in (self._task, self._called) for task in (but, asyncio.current_task())
-        ):
+        if self._task is None or self._task in (but, asyncio.current_task()):
             return None
+        self._stopped = True
         self._task.cancel()
         return self._task
 
     def _start(self) -> None:
-        if self._queue and not self._held and (self._task is None or self._task.done()):
-            self._task = asyncio.ensure_future(self._run())
-
-    async def _run(self) -> None:
-        while self._queue and not self._held:
-            self._called = asyncio.ensure_future(self._tell())
-            try:
-                await finished(self._called)
-            except Exception as error:
-                failed = HandlerFailed(self._event)
-                failed.__cause__ = error
-                self._report(failed)
+        if self._queue and not self._held and self._task is None:
+            self._task = asyncio.ensure_future(self._tell())
+            self._task.add_done_callback(self._handle_told)
 
     async def _tell(self) -> None:
         # Looked at again: what waited may be of a former user by now.
@@ -97,6 +86,16 @@ class Handler:
             answer = self._call(self._queue.popleft())
             if inspect.isawaitable(answer):
                 await answer
+
+    def _handle_told(self, task: "asyncio.Task[None]") -> None:
+        # What is cancelled by anything but `stop` failed by itself, such as by awaiting what was cancelled elsewhere.
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error and not (task.cancelled() and self._stopped):
+            failed = HandlerFailed(self._event)
+            failed.__cause__ = error
+            self._report(failed)
+        self._task, self._stopped = None, False
+        self._start()
 
 
 class Feed(AsyncIterator[Notification]):
