@@ -7,6 +7,7 @@ import { Browser } from "./fake_browser.mjs";
 import { heartbeat, shows } from "./rig.mjs";
 import { jwt } from "./scripted.mjs";
 import { story } from "./story.mjs";
+import { turns } from "./waiting.mjs";
 
 story("tokens are asked for with the reason", async (rig) => {
   const { client, socket } = await rig.live();
@@ -175,4 +176,22 @@ story("a text that is given while the former one ends is tried before it is refu
   assert.equal(rig.server.tokens.at(-1), next);
   second.socket.close(4003, "token expired");
   await shows(client, { state: "refused" });
+});
+
+story("a clock that is far ahead asks for no token every few seconds", async (rig) => {
+  const client = rig.connecting();
+  const past = new Date(rig.clock.now() - 3_600_000).toISOString();
+  const socket = await rig.dialled({ expiresAt: past });
+  await rig.paged();
+  await shows(client, { state: "live", ids: ["n7"] });
+  await rig.clock.pass(30_000);
+  await turns();
+  assert.deepEqual(rig.asked, ["initial"]);
+  // The server says when it is over.
+  socket.socket.close(4003, "token expired");
+  await shows(client, { state: "waiting" });
+  await rig.clock.pass(1_000);
+  await rig.dialled({ resumed: true, expiresAt: past });
+  await shows(client, { state: "live" });
+  assert.deepEqual(rig.asked, ["initial", "expired"]);
 });
