@@ -79,6 +79,8 @@ for (const kind of ["dedicated", "shared", "service"])
       await shows(tab, "live 1 n7");
       socket.send(notification(9));
       await shows(tab, "live 2 n9,n7");
+      // What is told comes by a message of its own, after that of what is shown.
+      await tab.waitForFunction("told.length");
       assert.deepEqual(await tab.evaluate("told"), ["n9"]);
       await tab.evaluate("tell('read', 'n9')");
       const { id, ref } = JSON.parse(await socket.texts.next("read"));
