@@ -8,6 +8,7 @@ import pytest
 from model import Frame, Model
 
 from campanile.actions import Action, Actions, Kind
+from campanile.lists import EVERYTHING
 from campanile.notification import Notification
 from campanile.page import Page
 from campanile.store import Store
@@ -36,6 +37,11 @@ class History:
         self.late: list[Frame] = []
         self.number = 0
         self.keys: set[str] = set()
+
+    @property
+    def bottom(self) -> int | None:
+        """From where the list goes on, if it does."""
+        return self.store.depths.bottom(EVERYTHING) or None
 
     def play(self) -> None:
         """Something happens, many times; whenever nothing is on its way, all must be right."""
@@ -127,7 +133,7 @@ class History:
             return
         if not self.store.loaded:
             self.asked = "anew"
-        elif self.store.older is not None:
+        elif self.bottom is not None:
             self.asked = "older"
         else:
             return
@@ -135,7 +141,7 @@ class History:
 
     def serve_page(self) -> None:
         if self.asked and self.page is None:
-            self.page = self.server.page(PAGE, self.store.older if self.asked == "older" else None)
+            self.page = self.server.page(PAGE, self.bottom if self.asked == "older" else None)
 
     def take_page(self) -> None:
         if self.page is None:
@@ -167,7 +173,7 @@ class History:
         expected = {
             e.name: (e.title, e.seen, e.read)
             for e in self.server.visible()
-            if not e.archived and (self.store.older is None or e.seq >= self.store.older)
+            if not e.archived and (self.bottom is None or e.seq >= self.bottom)
         }
         held = {i.id: (i.title, i.seen, i.read) for i in view.items}
         back = {name for name in expected if self.server.entries[name].put_away}

@@ -5,6 +5,7 @@ from typing import Any
 from frames import hello, item, notification, page, receipts
 
 from campanile.actions import Action
+from campanile.lists import EVERYTHING
 from campanile.notification import Notification, Position
 from campanile.page import Page
 from campanile.store import Store
@@ -344,7 +345,7 @@ def test_memory_is_bounded_to_the_newest() -> None:
     store = Store(numbered=True, limit=5)
     _apply(store, hello(0), *(notification(seq, f"n{seq}") for seq in range(1, 9)))
     assert _ids(store) == ["n8", "n7", "n6", "n5", "n4"]
-    assert store.older == 4
+    assert store.depths.bottom(EVERYTHING) == 4
     assert store.view().unread == 8
 
 

@@ -82,11 +82,6 @@ class Store:
         """Up to where something was received, by the stream or by a page; 0: nothing was."""
         return max(self.seq, self._told, *(item.seq or 0 for item in self._items.values()))
 
-    @property
-    def older(self) -> int | None:
-        """From where the list of all goes on, if it does."""
-        return self.depths.bottom(EVERYTHING) or None
-
     def has_more(self, filter: Filter) -> bool:
         """Whether older ones of a list may be on the server: until a page says that there are none."""
         return self._numbered and self.depths.bottom(filter) != 0
