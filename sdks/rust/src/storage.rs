@@ -1,14 +1,16 @@
 //! What is kept across restarts: position, items and waiting actions of one user. Never a token.
 
 use std::collections::HashMap;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Keeps one text under each name.
 ///
-/// It is called from threads that may block, for one client one call at a time. `set` replaces the whole text or leaves
-/// the former one as it was. Names hold letters, digits and hyphens only, at most 64 of them; those of one user of a server
+/// It is called from threads that may block: for one client one write at a time, beside which other texts may be read.
+/// `set` replaces the whole text or leaves the former one as it was, also where several clients write the same one. What
+/// does not answer is waited for: 2 s before the first connection, 5 s at the end of a client. One that panics has failed.
+/// Names hold letters, digits and hyphens only, at most 64 of them; those of one user of a server
 /// begin alike.
 pub trait Storage: Send + Sync + 'static {
     /// The text under this name; `None`: there is none.
@@ -77,6 +79,17 @@ impl FileStorage {
     fn path(&self, name: &str) -> PathBuf {
         self.directory.join(format!("{name}.json"))
     }
+
+    /// Writes a new file that only this user may read.
+    fn write(draft: &Path, text: &str) -> io::Result<()> {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_data()
+    }
 }
 
 impl Storage for FileStorage {
@@ -89,16 +102,14 @@ impl Storage for FileStorage {
     }
 
     fn set(&self, name: &str, text: &str) -> io::Result<()> {
-        use std::io::Write;
-        let draft = self.directory.join(format!("{name}.draft"));
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&draft)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_data()?;
-        std::fs::rename(&draft, self.path(name))
+        // Its own: another client may write the same text.
+        let draft = self.directory.join(format!("{name}.{}.draft", uuid::Uuid::new_v4().simple()));
+        let kept = Self::write(&draft, text).and_then(|()| std::fs::rename(&draft, self.path(name)));
+        if kept.is_err() {
+            // It may not even be there.
+            let _ = std::fs::remove_file(&draft);
+        }
+        kept
     }
 
     fn erase(&self, prefix: &str) -> io::Result<()> {
@@ -151,6 +162,23 @@ mod tests {
             let mode = std::fs::metadata(storage.path("b1")).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn a_text_is_whole_whoever_writes_it_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = FileStorage::open(directory.path()).unwrap();
+        let texts = ["a".repeat(200_000), "b".repeat(100_000)];
+        storage.set("t", &texts[0]).unwrap();
+        std::thread::scope(|scope| {
+            for text in &texts {
+                scope.spawn(|| (0..40).for_each(|_| storage.set("t", text).unwrap()));
+            }
+            for _ in 0..200 {
+                let kept = storage.get("t").unwrap().unwrap();
+                assert!(texts.contains(&kept), "{} bytes", kept.len());
+            }
+        });
     }
 
     #[test]
