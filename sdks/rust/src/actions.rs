@@ -67,6 +67,9 @@ pub(crate) struct Entry {
     pub key: String,
     #[serde(flatten)]
     pub action: Action,
+    /// The lineage of the log in which it was done, where that had a name.
+    #[serde(default)]
+    pub epoch: Option<String>,
     /// It may have reached the server: it is not merged with others, and is sent again as it is.
     #[serde(default)]
     pub sent: bool,
@@ -92,8 +95,14 @@ pub(crate) struct Full;
 impl Queue {
     /// Takes one more. The last word on an item counts: what it makes needless and was never sent is dropped.
     ///
-    /// `archived` says whether the entry of the action is archived as far as the server knows.
-    pub fn push(&mut self, action: Action, key: String, archived: bool) -> Result<(), Full> {
+    /// `archived` says whether the entry of the action is archived as far as the server knows; `epoch` names the log.
+    pub fn push(
+        &mut self,
+        action: Action,
+        key: String,
+        archived: bool,
+        epoch: Option<String>,
+    ) -> Result<(), Full> {
         if let Action::Read { id } = &action {
             // Archived implies read: a later "read" says nothing new.
             let archive = Action::Archive { id: id.clone() };
@@ -112,7 +121,7 @@ impl Queue {
         if self.entries.len() >= QUEUE_LIMIT {
             return Err(Full);
         }
-        self.entries.push_back(Entry { key, action, sent: false, in_flight: false, done_at: None });
+        self.entries.push_back(Entry { key, action, epoch, sent: false, in_flight: false, done_at: None });
         Ok(())
     }
 
@@ -176,9 +185,15 @@ impl Queue {
         entries.find(|entry| entry.in_flight && entry.action.id() == Some(id)).map(|entry| entry.key.clone())
     }
 
-    /// Places and revisions mean nothing in another lineage of the log.
-    pub fn forget_places(&mut self) {
-        self.entries.retain(|entry| entry.action.id().is_some() && entry.done_at.is_none());
+    /// The log is of this lineage: places and revisions of another one mean nothing in it.
+    pub fn keep_places_of(&mut self, epoch: Option<&str>) {
+        self.entries.retain(|entry| {
+            let has_place = entry.action.id().is_none() || entry.done_at.is_some();
+            !has_place || entry.epoch.is_none() || entry.epoch.as_deref() == epoch
+        });
+        for entry in &mut self.entries {
+            entry.epoch = epoch.map(str::to_owned).or(entry.epoch.take());
+        }
     }
 
     /// What is not confirmed, in order.
@@ -226,7 +241,7 @@ mod tests {
     fn queue(actions: &[Action]) -> Queue {
         let mut queue = Queue::default();
         for (n, action) in actions.iter().enumerate() {
-            queue.push(action.clone(), format!("k{n}"), false).unwrap();
+            queue.push(action.clone(), format!("k{n}"), false, None).unwrap();
         }
         queue
     }
@@ -248,8 +263,8 @@ mod tests {
     #[test]
     fn unread_is_kept_where_it_brings_an_entry_back() {
         let mut queue = Queue::default();
-        queue.push(unread("a"), "k1".into(), true).unwrap();
-        queue.push(read("a"), "k2".into(), true).unwrap();
+        queue.push(unread("a"), "k1".into(), true, None).unwrap();
+        queue.push(read("a"), "k2".into(), true, None).unwrap();
         assert_eq!(queue.len(), 2);
     }
 
@@ -258,7 +273,7 @@ mod tests {
         let mut queue = queue(&[read("a")]);
         let first = queue.poll_send().unwrap();
         queue.handle_disconnect();
-        queue.push(unread("a"), "k9".into(), false).unwrap();
+        queue.push(unread("a"), "k9".into(), false, None).unwrap();
         let again = queue.poll_send().unwrap();
         assert_eq!((again.key, again.action), (first.key, read("a")));
         assert_eq!(queue.poll_send().unwrap().action, unread("a"));
@@ -282,10 +297,10 @@ mod tests {
     fn it_is_bounded_but_what_replaces_is_taken() {
         let mut queue = Queue::default();
         for n in 0..QUEUE_LIMIT {
-            queue.push(read(&n.to_string()), n.to_string(), false).unwrap();
+            queue.push(read(&n.to_string()), n.to_string(), false, None).unwrap();
         }
-        assert_eq!(queue.push(read("more"), "more".into(), false), Err(Full));
-        queue.push(unread("0"), "again".into(), false).unwrap();
+        assert_eq!(queue.push(read("more"), "more".into(), false, None), Err(Full));
+        queue.push(unread("0"), "again".into(), false, None).unwrap();
         assert_eq!(queue.len(), QUEUE_LIMIT);
         assert_eq!((0..40).filter_map(|_| queue.poll_send()).count(), IN_FLIGHT_LIMIT);
     }
@@ -295,5 +310,23 @@ mod tests {
         let mut queue = queue(&[read("a")]);
         assert_eq!(queue.handle_refused("k0"), Some(read("a")));
         assert_eq!(queue.handle_refused("k0"), None);
+    }
+
+    #[test]
+    fn a_place_means_nothing_in_another_lineage() {
+        let mut queue = Queue::default();
+        let of = |epoch: Option<&str>| epoch.map(str::to_owned);
+        let all = |up_to| Action::ReadAll { up_to };
+        queue.push(read("a"), "k0".into(), false, of(Some("e1"))).unwrap();
+        queue.push(all(3), "k1".into(), false, of(Some("e1"))).unwrap();
+        queue.keep_places_of(Some("e1"));
+        assert_eq!(queue.len(), 2);
+        queue.keep_places_of(Some("e2"));
+        queue.push(all(2), "k2".into(), false, of(None)).unwrap();
+        // What was done before the log had a name is of the first that it has.
+        queue.keep_places_of(Some("e2"));
+        assert_eq!(queue.actions().collect::<Vec<_>>(), [&read("a"), &all(2)]);
+        queue.keep_places_of(None);
+        assert_eq!(queue.actions().collect::<Vec<_>>(), [&read("a")]);
     }
 }

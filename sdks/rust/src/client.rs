@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::address::Address;
-use crate::driver::{Act, Command, Config, Driver, Start, Told};
+use crate::driver::{Act, Command, Config, Driver, Order, Start, Told};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::events::{EVENT_LIMIT, Events, Stamped, Turn};
@@ -66,7 +66,8 @@ impl CampanileBuilder {
         self
     }
 
-    /// Goes on from this place: everything after it comes as events. It wins over what is kept. Default: none.
+    /// Goes on from this place, whosever the first token is: everything after it comes as events. It wins over what is kept, and
+    /// is forgotten with an update of workspace or user. Default: none.
     pub fn resume(mut self, position: Position) -> Self {
         self.position = Some(position);
         self
@@ -269,8 +270,14 @@ impl Campanile {
     /// [`Error::Closed`]: it ended before.
     pub async fn until(&self, shows: impl Fn(&Snapshot) -> bool) -> Result<Arc<Snapshot>, Error> {
         let mut snapshots = self.snapshots();
-        let shown = snapshots.wait_for(|snapshot| shows(snapshot)).await.map_err(|_| Error::Closed)?;
-        Ok(shown.clone())
+        loop {
+            // Its own: whoever looks at it holds up nobody.
+            let shown = snapshots.borrow_and_update().clone();
+            if shows(&shown) {
+                return Ok(shown);
+            }
+            snapshots.changed().await.map_err(|_| Error::Closed)?;
+        }
     }
 
     /// Events from now on.
@@ -286,7 +293,8 @@ impl Campanile {
     ///
     /// # Errors
     /// [`Error::QueueFull`]: 1,000 actions wait already. [`Error::Missing`]: there is no token or workspace, or it is not
-    /// known yet whose tokens they are, and so nobody whose entry it would be. [`Error::Closed`]. So for all actions below.
+    /// known yet whose tokens they are, and so nobody whose entry it would be: before a token or the server
+    /// says it, unless [`CampanileBuilder::user`] does. [`Error::Closed`]. So for all actions below.
     pub async fn read(&self, id: impl Into<String>) -> Result<(), Error> {
         self.act(Act::Read(id.into())).await
     }
@@ -326,6 +334,9 @@ impl Campanile {
     /// Loads the next older page of a filter's list into the snapshot, as soon as there is a connection. False: there are no
     /// older ones. Who asks for a page that is on its way is answered with it.
     ///
+    /// # Cancel safety
+    /// It waits as long as there is no connection. Once it is dropped, the page is not asked for.
+    ///
     /// # Errors
     /// The server can't be reached or refuses; [`Error::Missing`]: there is no token or workspace, it is not known yet whose
     /// tokens they are, or they became another user's before it was answered; [`Error::Unsupported`] on the documented
@@ -348,7 +359,7 @@ impl Campanile {
     /// # Errors
     /// [`Error::Closed`].
     pub async fn connect(&self) -> Result<(), Error> {
-        self.tell(Command::Connect).await
+        self.order(Order::Connect).await
     }
 
     /// Rests, until [`Campanile::connect`]. Everything stays as it is.
@@ -356,7 +367,7 @@ impl Campanile {
     /// # Errors
     /// [`Error::Closed`].
     pub async fn disconnect(&self) -> Result<(), Error> {
-        self.tell(Command::Disconnect).await
+        self.order(Order::Disconnect).await
     }
 
     /// Connects now: out of waiting, suspended and refused.
@@ -364,7 +375,7 @@ impl Campanile {
     /// # Errors
     /// [`Error::Closed`]. So for all calls below.
     pub async fn retry(&self) -> Result<(), Error> {
-        self.tell(Command::Retry).await
+        self.order(Order::Retry).await
     }
 
     /// Says that there is no network: the client rests. After 5 minutes it looks for itself.
@@ -372,7 +383,7 @@ impl Campanile {
     /// # Errors
     /// [`Error::Closed`].
     pub async fn offline(&self) -> Result<(), Error> {
-        self.tell(Command::Offline).await
+        self.order(Order::Offline).await
     }
 
     /// Says that there is a network again: the client comes back within a second, or when the server said.
@@ -380,25 +391,27 @@ impl Campanile {
     /// # Errors
     /// [`Error::Closed`].
     pub async fn online(&self) -> Result<(), Error> {
-        self.tell(Command::Online).await
+        self.order(Order::Online).await
     }
 
-    /// Exchanges tokens, workspace or user. On the native surface a live connection takes another token of the same user over.
+    /// Exchanges tokens, workspace or user; the snapshot shows that by the time that this answers. On the native surface a live connection takes another token of the same user over.
     /// Another user or workspace starts anew: nothing of the former is shown. Without a token or a workspace it is idle.
     ///
     /// # Errors
     /// [`Error::Closed`].
     pub async fn update(&self, change: Change) -> Result<(), Error> {
-        self.tell(Command::Update(change)).await
+        self.order(Order::Update(change)).await
     }
 
     /// Ends for good, and erases whatever is kept of this user on this server, of every workspace and surface, connected or
     /// not: for logging out. The user is who it was when this client last had a token, else who a fixed token or the option
     /// `user` says; where these name two users, only what was kept under both names. Where it was told neither, nothing is erased.
-    /// Other clients on the same storage go on, and keep what is theirs: close them too, before this one.
+    /// Other clients on the same storage go on, and keep what is theirs: close them too, before this one. A storage is all that
+    /// they share, they may be of other processes, and it has no way to call any of them.
     ///
     /// # Errors
-    /// [`Error::StorageFailed`]: something may still be there. [`Error::Closed`]: it was closed before.
+    /// [`Error::StorageFailed`]: something may still be there, or the storage does not answer within 5 s. It is erased all
+    /// the same once it does, as long as the runtime is there. [`Error::Closed`]: it was closed before.
     pub async fn close(&self) -> Result<(), Error> {
         self.ask(Command::Close).await?
     }
@@ -406,7 +419,8 @@ impl Campanile {
     /// Ends, and keeps what is kept. The answer is where another client can go on; `None` on the documented surfaces.
     ///
     /// # Errors
-    /// [`Error::StorageFailed`]: it could not be kept. [`Error::Closed`]: it was closed before.
+    /// [`Error::StorageFailed`]: it could not be kept, or the storage does not answer within 5 s; it is kept all the same once
+    /// it does, as long as the runtime is there. [`Error::Closed`]: it was closed before.
     pub async fn leave(&self) -> Result<Option<Position>, Error> {
         self.ask(Command::Leave).await?
     }
@@ -422,13 +436,13 @@ impl Campanile {
         self.ask(|reply| Command::Act(act, reply)).await?
     }
 
-    async fn tell(&self, command: Command) -> Result<(), Error> {
-        self.commands.send(command).await.map_err(|_| Error::Closed)
+    async fn order(&self, order: Order) -> Result<(), Error> {
+        self.ask(|reply| Command::Order(order, reply)).await
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.tell(command(reply)).await?;
+        self.commands.send(command(reply)).await.map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)
     }
 }

@@ -20,6 +20,13 @@ pub trait Clock: Send + Sync + 'static {
     fn sleep_until(&self, at: u64) -> Pending<()>;
 }
 
+/// Resolves at this instant, however often the clock wakes before it.
+pub(crate) async fn pause_until(clock: &dyn Clock, at: u64) {
+    while clock.now() < at {
+        clock.sleep_until(at).await;
+    }
+}
+
 /// Where a client takes its time and its randomness from.
 #[derive(Clone)]
 pub struct Environment {

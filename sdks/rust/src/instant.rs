@@ -9,6 +9,10 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
     let (whole, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let mut whole = whole.split(':').map(number);
     let (hour, minute, second) = (whole.next()??, whole.next()??, whole.next()??);
+    // A leap second is one more.
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
     if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
@@ -40,9 +44,15 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_instant() {
-        for text in
-            ["", "Z", "2026-01-01", "2026-01-01T00:00:00+01:00", "2026-13-01T00:00:00Z", "x-y-zT1:2:3Z"]
-        {
+        for text in [
+            "",
+            "Z",
+            "2026-01-01",
+            "2026-01-01T00:00:00+01:00",
+            "2026-13-01T00:00:00Z",
+            "x-y-zT1:2:3Z",
+            "2026-01-01T18446744073709551615:00:00Z",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -191,7 +191,7 @@ mod tests {
             Notification { seq: Some(5), id: "a".into(), title: "T".into(), ..Notification::default() };
         store.apply(&Frame::Notification { seq: Some(5), item: Box::new(item) });
         let mut queue = Queue::default();
-        queue.push(Action::Read { id: "a".into() }, "k".into(), false).unwrap();
+        queue.push(Action::Read { id: "a".into() }, "k".into(), false, None).unwrap();
         let owner = owner("alice", "demo");
         let text = Kept::of(&owner, &store, &queue, Some(10)).text();
         assert_eq!(Kept::read(&text, &Owner::new(ORIGIN, "bob", Surface::Native, "demo")), None);

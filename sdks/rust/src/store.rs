@@ -34,6 +34,11 @@ pub(crate) enum Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Spot(u64, u64);
 
+/// Where entries begin that have a place above this one. What has none and stands at the last place is none of them.
+fn above(place: u64) -> Spot {
+    place.checked_add(1).map_or(Spot(u64::MAX, u64::MAX), |next| Spot(next, 0))
+}
+
 /// The store of one user in one workspace.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
@@ -220,7 +225,7 @@ impl Store {
         if up_to <= after {
             return;
         }
-        for item in self.items.range_mut(Spot(after + 1, 0)..=Spot(up_to, 0)).map(|(_, item)| item) {
+        for item in self.items.range_mut(above(after)..=Spot(up_to, 0)).map(|(_, item)| item) {
             let told = item.seq.is_some() && !self.paged.contains_key(&item.id);
             if told && (!item.seen || read && !item.read) {
                 let item = Arc::make_mut(item);
@@ -257,7 +262,7 @@ impl Store {
             if !self.loaded {
                 // It goes on from a place alone: what the inbox holds is still to be read.
                 self.reload = Some(hello.head);
-                self.depths.begin(self.horizon() + 1);
+                self.depths.begin(self.horizon().saturating_add(1));
             }
         } else {
             self.follow_anew();
@@ -265,7 +270,7 @@ impl Store {
             self.position = Some(Position { epoch: hello.epoch.clone(), seq: hello.seq, rev: hello.rev });
             (self.read_up_to, self.seen_up_to) = (hello.read_up_to, hello.seen_up_to);
             // What comes from now on has no gap, though the rest is still to be read.
-            self.depths.begin(hello.seq + 1);
+            self.depths.begin(hello.seq.saturating_add(1));
             // Who asked to resume is told by a resync what to read.
             self.reload = (!asked).then_some(hello.seq);
         }
@@ -309,7 +314,7 @@ impl Store {
 
     /// What pages brought ahead of a replay may be gone by the time that the replay gets there.
     fn doubt(&mut self) {
-        let ahead = self.items.range(Spot(self.horizon() + 1, 0)..);
+        let ahead = self.items.range(above(self.horizon())..);
         self.doubtful = ahead.filter_map(|(_, item)| item.seq).collect();
     }
 
@@ -324,8 +329,8 @@ impl Store {
     }
 
     fn count(&mut self, item: &Notification) {
-        self.unread += u64::from(!item.read);
-        self.unseen += u64::from(!item.seen);
+        self.unread = self.unread.saturating_add(u64::from(!item.read));
+        self.unseen = self.unseen.saturating_add(u64::from(!item.seen));
     }
 
     /// Moves the horizon. False: this place was there before.
@@ -385,11 +390,9 @@ impl Store {
         }
         (self.head, self.told_rev, self.unread, self.unseen) = (head, rev, unread, unseen);
         // What came from above that place is not in them.
-        let above = self.items.range(Spot(head + 1, 0)..).filter(|(_, item)| item.seq.is_some());
-        for (_, item) in above {
-            self.unread += u64::from(!item.read);
-            self.unseen += u64::from(!item.seen);
-        }
+        let newer = self.items.range(above(head)..).filter(|(_, item)| item.seq.is_some());
+        let newer: Vec<Arc<Notification>> = newer.map(|(_, item)| Arc::clone(item)).collect();
+        newer.iter().for_each(|item| self.count(item));
     }
 
     fn insert(&mut self, seq: Option<u64>, item: Notification) {

@@ -101,7 +101,7 @@ pub(crate) fn perform(action: &Action, item: &mut Notification) {
 fn step(count: &mut u64, was: bool, is: bool) {
     match (was, is) {
         (false, true) => *count = count.saturating_sub(1),
-        (true, false) => *count += 1,
+        (true, false) => *count = count.saturating_add(1),
         _ => {}
     }
 }

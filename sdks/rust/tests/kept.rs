@@ -8,6 +8,7 @@ use campanile_client::{
     Change, Error, Event, FileStorage, MemoryStorage, State, Storage, Surface, TokenSource,
 };
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::bench::{Bench, files, hello};
 
@@ -172,15 +173,18 @@ async fn a_token_that_does_not_say_whose_it_is_shows_nothing_until_the_server_do
 }
 
 /// What it answers waits until the test lets it go, once or, as it drops the means to that, for ever.
-struct Gated {
+pub(crate) struct Gated {
     inner: MemoryStorage,
     gate: Mutex<mpsc::Receiver<()>>,
+    /// How often something was written.
+    pub(crate) written: watch::Sender<u64>,
 }
 
 impl Gated {
-    fn new() -> (Self, mpsc::Sender<()>) {
+    pub(crate) fn new() -> (Self, mpsc::Sender<()>) {
         let (open, gate) = mpsc::channel();
-        (Self { inner: MemoryStorage::default(), gate: Mutex::new(gate) }, open)
+        let written = watch::Sender::new(0);
+        (Self { inner: MemoryStorage::default(), gate: Mutex::new(gate), written }, open)
     }
 }
 
@@ -191,7 +195,9 @@ impl Storage for Gated {
     }
 
     fn set(&self, name: &str, text: &str) -> io::Result<()> {
-        self.inner.set(name, text)
+        self.inner.set(name, text)?;
+        self.written.send_modify(|count| *count += 1);
+        Ok(())
     }
 
     fn erase(&self, prefix: &str) -> io::Result<()> {
@@ -200,7 +206,7 @@ impl Storage for Gated {
 }
 
 /// How many actions wait of alice in this workspace, as another client finds them.
-async fn waiting(bench: &Bench, workspace: &str) -> usize {
+pub(crate) async fn waiting(bench: &Bench, workspace: &str) -> usize {
     let client = bench.builder().workspace(workspace).token(bench.token("alice")).connect().unwrap().0;
     // What is kept is read before it leaves.
     client.read("last").await.unwrap();

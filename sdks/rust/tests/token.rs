@@ -11,6 +11,13 @@ pub(crate) fn unsigned(user: &str, expires_at_ms: u64, number: u64) -> String {
     format!("{header}.{claims}.")
 }
 
+/// One that says when it ends, and not whose it is.
+pub(crate) fn nameless(expires_at_ms: u64) -> String {
+    #[expect(clippy::cast_precision_loss)]
+    let exp = expires_at_ms as f64 / 1000.0;
+    format!("{}.{}.", segment(&json!({"alg": "none"})), segment(&json!({"exp": exp})))
+}
+
 fn segment(value: &Value) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();

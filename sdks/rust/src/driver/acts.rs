@@ -10,7 +10,9 @@ impl Driver {
         if self.is_ready() {
             self.expect_user();
         }
-        if self.is_nobodys() {
+        // Kept under no name, it would be lost with the client, or be of whoever the token turns out to be of.
+        let is_known = self.identity.claimed.is_some() || self.token.is_some();
+        if self.is_nobodys() || !is_known {
             return Err(Error::Missing("a token or a workspace"));
         }
         let horizon = self.store.horizon();
@@ -34,7 +36,8 @@ impl Driver {
             Some(_) if matches!(&action, Action::ReadAll { up_to: 0 } | Action::Seen { up_to: 0 }) => {}
             Some((_, answered)) => {
                 let full = |_| Error::QueueFull { limit: QUEUE_LIMIT };
-                self.queue.push(action.clone(), key, archived).map_err(full)?;
+                let epoch = self.store.position.as_ref().and_then(|position| position.epoch.clone());
+                self.queue.push(action.clone(), key, archived, epoch).map_err(full)?;
                 if !answered {
                     self.fold(&action);
                 }

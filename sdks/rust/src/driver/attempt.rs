@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use super::link::Link;
+use super::task::{self, Task};
 use super::{Driver, Outcome};
 use crate::close_codes::ComeBack;
 use crate::connection::{Connection, DialFault, Target};
 use crate::error::{Cause, Error};
 use crate::kept::Owner;
-use crate::state::{Answer, come_back_after};
+use crate::state::{Answer, TokenReason, come_back_after};
 use crate::surface::{Hello, Surface, native};
 use crate::token::Token;
 
 /// How long a token callback may take.
-const TOKEN_LIMIT_MS: u64 = 30_000;
+pub(super) const TOKEN_LIMIT_MS: u64 = 30_000;
 /// How long dialling may take, up to the sign of life.
 pub(super) const DIAL_LIMIT_MS: u64 = 10_000;
 
@@ -22,6 +23,16 @@ pub(super) struct Attempt {
     pub number: u64,
     pub deadline: u64,
     pub token: Option<Token>,
+    dials: bool,
+    /// What it waits for.
+    _task: Task,
+}
+
+impl Attempt {
+    /// It has all that it needs but for what is kept.
+    fn is_about_to_dial(&self) -> bool {
+        self.token.is_some() && !self.dials
+    }
 }
 
 impl Driver {
@@ -31,12 +42,25 @@ impl Driver {
             return;
         };
         let number = self.number();
-        let reason = self.machine.token_reason();
-        self.attempt = Some(Attempt { number, deadline: self.now() + TOKEN_LIMIT_MS, token: None });
+        // Until another one was taken: whoever remembers tokens must not answer it again.
+        let reason = self.expired.as_ref().map_or(self.machine.token_reason(), |_| TokenReason::Expired);
         if !tokens.is_fixed() {
             self.expect_named();
         }
-        self.tasks.spawn(async move { Outcome::Token(number, tokens.token(reason).await) });
+        let asked = self.tasks.spawn(async move { Outcome::Token(number, task::ask(tokens, reason).await) });
+        let deadline = self.now() + TOKEN_LIMIT_MS;
+        self.attempt = Some(Attempt { number, deadline, token: None, dials: false, _task: asked.into() });
+    }
+
+    /// Gives up what takes too long.
+    pub(super) fn tick_attempt(&mut self, now: u64) {
+        let overdue = self.attempt.as_ref().filter(|attempt| attempt.deadline <= now);
+        match overdue.map(|attempt| attempt.token.is_some()) {
+            Some(false) => self.handle_token(Err(task::LATE.into())),
+            Some(true) => self.fall("no answer in time", None),
+            None => {}
+        }
+        self.dial_if_ready();
     }
 
     pub(super) fn handle_token(&mut self, result: Result<Option<Token>, Cause>) {
@@ -63,19 +87,25 @@ impl Driver {
         let attempt = self.attempt.take();
         self.take_on(&token);
         self.attempt = attempt.map(|attempt| Attempt { token: Some(token), ..attempt });
-        if !self.load_kept() && !self.keeper.is_loading() {
-            self.dial();
-        }
+        self.load_kept();
+        self.dial_if_ready();
     }
 
-    /// Opens the socket of the attempt.
-    pub(super) fn dial(&mut self) {
-        let deadline = self.now() + DIAL_LIMIT_MS;
-        let Some(attempt) = &mut self.attempt else { return };
-        let (number, Some(token)) = (attempt.number, attempt.token.clone()) else { return };
-        attempt.deadline = deadline;
-        let target = self.target(&token);
-        self.tasks.spawn(async move { Outcome::Dialled(number, Connection::dial(target).await) });
+    /// Opens the socket of the attempt, once there is a token and what was kept, if that comes in time.
+    pub(super) fn dial_if_ready(&mut self) {
+        let now = self.now();
+        if self.keeper.is_awaited(now) {
+            return;
+        }
+        let Some(attempt) = self.attempt.take_if(|attempt| attempt.is_about_to_dial()) else { return };
+        if let Some(token) = &attempt.token {
+            let (number, target) = (attempt.number, self.target(token));
+            let dialled =
+                self.tasks.spawn(async move { Outcome::Dialled(number, Connection::dial(target).await) });
+            self.resume = None;
+            let deadline = now + DIAL_LIMIT_MS;
+            self.attempt = Some(Attempt { deadline, dials: true, _task: dialled.into(), ..attempt });
+        }
     }
 
     pub(super) fn target(&self, token: &Token) -> Target {
@@ -142,11 +172,8 @@ impl Driver {
             return;
         }
         if self.is_native() {
-            let epoch = self.store.position.as_ref().map(|position| position.epoch.clone());
             self.store.greet(hello);
-            if epoch.is_some_and(|epoch| epoch.is_some() && epoch != hello.epoch) {
-                self.queue.forget_places();
-            }
+            self.queue.keep_places_of(hello.epoch.as_deref());
         }
         if let Some(link) = &mut self.link {
             link.pulse = self.config.surface.pulse(hello.heartbeat_ms.unwrap_or(native::HEARTBEAT_MS));

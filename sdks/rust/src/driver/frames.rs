@@ -25,10 +25,8 @@ impl Driver {
                 if matches!(frame, Frame::Resync { .. }) {
                     self.drop_page();
                 }
-                if let Frame::Resync { epoch, .. } = &frame
-                    && self.store.position.as_ref().is_some_and(|position| position.epoch != *epoch)
-                {
-                    self.queue.forget_places();
+                if let Frame::Resync { epoch, .. } = &frame {
+                    self.queue.keep_places_of(epoch.as_deref());
                 }
                 let change = self.store.apply(&frame);
                 self.store.settle(&mut self.queue);
@@ -96,6 +94,10 @@ impl Driver {
 
     /// Sends what waits.
     pub(super) async fn send_actions(&mut self) {
+        // What was done before this client was there goes first.
+        if self.keeper.is_awaited(self.now()) {
+            return;
+        }
         let mut unanswered = false;
         while self.is_live()
             && let Some(link) = self.link.as_mut().filter(|link| link.live)

@@ -48,6 +48,11 @@ impl Identity {
         }
     }
 
+    /// Whether the server speaks of another user than before.
+    pub fn is_stranger(&self, user: &str) -> bool {
+        !user.is_empty() && self.greeted.as_deref().is_some_and(|known| known != user)
+    }
+
     /// Who is shown, as far as is known.
     pub fn user(&self) -> Option<String> {
         let shown = self.greeted.as_ref().or(self.said.as_ref());
@@ -159,6 +164,8 @@ impl Driver {
             self.keeper.user = whose.clone().or(self.keeper.user.take());
         }
         if moves || self.tokens.is_none() {
+            // It is no place of another workspace, or of whoever else is named.
+            self.resume = self.resume.take().filter(|_| !moves);
             self.start_anew();
             // The next token may be of another user than the one that is still named.
             self.identity.concealed |= had_token && self.tokens.is_none();
@@ -210,7 +217,7 @@ impl Driver {
     }
 
     pub(super) fn fresh_store(&self) -> Store {
-        Store::new(self.config.max_items, None)
+        Store::new(self.config.max_items, self.resume.clone())
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
+use super::task::blocking;
 use super::{Driver, Outcome};
 use crate::actions::Queue;
 use crate::error::Error;
@@ -11,6 +12,8 @@ use crate::kept::{self, Kept, Owner};
 
 /// Items are written this long after they changed; actions at once.
 const PAUSE_MS: u64 = 1_000;
+/// How long what is kept is waited for before the first dial, and before anything is sent.
+const PATIENCE_MS: u64 = 2_000;
 
 /// What is to be written, in order.
 #[derive(Default)]
@@ -24,14 +27,21 @@ pub(super) struct Keeper {
     /// What is being written.
     saving: Option<(String, Arc<str>)>,
     loading: bool,
+    /// Until when that is waited for.
+    awaited_until: u64,
     /// What was done by those whose things were still being read as another took their place.
     left: Vec<(Owner, Queue)>,
 }
 
 impl Keeper {
-    /// What was kept is on its way here.
-    pub fn is_loading(&self) -> bool {
-        self.loading
+    /// What was kept is on its way here, and is worth waiting for.
+    pub fn is_awaited(&self, now: u64) -> bool {
+        self.loading && now < self.awaited_until
+    }
+
+    /// Until when what was kept is waited for, if it is.
+    pub fn patience(&self, now: u64) -> Option<u64> {
+        Some(self.awaited_until).filter(|_| self.is_awaited(now))
     }
 
     /// What is kept is another's from now on. What was done before all of it was read is kept behind that.
@@ -57,24 +67,27 @@ impl Keeper {
 }
 
 impl Driver {
-    /// Begins to read what is kept of this user. False: nothing is to be read.
-    pub(super) fn load_kept(&mut self) -> bool {
-        let (Some(storage), Some(owner)) = (self.config.storage.clone(), self.owner()) else { return false };
+    /// Begins to read what is kept of this user, if it is known whose that would be and was not read yet.
+    pub(super) fn load_kept(&mut self) {
+        let (Some(storage), Some(owner)) = (self.config.storage.clone(), self.owner()) else { return };
         if self.keeper.owner.as_ref() == Some(&owner) {
-            return false;
+            return;
         }
         // What is about to be written of it must be there before it is read.
         self.keeper.owner = Some(owner.clone());
         self.keeper.loading = true;
+        self.keeper.awaited_until = self.now() + PATIENCE_MS;
         let name = owner.name();
         let mut unwritten = self.keeper.waiting.iter().rev().chain(&self.keeper.saving);
         if let Some((_, text)) = unwritten.find(|(unwritten, _)| *unwritten == name) {
             let text = text.to_string();
             self.tasks.spawn(async move { Outcome::Loaded(owner, Ok(Some(text))) });
         } else {
-            self.tasks.spawn_blocking(move || Outcome::Loaded(owner, storage.get(&name)));
+            self.tasks.spawn(async move {
+                let read = blocking(move || storage.get(&name)).await;
+                Outcome::Loaded(owner, read)
+            });
         }
-        true
     }
 
     pub(super) fn handle_loaded(&mut self, owner: &Owner, result: io::Result<Option<String>>) {
@@ -88,6 +101,8 @@ impl Driver {
             None
         });
         let mut kept = text.and_then(|text| Kept::read(&text, owner));
+        // What was done meanwhile could not be written before.
+        let is_unwritten = !left.is_empty() || !self.queue.is_empty();
         if !left.is_empty() {
             kept.get_or_insert_with(|| Kept::nothing(owner)).add(left);
         }
@@ -98,25 +113,32 @@ impl Driver {
             return;
         }
         self.keeper.loading = false;
-        // What was done meanwhile could not be written before.
-        let is_unwritten = !self.queue.is_empty();
-        if let Some(kept) = kept {
+        // Who was greeted meanwhile may be another than had the same name then.
+        let is_anothers =
+            |kept: &Kept| kept.user.as_deref().is_some_and(|user| self.identity.is_stranger(user));
+        if let Some(kept) = kept.filter(|kept| !is_anothers(kept)) {
             let user = kept.user.clone();
             let (store, mut queue) = kept.restore(self.config.max_items);
             queue.append(std::mem::take(&mut self.queue));
             self.queue = queue;
+            if self.is_live()
+                && let Some(position) = &self.store.position
+            {
+                self.queue.keep_places_of(position.epoch.as_deref());
+            }
             if self.store.position.is_none() && store.position.is_some() {
                 self.store = store;
-                self.identity.greeted = self.identity.greeted.take().or(user);
             }
+            self.identity.greeted = self.identity.greeted.take().or(user);
             self.dirty = true;
         }
         if is_unwritten {
             self.keep_now();
+        } else if self.is_live() {
+            // What came meanwhile was not written either.
+            self.keep_soon();
         }
-        if self.attempt.is_some() && self.link.is_none() {
-            self.dial();
-        }
+        self.dial_if_ready();
     }
 
     /// Writes within a second.
@@ -157,7 +179,7 @@ impl Driver {
         };
         let Some((name, text)) = self.keeper.waiting.pop_front() else { return };
         self.keeper.saving = Some((name.clone(), Arc::clone(&text)));
-        self.tasks.spawn_blocking(move || Outcome::Saved(storage.set(&name, &text)));
+        self.tasks.spawn(async move { Outcome::Saved(blocking(move || storage.set(&name, &text)).await) });
     }
 
     pub(super) fn handle_saved(&mut self, result: io::Result<()>) {
@@ -211,7 +233,6 @@ impl Driver {
         // A write under way would bring it back; what waits of others is written all the same.
         let _ = self.finish_saving().await;
         let (Some(storage), Some(prefix)) = (self.config.storage.clone(), prefix) else { return Ok(()) };
-        let erased = tokio::task::spawn_blocking(move || storage.erase(&prefix)).await;
-        erased.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(Error::StorageFailed)
+        blocking(move || storage.erase(&prefix)).await.map_err(Error::StorageFailed)
     }
 }

@@ -2,12 +2,15 @@
 
 mod acts;
 mod attempt;
+mod command;
+mod ending;
 mod frames;
 mod identity;
 mod keeping;
 mod link;
 mod pages;
 mod renewal;
+mod task;
 
 use std::io;
 use std::sync::Arc;
@@ -17,6 +20,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use self::attempt::Attempt;
+pub(crate) use self::command::{Act, Command, Order};
 use self::identity::Identity;
 use self::keeping::Keeper;
 use self::link::Link;
@@ -24,12 +28,11 @@ use self::pages::Pages;
 use self::renewal::Renewal;
 use crate::actions::Queue;
 use crate::address::Address;
-use crate::client::Change;
 use crate::connection::{Connection, DialFault, Signal};
 use crate::environment::Environment;
 use crate::error::{Cause, Error};
 use crate::events::{Event, Stamped, Turn};
-use crate::inbox::{Entries, Filter, Page};
+use crate::inbox::{Filter, Page};
 use crate::kept::Owner;
 use crate::snapshot::{Lists, Snapshot};
 use crate::state::{Machine, State};
@@ -72,30 +75,15 @@ pub(crate) struct Told {
     pub shown: watch::Sender<Arc<Snapshot>>,
 }
 
-/// What a user does. Places are added here.
-#[derive(Debug)]
-pub(crate) enum Act {
-    Read(String),
-    Unread(String),
-    Archive(String),
-    ReadAll,
-    Seen,
-}
-
-/// A call of the client.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Act(Act, oneshot::Sender<Result<(), Error>>),
-    LoadMore(Filter, oneshot::Sender<Result<bool, Error>>),
-    Entries(Filter, Option<u64>, oneshot::Sender<Result<Entries, Error>>),
-    Connect,
-    Disconnect,
-    Retry,
-    Offline,
-    Online,
-    Update(Change),
-    Close(oneshot::Sender<Result<(), Error>>),
-    Leave(oneshot::Sender<Result<Option<Position>, Error>>),
+impl Told {
+    /// Where nobody looks and listens.
+    fn nobody() -> Self {
+        Self {
+            events: broadcast::Sender::new(1),
+            turn: watch::Sender::default(),
+            shown: watch::Sender::default(),
+        }
+    }
 }
 
 /// What came of work beside the loop. The number tells whether it is still wanted.
@@ -118,6 +106,8 @@ pub(crate) struct Driver {
     store: Store,
     queue: Queue,
     identity: Identity,
+    /// Where to go on from, told by the program: of whoever the first token is.
+    resume: Option<Position>,
     /// The token in use: of the user whose things are here.
     token: Option<Token>,
     /// The token of which the server said that it has expired.
@@ -131,12 +121,14 @@ pub(crate) struct Driver {
     tasks: JoinSet<Outcome>,
     numbers: u64,
     told: Told,
+    /// What happened, and is told once it shows.
+    untold: Vec<Stamped>,
     dirty: bool,
 }
 
 impl Driver {
     pub fn new(config: Config, start: Start, told: Told) -> Self {
-        let store = Store::new(config.max_items, start.position);
+        let store = Store::new(config.max_items, start.position.clone());
         Self {
             config,
             workspace: start.workspace,
@@ -146,6 +138,7 @@ impl Driver {
             store,
             queue: Queue::default(),
             identity: Identity::new(start.user),
+            resume: start.position,
             token: None,
             expired: None,
             attempt: None,
@@ -157,6 +150,7 @@ impl Driver {
             tasks: JoinSet::new(),
             numbers: 0,
             told,
+            untold: Vec::new(),
             dirty: true,
         }
     }
@@ -173,21 +167,20 @@ impl Driver {
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Close(reply)) => {
-                        let _ = reply.send(self.close().await);
-                        return;
+                        // Nobody who calls from now on waits.
+                        drop(commands);
+                        return self.close(reply).await;
                     }
                     Some(Command::Leave(reply)) => {
-                        let _ = reply.send(self.leave().await);
-                        return;
+                        drop(commands);
+                        return self.leave(reply).await;
                     }
                     Some(command) => self.handle_command(command),
-                    None => {
-                        let _ = self.leave().await;
-                        return;
-                    }
+                    None => return self.leave(oneshot::channel().0).await,
                 },
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => match ended {
                     Ok(outcome) => self.handle_outcome(outcome).await,
+                    Err(ended) if ended.is_cancelled() => {}
                     Err(panic) => tracing::error!(%panic, "a task of the client ended badly"),
                 },
                 signal = link::next(self.link.as_mut()) => self.handle_signals(signal),
@@ -250,6 +243,7 @@ impl Driver {
             self.attempt.as_ref().map(|attempt| attempt.deadline),
             self.link.as_ref().filter(|link| link.live).map(Link::deadline),
             self.renewal.as_ref().map(|renewal| renewal.deadline),
+            self.keeper.patience(self.now()),
             self.refresh_at.filter(|_| self.is_live()),
             self.pages.retry_at.filter(|_| self.is_live()),
             self.keeper.save_at,
@@ -261,11 +255,9 @@ impl Driver {
     async fn tick(&mut self) {
         let now = self.now();
         self.dirty |= self.machine.poll(now);
-        if self.attempt.as_ref().is_some_and(|attempt| attempt.deadline <= now) {
-            self.fall("no answer in time", None);
-        }
+        self.tick_attempt(now);
         self.tick_link(now).await;
-        self.tick_renewal(now);
+        self.tick_renewal(now).await;
         self.tick_keeper(now);
     }
 
@@ -307,46 +299,6 @@ impl Driver {
         }
     }
 
-    fn handle_command(&mut self, command: Command) {
-        let now = self.now();
-        match command {
-            Command::Act(act, reply) => {
-                let _ = reply.send(self.act(act));
-            }
-            Command::LoadMore(filter, reply) => self.load_more(filter, reply),
-            Command::Entries(filter, before, reply) => self.entries(filter, before, reply),
-            Command::Connect => {
-                self.started = true;
-                if self.is_ready() {
-                    self.machine.connect();
-                }
-            }
-            Command::Disconnect => {
-                self.started = false;
-                self.disconnect();
-                self.machine.stop();
-            }
-            Command::Retry => {
-                self.expired = None;
-                if self.is_ready() {
-                    self.machine.retry();
-                }
-            }
-            Command::Offline => {
-                self.disconnect();
-                self.machine.handle_offline(now);
-            }
-            Command::Online => {
-                let random = self.random();
-                self.machine.handle_online(now, random);
-            }
-            Command::Update(change) => self.update(change),
-            // Both end the loop, and are taken there.
-            Command::Close(_) | Command::Leave(_) => {}
-        }
-        self.dirty = true;
-    }
-
     /// Lets go of the connection, and of what was under way to get one.
     fn disconnect(&mut self) {
         self.attempt = None;
@@ -370,18 +322,17 @@ impl Driver {
         self.machine.handle_failure(now, text, retry_after_ms, random);
     }
 
-    fn emit(&self, event: Event) {
-        // Nobody may listen.
+    fn emit(&mut self, event: Event) {
         let turn = self.told.turn.borrow().number;
-        let _ = self.told.events.send(Stamped { turn, event });
+        self.untold.push(Stamped { turn, event });
     }
 
-    fn report(&self, error: Error) {
+    fn report(&mut self, error: Error) {
         tracing::debug!(%error, "the client goes on");
         self.emit(Event::Error(Arc::new(error)));
     }
 
-    /// Shows what changed.
+    /// Shows what changed, and then tells what happened: whoever hears of it sees it.
     fn show(&mut self) {
         let concealed = self.identity.concealed;
         self.told
@@ -392,20 +343,29 @@ impl Driver {
             self.dirty = true;
             self.emit(Event::State(state));
         }
-        if !std::mem::take(&mut self.dirty) {
-            return;
+        if std::mem::take(&mut self.dirty) {
+            self.told.shown.send_replace(Arc::new(self.snapshot(state)));
         }
+        for stamped in self.untold.drain(..) {
+            // Nobody may listen.
+            let _ = self.told.events.send(stamped);
+        }
+    }
+
+    fn snapshot(&self, state: State) -> Snapshot {
+        let concealed = self.identity.concealed;
         let native = self.is_native();
         let view =
             if concealed { View::default() } else { View::of(&self.store, self.queue.actions(), !native) };
         let lists = Lists {
-            paged: native && !concealed && self.store.position.is_some(),
+            // As soon as it is known whose list it is, though nothing of it may be here yet.
+            paged: native && !concealed && self.identity.claimed.is_some(),
             loading: [self.pages.loading(), self.store.reload.map(|_| Filter::default())],
             depths: view.depths,
             items: Arc::new(view.items),
         };
         let shown = lists.list(Filter::default());
-        self.told.shown.send_replace(Arc::new(Snapshot {
+        Snapshot {
             state,
             reason: self.machine.reason().cloned(),
             retry_at: self.machine.retry_at(),
@@ -418,31 +378,6 @@ impl Driver {
             position: self.store.reached().filter(|_| native && !concealed),
             pending: if concealed { 0 } else { self.queue.len() },
             lists,
-        }));
-    }
-
-    /// Ends, and erases what is kept of this user.
-    async fn close(mut self) -> Result<(), Error> {
-        let said = self.tokens.as_ref().and_then(TokenSource::user);
-        let user = self.keeper.user.take().or(self.identity.whose(said.as_deref()));
-        self.disconnect();
-        self.machine.close();
-        (self.store, self.queue) = (self.fresh_store(), Queue::default());
-        self.told.turn.send_modify(|turn| turn.number += 1);
-        self.identity = Identity::default();
-        self.show();
-        self.erase(user.as_deref()).await
-    }
-
-    /// Ends, and keeps what is kept.
-    async fn leave(mut self) -> Result<Option<Position>, Error> {
-        self.disconnect();
-        self.finish_loading().await;
-        self.keep_now();
-        let position = self.store.reached().filter(|_| self.is_native());
-        let saved = self.finish_saving().await;
-        self.machine.close();
-        self.show();
-        saved.map(|()| position)
+        }
     }
 }

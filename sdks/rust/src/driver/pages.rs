@@ -59,6 +59,14 @@ impl Pages {
         }
     }
 
+    /// Who does not wait any more is not counted, and its page not asked for.
+    fn give_up_askers(&mut self) {
+        self.waiting.retain(|(_, asker)| !asker.is_closed());
+        if let Some(page) = &mut self.under_way {
+            page.askers.retain(|asker| !asker.is_closed());
+        }
+    }
+
     /// Those who ask for this list now are answered together.
     fn take_askers(&mut self, filter: Filter) -> Vec<Asker> {
         self.waiting.extract_if(.., |(asked, _)| *asked == filter).map(|(_, asker)| asker).collect()
@@ -75,6 +83,7 @@ impl Driver {
             let _ = asker.send(Err(NOBODYS));
             return;
         }
+        self.pages.give_up_askers();
         match &mut self.pages.under_way {
             Some(page) if page.filter == filter && !page.fresh => page.askers.push(asker),
             _ => self.pages.waiting.push((filter, asker)),
@@ -119,6 +128,7 @@ impl Driver {
             }
             return;
         }
+        self.pages.give_up_askers();
         while self.pages.under_way.is_none()
             && let Some((filter, _)) = self.pages.waiting.first()
         {

@@ -1,17 +1,16 @@
 //! Another token before the one in use expires: told to the live connection, or by a newer socket that takes its place.
 
-use super::attempt::DIAL_LIMIT_MS;
+use super::attempt::{DIAL_LIMIT_MS, TOKEN_LIMIT_MS};
 use super::link::Link;
+use super::task::{self, Task};
 use super::{Driver, Outcome};
 use crate::connection::{Connection, DialFault, Signal};
 use crate::error::{Cause, Error};
 use crate::instant;
 use crate::state::TokenReason;
-use crate::surface::{Done, Surface, native};
+use crate::surface::{Done, Frame, Surface, native};
 use crate::token::Token;
 
-/// How long a token callback may take.
-const TOKEN_LIMIT_MS: u64 = 30_000;
 /// A token is replaced at least this long before it expires.
 const LEAD_MS: u64 = 30_000;
 /// But not sooner than this after the last one, however short its life is.
@@ -24,6 +23,8 @@ pub(super) struct Renewal {
     token: Option<Token>,
     /// The newer socket.
     pub link: Option<Link>,
+    /// What it waits for.
+    _task: Task,
 }
 
 impl Renewal {
@@ -56,9 +57,12 @@ impl Driver {
         self.refresh_at = planned.map(|at| at.max(now + SOONEST_MS));
     }
 
-    pub(super) fn tick_renewal(&mut self, now: u64) {
-        if self.renewal.as_ref().is_some_and(|renewal| renewal.deadline <= now) {
-            self.fail_renewal("no answer in time");
+    pub(super) async fn tick_renewal(&mut self, now: u64) {
+        let overdue = self.renewal.as_ref().filter(|renewal| renewal.deadline <= now);
+        match overdue.map(|renewal| renewal.token.is_some()) {
+            Some(false) => self.handle_renewal_token(Err(task::LATE.into())).await,
+            Some(true) => self.fail_renewal("no answer in time"),
+            None => {}
         }
         if self.is_live() && self.renewal.is_none() && self.refresh_at.is_some_and(|at| at <= now) {
             self.start_renewal();
@@ -69,9 +73,11 @@ impl Driver {
         let Some(tokens) = self.tokens.clone() else { return };
         self.refresh_at = None;
         let number = self.number();
-        self.renewal =
-            Some(Renewal { number, deadline: self.now() + TOKEN_LIMIT_MS, token: None, link: None });
-        self.tasks.spawn(async move { Outcome::Token(number, tokens.token(TokenReason::Refresh).await) });
+        let asked = self
+            .tasks
+            .spawn(async move { Outcome::Token(number, task::ask(tokens, TokenReason::Refresh).await) });
+        let deadline = self.now() + TOKEN_LIMIT_MS;
+        self.renewal = Some(Renewal { number, deadline, token: None, link: None, _task: asked.into() });
     }
 
     pub(super) async fn handle_renewal_token(&mut self, result: Result<Option<Token>, Cause>) {
@@ -93,13 +99,15 @@ impl Driver {
         }
         self.identity.take(&token);
         self.dirty = true;
-        let deadline = self.now() + DIAL_LIMIT_MS;
+        let (deadline, target) = (self.now() + DIAL_LIMIT_MS, self.target(&token));
         let Some(renewal) = &mut self.renewal else { return };
         renewal.deadline = deadline;
         renewal.token = Some(token.clone());
         if self.config.surface != Surface::Native {
-            let (number, target) = (renewal.number, self.target(&token));
-            self.tasks.spawn(async move { Outcome::Dialled(number, Connection::dial(target).await) });
+            let number = renewal.number;
+            let dialled =
+                self.tasks.spawn(async move { Outcome::Dialled(number, Connection::dial(target).await) });
+            renewal._task = dialled.into();
             return;
         }
         let frame = native::refresh(&token.text, &renewal.reference());
@@ -135,10 +143,14 @@ impl Driver {
     /// The newer socket's sign of life makes it the one in use.
     pub(super) fn handle_renewal_signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Text(text) => {
-                self.succeed();
-                self.handle_signal(Signal::Text(text));
-            }
+            Signal::Text(text) => match self.config.surface.decode(&text) {
+                // What is here, and what waits to be done, is not of whom this token is.
+                Some(Frame::Hello(hello)) if self.identity.is_stranger(&hello.user) => self.change_user(),
+                _ => {
+                    self.succeed();
+                    self.handle_signal(Signal::Text(text));
+                }
+            },
             // The product surface greets; a bare ping of the server is no greeting.
             Signal::Alive if self.config.surface == Surface::Workspace => self.succeed(),
             Signal::Alive => {}
@@ -200,12 +212,15 @@ impl Driver {
         true
     }
 
-    /// Asks again in 5 to 10 seconds; the connection lives on with the token it has.
+    /// Asks again in 5 to 10 seconds, unless there is nobody to ask; the connection lives on with the token it has.
     fn fail_renewal(&mut self, text: &str) {
         tracing::debug!(reason = text, "the token was not renewed");
         self.renewal = None;
         if self.link.is_none() && self.is_live() {
             self.fall(text, None);
+            return;
+        }
+        if !self.is_renewable() {
             return;
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

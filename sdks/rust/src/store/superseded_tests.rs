@@ -75,7 +75,7 @@ impl Told {
         if let Action::ReadAll { up_to } = action {
             self.read_up_to = up_to;
         }
-        self.queue.push(action, format!("k{}", self.queue.actions().count()), false).unwrap();
+        self.queue.push(action, format!("k{}", self.queue.actions().count()), false, None).unwrap();
         let sent = self.queue.poll_send().unwrap();
         let done = Done { changed, rev: Some(rev), head, ..Done::default() };
         let action = self.queue.handle_done(&sent.key, done.rev.filter(|_| changed)).unwrap();
