@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use super::connect::{BUSY_TIMEOUT, PAGE_BYTES};
 use super::fullness::Fullness;
 use super::handles::Slot;
+use super::seldom::Seldom;
 use super::witness::Witness;
 
 /// How often the WAL's length is asked for while there are commits.
@@ -50,15 +51,12 @@ impl Checkpointer {
     /// Works until `stop` is dropped.
     pub(super) fn run(&self, stop: &Receiver<()>) {
         let (mut looked_at, mut restart_after, mut flushed) = (0, 0, Instant::now());
-        let mut fullness = Fullness::new(self.page_limit);
+        let (mut fullness, mut failing) = (Fullness::new(self.page_limit), Seldom::default());
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(LOOK) {
             let commits = self.commits.load(Ordering::Acquire);
             if commits != looked_at {
                 looked_at = commits;
-                if let Err(error) = self.look(&mut restart_after, &mut fullness) {
-                    // The pages stay in the WAL, where they are safe; the next look tries again.
-                    tracing::warn!(%error, "cannot copy the WAL into the database");
-                }
+                report(self.look(&mut restart_after, &mut fullness), &mut failing);
             }
             if flushed.elapsed() >= FLUSH {
                 self.witness.flush();
@@ -88,6 +86,20 @@ impl Checkpointer {
             self.restart_wanted.store(true, Ordering::Release);
         }
         Ok(())
+    }
+}
+
+/// The pages stay in the WAL, where they are safe, and the next look tries again: ten times a second, as long as the
+/// device is full.
+fn report(outcome: rusqlite::Result<()>, failing: &mut Seldom) {
+    match outcome {
+        Ok(()) if failing.ended() => tracing::info!("the WAL can be copied into the database again"),
+        Ok(()) => {}
+        Err(error) => {
+            if let Some(times) = failing.again(Instant::now()) {
+                tracing::warn!(%error, times, "cannot copy the WAL into the database");
+            }
+        }
     }
 }
 

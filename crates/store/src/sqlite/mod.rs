@@ -37,6 +37,7 @@ mod receipts;
 mod recover;
 mod row;
 mod schema;
+mod seldom;
 mod settle;
 mod sight;
 mod status;
