@@ -9,6 +9,7 @@ mod conformance;
 mod crash;
 mod damage;
 mod documents;
+mod erasure;
 mod faults;
 mod files;
 mod histories;

@@ -71,8 +71,9 @@ pub(super) fn open_writer(config: &Config) -> rusqlite::Result<Connection> {
     // What a long read made of the WAL beyond that is given back when it begins anew.
     let kept = i64::try_from(kept_bytes(config.checkpoint_mib)).unwrap_or(i64::MAX);
     conn.pragma_update_and_check(None, "journal_size_limit", kept, |row| row.get::<_, i64>(0))?;
-    // A retracted body's bytes are overwritten in the database, not only unlinked. In the WAL they stay until it is written over.
-    conn.pragma_update(None, "secure_delete", "FAST")?;
+    // What is removed is overwritten in the database, not only unlinked. FAST leaves it in pages that become free, as those of
+    // long bodies do. In the WAL it stays until that is written over.
+    conn.pragma_update(None, "secure_delete", true)?;
     if let Some(limit) = config.page_limit {
         conn.pragma_update_and_check(None, "max_page_count", limit, |row| row.get::<_, i64>(0))?;
     }
