@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use campanile_model::{Audience, Notification, NotificationId};
 use campanile_store::{
@@ -163,3 +164,45 @@ impl Random {
         (z ^ (z >> 31)) % bound
     }
 }
+
+#[test]
+fn nothing_that_is_gone_is_in_a_file_after_a_while() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config { wal_age: Duration::from_millis(1), ..Config::new(dir.path(), Epochs::seeded(1)) };
+    let store = SqliteStore::open(config).unwrap();
+    let log = dir.path().join("campanile.db-wal");
+    let length = || std::fs::metadata(&log).unwrap().len();
+    runtime().block_on(async {
+        publish(&store, vec![said(1, "was-retracted.", 50_000), said(2, "stays-here.", 50_000)]).await;
+        retract(&store, id(1)).await;
+        let is_gone = async || {
+            while length() > 0 || !found(dir.path(), "was-retracted.").is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, is_gone()).await.expect("it stays, although nobody writes any more");
+        assert_ne!(found(dir.path(), "stays-here."), []);
+
+        // A long read holds on to the log, and writing goes on; the log is cut after it.
+        publish(&store, vec![said(3, "was-read-for-long.", 50_000)]).await;
+        let reader = rusqlite::Connection::open(dir.path().join("campanile.db")).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM migration;").unwrap();
+        for n in 4..14 {
+            publish(&store, vec![said(n, "is-written-meanwhile.", 50_000)]).await;
+        }
+        retract(&store, id(3)).await;
+        assert!(length() > 0);
+        drop(reader);
+        let is_cut = async || {
+            while length() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, is_cut()).await.expect("it is not tried again");
+        assert_eq!(found(dir.path(), "was-read-for-long."), []);
+        assert_eq!(store.check_full().await.unwrap().problems, Vec::<String>::new());
+    });
+}
+
+/// On a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(30);

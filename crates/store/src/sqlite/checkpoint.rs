@@ -1,10 +1,10 @@
 //! Copies the WAL into the database, off the commit path, and flushes the witness.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rusqlite::Connection;
 
 use super::connect::{BUSY_TIMEOUT, PAGE_BYTES};
@@ -27,18 +27,65 @@ const RESTART_PATIENCE: Duration = Duration::from_millis(50);
 pub(super) struct Checkpointer {
     pub(super) slot: Arc<Slot>,
     pub(super) witness: Witness,
-    /// Commits so far.
-    pub(super) commits: Arc<AtomicU64>,
+    pub(super) commits: Arc<Commits>,
     /// Pages of growth that are worth a checkpoint.
     pub(super) growth: u64,
     /// Pages that the database may hold.
     pub(super) page_limit: Option<u32>,
-    /// Set when the writer is to [`restart`] the WAL.
-    pub(super) restart_wanted: Arc<AtomicBool>,
+    /// How long a commit may stay in the WAL.
+    pub(super) wal_age: Duration,
+    /// Asks the writer to begin the WAL anew; one that was asked for already is not asked for again.
+    pub(super) anew: Sender<Anew>,
+}
+
+/// How the WAL is to begin anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anew {
+    /// Over what it holds, as it has grown long.
+    Over,
+    /// Cut back to nothing, as it holds what is old: what was erased since stands there still.
+    Cut,
+}
+
+/// Counts commits, and tells whether any are in the WAL.
+#[derive(Debug)]
+pub(super) struct Commits {
+    made: AtomicU64,
+    /// Of those, as many as there were when the WAL was last cut.
+    cut: AtomicU64,
+}
+
+impl Default for Commits {
+    /// A WAL that was found may hold some.
+    fn default() -> Self {
+        Self { made: AtomicU64::new(1), cut: AtomicU64::new(0) }
+    }
+}
+
+impl Commits {
+    /// One more was made.
+    pub(super) fn count(&self) {
+        self.made.fetch_add(1, Ordering::Release);
+    }
+
+    /// The WAL was cut after the last one. Of the thread that makes them.
+    pub(super) fn cut(&self) {
+        self.cut.store(self.made.load(Ordering::Acquire), Ordering::Release);
+    }
+
+    fn made(&self) -> u64 {
+        self.made.load(Ordering::Acquire)
+    }
+
+    fn are_in_wal(&self) -> bool {
+        self.cut.load(Ordering::Acquire) != self.made()
+    }
 }
 
 #[derive(Clone, Copy)]
 struct Wal {
+    /// Whether all of what was asked for was done; otherwise somebody reads from the WAL.
+    is_done: bool,
     pages: u64,
     copied: u64,
 }
@@ -52,11 +99,23 @@ impl Checkpointer {
     pub(super) fn run(&self, stop: &Receiver<()>) {
         let (mut looked_at, mut restart_after, mut flushed) = (0, 0, Instant::now());
         let (mut fullness, mut failing) = (Fullness::new(self.page_limit), Seldom::default());
+        // Since when it is known that the WAL holds commits.
+        let mut held_since = None;
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(LOOK) {
-            let commits = self.commits.load(Ordering::Acquire);
+            let commits = self.commits.made();
             if commits != looked_at {
                 looked_at = commits;
                 report(self.look(&mut restart_after, &mut fullness), &mut failing);
+            }
+            if !self.commits.are_in_wal() {
+                held_since = None;
+            } else if held_since.get_or_insert_with(Instant::now).elapsed() >= self.wal_age {
+                let asked = self.ask_for_cut();
+                if !matches!(asked, Ok(false)) {
+                    // Perhaps in vain: then not again at once, as the writer waits for those who read.
+                    held_since = None;
+                }
+                report(asked.map(drop), &mut failing);
             }
             if flushed.elapsed() >= FLUSH {
                 self.witness.flush();
@@ -83,9 +142,19 @@ impl Checkpointer {
             let wal = checkpoint(conn, "PASSIVE")?;
             // In vain while a long read (a backup) holds on to the WAL: then not again before it grew.
             *restart_after = wal.pages + self.growth;
-            self.restart_wanted.store(true, Ordering::Release);
+            // Nothing is lost where the writer was asked already: it begins anew.
+            let _ = self.anew.try_send(Anew::Over);
         }
         Ok(())
+    }
+
+    /// Whether the writer will hear of it: not before it did what it was asked for last.
+    fn ask_for_cut(&self) -> rusqlite::Result<bool> {
+        let conn = self.slot.lock();
+        let Some(conn) = conn.as_ref() else { return Ok(false) };
+        // So that the writer has less to do.
+        checkpoint(conn, "PASSIVE")?;
+        Ok(self.anew.try_send(Anew::Cut).is_ok())
     }
 }
 
@@ -109,28 +178,24 @@ pub(super) fn kept_bytes(config_mib: u64) -> u64 {
     (config_mib << 20) * (RESTART_AT + 1)
 }
 
-/// Copies the rest of the WAL and begins it anew, if no reader holds on to it. Between two turns, on the writer's
-/// connection.
-pub(super) fn restart(conn: &Connection) -> rusqlite::Result<()> {
-    complete(conn, "RESTART")
-}
-
-/// Copies the rest of the WAL and cuts it back to nothing, once nobody writes any more.
-pub(super) fn cut(conn: &Connection) -> rusqlite::Result<()> {
-    complete(conn, "TRUNCATE")
-}
-
-fn complete(conn: &Connection, mode: &str) -> rusqlite::Result<()> {
+/// Copies the rest of the WAL and begins it anew; whether no reader held on to it. On the writer's connection, between
+/// two turns.
+pub(super) fn begin_anew(conn: &Connection, how: Anew) -> rusqlite::Result<bool> {
+    let mode = match how {
+        Anew::Over => "RESTART",
+        Anew::Cut => "TRUNCATE",
+    };
     conn.busy_timeout(RESTART_PATIENCE)?;
     let done = checkpoint(conn, mode);
     conn.busy_timeout(BUSY_TIMEOUT)?;
-    done.map(drop)
+    done.map(|wal| wal.is_done)
 }
 
 fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<Wal> {
     conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
         let pages = |n: i64| u64::try_from(n).unwrap_or(0);
-        let wal = Wal { pages: pages(row.get(1)?), copied: pages(row.get(2)?) };
+        let is_done = !row.get::<_, bool>(0)?;
+        let wal = Wal { is_done, pages: pages(row.get(1)?), copied: pages(row.get(2)?) };
         Ok(Wal { copied: wal.copied.min(wal.pages), ..wal })
     })
 }

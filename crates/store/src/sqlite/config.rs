@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::faults::Faults;
 use crate::Epochs;
@@ -27,6 +28,9 @@ pub struct Config {
     /// The WAL is copied into the database whenever it grew by this many MiB, off the commit path.
     /// Default 16.
     pub checkpoint_mib: u64,
+    /// How long a commit stays in the WAL at most, unless a long read holds on to it: then it is copied, and the WAL is cut
+    /// back to nothing, so that what was erased is in no file any more. Default 10 minutes.
+    pub wal_age: Duration,
     /// Pages of 16 KiB the database may hold; beyond, writes get
     /// [`StoreError::Full`](crate::StoreError::Full). Default `None`: what the disk holds.
     pub page_limit: Option<u32>,
@@ -49,6 +53,7 @@ impl Config {
             read_queue: 16_384,
             cache_mib: 16,
             checkpoint_mib: 16,
+            wal_age: Duration::from_secs(600),
             page_limit: None,
             slice: 200,
             faults: None,

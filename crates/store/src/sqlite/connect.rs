@@ -72,7 +72,7 @@ pub(super) fn open_writer(config: &Config) -> rusqlite::Result<Connection> {
     let kept = i64::try_from(kept_bytes(config.checkpoint_mib)).unwrap_or(i64::MAX);
     conn.pragma_update_and_check(None, "journal_size_limit", kept, |row| row.get::<_, i64>(0))?;
     // What is removed is overwritten in the database, not only unlinked. FAST leaves it in pages that become free, as those of
-    // long bodies do. In the WAL it stays until that is written over.
+    // long bodies do. In the WAL it stays until that is cut.
     conn.pragma_update(None, "secure_delete", true)?;
     if let Some(limit) = config.page_limit {
         conn.pragma_update_and_check(None, "max_page_count", limit, |row| row.get::<_, i64>(0))?;

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
@@ -12,7 +11,7 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::{broadcast, oneshot};
 
 use super::check_full::{CheckReport, check_full};
-use super::checkpoint::{self, Checkpointer};
+use super::checkpoint::{Anew, Checkpointer, Commits, begin_anew};
 use super::config::Config;
 use super::failure::store_error;
 use super::handles::Handles;
@@ -77,15 +76,16 @@ impl SqliteStore {
         let (rest, rest_waiting) = bounded(config.queue);
         let (checkpointer, stop) = bounded(0);
         let commits = broadcast::channel(config.broadcast.max(1)).0;
-        let (status, committed) = (Arc::<Status>::default(), Arc::<AtomicU64>::default());
-        let restart_wanted = Arc::<AtomicBool>::default();
+        let (status, committed) = (Arc::<Status>::default(), Arc::<Commits>::default());
+        let (anew, asked_for) = bounded(1);
         let checkpoints = Checkpointer {
             slot: Arc::clone(&handles.checkpointer),
             witness: witness.clone(),
             commits: Arc::clone(&committed),
             growth: Checkpointer::growth_of(config.checkpoint_mib),
             page_limit: config.page_limit,
-            restart_wanted: Arc::clone(&restart_wanted),
+            wal_age: config.wal_age,
+            anew: anew.clone(),
         };
         let thread = |error: std::io::Error| StoreError::Internal(format!("cannot start a thread: {error}"));
         let (readers, mut threads) = Readers::start(&handles, config.read_queue).map_err(thread)?;
@@ -101,7 +101,8 @@ impl SqliteStore {
             status: Arc::clone(&status),
             commits: commits.clone(),
             committed,
-            restart_wanted,
+            anew: asked_for,
+            _anew: anew,
             unsettled: true,
             failures: 0,
             config,
@@ -177,8 +178,10 @@ fn end(threads: Vec<JoinHandle<()>>, dir: &Path) {
         // A thread that panicked has nothing left to finish.
         let _ = thread.join();
     }
-    if let Err(error) = connect::open_last(dir).and_then(|conn| checkpoint::cut(&conn)) {
-        tracing::info!(%error, "the write-ahead log stays beside the database");
+    match connect::open_last(dir).and_then(|conn| begin_anew(&conn, Anew::Cut)) {
+        Ok(true) => {}
+        Ok(false) => tracing::info!("the write-ahead log stays beside the database: somebody reads from it"),
+        Err(error) => tracing::info!(%error, "the write-ahead log stays beside the database"),
     }
 }
 

@@ -6,14 +6,13 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, select};
 use rusqlite::Connection;
 use tokio::sync::broadcast;
 
-use super::checkpoint;
+use super::checkpoint::{Anew, Commits, begin_anew};
 use super::config::Config;
 use super::failure::{Failure, defect, store_error};
 use super::faults::Fault;
@@ -48,9 +47,11 @@ pub(super) struct Writer {
     pub(super) large: RefCell<Option<Job>>,
     pub(super) status: Arc<Status>,
     pub(super) commits: broadcast::Sender<Arc<Commit>>,
-    pub(super) committed: Arc<AtomicU64>,
-    /// Set by the checkpointer when the WAL has grown long.
-    pub(super) restart_wanted: Arc<AtomicBool>,
+    pub(super) committed: Arc<Commits>,
+    /// What the checkpointer asks for.
+    pub(super) anew: Receiver<Anew>,
+    /// Holds that open, whatever becomes of the checkpointer.
+    pub(super) _anew: Sender<Anew>,
     pub(super) unsettled: bool,
     /// Recoveries since a turn last worked.
     pub(super) failures: u32,
@@ -59,6 +60,8 @@ pub(super) struct Writer {
 #[allow(clippy::large_enum_variant, reason = "one at a time, on the stack of the writer")]
 enum Next {
     Job(Job),
+    /// Nothing waits, and the WAL is to begin anew.
+    Anew(Anew),
     /// Nothing waits, but there is something to clean up or a full device to try.
     Idle,
     Closed,
@@ -70,6 +73,10 @@ impl Writer {
         loop {
             let first = match self.next() {
                 Next::Job(job) => Some(job),
+                Next::Anew(how) => {
+                    self.begin_anew(how);
+                    continue;
+                }
                 Next::Idle => None,
                 Next::Closed => break,
             };
@@ -79,7 +86,9 @@ impl Writer {
             if let Err(lost) = turn.unwrap_or_else(panicked) {
                 self.lose(lost);
             }
-            self.restart_wal();
+            if let Ok(how) = self.anew.try_recv() {
+                self.begin_anew(how);
+            }
         }
         self.witness.flush();
         self.status.set(State::Closed);
@@ -106,6 +115,11 @@ impl Writer {
         let received = select! {
             recv(self.publishes) -> job => job.map_err(|_| RecvTimeoutError::Disconnected),
             recv(self.rest) -> job => job.map_err(|_| RecvTimeoutError::Disconnected),
+            recv(self.anew) -> how => match how {
+                Ok(how) => return Next::Anew(how),
+                // Never: this thread holds a sender.
+                Err(_) => Err(RecvTimeoutError::Timeout),
+            },
             default(patience) => Err(RecvTimeoutError::Timeout),
         };
         match received {
@@ -200,7 +214,7 @@ impl Writer {
         self.unsettled = filled.unsettled;
         self.failures = 0;
         self.witness.write(Record { lineage: self.lineage, counter: self.counter.cast_unsigned() });
-        self.committed.fetch_add(1, Ordering::Release);
+        self.committed.count();
         for commit in filled.commits {
             // No receiver is no failure.
             let _ = self.commits.send(commit);
@@ -231,14 +245,15 @@ impl Writer {
         }
     }
 
-    /// Begins the WAL anew if the checkpointer asks for it.
-    fn restart_wal(&self) {
-        if self.restart_wanted.swap(false, Ordering::AcqRel)
-            && let Some(conn) = &self.conn
-            && let Err(error) = checkpoint::restart(conn)
-        {
+    /// Between two turns, as the checkpointer asked.
+    fn begin_anew(&self, how: Anew) {
+        let Some(conn) = &self.conn else { return };
+        match begin_anew(conn, how) {
+            Ok(true) if how == Anew::Cut => self.committed.cut(),
+            // Somebody still reads from it: the checkpointer asks again.
+            Ok(_) => {}
             // The pages stay in the WAL, where they are safe.
-            tracing::warn!(%error, "cannot begin the WAL anew");
+            Err(error) => tracing::warn!(%error, "cannot begin the WAL anew"),
         }
     }
 
