@@ -55,6 +55,12 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// Flushes the WAL, which has to be there. SQLite takes no locks on that file, so a second descriptor of it does no harm.
+pub(super) fn sync_wal(dir: &Path) -> Result<(), StoreError> {
+    let path = dir.join("campanile.db-wal");
+    File::open(&path).and_then(|wal| wal.sync_data()).map_err(|error| cannot("flush", &path, &error))
+}
+
 pub(super) fn cannot(verb: &str, path: &Path, error: &io::Error) -> StoreError {
     StoreError::Unavailable { reason: format!("cannot {verb} {}: {error}", path.display()) }
 }

@@ -62,7 +62,9 @@ impl SqliteStore {
         let (witness, found) = Witness::open(&config.dir)?;
         let conn = connect::open_writer(&config).map_err(sqlite)?;
         schema::migrate(&conn, &config.epochs)?;
-        // The WAL is there by now, and its name is to survive the loss of power as surely as what is in it.
+        // The WAL is there by now. What a process that was killed had not flushed of it counts from here on, and may be
+        // acknowledged without another commit, so it is to survive the loss of power, and the WAL's name as well.
+        connect::sync_wal(&config.dir)?;
         connect::sync_dir(&config.dir).map_err(|error| connect::cannot("flush", &config.dir, &error))?;
         check::tail(&conn)?;
         let record = lineage::judge(&conn, &found, &config.epochs)?;
