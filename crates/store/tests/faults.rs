@@ -136,6 +136,36 @@ fn a_failed_commit_is_recovered_from() {
     });
 }
 
+/// What a failed flush left in the page cache is written once more, into the database, before anything stands behind it.
+#[test]
+fn the_log_begins_anew_after_a_failure_or_stays_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("campanile.db-wal");
+    runtime().block_on(async {
+        let breaker = Arc::default();
+        let store = open(dir.path(), &breaker);
+        publish(&store, 1).await.unwrap();
+        // With another reader the handles' closing copies nothing, and the log cannot begin anew.
+        let reader = rusqlite::Connection::open(dir.path().join("campanile.db")).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM migration;").unwrap();
+        *breaker.after.lock().unwrap() = Some(Fault::Io);
+        assert!(publish(&store, 2).await.is_err());
+        let waits = async || {
+            while !matches!(store.health(), Err(StoreError::Unavailable { reason }) if reason.contains("a backup or a check")) {
+                assert!(store.health().is_err(), "it serves what may not be on disk");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), waits()).await.expect("it says what it waits for");
+        drop(reader);
+        healthy(&store).await;
+        assert_eq!(std::fs::metadata(&log).unwrap().len(), 0, "all of it is in the database");
+        assert_eq!(head(&store).await, 2);
+        publish(&store, 3).await.unwrap();
+        assert!(store.check_full().await.unwrap().problems.is_empty());
+    });
+}
+
 /// The flush failed although the data had reached the disk: the waiter cannot be told, but the log goes on
 /// from there, and whoever follows it hears of the entry.
 #[test]

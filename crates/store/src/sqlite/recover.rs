@@ -9,6 +9,7 @@ use campanile_model::{Seq, Slug};
 use crossbeam_channel::RecvTimeoutError;
 use rusqlite::Connection;
 
+use super::checkpoint::{Anew, begin_anew};
 use super::connect::{self, in_snapshot};
 use super::failure::{Outcome, store_error};
 use super::job::Job;
@@ -83,6 +84,12 @@ impl Writer {
                 self.counter
             );
             return Err(StoreError::Unavailable { reason });
+        }
+        // What a failed flush left in the page cache counts as flushed to whoever asks again, and what is written behind it in
+        // the WAL would be lost with it. So all of it is written once more, into the database, and the WAL begins anew.
+        if !begin_anew(&conn, Anew::Cut).map_err(|e| store_error(&e))? {
+            let reason = "the write-ahead log may not be on disk, and cannot be copied while a backup or a check reads from it";
+            return Err(StoreError::Unavailable { reason: reason.into() });
         }
         self.handles.open(&self.config).map_err(|e| store_error(&e))?;
         self.unsettled = true;
