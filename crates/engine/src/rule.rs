@@ -152,7 +152,7 @@ pub async fn try_out(
             asked(engine, workspace, &book.rules, event).await
         }
     };
-    Ok(trials(engine, workspace, verdicts, now))
+    trials(engine, workspace, verdicts, now).await
 }
 
 /// What every rule of `rules` says, those that are not for the event too; the workspace's own first.

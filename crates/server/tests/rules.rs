@@ -172,6 +172,8 @@ async fn a_dry_run_says_who_would_receive_what_and_why_not() {
     for rule in [&when, &failing, &off, &elsewhere, &nobody, &secret, &made] {
         done(call(&server, "PUT", &format!("/rules/{}", rule["name"].as_str().unwrap()), rule).await);
     }
+    let subscribers = json!({"users": ["carol", "bob", "alice"]});
+    done(call(&server, "POST", "/topics/orders/subscribers", &subscribers).await);
     let data = json!({"user": "alice", "title": "T", "total": 10, "number": 7, "all": {"token": "canary"}});
     let mut one = event("1", "order_paid", data);
     one["actor"] = "bob".into();
@@ -197,6 +199,11 @@ async fn a_dry_run_says_who_would_receive_what_and_why_not() {
     assert_eq!((&of("failing")["field"], &of("failing")["line"]), (&json!("message"), &json!(2)));
     let preview = &of("made")["notification"];
     assert_eq!(preview["to"], json!({"topic": "orders"}));
+    assert_eq!(
+        preview["subscribers"],
+        json!({"users": ["alice", "carol"], "more": false}),
+        "but for the actor"
+    );
     assert_eq!((&preview["except"], &preview["title"]), (&json!(["bob"]), &json!("T")));
     assert_eq!((&preview["type"], &preview["level"]), (&json!("order_paid"), &json!("warning")));
     assert_eq!(

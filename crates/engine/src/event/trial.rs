@@ -1,9 +1,10 @@
 //! What rules would make of an event, without anything happening.
 
-use campanile_model::{Notification, Slug, Timestamp};
+use campanile_model::{Audience, Notification, Slug, Timestamp};
 use campanile_rules::{Outcome, RuleError, Verdict, Why};
 
 use super::made::{Ready, ready};
+use crate::topics::{self, Subscribers};
 use crate::{Engine, EngineError};
 
 /// What one rule would make of an event.
@@ -26,6 +27,8 @@ pub enum Tried {
         notification: Box<Notification>,
         /// Whether it would be kept.
         durable: bool,
+        /// Who listens to the topic that it would go to.
+        subscribers: Option<Subscribers>,
     },
     /// The rule is not for this event, or there is nobody to tell.
     Passed(Why),
@@ -36,12 +39,15 @@ pub enum Tried {
 }
 
 /// The verdicts as they would turn out in `workspace`.
-pub(crate) fn trials(
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn trials(
     engine: &Engine,
     workspace: &Slug,
     verdicts: Vec<Verdict>,
     now: Timestamp,
-) -> Vec<Trial> {
+) -> Result<Vec<Trial>, EngineError> {
     let config = engine.workspaces.settings_of(workspace);
     let refused_keys = &engine.workspaces.config().refused_keys;
     let outcome = |outcome| match outcome {
@@ -49,7 +55,7 @@ pub(crate) fn trials(
         Outcome::Failed(error) => Tried::Failed(error),
         Outcome::Made(made) => match ready(*made, &config, (engine.ids)(now), refused_keys, now) {
             Ok(Ready { notification, durable }) => {
-                Tried::Made { notification: Box::new(notification), durable }
+                Tried::Made { notification: Box::new(notification), durable, subscribers: None }
             }
             Err(error) => Tried::Refused(error),
         },
@@ -59,5 +65,15 @@ pub(crate) fn trials(
         built_in: verdict.built_in,
         outcome: outcome(verdict.outcome),
     };
-    verdicts.into_iter().map(trial).collect()
+    let mut trials: Vec<Trial> = verdicts.into_iter().map(trial).collect();
+    for trial in &mut trials {
+        if let Tried::Made { notification, subscribers, .. } = &mut trial.outcome
+            && let Audience::Topic(topic) = &notification.audience
+        {
+            let mut found = topics::list(engine, workspace, topic, None, topics::DEFAULT_PAGE).await?;
+            found.users.retain(|user| !notification.except.contains(user));
+            *subscribers = Some(found);
+        }
+    }
+    Ok(trials)
 }

@@ -1,6 +1,7 @@
 //! What rules would make of an event, as it is shown.
 
 use campanile_engine::event::{Trial, Tried};
+use campanile_engine::topics::Subscribers;
 use campanile_model::{Level, Notification, Timestamp, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -58,12 +59,26 @@ pub enum Outcome {
     Failed,
 }
 
+/// Who listens to a topic.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Listening {
+    /// The first 100 by name.
+    #[schema(value_type = Vec<String>)]
+    users: Vec<UserId>,
+    /// Whether there are more.
+    more: bool,
+}
+
 /// A notification that would be sent.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
     /// Who would be told.
     to: To<'static>,
+    /// Who listens to the topic of `to` now, but for those of `except`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    subscribers: Option<Listening>,
     /// Who would not, although `to` names them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
@@ -124,8 +139,9 @@ impl From<Trial> for Verdict {
             column: None,
         };
         match outcome {
-            Tried::Made { notification, durable } => {
-                Self { notification: Some(Preview::new(*notification, durable)), ..plain(Outcome::Made) }
+            Tried::Made { notification, durable, subscribers } => {
+                let preview = Preview::new(*notification, durable, subscribers);
+                Self { notification: Some(preview), ..plain(Outcome::Made) }
             }
             Tried::Passed(why) => Self { reason: Some(why.to_string()), ..plain(Outcome::Passed) },
             Tried::Failed(error) => Self {
@@ -141,8 +157,10 @@ impl From<Trial> for Verdict {
 }
 
 impl Preview {
-    fn new(notification: Notification, durable: bool) -> Self {
+    fn new(notification: Notification, durable: bool, subscribers: Option<Subscribers>) -> Self {
+        let listening = |found: Subscribers| Listening { more: found.next.is_some(), users: found.users };
         Self {
+            subscribers: subscribers.map(listening),
             to: To::from(&notification.audience).into_owned(),
             except: notification.except,
             title: notification.title,
