@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
+use serde::de::DeserializeOwned;
 
 use crate::address::Address;
 use crate::backoff::Backoff;
 use crate::draft::{Draft, Published};
-use crate::environment::Environment;
+use crate::environment::{Environment, pause_until};
 use crate::error::{Error, Problem};
 use crate::state::TokenReason;
 use crate::tls;
-use crate::token::TokenSource;
+use crate::token::{self, TOKEN_LIMIT_MS, TokenSource};
 
 /// How many notifications a batch has at most.
 pub const LARGEST_BATCH: usize = 1_000;
@@ -24,8 +25,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Publishes to one workspace. Clones share their connections.
 ///
 /// Each call has an idempotency key of its own, which it keeps over its retries: however often the network breaks, a
-/// notification is published once. What can be repeated is: network failures, 429 and 5xx, after the server's
-/// `Retry-After` or with full jitter.
+/// notification is published once. What can be repeated is: network failures, answers that are cut short, token callbacks
+/// that fail, 408, 429 and 5xx, after the server's `Retry-After` or with full jitter; and `token_expired` once, at once,
+/// where a callback gives tokens: it is told [`TokenReason::Expired`].
 #[derive(Debug, Clone)]
 pub struct Publisher {
     http: reqwest::Client,
@@ -151,8 +153,7 @@ impl Publisher {
     /// # Errors
     /// As [`Publisher::publish`].
     pub async fn publish_keyed(&self, notification: &Draft, key: &str) -> Result<Published, Error> {
-        let body = serde_json::to_vec(notification).map_err(Error::BadAnswer)?;
-        serde_json::from_slice(&self.post(body, key).await?).map_err(Error::BadAnswer)
+        self.post(serde_json::to_vec(notification).map_err(Error::BadAnswer)?, key).await
     }
 
     /// Publishes 1 to 1,000 notifications, all or none, in this order.
@@ -179,12 +180,11 @@ impl Publisher {
         if got > LARGEST_BATCH {
             return Err(Error::BatchTooLarge { got, limit: LARGEST_BATCH });
         }
-        let body = serde_json::to_vec(notifications).map_err(Error::BadAnswer)?;
-        serde_json::from_slice(&self.post(body, key).await?).map_err(Error::BadAnswer)
+        self.post(serde_json::to_vec(notifications).map_err(Error::BadAnswer)?, key).await
     }
 
     /// Posts a body until it is answered, refused or given up.
-    async fn post(&self, body: Vec<u8>, key: &str) -> Result<Vec<u8>, Error> {
+    async fn post<T: DeserializeOwned>(&self, body: Vec<u8>, key: &str) -> Result<T, Error> {
         let mut backoff = Backoff::default();
         let mut reason = TokenReason::Initial;
         loop {
@@ -192,28 +192,41 @@ impl Publisher {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            let expired = is_expired(&failure);
-            let again = is_passing(&failure) || expired && !self.tokens.is_fixed();
-            if !again || backoff.failures() + 1 >= self.attempts {
+            if is_expired(&failure) && reason != TokenReason::Expired && !self.tokens.is_fixed() {
+                // It ended on its way, or its source remembered it for too long: once, there is another one to be had.
+                reason = TokenReason::Expired;
+                continue;
+            }
+            if !is_passing(&failure) || backoff.failures() + 1 >= self.attempts {
                 return Err(failure);
             }
-            reason = if expired { TokenReason::Expired } else { TokenReason::Reconnect };
+            if reason == TokenReason::Initial {
+                reason = TokenReason::Reconnect;
+            }
             let jittered = backoff.pause_ms((self.environment.random)());
             let pause = match &failure {
                 Error::Problem(problem) => problem.retry_after_ms.unwrap_or(jittered),
                 _ => jittered,
             };
             tracing::debug!(error = %failure, pause_ms = pause, "publishing again");
-            let clock = &self.environment.clock;
-            let until = clock.now().saturating_add(pause);
-            while clock.now() < until {
-                clock.sleep_until(until).await;
-            }
+            let clock = &*self.environment.clock;
+            pause_until(clock, clock.now().saturating_add(pause)).await;
         }
     }
 
-    async fn post_once(&self, body: &[u8], key: &str, reason: TokenReason) -> Result<Vec<u8>, Error> {
-        let token = self.tokens.token(reason).await.map_err(Error::TokenFailed)?;
+    async fn post_once<T: DeserializeOwned>(
+        &self,
+        body: &[u8],
+        key: &str,
+        reason: TokenReason,
+    ) -> Result<T, Error> {
+        let clock = &*self.environment.clock;
+        let token = tokio::select! {
+            biased;
+            token = self.tokens.token(reason) => token,
+            () = pause_until(clock, clock.now().saturating_add(TOKEN_LIMIT_MS)) => Err(token::LATE.into()),
+        };
+        let token = token.map_err(Error::TokenFailed)?;
         let token = token.ok_or_else(|| Error::TokenFailed("there is no token".into()))?;
         let request = self
             .http
@@ -229,7 +242,7 @@ impl Publisher {
             return Err(Error::Problem(Box::new(Problem::read(answer, now).await)));
         }
         let body = answer.bytes().await.map_err(|cause| Error::Network(cause.without_url()))?;
-        Ok(body.to_vec())
+        serde_json::from_slice(&body).map_err(Error::BadAnswer)
     }
 }
 
@@ -237,7 +250,8 @@ impl Publisher {
 pub(crate) fn is_passing(failure: &Error) -> bool {
     match failure {
         Error::Network(cause) => !cause.is_builder(),
-        Error::TokenFailed(_) => true,
+        // A success that can't be read was cut short.
+        Error::TokenFailed(_) | Error::BadAnswer(_) => true,
         Error::Problem(problem) => problem.status == 429 || problem.status >= 500 || problem.status == 408,
         _ => false,
     }

@@ -9,6 +9,11 @@ use crate::environment::Pending;
 use crate::error::Cause;
 use crate::state::TokenReason;
 
+/// How long a callback may take.
+pub(crate) const TOKEN_LIMIT_MS: u64 = 30_000;
+/// One that takes longer has failed.
+pub(crate) const LATE: &str = "the token callback did not answer in time";
+
 /// Gives tokens: one that is fixed, or whatever a callback answers, each time that one is needed.
 #[derive(Clone)]
 pub struct TokenSource(Kind);

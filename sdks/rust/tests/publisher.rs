@@ -88,22 +88,59 @@ async fn a_refusal_is_told_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_replaced() {
+async fn an_expired_token_is_replaced_at_once_and_no_second_time() {
+    for is_good in [true, false] {
+        let (mut server, clock) = (Scripted::start().await, SteppedClock::new());
+        let source = TokenSource::callback(|reason| async move {
+            Ok::<_, Error>(if reason == TokenReason::Expired { "new" } else { "old" }.to_owned())
+        });
+        let publisher = publisher(&server, &clock, source);
+        let published =
+            tokio::spawn(
+                async move { publisher.publish_keyed(&Draft::to_user("a", "T", ""), "order-1").await },
+            );
+        request(&mut server).await.answer(401, vec![], problem(401, "token_expired"));
+        // The clock stands still.
+        let again = request(&mut server).await;
+        assert_eq!(again.headers["authorization"], "Bearer new");
+        assert_eq!(again.headers["idempotency-key"], "order-1");
+        if is_good {
+            again.answer(201, vec![], answer());
+            assert!(published.await.unwrap().is_ok());
+        } else {
+            again.answer(401, vec![], problem(401, "token_expired"));
+            assert_eq!(published.await.unwrap().unwrap_err().code(), "token_expired");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_success_that_was_cut_short_is_asked_for_again() {
     let (mut server, clock) = (Scripted::start().await, SteppedClock::new());
-    let source = TokenSource::callback(|reason| async move {
-        Ok::<_, Error>(if reason == TokenReason::Expired { "new" } else { "old" }.to_owned())
-    });
-    let publisher = publisher(&server, &clock, source);
-    let published =
-        tokio::spawn(async move { publisher.publish_keyed(&Draft::to_user("a", "T", ""), "order-1").await });
-    request(&mut server).await.answer(401, vec![], problem(401, "token_expired"));
-    clock.sleeping().await;
-    clock.advance(1_000);
+    let publisher = publisher(&server, &clock, "the-token");
+    let published = tokio::spawn(async move { publisher.publish(&Draft::to_user("a", "T", "")).await });
+    let first = request(&mut server).await;
+    let key = first.headers["idempotency-key"].clone();
+    first.answer(201, vec![], json!("a half"));
+    clock.wakes_at(START + 750).await;
+    clock.advance(750);
     let again = request(&mut server).await;
-    assert_eq!(again.headers["authorization"], "Bearer new");
-    assert_eq!(again.headers["idempotency-key"], "order-1");
+    assert_eq!(again.headers["idempotency-key"], key);
     again.answer(201, vec![], answer());
     assert!(published.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_callback_that_does_not_answer_is_given_up() {
+    let (server, clock) = (Scripted::start().await, SteppedClock::new());
+    let source = TokenSource::callback(|_| std::future::pending::<Result<String, Error>>());
+    let environment = Environment { clock: Arc::new(clock.clone()), random: Arc::new(|| 0.5) };
+    let builder = Publisher::builder(server.url()).workspace("demo").token(source).attempts(1);
+    let publisher = builder.environment(environment).build().unwrap();
+    let given_up = tokio::spawn(async move { publisher.publish(&Draft::to_user("a", "T", "")).await });
+    clock.wakes_at(START + 30_000).await;
+    clock.advance(30_000);
+    assert!(matches!(given_up.await.unwrap(), Err(Error::TokenFailed(_))));
 }
 
 #[tokio::test]

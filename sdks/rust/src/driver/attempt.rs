@@ -11,10 +11,8 @@ use crate::error::{Cause, Error};
 use crate::kept::Owner;
 use crate::state::{Answer, TokenReason, come_back_after};
 use crate::surface::{Hello, Surface, native};
-use crate::token::Token;
+use crate::token::{self, TOKEN_LIMIT_MS, Token};
 
-/// How long a token callback may take.
-pub(super) const TOKEN_LIMIT_MS: u64 = 30_000;
 /// How long dialling may take, up to the sign of life.
 pub(super) const DIAL_LIMIT_MS: u64 = 10_000;
 
@@ -56,7 +54,7 @@ impl Driver {
     pub(super) fn tick_attempt(&mut self, now: u64) {
         let overdue = self.attempt.as_ref().filter(|attempt| attempt.deadline <= now);
         match overdue.map(|attempt| attempt.token.is_some()) {
-            Some(false) => self.handle_token(Err(task::LATE.into())),
+            Some(false) => self.handle_token(Err(token::LATE.into())),
             Some(true) => self.fall("no answer in time", None),
             None => {}
         }

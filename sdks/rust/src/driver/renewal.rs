@@ -1,6 +1,6 @@
 //! Another token before the one in use expires: told to the live connection, or by a newer socket that takes its place.
 
-use super::attempt::{DIAL_LIMIT_MS, TOKEN_LIMIT_MS};
+use super::attempt::DIAL_LIMIT_MS;
 use super::link::Link;
 use super::task::{self, Task};
 use super::{Driver, Outcome};
@@ -9,7 +9,7 @@ use crate::error::{Cause, Error};
 use crate::instant;
 use crate::state::TokenReason;
 use crate::surface::{Done, Frame, Surface, native};
-use crate::token::Token;
+use crate::token::{self, TOKEN_LIMIT_MS, Token};
 
 /// A token is replaced at least this long before it expires.
 const LEAD_MS: u64 = 30_000;
@@ -60,7 +60,7 @@ impl Driver {
     pub(super) async fn tick_renewal(&mut self, now: u64) {
         let overdue = self.renewal.as_ref().filter(|renewal| renewal.deadline <= now);
         match overdue.map(|renewal| renewal.token.is_some()) {
-            Some(false) => self.handle_renewal_token(Err(task::LATE.into())).await,
+            Some(false) => self.handle_renewal_token(Err(token::LATE.into())).await,
             Some(true) => self.fail_renewal("no answer in time"),
             None => {}
         }

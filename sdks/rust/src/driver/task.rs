@@ -10,9 +10,6 @@ use crate::error::Cause;
 use crate::state::TokenReason;
 use crate::token::{Token, TokenSource};
 
-/// A callback that did not answer in time has failed.
-pub(super) const LATE: &str = "the token callback did not answer in time";
-
 /// Work that ends when this is dropped, however far it got: a server that never answers, or a callback, holds nothing.
 pub(super) struct Task(AbortHandle);
 
