@@ -3,6 +3,7 @@
 pub mod close_codes;
 
 pub mod backoff;
+mod come_back;
 pub mod state;
 
 mod notification;
