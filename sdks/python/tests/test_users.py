@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from frames import hello, item, notification, page
 from greeted import client_of, greeted, until
-from scripted import ScriptedServer, Socket
+from scripted import LIMIT, ScriptedServer, Socket
 from stepped import START, SteppedClock
 from tokens import token
 
@@ -236,6 +236,8 @@ async def test_another_users_token_at_a_refresh_starts_anew_at_once(server: Scri
             socket.send({"type": "error", "ref": "refresh", "code": "token_mismatch"})
         shown = await until(client, lambda s: s.state is not State.LIVE)
         assert (shown.items, shown.user, shown.unread, shown.position) == ((), None, 0, None)
+        with pytest.raises(ActionRefused, match="missing"):
+            await asyncio.wait_for(client.read("secret"), LIMIT)
         await clock.step(1)
         await until(client, lambda _: not sources)
         assert (client.state, client.snapshot.items, client.snapshot.user) == (State.CONNECTING, (), None)

@@ -203,8 +203,8 @@ class Session:
 
         def leave(end: End | None) -> None:
             if self._line is line:
-                # Where nobody is logged in, whoever comes next may be somebody else.
-                self._let_go(concealed=end is None)
+                # Whoever comes next, it is not known yet whose what is done until then would be.
+                self._let_go(concealed=True)
                 self._handle_left(end)
 
         line = Line(plan, handle, self._report, self._resume, leave, lambda: self.user)
