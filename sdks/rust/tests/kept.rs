@@ -299,3 +299,20 @@ async fn who_leaves_is_told_what_could_not_be_kept_though_another_thing_could() 
     drop(open);
     assert!(matches!(left.await.unwrap(), Err(Error::StorageFailed(_))));
 }
+
+#[tokio::test]
+async fn what_was_done_before_who_did_it_came_back_is_written_with_what_was_read() {
+    let (storage, open) = Gated::new();
+    let mut written = storage.written.subscribe();
+    let bench = Bench::new(storage).await;
+    let client = bench.client("alice");
+    client.read("one").await.unwrap();
+    for workspace in ["other", "demo"] {
+        client.update(Change::default().workspace(workspace)).await.unwrap();
+    }
+    // By no later action, and by nobody who leaves.
+    client.disconnect().await.unwrap();
+    drop(open);
+    let kept = tokio::time::timeout(Duration::from_secs(10), written.wait_for(|count| *count > 0)).await;
+    assert!(kept.is_ok(), "it is not written");
+}
