@@ -34,6 +34,11 @@ use crate::{DocumentWrite, Documents, Mark, MarkKey, Marked, Marking, ReadState,
 /// by nobody. One that was superseded is seen only by those who had read it when it was, and marking it unread
 /// changes nothing.
 ///
+/// # Erasure
+/// What was withdrawn, expired, said anew, deleted or pruned is read by nobody from then on. Its bytes leave a durable backend's
+/// files soon after, at the latest when it is closed; how soon, and where they may stay, the backend says
+/// ([`Config::wal_age`](crate::Config::wal_age), docs/operations.md).
+///
 /// # Cancel safety
 /// A dropped future may or may not have taken effect, never half of it.
 #[async_trait]
