@@ -90,7 +90,8 @@ export class Publisher {
   /**
    * Publishes one, or up to 1,000 that are all sent or none. Resolves once they are on stable storage.
    *
-   * Tried again, under the same key, after 408, 429, 5xx and where no answer came: when the server says, else after 0.5 s and more.
+   * Tried again, under the same key, after 408, 429, 5xx and where no answer came: when the server says, else after 0.5 s and more. And
+   * once, at once, with another token where the one given had expired on its way.
    *
    * Rejects with `CampanileError`: the `code` of the server's problem, `detail.status`, and of a batch `detail.index` of the one at fault;
    * `network` where no answer came; `batch_too_large`; `aborted`.
@@ -111,13 +112,18 @@ export class Publisher {
     }
     const body = JSON.stringify(drafts);
     const key = options.idempotencyKey ?? this.#environment.uuid();
-    const { attempts = 8 } = this.#options;
+    const { attempts = 8, token } = this.#options;
+    let renews = typeof token !== "string";
     for (let failures = 1; ; failures++) {
       try {
         return (await this.#attempt(body, key, options.signal)) as Published | Published[];
       } catch (error) {
         if (options.signal?.aborted)
           throw new CampanileError("aborted", "publishing was given up", { cause: error });
+        if (renews && (error as CampanileError).code === "token_expired") {
+          renews = false;
+          continue;
+        }
         if (!passing(error as CampanileError) || failures >= attempts) throw error;
         const wait =
           (error as CampanileError).detail.retryAfterMs ?? delay(failures, this.#environment.random());

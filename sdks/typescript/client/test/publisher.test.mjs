@@ -62,6 +62,35 @@ test("a batch is one request, none is none, and 1,001 are too many", () =>
     assert.deepEqual(requests.left, []);
   }));
 
+test("a token that expired on its way is exchanged once", async () => {
+  let asked = 0;
+  await told(
+    async ({ requests }, publisher) => {
+      const answer = publisher.publish(DRAFT);
+      const first = await requests.next("request");
+      first.answer(401, { code: "token_expired" });
+      const second = await requests.next("request");
+      assert.equal(second.headers.authorization, "Bearer token 2");
+      assert.equal(second.headers["idempotency-key"], first.headers["idempotency-key"]);
+      second.answer(201, PUBLISHED);
+      assert.deepEqual(await answer, PUBLISHED);
+
+      const refused = assert.rejects(publisher.publish(DRAFT), { code: "token_expired" });
+      for (const _ of [3, 4]) (await requests.next("request")).answer(401, { code: "token_expired" });
+      await refused;
+      assert.equal(asked, 4);
+    },
+    { token: () => `token ${++asked}` },
+  );
+  // There is no other of a text.
+  await told(async ({ requests }, publisher) => {
+    const refused = assert.rejects(publisher.publish(DRAFT), { code: "token_expired" });
+    (await requests.next("request")).answer(401, { code: "token_expired" });
+    await refused;
+    assert.deepEqual(requests.left, []);
+  });
+});
+
 test("what passes is tried again under the same key, when the server says", () =>
   told(async ({ requests }, publisher, clock) => {
     const answer = publisher.publish(DRAFT);
