@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use campanile_model::{Slug, Timestamp};
-use campanile_store::{Change, Document, DocumentKind, DocumentWrite, Expect, StoreError, Write};
+use campanile_model::Timestamp;
+use campanile_store::StoreError;
 
 use crate::{Engine, EngineError, announcement, drain, event, function, product, run, schedule};
 
@@ -11,8 +11,6 @@ use crate::{Engine, EngineError, announcement, drain, event, function, product, 
 const EXPIRED: usize = 500;
 /// Documents removed in one write.
 const PURGED: usize = 500;
-/// What can't be done now is looked at again after an hour: it must not stand in the way of what is behind it.
-const PUT_OFF_MS: i64 = 60 * 60 * 1_000;
 
 /// A kind of work that comes due. Each goes on for itself, so that a wave of one keeps no other waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,29 +92,4 @@ impl Work {
             Self::Runs => run::start_due(engine, now).await,
         }
     }
-}
-
-/// Looks again after an hour at a document with which nothing can be done now.
-pub(crate) async fn put_off(
-    engine: &Engine,
-    workspace: &Slug,
-    kind: DocumentKind,
-    document: &Document,
-    now: Timestamp,
-) -> Result<(), EngineError> {
-    let mut contents = document.contents.clone();
-    contents.due = Some(Timestamp::from_millis(now.as_millis().saturating_add(PUT_OFF_MS)));
-    let id = Arc::clone(&document.id);
-    let write = DocumentWrite { kind, id, expect: Expect::Version(document.version), put: Some(contents) };
-    let change = Change { documents: vec![write], ..Change::default() };
-    match engine.store.append(workspace, Write::Change(change), now).await {
-        Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Whether trying the same again later may do.
-pub(crate) fn is_passing(error: &EngineError) -> bool {
-    use StoreError::{Busy, Full, Unavailable};
-    matches!(error, EngineError::Overloaded | EngineError::Store(Busy { .. } | Full | Unavailable { .. }))
 }

@@ -19,6 +19,7 @@ pub mod inbox;
 mod limit;
 pub mod mark;
 pub mod page;
+mod postpone;
 pub mod product;
 pub mod publish;
 pub mod record;

@@ -11,9 +11,9 @@ use campanile_store::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::due::{is_passing, put_off};
 use crate::event::key;
 use crate::page::{self, Page};
+use crate::postpone::{is_passing, put_off};
 use crate::publish::{Checked, Outcome, Taken, after};
 use crate::{Engine, EngineError, Span};
 

@@ -8,7 +8,7 @@ use campanile_store::{Change, Document, DocumentKind, Expect, StoreError, more_d
 use super::pipeline::{Cause, Committed, append, prepare_all};
 use super::room::Room;
 use super::stored::StoredEvent;
-use crate::due::{is_passing, put_off};
+use crate::postpone::{is_passing, put_off};
 use crate::{Engine, EngineError, page};
 
 /// Looked at in one step.

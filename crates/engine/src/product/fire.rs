@@ -13,8 +13,8 @@ use super::ProductId;
 use super::kept::Found;
 use super::read::find;
 use super::write::key;
-use crate::due::{is_passing, put_off};
 use crate::event::{self, Cause, Event, Room, source};
+use crate::postpone::{is_passing, put_off};
 use crate::settings::Settings;
 use crate::{Engine, EngineError, page};
 
