@@ -43,7 +43,7 @@ pub(crate) struct Committed {
 /// Commits `cause` with everything that the rules of `workspace` make of it.
 ///
 /// A rule that fails on an event costs nobody anything: the event is kept, says so, and can be
-/// [run again](crate::rerun).
+/// [run again](crate::rerun()).
 ///
 /// # Errors
 /// Those of the store. [`StoreError::Conflict`](campanile_store::StoreError) names a document of the cause, or
