@@ -173,7 +173,7 @@ async def test_what_is_done_where_nobody_says_whose_it_is_is_sent(surface: str, 
 
 async def test_what_is_done_before_anything_was_received_is_nothing(server: ScriptedServer) -> None:
     """What comes meanwhile was not shown to anybody: it stays unread."""
-    async with client_of(server) as client:
+    async with client_of(server, token=token("alice", 4e9)) as client:
         for act in (client.read_all, client.seen):
             assert not (await act()).changed
         assert client.snapshot.pending == 0

@@ -9,7 +9,8 @@ from scripted import LIMIT, ScriptedServer, Socket
 from stepped import START, SteppedClock
 from tokens import token
 
-from campanile import ActionRefused, Campanile, CampanileError, Closed, MemoryStorage, Snapshot, State
+from campanile import ActionRefused, Campanile, CampanileError, Closed, MemoryStorage, Reason, Snapshot, State
+from campanile.state import End
 
 
 async def test_another_user_sees_nothing_of_the_former(server: ScriptedServer) -> None:
@@ -380,6 +381,35 @@ async def test_what_is_not_shown_can_not_be_acted_on(surface: str, nobody: str) 
         assert _said(other) == []
         await client._session.flush()
         assert not any("alice" in name for name in storage.texts)
+
+
+@pytest.mark.parametrize("unknown", ["a text", "another callback", "nobody yet", "another user at a refresh"])
+async def test_before_the_server_says_whose_it_is_nothing_can_be_acted_on(server: ScriptedServer, unknown: str) -> None:
+    """What was meant for the former's would be done as another user."""
+    storage = MemoryStorage()
+    former = lambda _: "opaque" if unknown == "nobody yet" else token("alice", 4e9)  # noqa: E731
+    async with client_of(server, token=former, storage=storage) as client:
+        if unknown != "nobody yet":
+            await greeted(server, client, item(10, "a"))
+        if unknown == "a text":
+            client.update(token="opaque")
+        elif unknown == "another callback":
+            client.update(token=lambda _: "opaque")
+        elif unknown == "another user at a refresh":
+            client._session.source = lambda _: "opaque"
+            assert client._session._line
+            client._session._line._leave(End(Reason("token", 0, "another user"), retry_after=0.0))
+            client.retry()
+        other = await server.dialled()
+        assert (client.state, client.snapshot.items, client.snapshot.user) == (State.CONNECTING, (), None)
+        for act in (client.read_all, client.seen, lambda: client.read("a")):
+            with pytest.raises(ActionRefused, match="missing"):
+                await asyncio.wait_for(act(), LIMIT)
+        other.send(hello(10, user="bob"))
+        (await server.asked()).reply(200, page(10, [item(9, "a")]))
+        await until(client, lambda s: s.state is State.LIVE and s.unread == 1 and not s.loading)
+        await server.quiet()
+        assert (_said(other), client.snapshot.pending, storage.texts) == ([], 0, {})
 
 
 def _said(socket: Socket) -> list[str]:

@@ -144,6 +144,11 @@ class Session:
         return True
 
     @property
+    def _whose(self) -> str | None:
+        """Whose it is, as far as that is known by now."""
+        return self.user or _said_by(self.source)
+
+    @property
     def _held(self) -> bool:
         """Whether there may be somebody's things here. The documented surfaces need not say whose theirs are."""
         return self.user is not None or (self.source is not None and not self.surface.numbered)
@@ -225,7 +230,8 @@ class Session:
         """Takes an action: shown at once, sent soon. `Unsupported` where the surface has no word for it."""
         if not self.surface.numbered and kind not in ("read", "read_all"):
             raise Unsupported(kind, self.surface.name)
-        if self.concealed:
+        # Kept under no name, it would be done to whoever's the token turns out to be.
+        if self.concealed or (self.surface.numbered and not self._whose):
             return self.pending.refuse(kind, name)
         if self.surface.numbered or kind == "read":
             return self._act(kind, name)
@@ -241,7 +247,7 @@ class Session:
         if place == 0:
             # Nothing was received: whatever comes meanwhile is not meant.
             return self.pending.skip()
-        whose = self.user or _said_by(self.source)
+        whose = self._whose
         if self._opener is None and whose:
             # To be kept, whether or not there ever is a connection.
             self._adopt(whose)
