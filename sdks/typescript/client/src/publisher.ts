@@ -6,11 +6,15 @@ import { CampanileError } from "./error.js";
 import { platform } from "./globals.js";
 import { request } from "./request.js";
 import { checkedBase } from "./url.js";
+import { within } from "./within.js";
 
 export { CampanileError } from "./error.js";
 
 /** At most so many notifications are one request. */
 export const LARGEST_BATCH = 1_000;
+
+/** How long a token is waited for. */
+const TOKEN_PATIENCE = 30_000;
 
 /** To whom: exactly one of these. */
 export type Audience = { user: string } | { users: string[] } | { topic: string } | { workspace: true };
@@ -50,7 +54,7 @@ export interface PublisherOptions {
   /** Where the server is: `https://…`. */
   url: string;
   workspace: string;
-  /** A token with the scope `notifications:write`, or what gives one. Asked before every attempt. */
+  /** A token with the scope `notifications:write`, or what gives one. Asked before every attempt, and waited for for 30 s. */
   token: string | (() => string | Promise<string>);
   /** Attempts in all, the first one included. Default: 8, which is about a minute. */
   attempts?: number;
@@ -94,7 +98,8 @@ export class Publisher {
    * once, at once, with another token where the one given had expired on its way.
    *
    * Rejects with `CampanileError`: the `code` of the server's problem, `detail.status`, and of a batch `detail.index` of the one at fault;
-   * `network` where no answer came; `batch_too_large`; `aborted`.
+   * `network` where no answer came; `token_failed` where the callback threw (`detail.cause`) or took more than 30 s; `batch_too_large`;
+   * `aborted`.
    */
   publish(draft: Draft, options?: PublishOptions): Promise<Published>;
   publish(drafts: readonly Draft[], options?: PublishOptions): Promise<Published[]>;
@@ -133,8 +138,8 @@ export class Publisher {
   }
 
   async #attempt(body: string, key: string, signal: AbortSignal | undefined): Promise<unknown> {
-    const { token, timeoutMs } = this.#options;
-    const bearer = typeof token === "string" ? token : await token();
+    const { timeoutMs } = this.#options;
+    const bearer = await this.#token();
     const headers = { "content-type": "application/json", "idempotency-key": key };
     signal?.throwIfAborted();
     return request(
@@ -144,6 +149,16 @@ export class Publisher {
       { method: "POST", body, headers, signal },
       timeoutMs,
     );
+  }
+
+  async #token(): Promise<string> {
+    const { token } = this.#options;
+    if (typeof token === "string") return token;
+    try {
+      return await within(this.#environment, TOKEN_PATIENCE, token());
+    } catch (cause) {
+      throw new CampanileError("token_failed", "the token callback failed or is late", { cause });
+    }
   }
 
   #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

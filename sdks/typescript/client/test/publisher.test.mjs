@@ -170,6 +170,32 @@ test("a success that is cut short is asked for again under the same key", () =>
     assert.deepEqual(await answer, PUBLISHED);
   }));
 
+test("a token that does not come is waited for for 30 s", () =>
+  told(
+    async ({ requests }, publisher, clock) => {
+      const refused = assert.rejects(publisher.publish(DRAFT), { code: "token_failed" });
+      assert.equal(clock.soonest, 30_000);
+      await clock.pass(30_000);
+      await refused;
+      assert.deepEqual(requests.left, []);
+    },
+    { token: () => new Promise(() => {}) },
+  ));
+
+test("a token callback that throws is told with what it threw", () => {
+  const cause = new Error("logged out");
+  const token = () => {
+    throw cause;
+  };
+  return told(
+    async ({ requests }, publisher) => {
+      await assert.rejects(publisher.publish(DRAFT), { code: "token_failed", detail: { cause } });
+      assert.deepEqual(requests.left, []);
+    },
+    { token },
+  );
+});
+
 test("a refusal is told as what it is, at once, and holds no token", () =>
   told(async ({ requests }, publisher) => {
     const answer = publisher.publish([DRAFT, { ...DRAFT, title: "" }]);
