@@ -10,7 +10,7 @@ from scripted import LIMIT, ScriptedServer
 from stepped import settle
 from tokens import token
 
-from campanile import BadAnswer, Defect, HandlerFailed, Lagged, Notification, Snapshot, State
+from campanile import BadAnswer, Defect, HandlerFailed, Lagged, MemoryStorage, Notification, Snapshot, State
 from campanile.delivery import Handler
 
 
@@ -317,6 +317,54 @@ async def test_a_handler_may_leave(server: ScriptedServer, leaves: str) -> None:
     await asyncio.wait_for(left.wait(), LIMIT)
     assert others[1].is_set()
     assert client.state is (State.IDLE if leaves == "disconnect" else State.CLOSED)
+
+
+@pytest.mark.parametrize("leaves", ["disconnect", "close"])
+@pytest.mark.parametrize("says", ["disconnect", "close"])
+@pytest.mark.parametrize("how", ["itself", "in another task", "by another of the device"])
+@pytest.mark.parametrize("what", ["a handler", "a token callback"])
+async def test_whoever_is_cut_may_leave_too(
+    server: ScriptedServer, what: str, how: str, says: str, leaves: str
+) -> None:
+    """It is waited for, so it does not wait itself. What is to be erased is."""
+    storage = MemoryStorage()
+    hanging, never = asyncio.Event(), asyncio.Event()
+    tokens = [token("alice", 4e9)]
+
+    async def hangs() -> str:
+        try:
+            hanging.set()
+            await never.wait()
+        finally:
+            leaving = getattr(other if how == "by another of the device" else client, says)()
+            await (asyncio.gather(leaving) if how == "in another task" else leaving)
+        return ""
+
+    async def source(_: str) -> str:
+        return tokens.pop() if tokens else await hangs()
+
+    client = client_of(server, storage=storage, token=source)
+    other = client_of(server, storage=storage, token=token("alice", 4e9), workspace="other")
+    client.connect()
+    socket = await greeted(server, client)
+    client.read("a")
+    await client._session.flush()
+    if what == "a handler":
+        client.on("notification", lambda _: hangs())
+        socket.send(notification(11, "a"))
+    else:
+        socket.cut()
+        await until(client, lambda s: s.state is State.WAITING)
+        client.retry()
+    await asyncio.wait_for(hanging.wait(), LIMIT)
+    assert len(storage.texts) == 1
+    await asyncio.wait_for(getattr(client, leaves)(), LIMIT)
+    if says == "close":
+        # It goes on though nobody waited.
+        await asyncio.wait_for((other if how == "by another of the device" else client).close(), LIMIT)
+    closed = "close" in (leaves, says)
+    assert client.state is (State.CLOSED if closed else State.IDLE)
+    assert len(storage.texts) == (0 if closed else 1)
 
 
 @pytest.mark.parametrize("leaves", ["disconnect", "close"])

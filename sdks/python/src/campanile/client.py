@@ -3,12 +3,14 @@
 import asyncio
 import random as machine_random
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar, overload
 
 from .actions import Kind
 from .backoff import Backoff
+from .call import task_inside_of
 from .clock import Clock, SystemClock, ended
 from .delivery import Delivery, Feed
 from .device import device_of
@@ -82,6 +84,8 @@ class Campanile:
         self._device = None if storage is None else device_of(storage)
         if self._device:
             self._device.clients.add(self)
+        self._ending: weakref.WeakSet[asyncio.Task[Any]] = self._device.ending if self._device else weakref.WeakSet()
+        """Tasks that a halting has cancelled, and waits for."""
         self._session = Session(
             url=url,
             workspace=workspace,
@@ -133,12 +137,18 @@ class Campanile:
 
     async def disconnect(self) -> None:
         """Stops, and ends iterators. Nothing is forgotten: `connect` goes on from here. What handlers were not told by
-        then is dropped, and they are told how much: `Lagged`."""
+        then is dropped, and they are told how much: `Lagged`.
+
+        A handler that is cut by it, or a token callback, does not wait for it: that would be for its own end. One that
+        leaves goes on, but is cut itself where it does so in another task, as by `gather` or `wait_for`."""
         if self._machine.state is State.CLOSED:
             return
+        waits = not self._is_waited_for()
         self._started = False
         self._machine.handle_options(False)
-        await asyncio.shield(self._halt())
+        halting = self._halt()
+        if waits:
+            await asyncio.shield(halting)
 
     async def close(self) -> None:
         """For logging out: stops for good, and erases whatever is kept of this user on this server, of every workspace.
@@ -147,7 +157,7 @@ class Campanile:
         later would be kept. The user is who a token or the server said last, else the option `user`; where nobody
         said, nothing is kept. A name that came by `update` together with another token counts until that token, or
         the server, says another. Called again, it waits for the same; it goes on although nobody waits."""
-        closing = self._closing
+        closing, waits = self._closing, not self._is_waited_for()
         if closing is None:
             signed_out = (self, *self._others())
             for client in signed_out:
@@ -158,7 +168,8 @@ class Campanile:
             for client in signed_out:
                 client._closing = closing
         # It goes on although whoever asked for it gives up, or is ended by it, such as a token callback.
-        await asyncio.shield(closing)
+        if waits:
+            await asyncio.shield(closing)
 
     def retry(self) -> None:
         """Comes back now, if it waits, is suspended or was refused."""
@@ -337,11 +348,16 @@ class Campanile:
             and client._loop in (None, loop)
         )
 
+    def _is_waited_for(self) -> bool:
+        """Whether a halting waits for whoever asks, who then can't wait for it: a handler or a callback that it cut."""
+        return task_inside_of() in self._ending
+
     def _halt(self) -> "asyncio.Task[None]":
         """Ends whatever is under way, from this moment on. Done once the last of it has ended, and all is stored."""
         self._delivery.end()
-        former = tuple(self._halting)
-        halting = asyncio.ensure_future(self._halted(self._driver.halt(), former, asyncio.current_task()))
+        former, driving = tuple(self._halting), self._driver.halt()
+        self._ending.update(driving)
+        halting = asyncio.ensure_future(self._halted(driving, former, asyncio.current_task()))
         self._halting.add(halting)
         halting.add_done_callback(self._halting.discard)
         return halting
@@ -357,7 +373,9 @@ class Campanile:
             await asyncio.wait(former)
         if not self._started:
             # Handlers are stopped last: they are told of the end. Where it has come back by now, they go on.
-            await ended(*self._delivery.stop(asking))
+            calls = self._delivery.stop(asking)
+            self._ending.update(calls)
+            await ended(*calls)
         await self._session.flush()
 
     async def _sign_out(self, clients: "tuple[Campanile, ...]", halting: "Sequence[asyncio.Task[None]]") -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from .call import calling
 from .errors import CampanileError, HandlerFailed, Lagged
 from .notification import Notification
 
@@ -83,9 +84,10 @@ class Handler:
     async def _tell(self) -> None:
         # Looked at again: what waited may be of a former user by now.
         if self._queue and not self._held:
-            answer = self._call(self._queue.popleft())
-            if inspect.isawaitable(answer):
-                await answer
+            with calling():
+                answer = self._call(self._queue.popleft())
+                if inspect.isawaitable(answer):
+                    await answer
 
     def _handle_told(self, task: "asyncio.Task[None]") -> None:
         # What is cancelled by anything but `stop` failed by itself, such as by awaiting what was cancelled elsewhere.

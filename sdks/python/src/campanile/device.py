@@ -1,7 +1,8 @@
 """Clients that share a storage are one device: who signs out by one of them is signed out by all."""
 
+import asyncio
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .storage import Storage
 
@@ -15,6 +16,8 @@ class Device:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self.clients: weakref.WeakSet[Campanile] = weakref.WeakSet()
+        self.ending: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        """Tasks of theirs that are cancelled, and waited for."""
 
 
 _devices: "weakref.WeakValueDictionary[int, Device]" = weakref.WeakValueDictionary()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from .call import calling
 from .clock import Clock, ended
 from .delivery import Delivery
 from .errors import Defect
@@ -74,6 +75,10 @@ class Driver:
         self.turn()
 
     async def _run(self) -> None:
+        with calling():
+            await self._go()
+
+    async def _go(self) -> None:
         async with self._running:
             while True:
                 self._machine.handle_time(self._clock.now())

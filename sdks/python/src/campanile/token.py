@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .call import calling_further
 from .clock import Clock, within
 from .errors import TokenFailed
 from .state import TokenReason
@@ -51,9 +52,10 @@ async def ask(source: TokenSource, reason: TokenReason, clock: Clock) -> str | N
     if isinstance(source, str):
         return source or None
     try:
-        answer = source(reason)
-        if inspect.isawaitable(answer):
-            answer = await within(clock, PATIENCE, answer)
+        with calling_further():
+            answer = source(reason)
+            if inspect.isawaitable(answer):
+                answer = await within(clock, PATIENCE, answer)
     except TimeoutError:
         raise TokenFailed(reason, f"did not answer within {PATIENCE:g} s") from None
     except Exception as error:
