@@ -141,13 +141,13 @@ impl Progress {
         true
     }
 
-    /// Records that `rung`, which the plan of that version told before, was told by `notifications` besides.
+    /// Records that `rung`, the last that was told, was told by `notifications` besides.
     ///
-    /// `false`, and nothing changes, if it did not, or the plan is another. The notifications must not be committed then.
+    /// `false`, and nothing changes, if it is another: what a later rung has said holds instead. The notifications must not be
+    /// committed then.
     #[must_use = "false says that nothing may be told"]
-    pub fn fire_again(&mut self, version: u32, rung: Rung, notifications: &[NotificationId]) -> bool {
-        let fired = self.fired.iter_mut().find(|fired| fired.rung == rung);
-        let Some(fired) = fired.filter(|_| version == self.version) else { return false };
+    pub fn fire_again(&mut self, rung: Rung, notifications: &[NotificationId]) -> bool {
+        let Some(fired) = self.fired.last_mut().filter(|fired| fired.rung == rung) else { return false };
         fired.notifications.extend(notifications);
         true
     }
@@ -260,6 +260,20 @@ mod tests {
 
     fn pending(progress: &Progress) -> String {
         rungs(&progress.pending().iter().map(|p| p.rung).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn only_the_last_rung_is_told_again() {
+        let mut progress = Progress::start(&plan_of("2026-01-31"), at("2026-01-01T00:00:00Z"));
+        for (time, n) in [("2026-01-24T09:00:00Z", 1), ("2026-01-29T09:00:00Z", 2)] {
+            let due = progress.due(at(time)).unwrap();
+            assert!(progress.fire(due, ids(n)));
+        }
+        let (older, last) = (progress.fired()[0].rung, progress.fired()[1].rung);
+        assert!(!progress.fire_again(older, &ids(3)) && progress.fire_again(last, &ids(4)));
+        assert_eq!(progress.fired()[1].notifications, [id(2), id(4)]);
+        let _told = progress.remove();
+        assert!(!progress.fire_again(last, &ids(5)) && progress.fired().is_empty());
     }
 
     #[test]

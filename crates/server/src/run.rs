@@ -354,16 +354,27 @@ pub(crate) fn random_ids() -> IdSource {
 /// Those of [`start`], and of opening the store.
 pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         // From the first moment: to process 1 of a container, a signal that nobody takes is lost; to others, its end.
         let (mut ending, mut hangup) = (Ending::new()?, signal(SignalKind::hangup())?);
-        let store = open_store(config)?;
+        let opening = {
+            let config = config.clone();
+            tokio::task::spawn_blocking(move || open_store(&config))
+        };
+        let store = tokio::select! {
+            biased;
+            () = ending.asked() => {
+                tracing::info!("asked to end before the store was open");
+                return Ok(());
+            }
+            store = opening => store.context("the store can't be opened")??,
+        };
         let program = own_program().context("the program's own path is not known")?;
         let running = tokio::select! {
             biased;
             () = ending.asked() => {
                 tracing::info!("asked to end before anybody was let in");
-                store.close().await;
+                ending.unless_asked_again(store.close()).await;
                 return Ok(());
             }
             // The doors open last.
@@ -386,14 +397,12 @@ pub fn serve(config: &Config, welcome: impl FnOnce(SocketAddr)) -> anyhow::Resul
             () = reloads => {}
             () = running.drain_comes() => tracing::info!("the planned drain begins"),
         }
-        tokio::select! {
-            () = running.shutdown() => Ok(()),
-            () = ending.asked() => {
-                tracing::warn!("asked again: exiting now");
-                std::process::exit(1)
-            }
-        }
-    })
+        ending.unless_asked_again(running.shutdown()).await;
+        Ok(())
+    });
+    // What is flushed was waited for; a store that is still being opened need not be.
+    runtime.shutdown_background();
+    served
 }
 
 /// The signals that ask a server to end, taken from the moment that this is made.
@@ -405,6 +414,17 @@ struct Ending {
 impl Ending {
     fn new() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits until the end is in order, or ends the process if it is asked once more.
+    async fn unless_asked_again(&mut self, end: impl Future<Output = ()>) {
+        tokio::select! {
+            () = end => {}
+            () = self.asked() => {
+                tracing::warn!("asked again: exiting now");
+                std::process::exit(1)
+            }
+        }
     }
 
     /// Returns once for each time that it is asked.

@@ -15,7 +15,8 @@ use super::room::Room;
 use super::stored::{StoredEvent, TriedRule};
 use super::triggers::triggered;
 use crate::book::Book;
-use crate::{Engine, EngineError, run};
+use crate::run::{self, Runner};
+use crate::{Engine, EngineError};
 
 /// How long what is urgent waits for rules: in quiet times whoever is to be told of it is told by the same commit.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -94,8 +95,6 @@ pub(crate) async fn commit_urgent(
         Ok(Err(error)) => tracing::warn!(%workspace, %error, "rules can't be asked now, and are later"),
         Err(_) => tracing::info!(%workspace, "rules have no turn now, and are asked later"),
     }
-    // It may have been about to be told.
-    engine.runner.forget_near(workspace);
     late::commit(engine, workspace, cause, now).await
 }
 
@@ -130,8 +129,23 @@ pub(crate) struct Prepared {
     live: Vec<Arc<Notification>>,
     /// Whether a rule or function found no room although its event would have had it on its own.
     pub(crate) is_short: bool,
-    /// Whether the workspace is to be known as told that its runs are nearly at their limit.
-    is_near: bool,
+    /// If the workspace is told by this that its runs are nearly at their limit.
+    near: Option<Near>,
+}
+
+/// A workspace that counts as told that its runs are nearly at their limit: it is not, unless what tells it is committed.
+struct Near {
+    runner: Arc<Runner>,
+    workspace: Slug,
+    is_told: bool,
+}
+
+impl Drop for Near {
+    fn drop(&mut self) {
+        if !self.is_told {
+            self.runner.forget_near(&self.workspace);
+        }
+    }
 }
 
 /// Asks the rules of `workspace` what they make of `cause`: the first half of [`commit`].
@@ -179,9 +193,9 @@ pub(super) async fn prepare_all(
     let own = events.len();
     let (mut told, mut failed) = (Vec::with_capacity(own), Vec::with_capacity(own));
     let (mut live, mut first) = (Vec::new(), None);
-    let mut is_near = false;
+    let mut told_near = None;
     if own == 0 {
-        return Ok((Prepared { change, told, failed, live, is_short: false, is_near }, None));
+        return Ok((Prepared { change, told, failed, live, is_short: false, near: None }, None));
     }
     let book = engine.books.of(engine, workspace).await?;
     while let Some((event, expect)) = events.pop_front() {
@@ -191,10 +205,14 @@ pub(super) async fn prepare_all(
             told.push(routed.told());
             failed.push(routed.stored.failed());
         }
-        if !is_near {
+        if told_near.is_none() {
             let (event, runs) = (&routed.stored.event, room.runs_taken());
             let near = run::nearly_full(engine, workspace, runs, event.actor.as_ref(), event.hops, now);
-            is_near = near.is_some();
+            told_near = near.is_some().then(|| Near {
+                runner: Arc::clone(&engine.runner),
+                workspace: workspace.clone(),
+                is_told: false,
+            });
             events.extend(near.map(|event| (StoredEvent::new(event, now), Expect::Absent)));
         }
         change.documents.push(routed.stored.document(engine, expect, None, now));
@@ -203,7 +221,7 @@ pub(super) async fn prepare_all(
         live.extend(routed.live);
         first.get_or_insert(routed.stored);
     }
-    Ok((Prepared { change, told, failed, live, is_short: room.is_short, is_near }, first))
+    Ok((Prepared { change, told, failed, live, is_short: room.is_short, near: told_near }, first))
 }
 
 impl Prepared {
@@ -217,11 +235,10 @@ impl Prepared {
         workspace: &Slug,
         now: Timestamp,
     ) -> Result<Committed, EngineError> {
-        let appended = append(engine, workspace, self.change, self.live, now).await;
-        if self.is_near && appended.is_err() {
-            engine.runner.forget_near(workspace);
+        let appended = append(engine, workspace, self.change, self.live, now).await?;
+        if let Some(mut near) = self.near {
+            near.is_told = true;
         }
-        let appended = appended?;
         Ok(Committed { appended, told: self.told, failed: self.failed })
     }
 }

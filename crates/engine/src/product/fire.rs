@@ -111,8 +111,8 @@ impl<'a> Turn<'a> {
     }
 }
 
-/// The product once `event`, which told one of its rungs, is told by `told` as well. `None`: it was removed or planned
-/// anew since.
+/// The product once `event`, which told one of its rungs, is told by `told` as well. `None`: it was removed or has another
+/// date since, or a later rung was told.
 ///
 /// # Errors
 /// Those of the store.
@@ -123,18 +123,18 @@ pub(crate) async fn tell_again(
     told: &[NotificationId],
     now: Timestamp,
 ) -> Result<Option<DocumentWrite>, EngineError> {
-    let Some((id, version, rung)) = rung_of(event) else { return Ok(None) };
+    let Some((id, rung)) = rung_of(event) else { return Ok(None) };
     let Some(mut found) = find(engine, workspace, &id).await? else { return Ok(None) };
-    let is_told = found.kept.progress.fire_again(version, rung, told);
+    // A plan may be another for the workspace's settings alone, by which what was told still holds.
+    let is_same = event.data.get("expiryDate") == Some(&json!(found.kept.said.expiry_date));
+    let is_told = is_same && found.kept.progress.fire_again(rung, told);
     Ok(is_told.then(|| found.kept.write(engine, &id, Expect::Version(found.version), now)))
 }
 
-/// The product, the plan's version and the rung that an event of ours is about.
-fn rung_of(event: &Event) -> Option<(ProductId, u32, Rung)> {
+/// The product and the rung that an event of ours is about.
+fn rung_of(event: &Event) -> Option<(ProductId, Rung)> {
     let id = ProductId::new(event.subject.as_deref()?).ok()?;
-    let (version, _) = event.id.strip_prefix(id.as_str())?.strip_prefix('/')?.split_once('/')?;
-    let rung = Rung::deserialize(event.data.get("rung")?).ok()?;
-    Some((id, version.parse().ok()?, rung))
+    Some((id, Rung::deserialize(event.data.get("rung")?).ok()?))
 }
 
 /// What happened: the terms that the built-in rules know.
