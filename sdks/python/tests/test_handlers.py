@@ -140,20 +140,27 @@ async def test_whatever_a_server_sends_the_reading_goes_on(server: ScriptedServe
         assert {type(error) for error in errors} == {BadAnswer}
 
 
-async def test_a_defect_is_told_and_survived(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("defect", [ZeroDivisionError, asyncio.CancelledError])
+async def test_a_defect_is_told_and_survived(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, defect: type[BaseException]
+) -> None:
     """The client connects anew rather than hang without a word."""
+
+    def fails(_: object) -> None:
+        raise defect
+
     async with client_of(server) as client:
         errors: list[Exception] = []
         client.on("error", errors.append)
         socket = await greeted(server, client)
         with monkeypatch.context() as patch:
-            patch.setattr(client._session.store, "apply", lambda _: 1 / 0)
+            patch.setattr(client._session.store, "apply", fails)
             socket.send(notification(11, "a"))
             await until(client, lambda s: s.state is State.WAITING)
         client.retry()
         await server.dialled()
         assert [type(error) for error in errors] == [Defect]
-        assert isinstance(errors[0].__cause__, ZeroDivisionError)
+        assert isinstance(errors[0].__cause__, defect)
 
 
 @pytest.mark.parametrize("latter", ["alice", "bob"])

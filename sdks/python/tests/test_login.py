@@ -155,6 +155,27 @@ async def test_a_token_callback_that_awaits_what_is_cancelled_is_asked_again(ser
         assert [type(error) for error in errors] == [TokenFailed]
 
 
+async def test_a_token_callback_that_raises_a_cancellation_is_asked_again(server: ScriptedServer) -> None:
+    """Also one that is not async: it cancels nobody by that."""
+    errors: list[Exception] = []
+    asked: list[str] = []
+
+    def source(reason: str) -> str:
+        asked.append(reason)
+        if len(asked) == 1:
+            raise asyncio.CancelledError
+        return token("alice", 4e9)
+
+    client = client_of(server, token=source)
+    client.on("error", errors.append)
+    async with client:
+        await until(client, lambda s: s.state is State.WAITING)
+        client.retry()
+        await greeted(server, client)
+        assert asked == ["initial", "reconnect"]
+        assert [type(error) for error in errors] == [TokenFailed]
+
+
 @pytest.mark.parametrize("leaves", ["disconnect", "close"])
 async def test_a_token_callback_may_leave(server: ScriptedServer, leaves: str) -> None:
     """As one would that finds that its user was logged out elsewhere."""

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, Protocol, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -38,6 +39,15 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """See `Clock`."""
         await asyncio.sleep(max(0.0, seconds))
+
+
+def called(call: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """What a function of the program returns or raises; of what it raises, a cancellation is an error like others. That
+    of a task does not come from a call."""
+    try:
+        return call(*args, **named)
+    except asyncio.CancelledError as error:
+        raise RuntimeError("what was called is cancelled") from error
 
 
 async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:

@@ -116,7 +116,8 @@ class Driver:
             await ended(stay)
         if self._turn != turn:
             return
-        error = stay.exception()
+        # Nobody here cancelled it, so what it is made of did.
+        error = asyncio.CancelledError() if stay.cancelled() else stay.exception()
         if error:
             defect = Defect()
             defect.__cause__ = error

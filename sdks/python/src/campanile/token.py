@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .call import calling_further
-from .clock import Clock, within
+from .clock import Clock, called, within
 from .errors import TokenFailed
 from .state import TokenReason
 
@@ -53,7 +53,7 @@ async def ask(source: TokenSource, reason: TokenReason, clock: Clock) -> str | N
         return source or None
     try:
         with calling_further():
-            answer = source(reason)
+            answer = called(source, reason)
             if inspect.isawaitable(answer):
                 answer = await within(clock, PATIENCE, answer)
     except TimeoutError:
