@@ -429,8 +429,9 @@ function createClient(given: Options): Omit<Client, "state"> {
           return connection?.refresh(is);
         }
       } else if (session) {
-        // Also by no other tab, until it is known whose the token is.
-        session.leave();
+        // Also by no other tab, until it is known whose the token is. The documented surfaces need not say whose what is here was.
+        if (isNative || session.identity) session.leave();
+        else leave();
         concealed = true;
       }
       happens("anew");

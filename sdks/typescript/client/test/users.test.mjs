@@ -108,6 +108,37 @@ story("an opaque token may be anybody's: nothing is shown until the server says 
   await shows(client, { state: "live", ids: ["bobs"], user: "bob" });
 });
 
+for (const surface of /** @type {const} */ (["workspace", "product"]))
+  for (const latter of ["opaque-b", () => "opaque-b"])
+    story(
+      `where the ${surface} surface does not say whose it is, another token (a ${typeof latter}) starts anew`,
+      async (rig) => {
+        const client = rig.connecting({ surface, token: "opaque-a" });
+        const alive = async () => {
+          const socket = await rig.server.dials.next("dial");
+          if (surface === "product") socket.send({ type: "CONNECTION_ESTABLISHED" });
+          await shows(client, { state: "live" });
+          return socket;
+        };
+        const socket = await alive();
+        socket.send({ id: "secret", title: "Secret", message: "Hello.", type: "info" });
+        await shows(client, { ids: ["secret"] });
+        socket.cut();
+        await shows(client, { state: "waiting" });
+        client.read("secret");
+        const shown = shownBy(client);
+        shown.clear();
+        client.update({ token: latter });
+        const other = await alive();
+        other.send({ id: "bobs", title: "For Bob", message: "Hello.", type: "info" });
+        await shows(client, { ids: ["bobs"], unread: 1 });
+        assert.deepEqual(shown, new Set([null, "bobs"]));
+        // Whatever was sent before came before.
+        client.read("bobs");
+        assert.equal(JSON.parse(await other.texts.next("text")).id, "bobs");
+      },
+    );
+
 story("a user who is named comes back after a token was taken away", async (rig) => {
   const { client } = await rig.live({ user: "alice" });
   client.update({ token: null });
