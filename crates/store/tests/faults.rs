@@ -18,6 +18,7 @@ use crate::support::*;
 struct Breaker {
     before: Mutex<Option<Fault>>,
     after: Mutex<Option<Fault>>,
+    panics: AtomicBool,
     /// Put in the place of the database while it is closed.
     older: Mutex<Option<PathBuf>>,
     closed: AtomicBool,
@@ -25,6 +26,7 @@ struct Breaker {
 
 impl Faults for Breaker {
     fn before_commit(&self) -> Option<Fault> {
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "as a defect does");
         self.before.lock().unwrap().take()
     }
 
@@ -162,6 +164,26 @@ fn the_log_begins_anew_after_a_failure_or_stays_closed() {
         assert_eq!(std::fs::metadata(&log).unwrap().len(), 0, "all of it is in the database");
         assert_eq!(head(&store).await, 2);
         publish(&store, 3).await.unwrap();
+        assert!(store.check_full().await.unwrap().problems.is_empty());
+    });
+}
+
+/// No flush failed, so nothing has to be written once more: a long read keeps nobody waiting.
+#[test]
+fn a_defect_is_recovered_from_while_a_backup_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let breaker = Arc::<Breaker>::default();
+        let store = open(dir.path(), &breaker);
+        publish(&store, 1).await.unwrap();
+        let reader = rusqlite::Connection::open(dir.path().join("campanile.db")).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM migration;").unwrap();
+        breaker.panics.store(true, Ordering::SeqCst);
+        assert!(publish(&store, 2).await.is_err());
+        healthy(&store).await;
+        assert!(breaker.closed.load(Ordering::SeqCst));
+        assert_eq!(publish(&store, 3).await.unwrap().head, Seq(2));
+        drop(reader);
         assert!(store.check_full().await.unwrap().problems.is_empty());
     });
 }

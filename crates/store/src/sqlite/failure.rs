@@ -49,6 +49,11 @@ pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
     }
 }
 
+/// Whether the device failed: what a flush should have brought to it may not be there.
+pub(super) fn is_io(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+}
+
 /// A defect of ours in the shape of a database error: the transaction it was met in is lost like any other.
 pub(super) fn defect(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(what.into())

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::checkpoint::{Anew, begin_anew};
 use super::connect::{self, in_snapshot};
-use super::failure::{Outcome, store_error};
+use super::failure::{Outcome, is_io, store_error};
 use super::job::Job;
 use super::status::State;
 use super::turn::Before;
@@ -28,6 +28,7 @@ impl Writer {
     /// the lost turn stood: whatever of it became durable all the same is sent on, so that the commits
     /// have no gap.
     pub(super) fn recover(&mut self, error: &rusqlite::Error, before: &Before) {
+        self.unflushed |= is_io(error);
         let mut reason = format!("the log is being recovered after: {error}");
         tracing::error!(%error, "writing failed: the database is closed and opened again");
         // Opening it may work and the next turn fail again: then the pauses grow all the same.
@@ -87,9 +88,16 @@ impl Writer {
         }
         // What a failed flush left in the page cache counts as flushed to whoever asks again, and what is written behind it in
         // the WAL would be lost with it. So all of it is written once more, into the database, and the WAL begins anew.
-        if !begin_anew(&conn, Anew::Cut).map_err(|e| store_error(&e))? {
-            let reason = "the write-ahead log may not be on disk, and cannot be copied while a backup or a check reads from it";
-            return Err(StoreError::Unavailable { reason: reason.into() });
+        let begun = begin_anew(&conn, Anew::Cut).inspect_err(|error| self.unflushed |= is_io(error));
+        match begun {
+            Ok(true) => self.unflushed = false,
+            Ok(false) if self.unflushed => {
+                let reason = "the write-ahead log may not be on disk, and cannot be copied while a backup or a check reads from it";
+                return Err(StoreError::Unavailable { reason: reason.into() });
+            }
+            Err(error) if self.unflushed => return Err(store_error(&error)),
+            // No flush failed: all of it is where it was.
+            Ok(false) | Err(_) => {}
         }
         self.handles.open(&self.config).map_err(|e| store_error(&e))?;
         self.unsettled = true;

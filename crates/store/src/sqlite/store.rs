@@ -106,6 +106,7 @@ impl SqliteStore {
             anew: asked_for,
             _anew: anew,
             unsettled: true,
+            unflushed: false,
             failures: 0,
             config,
         };

@@ -53,6 +53,8 @@ pub(super) struct Writer {
     /// Holds that open, whatever becomes of the checkpointer.
     pub(super) _anew: Sender<Anew>,
     pub(super) unsettled: bool,
+    /// Whether the device failed, and what is in the WAL has not been brought to it since.
+    pub(super) unflushed: bool,
     /// Recoveries since a turn last worked.
     pub(super) failures: u32,
 }
