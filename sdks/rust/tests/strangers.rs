@@ -206,3 +206,27 @@ async fn a_token_that_is_given_and_refused_is_not_told_again() {
     client.read("alice-7").await.unwrap();
     assert_eq!(frame(&mut dial).await["action"], "read");
 }
+
+#[tokio::test]
+async fn where_nobody_says_whose_it_is_another_token_shows_nothing_of_the_former() {
+    for says_so in [false, true] {
+        let mut bench = Bench::new(MemoryStorage::default()).await;
+        let builder = bench.builder().workspace("demo").surface(Surface::Workspace).token("opaque-a");
+        let client = builder.connect().unwrap().0;
+        let dial = bench.dial().await;
+        client.until(|shown| shown.state == State::Live).await.unwrap();
+        assert!(dial.send(json!({"id": "alices", "message": "M", "type": "info"}).to_string()).await);
+        client.until(|shown| shown.items.len() == 1).await.unwrap();
+        dial.fault("cut").await;
+        client.until(|shown| shown.state == State::Waiting).await.unwrap();
+        client.read("alices").await.unwrap();
+        let another = if says_so { bench.token("bob") } else { "opaque-b".to_owned() };
+        client.update(Change::default().token(another)).await.unwrap();
+        let shown = client.snapshot();
+        assert_eq!((shown.items.len(), shown.pending), (0, 0));
+        let mut dial = bench.dial().await;
+        client.until(|shown| shown.state == State::Live).await.unwrap();
+        client.read("bobs").await.unwrap();
+        assert_eq!(frame(&mut dial).await["id"], "bobs");
+    }
+}

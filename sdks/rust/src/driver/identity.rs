@@ -169,6 +169,9 @@ impl Driver {
             self.start_anew();
             // The next token may be of another user than the one that is still named.
             self.identity.concealed |= had_token && self.tokens.is_none();
+        } else if renews && had_token && self.identity.claimed.is_none() {
+            // Nobody said whose these things are, so nobody can say that they are the next one's.
+            self.start_anew();
         } else {
             // The same user goes on; whether it is the same, a callback has to say first.
             let is_doubtful = self.is_renewable() || whose != self.identity.claimed;
