@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use campanile_client::{
-    Campanile, Change, Error, Event, Events, FileStorage, Filter, MemoryStorage, State, TokenSource,
+    Campanile, Change, Clock, Error, Event, Events, FileStorage, Filter, MemoryStorage, State, TokenReason,
+    TokenSource,
 };
 use serde_json::json;
 
@@ -352,4 +353,34 @@ async fn what_waits_to_be_told_is_told_once_it_is_the_same_user_after_all() {
     assert!(dial.send(hello("alice", true).to_string()).await);
     client.until(|shown| shown.state == State::Live).await.unwrap();
     assert_eq!(told_before(&mut events, State::Live).await, ["alice-8"]);
+}
+
+#[tokio::test]
+async fn at_a_refresh_with_another_users_token_nothing_of_who_is_named_comes_back() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let (end, bobs) = (bench.clock.now() + 20_000, bench.token("bob"));
+    let (give, given) = tokio::sync::oneshot::channel::<()>();
+    let given = Arc::new(Mutex::new(Some(given)));
+    let token = TokenSource::callback(move |reason| {
+        let bobs = bobs.clone();
+        let given = given.lock().unwrap().take_if(|_| reason == TokenReason::Reconnect);
+        async move {
+            if reason == TokenReason::Initial {
+                return Ok::<_, Error>(crate::token::unsigned("alice", end, 1));
+            }
+            if let Some(given) = given {
+                let _ = given.await;
+            }
+            Ok(bobs)
+        }
+    });
+    let client = bench.builder().workspace("demo").user("alice").token(token).connect().unwrap().0;
+    let _dial = bench.greet("alice").await;
+    client.until(|shown| shown.items.len() == 1).await.unwrap();
+    bench.clock.pass(10_000).await;
+    client.until(|shown| shown.state == State::Connecting).await.unwrap();
+    let shown = shown_by(&client);
+    assert!(matches!(client.read_all().await, Err(Error::Missing(_))));
+    give.send(()).unwrap();
+    becomes_bobs(&mut bench, client, shown).await;
 }

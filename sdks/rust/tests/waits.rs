@@ -1,9 +1,12 @@
 //! When a client comes back: as it was told before the socket, and by the inbox.
 
-use campanile_client::{Clock, MemoryStorage, State};
+use std::sync::{Arc, Mutex};
+
+use campanile_client::{Clock, Error, MemoryStorage, State, TokenReason, TokenSource};
 use serde_json::json;
 
 use crate::bench::{Bench, hello, page};
+use crate::token;
 
 /// Half a minute after the clock's start.
 const DATE: &str = "Thu, 01 Jan 2026 00:00:30 GMT";
@@ -54,4 +57,30 @@ async fn a_time_without_end_ends_nobody() {
     while !matches!(events.recv().await.unwrap(), campanile_client::Event::Error(_)) {}
     client.read("alice-7").await.unwrap();
     assert_eq!(client.snapshot().state, State::Live);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_far_ahead_asks_for_no_token_every_few_seconds() {
+    let mut bench = Bench::new(MemoryStorage::default()).await;
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let (past, reasons) = (bench.clock.now() - 3_600_000, Arc::clone(&asked));
+    let source = TokenSource::callback(move |reason| {
+        let mut reasons = reasons.lock().unwrap();
+        reasons.push(reason);
+        std::future::ready(Ok::<_, Error>(token::unsigned("alice", past, reasons.len() as u64)))
+    });
+    let client = bench.builder().workspace("demo").token(source).connect().unwrap().0;
+    let mut dial = bench.greet("alice").await;
+    client.until(|shown| shown.items.len() == 1).await.unwrap();
+    bench.clock.pass(20_000).await;
+    client.read("alice-7").await.unwrap();
+    let frame = dial.frames.recv().await.unwrap();
+    assert!(frame.contains("alice-7"), "a token is told: {}", frame.contains("refresh"));
+    assert_eq!(*asked.lock().unwrap(), [TokenReason::Initial]);
+    // The server says when it is over.
+    dial.close(4003, "token expired").await;
+    client.until(|shown| shown.state == State::Waiting).await.unwrap();
+    bench.clock.pass(1_000).await;
+    let _dial = bench.dial().await;
+    assert_eq!(*asked.lock().unwrap(), [TokenReason::Initial, TokenReason::Expired]);
 }

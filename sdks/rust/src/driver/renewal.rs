@@ -53,7 +53,8 @@ impl Driver {
         let fixed = self.tokens.as_ref().is_none_or(crate::token::TokenSource::is_fixed);
         let end = expires_at.and_then(instant::parse).or(claimed).filter(|_| !fixed);
         let (now, random) = (self.now(), self.random());
-        let planned = end.map(|end| end.saturating_sub(lead_ms(end.saturating_sub(now), random)));
+        // One that was taken is not over: it is the clock that is wrong, and the server says when it is over.
+        let planned = end.filter(|end| *end > now).map(|end| end.saturating_sub(lead_ms(end - now, random)));
         self.refresh_at = planned.map(|at| at.max(now + SOONEST_MS));
     }
 
@@ -231,6 +232,8 @@ impl Driver {
     /// The tokens are another user's now: everything begins anew.
     fn change_user(&mut self) {
         self.start_anew();
+        // Whoever is named still may be the former one.
+        self.identity.concealed = true;
         let now = self.now();
         self.machine.handle_failure(now, "another user", Some(0), 0.0);
     }
