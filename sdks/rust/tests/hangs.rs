@@ -236,3 +236,24 @@ async fn come_back(bench: &Bench, shown: &Snapshot) {
         bench.clock.pass(at - bench.clock.now()).await;
     }
 }
+
+#[tokio::test]
+async fn whoever_waits_for_a_page_as_the_client_ends_is_told_so_though_the_storage_hangs() {
+    for closes in [true, false] {
+        let (storage, open) = Gated::new();
+        let bench = Bench::new(storage).await;
+        let client = bench.client("alice");
+        let asking = client.clone();
+        let asked = tokio::spawn(async move { asking.load_more(Filter::default()).await });
+        // Whatever was called before this is with the client by the time that it answers.
+        tokio::task::yield_now().await;
+        client.read("alice-7").await.unwrap();
+        let ended = tokio::spawn(async move {
+            if closes { client.close().await } else { client.leave().await.map(drop) }
+        });
+        let told = tokio::time::timeout(Duration::from_secs(10), asked).await;
+        assert!(matches!(told.expect("it waits for ever").unwrap(), Err(Error::Closed)));
+        drop(open);
+        ended.await.unwrap().unwrap();
+    }
+}

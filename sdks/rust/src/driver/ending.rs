@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::identity::Identity;
+use super::pages::Pages;
 use super::{Driver, Told};
 use crate::actions::Queue;
 use crate::environment::pause_until;
@@ -25,6 +26,7 @@ impl Driver {
         let said = self.tokens.as_ref().and_then(TokenSource::user);
         let user = self.keeper.user.take().or(self.identity.whose(said.as_deref()));
         self.disconnect();
+        self.pages = Pages::default();
         (self.resume, self.queue) = (None, Queue::default());
         self.store = self.fresh_store();
         self.told.turn.send_modify(|turn| turn.number += 1);
@@ -35,6 +37,7 @@ impl Driver {
     /// Ends, and keeps what is kept.
     pub(super) async fn leave(mut self, reply: Reply<Option<Position>>) {
         self.disconnect();
+        self.pages = Pages::default();
         self.end(reply, async |driver| {
             driver.finish_loading().await;
             driver.keep_now();
