@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// Each call has an idempotency key of its own, which it keeps over its retries: however often the network breaks, a
 /// notification is published once. What can be repeated is: network failures, answers that are cut short, token callbacks
-/// that fail, 408, 429 and 5xx, after the server's `Retry-After` or with full jitter; and `token_expired` once, at once,
+/// that fail (one that answers that there is no token does not), 408, 429 and 5xx, after the server's `Retry-After` or with full jitter; and `token_expired` once, at once,
 /// where a callback gives tokens: it is told [`TokenReason::Expired`].
 #[derive(Debug, Clone)]
 pub struct Publisher {
@@ -227,7 +227,7 @@ impl Publisher {
             () = pause_until(clock, clock.now().saturating_add(TOKEN_LIMIT_MS)) => Err(token::LATE.into()),
         };
         let token = token.map_err(Error::TokenFailed)?;
-        let token = token.ok_or_else(|| Error::TokenFailed("there is no token".into()))?;
+        let token = token.ok_or_else(|| Error::TokenFailed(NoToken.into()))?;
         let request = self
             .http
             .post(self.url.clone())
@@ -246,12 +246,19 @@ impl Publisher {
     }
 }
 
+/// Why nothing is published by a token callback that gives none.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no token")]
+struct NoToken;
+
 /// Whether the same request may do better later.
 pub(crate) fn is_passing(failure: &Error) -> bool {
     match failure {
         Error::Network(cause) => !cause.is_builder(),
+        // Who says that there is none says so again.
+        Error::TokenFailed(cause) => !cause.is::<NoToken>(),
         // A success that can't be read was cut short.
-        Error::TokenFailed(_) | Error::BadAnswer(_) => true,
+        Error::BadAnswer(_) => true,
         Error::Problem(problem) => problem.status == 429 || problem.status >= 500 || problem.status == 408,
         _ => false,
     }

@@ -168,3 +168,13 @@ async fn who_does_not_answer_in_time_is_given_up() {
     let given_up = publisher.publish(&Draft::to_user("a", "T", "")).await;
     assert!(matches!(given_up, Err(Error::Network(cause)) if cause.is_timeout()));
 }
+
+#[tokio::test]
+async fn who_gives_no_token_is_not_asked_again() {
+    let (server, clock) = (Scripted::start().await, SteppedClock::new());
+    let source = TokenSource::callback(|_| std::future::ready(Ok::<_, Error>(None::<String>)));
+    let publisher = publisher(&server, &clock, source);
+    let draft = Draft::to_user("a", "T", "");
+    let refused = tokio::time::timeout(Duration::from_secs(10), publisher.publish(&draft)).await;
+    assert!(matches!(refused.expect("it tries again"), Err(Error::TokenFailed(_))));
+}
