@@ -231,9 +231,9 @@ pub trait Documents: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(Slug, Document)>, StoreError>;
 
-    /// Removes at most `limit` documents (or as many as one write of the backend may) whose `expires` is at
-    /// `now` or before, the longest expired first; returns how many went. Zero: nothing is left to do, and no
-    /// write was queued.
+    /// Removes at most `limit` documents whose `expires` is at `now` or before, the longest expired first, in as many
+    /// writes as keep others from waiting; returns how many went. Zero: nothing is left to do, and no write was
+    /// queued.
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 }
 

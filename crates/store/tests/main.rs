@@ -15,5 +15,6 @@ mod files;
 mod histories;
 mod predicate;
 mod read_state;
+mod removal;
 mod replay;
 mod support;

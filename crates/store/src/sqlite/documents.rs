@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 use super::document_row::{COLUMNS, Damaged, DocumentRow};
 use super::failure::Outcome;
 use super::names::to_sql;
+use super::turn::Removed;
 use super::workspace::Workspace;
 use crate::documents::{PageBytes, ReadBytes};
 use crate::{Document, DocumentKind, DocumentQuery, DuePlace, Order};
@@ -141,11 +142,21 @@ pub(super) fn has_expired(conn: &Connection, now: Timestamp) -> Outcome<bool> {
     Ok(query.query_row([now.as_millis()], |row| row.get(0))?)
 }
 
-/// Removes at most `limit` documents that expired, the first to expire first.
+/// Removes at most `limit` documents that expired, and [`Removed`] bytes of them, the first to expire first.
 pub(super) fn purge(conn: &Connection, now: Timestamp, limit: usize) -> Outcome<usize> {
     let mut query = conn.prepare_cached(
-        "DELETE FROM document WHERE number IN (SELECT number FROM document INDEXED BY document_by_expiry \
-         WHERE expires <= ?1 ORDER BY expires, number LIMIT ?2)",
+        "SELECT number, octet_length(body) FROM document INDEXED BY document_by_expiry \
+         WHERE expires <= ?1 ORDER BY expires, number LIMIT ?2",
     )?;
-    Ok(query.execute(params![now.as_millis(), to_sql(limit as u64)])?)
+    let expired: Vec<(i64, Option<i64>)> = query
+        .query_map(params![now.as_millis(), to_sql(limit as u64)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let (mut removed, mut gone) = (Removed::default(), 0);
+    for (number, bytes) in expired {
+        if !removed.has_room(bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0)) {
+            break;
+        }
+        gone += conn.prepare_cached("DELETE FROM document WHERE number = ?1")?.execute([number])?;
+    }
+    Ok(gone)
 }

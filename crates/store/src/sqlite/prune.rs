@@ -6,12 +6,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::failure::{Failure, Outcome};
 use super::names::{self, from_sql, to_sql};
 use super::row::{self, Content, Stored};
+use super::turn::Removed;
 use super::workspace::Workspace;
 use super::{dead, settle};
 use crate::{Retention, StoreError};
 
 /// Removes at most about `limit` rows (one entry's narrow rows stay together) of what `keep` does not
-/// cover; returns how many.
+/// cover, and [`Removed`] bytes of bodies; returns how many rows.
 ///
 /// Receipts of entries that went are removed by the calls after, as their number has no bound; whoever
 /// counts leaves them out.
@@ -29,8 +30,9 @@ pub(super) fn prune(
         gone += settle::remove(conn, ws.id, Seq::ZERO, ws.before_first(), limit)?;
     }
     let mut first = ws.first;
-    for (seq, committed) in oldest(conn, &ws, limit)? {
-        if gone >= limit || covered(&ws, keep, seq, committed, now) {
+    let mut removed = Removed::default();
+    for (seq, committed, bytes) in oldest(conn, &ws, limit)? {
+        if gone >= limit || covered(&ws, keep, seq, committed, now) || !removed.has_room(bytes) {
             break;
         }
         gone += remove(conn, &ws, seq)?;
@@ -50,11 +52,15 @@ fn covered(ws: &Workspace, keep: Retention, seq: Seq, committed: Timestamp, now:
     keep.max_age_ms.is_none_or(|max| age <= max) && keep.max_entries.is_none_or(|max| ws.head.0 - seq.0 < max)
 }
 
-fn oldest(conn: &Connection, ws: &Workspace, limit: usize) -> Outcome<Vec<(Seq, Timestamp)>> {
-    let mut query =
-        conn.prepare_cached("SELECT seq, at FROM entry WHERE ws = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3")?;
+/// The first entries: place, time and length.
+fn oldest(conn: &Connection, ws: &Workspace, limit: usize) -> Outcome<Vec<(Seq, Timestamp, usize)>> {
+    let mut query = conn.prepare_cached(
+        "SELECT seq, at, octet_length(body) FROM entry WHERE ws = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
+    )?;
     let rows = query.query_map(params![ws.id, to_sql(ws.first.0), to_sql(limit as u64)], |row| {
-        Ok((Seq(from_sql(row.get(0)?)), Timestamp::from_millis(row.get(1)?)))
+        let bytes = row.get::<_, Option<i64>>(2)?.unwrap_or(0);
+        let (seq, at) = (Seq(from_sql(row.get(0)?)), Timestamp::from_millis(row.get(1)?));
+        Ok((seq, at, usize::try_from(bytes).unwrap_or(0)))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

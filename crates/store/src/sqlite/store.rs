@@ -386,9 +386,15 @@ impl Documents for SqliteStore {
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        if limit == 0 || !self.readers.run(move |conn| documents::has_expired(conn, now)).await? {
-            return Ok(0);
+        let mut purged = 0;
+        // As [`expire`](Store::expire).
+        while purged < limit && self.readers.run(move |conn| documents::has_expired(conn, now)).await? {
+            let limit = limit - purged;
+            match self.write(|reply| Job::Purge { limit, now, reply }).await? {
+                0 => break,
+                count => purged += count,
+            }
         }
-        self.write(|reply| Job::Purge { limit, now, reply }).await
+        Ok(purged)
     }
 }

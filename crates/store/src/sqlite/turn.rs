@@ -14,9 +14,28 @@ use crate::{Commit, Epochs, Marking, StoreError};
 const PURGED: usize = 64;
 /// Rows that one call of prune or purge removes at most, whatever it asks for.
 const PRUNED: usize = 1000;
+/// Bytes of bodies that one call of prune, purge or expire removes at most, or else one body: what is removed is overwritten,
+/// and every page of it stands in the turn's commit.
+const REMOVED_BYTES: usize = 4 << 20;
 /// Free pages from which on the file is made smaller, and by how many at a time.
 const FREE: i64 = 1024;
 const RETURNED: i64 = 128;
+
+/// What is left of [`REMOVED_BYTES`].
+#[derive(Default)]
+pub(super) struct Removed(usize);
+
+impl Removed {
+    /// Whether a body of this length may go as well. The first may, whatever its length.
+    pub(super) fn has_room(&mut self, bytes: usize) -> bool {
+        let (was_empty, bytes) = (self.0 == 0, self.0.saturating_add(bytes.max(1)));
+        let fits = was_empty || bytes <= REMOVED_BYTES;
+        if fits {
+            self.0 = bytes;
+        }
+        fits
+    }
+}
 
 /// A transaction that is being filled.
 pub(super) struct Turn<'a> {

@@ -9,6 +9,7 @@ use crate::sqlite::dead;
 use crate::sqlite::failure::{Failure, Outcome};
 use crate::sqlite::names::{from_sql, to_sql};
 use crate::sqlite::row::{self, Stored};
+use crate::sqlite::turn::Removed;
 use crate::sqlite::workspace::Workspace;
 
 /// Rows that one call writes, about; and notifications it looks at. Either bounds the writer's turn.
@@ -32,7 +33,7 @@ pub(in crate::sqlite) fn is_due(conn: &Connection, now: Timestamp) -> Outcome<bo
     Ok(query.query_row([now.as_millis()], |row| row.get(0))?)
 }
 
-/// Withdraws at most `limit` of what is due, the longest due first. `counter` is that of the database's last
+/// Withdraws at most `limit` of what is due, and [`Removed`] bytes of bodies, the longest due first. `counter` is that of the database's last
 /// change.
 pub(in crate::sqlite) fn expire(
     conn: &Connection,
@@ -87,15 +88,18 @@ struct Due {
 
 fn due(conn: &Connection, now: Timestamp, limit: usize) -> Outcome<Due> {
     let mut query = conn.prepare_cached(
-        "SELECT ws, seq FROM entry INDEXED BY entry_by_expiry WHERE expires <= ?1 \
+        "SELECT ws, seq, octet_length(body) FROM entry INDEXED BY entry_by_expiry WHERE expires <= ?1 \
          ORDER BY expires, ws, seq LIMIT ?2",
     )?;
-    let places: Vec<(i64, i64)> = query
-        .query_map(params![now.as_millis(), to_sql(limit as u64)], |row| Ok((row.get(0)?, row.get(1)?)))?
+    let places: Vec<(i64, i64, Option<i64>)> = query
+        .query_map(params![now.as_millis(), to_sql(limit as u64)], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
         .collect::<Result<_, _>>()?;
-    let (mut due, mut rows) = (Due::default(), 0);
-    for (ws, seq) in places {
-        if rows >= ROWS {
+    let (mut due, mut rows, mut removed) = (Due::default(), 0, Removed::default());
+    for (ws, seq, bytes) in places {
+        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+        if rows >= ROWS || !removed.has_room(bytes) {
             break;
         }
         match row::at(conn, ws, Seq(from_sql(seq))) {
