@@ -6,6 +6,7 @@ import pytest
 
 from campanile import CampanileError, FileStorage, MemoryStorage, Storage, StorageFailed
 from campanile.actions import Action
+from campanile.clock import SystemClock
 from campanile.pending import Pending
 from campanile.storage import name_of, user_key
 from campanile.surface.native import Native
@@ -79,7 +80,7 @@ async def test_what_nobody_understands_is_nothing(text: str) -> None:
     """A broken file stops no client."""
     storage = MemoryStorage()
     storage.texts["n"] = text
-    pending = Pending(Native(), storage, lambda error: pytest.fail(repr(error)))
+    pending = Pending(Native(), storage, lambda error: pytest.fail(repr(error)), SystemClock())
     await pending.open("n")
     assert len(pending.actions) == 0
 
@@ -88,7 +89,7 @@ async def test_a_storage_that_fails_is_told_and_costs_no_more(tmp_path: Path) ->
     """The action is sent all the same."""
     (tmp_path / "file").write_text("")
     errors: list[CampanileError] = []
-    pending = Pending(Native(), FileStorage(tmp_path / "file" / "below"), errors.append)
+    pending = Pending(Native(), FileStorage(tmp_path / "file" / "below"), errors.append, SystemClock())
     await pending.open("n")
     pending.add(Action("read", "k", "a"))
     await pending.flush()

@@ -140,7 +140,8 @@ class Campanile:
         then is dropped, and they are told how much: `Lagged`.
 
         A handler that is cut by it, or a token callback, does not wait for it: that would be for its own end. One that
-        leaves goes on, but is cut itself where it does so in another task, as by `gather` or `wait_for`."""
+        leaves goes on, but is cut itself where it does so in another task, as by `gather` or `wait_for`. A storage is
+        waited for for 5 s, and by `close` for 5 s more to erase: `StorageFailed` is told then."""
         if self._machine.state is State.CLOSED:
             return
         waits = not self._is_waited_for()

@@ -50,22 +50,23 @@ def called(call: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         raise RuntimeError("what was called is cancelled") from error
 
 
-async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
+async def within(clock: Clock, seconds: float | None, work: Awaitable[T]) -> T:
     """What `work` returns or raises; `TimeoutError` if that takes longer. The work has ended either way.
 
     A cancellation of the work that nobody here asked for is an error like others, `RuntimeError`: it would be taken for
     that of whoever waits."""
     task: asyncio.Future[T] = asyncio.ensure_future(work)
-    timer = asyncio.ensure_future(clock.sleep(seconds))
+    timers: list[asyncio.Future[Any]] = [] if seconds is None else [asyncio.ensure_future(clock.sleep(seconds))]
+    waits: list[asyncio.Future[Any]] = [task, *timers]
     try:
-        await asyncio.wait((task, timer), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             raise TimeoutError
         if task.cancelled():
             raise RuntimeError("what was waited for is cancelled")
         return task.result()
     finally:
-        await ended(task, timer)
+        await ended(*waits)
 
 
 async def ended(*tasks: "asyncio.Future[Any]") -> None:

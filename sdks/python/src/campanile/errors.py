@@ -93,7 +93,9 @@ class HandlerFailed(CampanileError):
 
 
 class StorageFailed(CampanileError):
-    """Waiting actions could not be kept, or not be read; `__cause__` has what the storage says."""
+    """Waiting actions could not be kept, read or erased, or not in time; `__cause__` has what the storage says.
+
+    What could not be read, nothing is written over: it is read again by the next connection, or by leaving."""
 
     code = "storage_failed"
 

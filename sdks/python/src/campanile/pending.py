@@ -1,15 +1,22 @@
 """Actions on their way: queued, kept across restarts, sent, answered."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from .actions import Action, Actions, Kind
+from .actions import LIMIT, Action, Actions, Kind
+from .clock import Clock, ended, within
 from .errors import ActionRefused, CampanileError, QueueFull, StorageFailed
 from .storage import Storage
 from .surface import Surface
 from .surface.event import Done, Refused
+
+T = TypeVar("T")
+PATIENCE = 2.0
+"""Seconds for which what is kept is waited for, before anything is sent."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +31,21 @@ class Pending:
     """The queue of one user in one workspace, with whoever waits for each action."""
 
     def __init__(
-        self, surface: Surface, storage: Storage | None, handle_error: Callable[[CampanileError], None]
+        self,
+        surface: Surface,
+        storage: Storage | None,
+        handle_error: Callable[[CampanileError], None],
+        clock: Clock,
     ) -> None:
         self._surface = surface
         self._storage = storage
         self._handle_error = handle_error
+        self._clock = clock
         self._futures: dict[str, asyncio.Future[Outcome]] = {}
         self._name: str | None = None
         self._opened = False
+        self._since: Actions | None = None
+        """What was done since what is kept could not be read: nothing is written over that."""
         self._saving: asyncio.Task[None] | None = None
         self._keeping: set[asyncio.Task[None]] = set()
         self._saved = "[]"
@@ -54,11 +68,41 @@ class Pending:
             self._opened = True
             return
         self.own(name)
-        # What this user did before somebody else came may be on its way there.
-        await self.flush()
         kept = await self._read(self._storage, name)
         if self._name != name:
             return
+        self._opened = True
+        if kept is None:
+            self._since = Actions()
+            for action in self.actions:
+                self._since.add(action)
+        else:
+            self._take_up(kept)
+
+    @property
+    def unread(self) -> bool:
+        """Whether what is kept could not be read."""
+        return self._since is not None
+
+    def hold(self) -> None:
+        """Sends nothing, before `reopen`."""
+        self._opened = False
+
+    async def reopen(self) -> None:
+        """Takes up what is kept, where it could not be read before."""
+        storage, name, since = self._storage, self._name, self._since
+        if storage is None or name is None or since is None:
+            return
+        try:
+            kept = await self._read(storage, name)
+        finally:
+            if self._since is since:
+                self._opened = True
+        if kept is not None and self._since is since:
+            self._since = None
+            self._take_up(_but(kept, since))
+
+    def _take_up(self, kept: list[Action]) -> None:
         since = list(self.actions)
         self.actions.clear()
         for action in (*kept, *since):
@@ -69,7 +113,6 @@ class Pending:
                 self._refuse(action, full.code)
         # Without anything to keep, nothing is written: it would only be there to be erased.
         self._saved = "" if kept else "[]"
-        self._opened = True
         self._save()
 
     def add(self, action: Action) -> "asyncio.Future[Outcome]":
@@ -78,6 +121,9 @@ class Pending:
         # Whoever does not wait for it hears of a refusal by the error event.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         needless = self.actions.add(action)
+        if self._since is not None:
+            with contextlib.suppress(QueueFull):
+                self._since.add(action)
         self._futures[action.key] = future
         for other in needless:
             self._settle(other.key, Outcome(False))
@@ -126,21 +172,20 @@ class Pending:
 
     def forget(self) -> None:
         """Another user or workspace: what waits is kept where there is a store, and is no longer this queue's."""
-        if self._storage and self._name and not self._opened and len(self.actions):
+        if self._storage and self._name and (self.unread or not self._opened) and len(self.actions):
             # What is kept was not read yet.
-            task = asyncio.ensure_future(self._keep(self._storage, self._name, list(self.actions)))
+            done = list(self.actions)
+            task = asyncio.ensure_future(self._keep(self._storage, self._name, self._since or done, done))
             self._keeping.add(task)
             task.add_done_callback(self._keeping.discard)
         self._save()
         self._abandon()
 
     async def discard(self) -> None:
-        """Forgets. Nothing is written any more by the time that this returns."""
+        """Forgets. Nothing is written any more by the time that this returns: whoever asks for it has waited."""
         self._abandon()
-        for task in self._keeping:
-            task.cancel()
         self._unsaved.clear()
-        await self.flush()
+        await ended(*(task for task in (*self._keeping, self._saving) if task))
 
     async def flush(self) -> None:
         """Returns once everything is stored."""
@@ -176,6 +221,7 @@ class Pending:
                 future.set_exception(ActionRefused(action.kind, "missing", action.id))
         self._name = None
         self._opened = False
+        self._since = None
         self._saved = "[]"
 
     def _ref(self, action: Action) -> str:  # noqa: ARG002
@@ -195,7 +241,7 @@ class Pending:
         self._handle_error(refusal)
 
     def _save(self) -> None:
-        if self._storage is None or self._name is None or not self._opened:
+        if self._storage is None or self._name is None or not self._opened or self.unread:
             return
         text = _text(self.actions)
         if text == self._saved:
@@ -209,35 +255,62 @@ class Pending:
         if self._saving is None or self._saving.done():
             self._saving = asyncio.ensure_future(self._write(storage))
 
-    async def _keep(self, storage: Storage, name: str, since: list[Action]) -> None:
+    async def _keep(self, storage: Storage, name: str, since: Iterable[Action], done: list[Action]) -> None:
         """Adds to what is kept under a name that is no longer this queue's."""
+        kept = await self._guarded(PATIENCE, _kept(storage, name))
+        if kept is None:
+            return
         queue = Actions()
-        for action in (*await self._read(storage, name), *since):
+        for action in (*_but(kept, since), *done):
             try:
                 queue.add(action)
             except QueueFull as full:
                 self._handle_error(ActionRefused(action.kind, full.code, action.id))
         self._put(storage, name, _text(queue))
 
-    async def _read(self, storage: Storage, name: str) -> list[Action]:
-        try:
-            return _parsed(await storage.get(name))
-        except Exception as error:
-            self._failed(error)
-            return []
+    async def _read(self, storage: Storage, name: str) -> list[Action] | None:
+        """What is kept; `None` where it can't be read."""
+
+        async def read() -> list[Action]:
+            # What this user did before somebody else came may be on its way there.
+            await self.flush()
+            return await _kept(storage, name)
+
+        return await self._guarded(PATIENCE, read())
 
     async def _write(self, storage: Storage) -> None:
         while self._unsaved:
-            name, text = self._unsaved.popitem()
-            try:
-                await storage.set(name, text)
-            except Exception as error:
-                self._failed(error)
+            await self._guarded(None, _set(storage, *self._unsaved.popitem()))
+
+    async def _guarded(self, seconds: float | None, work: Awaitable[T]) -> T | None:
+        """What comes of it; `None`, and it is told, where it fails or takes too long."""
+        try:
+            return await within(self._clock, seconds, work)
+        except Exception as error:
+            self._failed(error)
+            return None
 
     def _failed(self, error: Exception) -> None:
         failed = StorageFailed()
         failed.__cause__ = error
         self._handle_error(failed)
+
+
+async def _kept(storage: Storage, name: str) -> list[Action]:
+    return _parsed(await storage.get(name))
+
+
+async def _set(storage: Storage, name: str, text: str) -> None:
+    await storage.set(name, text)
+
+
+def _but(kept: list[Action], since: Iterable[Action]) -> list[Action]:
+    """Of what was kept, what still counts behind what was done since."""
+    queue = Actions(LIMIT * 2)
+    for action in (*kept, *since):
+        queue.add(action)
+    left = {action.key for action in queue}
+    return [action for action in kept if action.key in left]
 
 
 def _text(actions: Actions) -> str:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from .actions import Action, Kind
-from .clock import Clock
+from .clock import Clock, ended, within
 from .delivery import Delivery
 from .errors import CampanileError, Network, StorageFailed, Unsupported
 from .inbox import Inbox
@@ -26,6 +26,8 @@ from .surface.event import Alive, Arrived, Done, Event, Heartbeat, Hello, LeftOu
 from .token import Claims, TokenSource
 from .view import View
 
+PATIENCE = 5.0
+"""Seconds for which whoever leaves waits for the storage, and again for the erasing."""
 _TOLD = {
     Notification: "notification",
     Update: "update",
@@ -92,7 +94,7 @@ class Session:
         self.user = self._said or user
         self._option = user
         """Who the program said last that it is."""
-        self.pending = Pending(self.surface, storage, self._report)
+        self.pending = Pending(self.surface, storage, self._report, clock)
         self._storage = storage
         self.store = Store(self.surface.numbered, max_items)
         self._pages = self._pages_of(self.store)
@@ -165,23 +167,33 @@ class Session:
         return None if owner is None else user_key(self._rest.base, owner)
 
     async def flush(self) -> None:
-        """Returns once everything that was done is stored, also where what was kept is still being read."""
+        """Returns once everything that was done is stored, also where what was kept is still being read; or could not
+        be, which is tried again. A storage that takes too long is told."""
+        await self._stored(self._flush())
+
+    async def _flush(self) -> None:
         if self._opener:
             await asyncio.wait((self._opener,))
+        if len(self.pending.actions):
+            await self.pending.reopen()
         await self.pending.flush()
 
     async def forget(self) -> None:
-        """Forgets the user. Nothing is written any more."""
+        """Forgets the user. Nothing is written any more: whoever asks for it has flushed."""
+        if self._opener:
+            await ended(self._opener)
         await self.pending.discard()
         self._let_go()
 
     async def erase(self) -> None:
         """Erases whatever is kept of the user on this server, of every workspace."""
         owner = self.owner
-        if self._storage is None or owner is None:
-            return
+        if self._storage is not None and owner is not None:
+            await self._stored(_erased(self._storage, owner))
+
+    async def _stored(self, work: Awaitable[None]) -> None:
         try:
-            await self._storage.erase(owner)
+            await within(self._clock, PATIENCE, work)
         except Exception as error:
             failed = StorageFailed()
             failed.__cause__ = error
@@ -191,6 +203,9 @@ class Session:
         """From asking for a token to the end of the connection. That another user comes, or that nobody is logged in,
         is told as it happens: `handle_left`."""
         assert self.source is not None
+        if self.pending.unread and (self._opener is None or self._opener.done()):
+            self.pending.hold()
+            self._opener = asyncio.ensure_future(self._reopen())
         plan = Plan(
             socket_of(self._rest.base),
             self.workspace or "",
@@ -329,6 +344,11 @@ class Session:
         self._pump()
         self._handle_change()
 
+    async def _reopen(self) -> None:
+        await self.pending.reopen()
+        self._pump()
+        self._handle_change()
+
     def _conceal(self, concealed: bool) -> None:
         """Nothing is shown or told, or all of it again."""
         if concealed != self.concealed:
@@ -423,6 +443,10 @@ class Session:
 def _said_by(source: TokenSource | None) -> str | None:
     """Whose a token is by its own word; a callback says nothing before it is asked."""
     return Claims.of(source).user if isinstance(source, str) else None
+
+
+async def _erased(storage: Storage, owner: str) -> None:
+    await storage.erase(owner)
 
 
 async def _all(futures: "list[asyncio.Future[Outcome]]") -> Outcome:
