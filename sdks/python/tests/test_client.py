@@ -36,6 +36,39 @@ async def test_goes_on_from_a_saved_position(server: ScriptedServer) -> None:
         assert told[0].position == Position("e1", 11, 3)
 
 
+@pytest.mark.parametrize("before", ["nobody", "named otherwise", "no token", "another text", "another callback"])
+async def test_a_saved_position_counts_until_the_first_connection(server: ScriptedServer, before: str) -> None:
+    """Whatever is to be known before that."""
+    tokens = iter([None, token("alice", 4e9)] if before == "nobody" else [token("alice", 4e9)])
+    options = {"user": "bob"} if before == "named otherwise" else {}
+    client = client_of(server, resume=Position("e1", 10, 3), token=lambda _: next(tokens), **options)
+    if before == "no token":
+        client.update(token=None)
+    if before == "another text":
+        client.update(token=token("bob", 4e9))
+    if before not in ("nobody", "named otherwise"):
+        client.update(token=token("alice", 4e9) if before != "another callback" else lambda _: token("alice", 4e9))
+    async with client:
+        if before == "nobody":
+            await until(client, lambda s: s.state is State.CONNECTING)
+            await until(client, lambda s: s.state is State.IDLE)
+            client.connect()
+        socket = await server.dialled()
+        assert socket.query["since"] == "10"
+        client.update(token=token("bob", 4e9))
+        other = await server.dialled()
+        assert "since" not in other.query
+
+
+@pytest.mark.parametrize("change", [{"workspace": "other"}, {"user": "bob"}])
+async def test_a_saved_position_is_of_one_place_and_name(server: ScriptedServer, change: dict[str, str]) -> None:
+    """It says nothing of another."""
+    client = client_of(server, resume=Position("e1", 10, 3), token=lambda _: "opaque")
+    client.update(**change)
+    async with client:
+        assert "since" not in (await server.dialled()).query
+
+
 async def test_nothing_is_lost_where_nothing_was_ever_stored(server: ScriptedServer) -> None:
     """A log without a name is read from its start, and what came before the break does not come twice."""
     async with client_of(server) as client:

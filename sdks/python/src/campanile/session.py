@@ -96,10 +96,10 @@ class Session:
         """Who the program said last that it is."""
         self.pending = Pending(self.surface, storage, self._report, clock)
         self._storage = storage
-        self.store = Store(self.surface.numbered, max_items)
+        self._start = resume
+        """Where the first connection begins, whoever's that is; as long as there was none."""
+        self.store = self._new_store()
         self._pages = self._pages_of(self.store)
-        if resume:
-            self.store.resume(resume)
 
     @property
     def shown(self) -> Store:
@@ -127,6 +127,9 @@ class Session:
         renamed = exchanged and named is not None and named != self.named
         self._said = said or (None if renamed else self._said)
         self._option = named or self._option
+        if workspace != self.workspace or named != self.named:
+            # It is no place of another workspace, or of whoever else is named.
+            self._start = None
         if moved or (foreign and self._held):
             self._start_anew()
             # Without a token, the next one may be of another user than the one that is still named.
@@ -323,7 +326,7 @@ class Session:
         if claims.user:
             self._said = claims.user
             self._adopt(claims.user)
-        position = self.store.resume_from if self.surface.numbered else None
+        position, self._start = self.store.resume_from if self.surface.numbered else None, None
         self._asked_resume = position is not None
         return position, self.store.last_id if self._ask_missed else None
 
@@ -364,7 +367,7 @@ class Session:
 
     def _start_anew(self) -> None:
         self._delivery.drop()
-        self.store = Store(self.surface.numbered, self._max_items)
+        self.store = self._new_store()
         self._pages.cancel()
         self._pages = self._pages_of(self.store)
         self._proven = None
@@ -374,6 +377,12 @@ class Session:
             self._opener = None
         self._conceal(False)
         self._handle_change()
+
+    def _new_store(self) -> Store:
+        store = Store(self.surface.numbered, self._max_items)
+        if self._start:
+            store.resume(self._start)
+        return store
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, (Hello, Alive, Pong, Arrived)) or (
