@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Keeps one text under each name.
 ///
@@ -16,7 +17,8 @@ pub trait Storage: Send + Sync + 'static {
     /// The text under this name; `None`: there is none.
     ///
     /// # Errors
-    /// The text may be there and can't be read. The client then starts without it.
+    /// The text may be there and can't be read. The client then goes on without it, reads it again, and writes nothing over it
+    /// before that; but for [`io::ErrorKind::InvalidData`], which stands for a text that is lost.
     fn get(&self, name: &str) -> io::Result<Option<String>>;
 
     /// Keeps a text under this name.
@@ -55,6 +57,16 @@ impl Storage for MemoryStorage {
     }
 }
 
+/// What is still being written after this long is written by nobody any more.
+const ABANDONED: Duration = Duration::from_secs(3_600);
+
+/// Whether this is the name of what [`FileStorage`] writes before it takes the place of a text.
+fn is_draft(name: &str) -> bool {
+    let mut parts = name.split('.').skip(1);
+    let is_unique = |part: &str| part.len() == 32 && part.bytes().all(|digit| digit.is_ascii_hexdigit());
+    parts.next().is_some_and(is_unique) && parts.next() == Some("draft") && parts.next().is_none()
+}
+
 /// Keeps files in a directory, which only the user of the process may read (on Unix).
 #[derive(Debug)]
 pub struct FileStorage {
@@ -62,7 +74,8 @@ pub struct FileStorage {
 }
 
 impl FileStorage {
-    /// Keeps files in this directory, which is made if it is not there.
+    /// Keeps files in this directory, which is made if it is not there. What a process that died amid a write left there is
+    /// deleted once it is an hour old.
     ///
     /// # Errors
     /// The directory can't be made.
@@ -73,7 +86,25 @@ impl FileStorage {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&directory)?;
-        Ok(Self { directory })
+        let storage = Self { directory };
+        // They are no harm but to the disk: whoever may not delete them goes on.
+        let _ = storage.tidy();
+        Ok(storage)
+    }
+
+    /// Deletes what processes left that died amid a write.
+    fn tidy(&self) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            let is_old = || {
+                let age = entry.metadata().and_then(|file| file.modified()).map(|at| at.elapsed());
+                age.is_ok_and(|age| age.is_ok_and(|age| age >= ABANDONED))
+            };
+            if entry.file_name().to_str().is_some_and(is_draft) && is_old() {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -191,5 +222,21 @@ mod tests {
         storage.erase("a").unwrap();
         let there = |name: &str| directory.path().join(name).exists();
         assert_eq!(["a1.json", "a2.draft", "a3.txt", "b1.draft"].map(there), [false, false, true, true]);
+    }
+
+    #[test]
+    fn what_a_process_left_amid_a_write_is_deleted_after_an_hour() {
+        let directory = tempfile::tempdir().unwrap();
+        let unique = "0123456789abcdef0123456789abcdef";
+        let names =
+            [format!("a.{unique}.draft"), format!("b.{unique}.draft"), "c.draft".into(), "d.json".into()];
+        for (name, minutes) in names.iter().zip([61, 10, 61, 61]) {
+            let file = std::fs::File::create(directory.path().join(name)).unwrap();
+            let now = file.metadata().unwrap().modified().unwrap();
+            file.set_modified(now - Duration::from_secs(minutes * 60)).unwrap();
+        }
+        FileStorage::open(directory.path()).unwrap();
+        let there = names.map(|name| directory.path().join(name).exists());
+        assert_eq!(there, [false, true, true, true]);
     }
 }
