@@ -173,6 +173,11 @@ impl Queue {
         self.entries.append(&mut later.entries);
     }
 
+    /// Drops what these later actions outdo, also where it may have been sent: they may have been before it is sent again.
+    pub fn yield_to(&mut self, later: &[Action]) {
+        self.entries.retain(|entry| !later.iter().any(|later| overtakes(later, &entry.action)));
+    }
+
     /// The server can't do it. The action that is undone by that, if it was one of these.
     pub fn handle_refused(&mut self, key: &str) -> Option<Action> {
         let at = self.entries.iter().position(|entry| entry.key == key)?;
@@ -224,6 +229,13 @@ fn outdoes(later: &Action, earlier: &Action, archived: bool) -> bool {
         | (Action::Seen { up_to }, Action::Seen { up_to: other }) => up_to >= other,
         _ => false,
     }
+}
+
+/// Whether `earlier` must not be done after `later`.
+pub(crate) fn overtakes(later: &Action, earlier: &Action) -> bool {
+    // Archived implies read.
+    let is_implied = matches!((later, earlier), (Action::Read { .. }, Action::Archive { .. }));
+    !is_implied && outdoes(later, earlier, false)
 }
 
 #[cfg(test)]
@@ -303,6 +315,15 @@ mod tests {
         queue.push(unread("0"), "again".into(), false, None).unwrap();
         assert_eq!(queue.len(), QUEUE_LIMIT);
         assert_eq!((0..40).filter_map(|_| queue.poll_send()).count(), IN_FLIGHT_LIMIT);
+    }
+
+    #[test]
+    fn what_comes_late_yields_to_what_was_done_since() {
+        let archive = |id: &str| Action::Archive { id: id.into() };
+        let mut late = queue(&[unread("a"), archive("b"), archive("c"), Action::Seen { up_to: 3 }]);
+        late.poll_send();
+        late.yield_to(&[read("a"), unread("b"), read("c"), Action::ReadAll { up_to: 3 }]);
+        assert_eq!(late.actions().collect::<Vec<_>>(), [&archive("c")]);
     }
 
     #[test]

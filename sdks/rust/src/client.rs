@@ -52,9 +52,11 @@ impl CampanileBuilder {
         self
     }
 
-    /// Who the tokens are of, if the program knows. It names what is kept, which is then shown before there is a token. Where
-    /// a token says another user, neither is believed: nothing is shown until the server says whose it is. Default: what the
-    /// token says.
+    /// Who the tokens are of, if the program knows. It names what is kept, which is then shown before there is a token, unless
+    /// the next one may be another user's: after an update took the token away or gave another callback, after a callback gave
+    /// none, and after one gave another user's. A token that does not say whose it is counts as this user's. Where one says
+    /// another user, neither is believed: nothing is shown until the server says whose it is. Default: what the token says,
+    /// else what the server says.
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
         self

@@ -42,7 +42,8 @@ pub enum Event {
     Receipts,
     /// Some entries did not come as events. The inbox is read again, and shows them.
     Resync {
-        /// Why: `epoch`, `position`, `retained`, `too_many` or `overflow`.
+        /// Why: `epoch`, `position`, `retained`, `too_many` or `overflow`; `kept`: the place that is kept came too late to go
+        /// on from it.
         reason: String,
     },
     /// The client is doing something else.

@@ -114,6 +114,7 @@ impl Kept {
 
     /// Adds actions behind those that are kept.
     pub fn add(&mut self, later: Queue) {
+        self.queue.yield_to(&later.actions().cloned().collect::<Vec<_>>());
         self.queue.append(later);
     }
 

@@ -1,11 +1,12 @@
 //! What is kept across restarts, and what is not.
 
 use std::io;
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use campanile_client::{
-    Change, Error, Event, FileStorage, MemoryStorage, State, Storage, Surface, TokenSource,
+    Campanile, Change, Clock, Error, Event, Events, FileStorage, MemoryStorage, State, Storage, Surface,
+    TokenSource,
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -315,4 +316,134 @@ async fn what_was_done_before_who_did_it_came_back_is_written_with_what_was_read
     drop(open);
     let kept = tokio::time::timeout(Duration::from_secs(10), written.wait_for(|count| *count > 0)).await;
     assert!(kept.is_ok(), "it is not written");
+}
+
+/// Leaves in the storage what alice had as of the entry at 7, and that she then archived it.
+async fn archived(bench: &mut Bench) {
+    let client = bench.client("alice");
+    let _dial = bench.greet("alice").await;
+    client.until(|shown| shown.items.len() == 1).await.unwrap();
+    client.disconnect().await.unwrap();
+    client.archive("alice-7").await.unwrap();
+    client.leave().await.unwrap();
+}
+
+/// A client of alice whose storage took too long, and the means to let it go on.
+async fn overdue() -> (Bench, Campanile, Events, mpsc::Sender<()>) {
+    let (storage, open) = Gated::new();
+    open.send(()).unwrap();
+    let mut bench = Bench::new(storage).await;
+    archived(&mut bench).await;
+    let client = bench.client("alice");
+    let mut events = client.events().unwrap();
+    let at = bench.clock.now() + 2_000;
+    bench.clock.wakes_at(at).await;
+    bench.clock.advance(2_000);
+    let told = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            if let Event::Error(error) = events.recv().await.unwrap() {
+                return error;
+            }
+        }
+    });
+    let error = told.await.expect("nobody is told");
+    assert!(matches!(&*error, Error::StorageFailed(cause) if cause.kind() == io::ErrorKind::TimedOut));
+    (bench, client, events, open)
+}
+
+#[tokio::test]
+async fn a_place_that_comes_before_the_greeting_is_gone_on_from() {
+    let (mut bench, client, _events, open) = overdue().await;
+    let _first = bench.dial().await;
+    drop(open);
+    let dial = bench.dial().await;
+    assert_eq!(dial.query.get("since").map(String::as_str), Some("7"));
+    assert!(dial.send(hello("alice", true).to_string()).await);
+    client.until(|shown| shown.state == State::Live).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_place_that_comes_too_late_missed_is_told_and_nothing_newer_is_undone() {
+    let (mut bench, client, mut events, open) = overdue().await;
+    let mut dial = bench.dial().await;
+    assert_eq!(dial.query.get("since"), None);
+    let mut greeting = hello("alice", false);
+    (greeting["seq"], greeting["head"]) = (json!(9), json!(9));
+    assert!(dial.send(greeting.to_string()).await);
+    let _asked = bench.request().await;
+    client.unread("alice-7").await.unwrap();
+    let sent: Value = serde_json::from_str(&dial.frames.recv().await.unwrap()).unwrap();
+    assert_eq!(sent["action"], "unread");
+    assert!(dial.send(json!({"type": "ok", "ref": sent["ref"], "changed": false}).to_string()).await);
+    client.until(|shown| shown.pending == 0).await.unwrap();
+    drop(open);
+    let told = tokio::time::timeout(Duration::from_secs(10), async {
+        while !matches!(events.recv().await.unwrap(), Event::Resync { .. }) {}
+    });
+    told.await.expect("nobody is told");
+    client.read("more").await.unwrap();
+    let sent: Value = serde_json::from_str(&dial.frames.recv().await.unwrap()).unwrap();
+    assert_eq!(sent["id"], "more");
+}
+
+/// It can't be read so many times.
+struct Unreadable {
+    inner: MemoryStorage,
+    failures: Arc<Mutex<u32>>,
+}
+
+impl Storage for Unreadable {
+    fn get(&self, name: &str) -> io::Result<Option<String>> {
+        let mut failures = self.failures.lock().unwrap();
+        if *failures == 0 {
+            return self.inner.get(name);
+        }
+        *failures -= 1;
+        Err(io::Error::other("a fault"))
+    }
+
+    fn set(&self, name: &str, text: &str) -> io::Result<()> {
+        self.inner.set(name, text)
+    }
+
+    fn erase(&self, prefix: &str) -> io::Result<()> {
+        self.inner.erase(prefix)
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_is_not_written_over() {
+    let failures = Arc::new(Mutex::new(0));
+    let storage = Unreadable { inner: MemoryStorage::default(), failures: Arc::clone(&failures) };
+    let mut bench = Bench::new(storage).await;
+    archived(&mut bench).await;
+    // It is read again with the next connection, as something is done, and at the end; in vain here.
+    *failures.lock().unwrap() = 1_000;
+    let client = bench.client("alice");
+    let mut dial = bench.greet("alice").await;
+    client.until(|shown| shown.items.len() == 1).await.unwrap();
+    client.read("one").await.unwrap();
+    assert!(dial.frames.recv().await.unwrap().contains("one"));
+    assert!(matches!(client.leave().await, Err(Error::StorageFailed(_))));
+    *failures.lock().unwrap() = 1;
+    let client = bench.client("alice");
+    let _dial = bench.dial().await;
+    client.read("two").await.unwrap();
+    let shown = tokio::time::timeout(Duration::from_secs(10), client.until(|shown| shown.pending == 2));
+    shown.await.expect("it is lost").unwrap();
+    client.leave().await.unwrap();
+    assert_eq!(waiting(&bench, "demo").await, 3);
+}
+
+#[tokio::test]
+async fn what_is_lost_is_written_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(FileStorage::open(directory.path()).unwrap()).await;
+    archived(&mut bench).await;
+    let file = std::fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(file, [0xFF]).unwrap();
+    let client = bench.client("alice");
+    client.read("one").await.unwrap();
+    client.leave().await.unwrap();
+    assert_eq!(waiting(&bench, "demo").await, 2);
 }

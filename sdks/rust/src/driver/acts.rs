@@ -41,6 +41,7 @@ impl Driver {
                 if !answered {
                     self.fold(&action);
                 }
+                self.keeper.note(action);
                 self.keep_now();
             }
         }

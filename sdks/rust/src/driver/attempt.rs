@@ -86,7 +86,18 @@ impl Driver {
         self.take_on(&token);
         self.attempt = attempt.map(|attempt| Attempt { token: Some(token), ..attempt });
         self.load_kept();
+        self.retry_kept();
         self.dial_if_ready();
+    }
+
+    /// Dials once more where that is under way without the place that is known by now.
+    pub(super) fn dial_anew(&mut self) {
+        let Some(attempt) = self.attempt.take_if(|attempt| attempt.dials) else { return };
+        if let Some(link) = self.link.take_if(|link| !link.live) {
+            link.connection.finish();
+        }
+        let number = self.number();
+        self.attempt = Some(Attempt { number, dials: false, ..attempt });
     }
 
     /// Opens the socket of the attempt, once there is a token and what was kept, if that comes in time.
@@ -170,7 +181,11 @@ impl Driver {
             return;
         }
         if self.is_native() {
+            let is_resumed = self.store.position.is_some();
             self.store.greet(hello);
+            if !is_resumed {
+                self.keeper.begun_at = self.store.position.clone();
+            }
             self.queue.keep_places_of(hello.epoch.as_deref());
         }
         if let Some(link) = &mut self.link {

@@ -40,6 +40,10 @@ impl Driver {
         self.pages = Pages::default();
         self.end(reply, async |driver| {
             driver.finish_loading().await;
+            if let Some(kind) = driver.keeper.unread {
+                let _ = driver.finish_saving().await;
+                return Err(Error::StorageFailed(kind.into()));
+            }
             driver.keep_now();
             let position = driver.store.reached().filter(|_| driver.is_native());
             driver.finish_saving().await.map(|()| position)

@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use super::task::blocking;
 use super::{Driver, Outcome};
-use crate::actions::Queue;
+use crate::actions::{Action, QUEUE_LIMIT, Queue, overtakes};
 use crate::error::Error;
+use crate::events::Event;
 use crate::kept::{self, Kept, Owner};
+use crate::storage::Storage;
+use crate::store::Position;
 
 /// Items are written this long after they changed; actions at once.
 const PAUSE_MS: u64 = 1_000;
@@ -29,8 +32,24 @@ pub(super) struct Keeper {
     loading: bool,
     /// Until when that is waited for.
     awaited_until: u64,
+    /// Nobody was told yet that it took too long.
+    is_patient: bool,
+    /// Why what is kept could not be read: nothing is written over it before it was.
+    pub unread: Option<io::ErrorKind>,
+    /// What was done before all of it was read: what was kept must not undo that.
+    since: Vec<Action>,
+    /// Where this client was greeted without a place to go on from.
+    pub begun_at: Option<Position>,
     /// What was done by those whose things were still being read as another took their place.
-    left: Vec<(Owner, Queue)>,
+    left: Vec<Left>,
+}
+
+/// What waits to be kept behind what could not be read so far.
+struct Left {
+    owner: Owner,
+    done: Queue,
+    /// It was read in vain.
+    tried: bool,
 }
 
 impl Keeper {
@@ -46,16 +65,30 @@ impl Keeper {
 
     /// What is kept is another's from now on. What was done before all of it was read is kept behind that.
     pub fn let_go(&mut self, done: Queue) {
-        if let Some(owner) = self.owner.take().filter(|_| self.loading && !done.is_empty()) {
-            self.left.push((owner, done));
+        let tried = self.unread.take().is_some();
+        if let Some(owner) = self.owner.take().filter(|_| (self.loading || tried) && !done.is_empty()) {
+            self.left.push(Left { owner, done, tried });
         }
         self.loading = false;
+        self.since.clear();
+        self.begun_at = None;
+    }
+
+    /// Something was done.
+    pub fn note(&mut self, action: Action) {
+        if self.loading || self.unread.is_some() {
+            self.since.retain(|earlier| !overtakes(&action, earlier));
+            if self.since.len() >= QUEUE_LIMIT {
+                self.since.remove(0);
+            }
+            self.since.push(action);
+        }
     }
 
     /// What was done by this one before it was let go of.
     fn take_left(&mut self, owner: &Owner) -> Queue {
         let mut done = Queue::default();
-        self.left.extract_if(.., |(left, _)| left == owner).for_each(|(_, queue)| done.append(queue));
+        self.left.extract_if(.., |left| left.owner == *owner).for_each(|left| done.append(left.done));
         done
     }
 
@@ -73,10 +106,41 @@ impl Driver {
         if self.keeper.owner.as_ref() == Some(&owner) {
             return;
         }
-        // What is about to be written of it must be there before it is read.
         self.keeper.owner = Some(owner.clone());
-        self.keeper.loading = true;
+        self.keeper.since.clear();
+        self.await_kept();
+        self.read_kept(storage, owner);
+    }
+
+    /// Reads again what could not be read.
+    pub(super) fn retry_kept(&mut self) {
+        if self.keeper.unread.is_some() {
+            self.await_kept();
+            self.read_unread();
+        }
+    }
+
+    fn await_kept(&mut self) {
         self.keeper.awaited_until = self.now() + PATIENCE_MS;
+        self.keeper.is_patient = true;
+    }
+
+    /// Reads what could not be read, and waits for nothing.
+    fn read_unread(&mut self) {
+        let (Some(storage), Some(owner)) = (self.config.storage.clone(), self.keeper.owner.clone()) else {
+            return;
+        };
+        self.read_kept(storage, owner);
+    }
+
+    fn read_kept(&mut self, storage: Arc<dyn Storage>, owner: Owner) {
+        self.keeper.loading = true;
+        self.keeper.unread = None;
+        self.read(storage, owner);
+    }
+
+    fn read(&mut self, storage: Arc<dyn Storage>, owner: Owner) {
+        // What is about to be written of it must be there before it is read.
         let name = owner.name();
         let mut unwritten = self.keeper.waiting.iter().rev().chain(&self.keeper.saving);
         if let Some((_, text)) = unwritten.find(|(unwritten, _)| *unwritten == name) {
@@ -96,13 +160,29 @@ impl Driver {
         if !is_wanted && left.is_empty() {
             return;
         }
-        let text = result.unwrap_or_else(|error| {
-            self.report(Error::StorageFailed(error));
-            None
-        });
+        let text = match result {
+            Ok(text) => text,
+            // It will never be read.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                self.report(Error::StorageFailed(error));
+                None
+            }
+            Err(error) => {
+                if is_wanted {
+                    (self.keeper.loading, self.keeper.unread) = (false, Some(error.kind()));
+                }
+                if !left.is_empty() {
+                    self.keeper.left.push(Left { owner: owner.clone(), done: left, tried: true });
+                }
+                self.report(Error::StorageFailed(error));
+                self.dial_if_ready();
+                return;
+            }
+        };
         let mut kept = text.and_then(|text| Kept::read(&text, owner));
         // What was done meanwhile could not be written before.
-        let is_unwritten = !left.is_empty() || !self.queue.is_empty();
+        let since = std::mem::take(&mut self.keeper.since);
+        let is_unwritten = !left.is_empty() || !self.queue.is_empty() || !since.is_empty();
         if !left.is_empty() {
             kept.get_or_insert_with(|| Kept::nothing(owner)).add(left);
         }
@@ -119,6 +199,7 @@ impl Driver {
         if let Some(kept) = kept.filter(|kept| !is_anothers(kept)) {
             let user = kept.user.clone();
             let (store, mut queue) = kept.restore(self.config.max_items);
+            queue.yield_to(&since);
             queue.append(std::mem::take(&mut self.queue));
             self.queue = queue;
             if self.is_live()
@@ -128,6 +209,11 @@ impl Driver {
             }
             if self.store.position.is_none() && store.position.is_some() {
                 self.store = store;
+                self.dial_anew();
+            } else if let (Some(kept), Some(begun)) = (&store.position, &self.keeper.begun_at)
+                && (kept.epoch != begun.epoch || kept.seq < begun.seq)
+            {
+                self.emit(Event::Resync { reason: "kept".to_owned() });
             }
             self.identity.greeted = self.identity.greeted.take().or(user);
             self.dirty = true;
@@ -149,6 +235,10 @@ impl Driver {
     }
 
     pub(super) fn tick_keeper(&mut self, now: u64) {
+        if self.keeper.loading && self.keeper.is_patient && self.keeper.awaited_until <= now {
+            self.keeper.is_patient = false;
+            self.report(Error::StorageFailed(io::ErrorKind::TimedOut.into()));
+        }
         if self.keeper.save_at.is_some_and(|at| at <= now) {
             self.keep_now();
         }
@@ -164,6 +254,10 @@ impl Driver {
     /// Writes now.
     pub(super) fn keep_now(&mut self) {
         self.keeper.save_at = None;
+        if self.keeper.unread.is_some() {
+            self.read_unread();
+            return;
+        }
         let Some(owner) = self.keeper.owner.clone().filter(|_| !self.keeper.loading) else { return };
         let most = self.is_native().then_some(self.config.max_items);
         let kept = Kept::of(&owner, &self.store, &self.queue, most);
@@ -192,7 +286,20 @@ impl Driver {
 
     /// Waits until what is kept is here, and whatever was done is added to it.
     pub(super) async fn finish_loading(&mut self) {
-        while (self.keeper.loading || !self.keeper.left.is_empty())
+        if self.keeper.unread.is_some() {
+            self.read_unread();
+        }
+        let tried = self.keeper.left.iter_mut().filter(|left| left.tried);
+        let again: Vec<Owner> = tried
+            .map(|left| {
+                left.tried = false;
+                left.owner.clone()
+            })
+            .collect();
+        if let Some(storage) = self.config.storage.clone() {
+            again.into_iter().for_each(|owner| self.read(Arc::clone(&storage), owner));
+        }
+        while (self.keeper.loading || self.keeper.left.iter().any(|left| !left.tried))
             && let Some(outcome) = self.tasks.join_next().await
         {
             match outcome {
@@ -227,8 +334,8 @@ impl Driver {
             .retain(|(name, _)| prefix.as_ref().is_none_or(|prefix| !name.starts_with(prefix)));
         self.keeper
             .left
-            .retain(|(owner, _)| prefix.as_ref().is_none_or(|prefix| !owner.name().starts_with(prefix)));
-        self.keeper.loading = false;
+            .retain(|left| prefix.as_ref().is_none_or(|prefix| !left.owner.name().starts_with(prefix)));
+        (self.keeper.loading, self.keeper.unread) = (false, None);
         self.finish_loading().await;
         // A write under way would bring it back; what waits of others is written all the same.
         let _ = self.finish_saving().await;
