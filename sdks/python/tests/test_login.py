@@ -222,6 +222,35 @@ async def test_what_a_former_callback_says_does_not_count(server: ScriptedServer
             assert (client.state, len(client.snapshot.items)) == (State.LIVE, 1)
 
 
+@pytest.mark.parametrize("surface", ["native", "workspace"])
+async def test_a_clock_that_is_far_ahead_asks_for_no_token_for_ever(surface: str) -> None:
+    """The server says when one is over, and is believed."""
+    asked: list[str] = []
+
+    def source(reason: str) -> str:
+        asked.append(reason)
+        return token("alice", START - 3600)
+
+    subprotocol = "campanile.v1" if surface == "native" else None
+    async with ScriptedServer(subprotocol) as server:
+        clock = SteppedClock(server.quiet)
+        async with client_of(server, surface=surface, clock=clock, token=source) as client:
+            socket = await server.dialled()
+            if surface == "native":
+                socket.send(hello(10, expiresAt="2025-12-31T23:00:00.000Z"))
+                (await server.asked()).reply(200, page(10, []))
+            await until(client, lambda s: s.state is State.LIVE or surface != "native")
+            await server.quiet()
+            await clock.step(9)
+            await clock.step(9)
+            assert (asked, server.dials.empty()) == (["initial"], True)
+            socket.close(4003, "token expired")
+            await until(client, lambda s: s.state is State.WAITING)
+            client.retry()
+            await server.dialled()
+            assert asked == ["initial", "expired"]
+
+
 async def test_a_token_that_is_not_taken_is_told(server: ScriptedServer) -> None:
     """The connection lives on with the one that it had."""
     async with client_of(server, token=token("alice", 4e9)) as client:

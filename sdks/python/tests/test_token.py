@@ -16,7 +16,7 @@ def test_claims_are_read_where_there_are_any() -> None:
 
 @pytest.mark.parametrize(
     ("life", "expected"),
-    [(3600, 3240), (600, 540), (300, 270), (60, 30), (20, 10), (8, 5), (0, 5)],
+    [(3600, 3240), (600, 540), (300, 270), (60, 30), (20, 10), (8, 5), (1, 5)],
 )
 def test_exchanged_in_time(life: float, expected: float) -> None:
     """max(30 s, 10 %) before its end, at most half of its life, and not within 5 s."""
@@ -27,3 +27,9 @@ def test_not_all_at_once() -> None:
     """±10 %."""
     early, late = refresh_at(0, 0, 3600, 1.0), refresh_at(0, 0, 3600, 0.0)
     assert (early, late) == pytest.approx((3600 - 396, 3600 - 324))
+
+
+@pytest.mark.parametrize("life", [0, -1, -1e6])
+def test_one_that_seems_to_be_over_is_not_exchanged(life: float) -> None:
+    """It is the clock that is wrong."""
+    assert refresh_at(1000, 0, 1000 + life, 0.5) is None

@@ -65,10 +65,13 @@ async def ask(source: TokenSource, reason: TokenReason, clock: Clock) -> str | N
     return answer or None
 
 
-def refresh_at(now: float, issued_at: float | None, expires_at: float, random: float) -> float:
+def refresh_at(now: float, issued_at: float | None, expires_at: float, random: float) -> float | None:
     """When to exchange a token, in the terms of `now`: max(30 s, 10 % of its life) before its end, ±10 %.
 
-    One that lives shorter than that is exchanged at half of what is left; none within 5 s."""
+    One that lives shorter than that is exchanged at half of what is left; none within 5 s. `None` for one that seems to
+    be over though the server took it: the clock is wrong, and the server says when it is over."""
+    if expires_at <= now:
+        return None
     life = expires_at - (now if issued_at is None else issued_at)
     early = max(EARLY, life / 10) * (0.9 + 0.2 * random)
     return max(expires_at - early, now + (expires_at - now) / 2, now + SOONEST)
