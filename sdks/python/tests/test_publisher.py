@@ -145,6 +145,33 @@ async def test_a_callback_that_raises_is_told() -> None:
         await Publisher("http://127.0.0.1:1", "demo", token).publish(NOTE)
 
 
+async def test_a_callback_that_raises_a_cancellation_is_told() -> None:
+    """It cancels nobody by that."""
+
+    def source() -> str:
+        raise asyncio.CancelledError
+
+    with pytest.raises(TokenFailed):
+        await Publisher("http://127.0.0.1:1", "demo", source).publish(NOTE)
+    with pytest.raises(TokenFailed):
+        SyncPublisher("http://127.0.0.1:1", "demo", source).publish(NOTE)
+
+
+async def test_a_callback_that_never_answers_is_given_up() -> None:
+    """After 30 s, as that of a client."""
+    clock = SteppedClock()
+    never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    publishing = asyncio.ensure_future(
+        Publisher("http://127.0.0.1:1", "demo", lambda: never, clock=clock).publish(NOTE)
+    )
+    await clock.step(29.9)
+    assert not publishing.done()
+    await clock.step(0.1)
+    assert publishing.done()
+    with pytest.raises(TokenFailed, match="30 s"):
+        await publishing
+
+
 @pytest.mark.parametrize("nothing", [None, "", 7])
 async def test_a_callback_that_gives_no_text_is_told(server: ScriptedServer, nothing: object) -> None:
     """Nobody is asked with that."""

@@ -13,10 +13,11 @@ from typing import Any, TypeVar, overload
 from urllib.parse import quote
 
 from .backoff import Backoff
-from .clock import Clock, SystemClock
+from .clock import Clock, SystemClock, called, within
 from .errors import BadAnswer, BatchTooLarge, Network, Problem, TokenFailed
 from .outbox import OutboxRow, is_at_fault, is_passing
 from .rest import PATIENCE, Answer, Rest
+from .token import PATIENCE as TOKEN_PATIENCE
 
 LARGEST_BATCH = 1000
 """Notifications of one request."""
@@ -198,8 +199,11 @@ class Publisher:
         if isinstance(self._token, str):
             return self._token
         try:
-            token = self._token()
-            token = await token if inspect.isawaitable(token) else token
+            token = called(self._token)
+            if inspect.isawaitable(token):
+                token = await within(self._clock, TOKEN_PATIENCE, token)
+        except TimeoutError:
+            raise TokenFailed("publish", f"did not answer within {TOKEN_PATIENCE:g} s") from None
         except Exception as error:
             raise TokenFailed("publish", "raised") from error
         return _text(token)
@@ -281,7 +285,7 @@ class SyncPublisher:
         if isinstance(self._token, str):
             return self._token
         try:
-            token = self._token()
+            token = called(self._token)
         except Exception as error:
             raise TokenFailed("publish", "raised") from error
         return _text(token)
