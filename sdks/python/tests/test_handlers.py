@@ -327,6 +327,28 @@ async def test_a_handler_may_leave(server: ScriptedServer, leaves: str) -> None:
 
 
 @pytest.mark.parametrize("leaves", ["disconnect", "close"])
+async def test_a_handler_that_leaves_in_another_task_is_cut(server: ScriptedServer, leaves: str) -> None:
+    """It can't be told from others by then. The leaving goes on."""
+    client = client_of(server)
+    cut = asyncio.Event()
+
+    @client.on("notification")
+    async def leaving(_: Notification) -> None:
+        try:
+            await asyncio.gather(getattr(client, leaves)())
+        except asyncio.CancelledError:
+            cut.set()
+            raise
+
+    client.connect()
+    socket = await greeted(server, client)
+    socket.send(notification(11, "a"))
+    await asyncio.wait_for(cut.wait(), LIMIT)
+    await asyncio.wait_for(getattr(client, leaves)(), LIMIT)
+    assert client.state is (State.IDLE if leaves == "disconnect" else State.CLOSED)
+
+
+@pytest.mark.parametrize("leaves", ["disconnect", "close"])
 @pytest.mark.parametrize("says", ["disconnect", "close"])
 @pytest.mark.parametrize("how", ["itself", "in another task", "by another of the device"])
 @pytest.mark.parametrize("what", ["a handler", "a token callback"])

@@ -146,6 +146,24 @@ async def test_whoever_waits_for_what_is_no_longer_done_is_told(server: Scripted
                 await asyncio.wait_for(future, LIMIT)
 
 
+async def test_whoever_waits_when_another_callback_is_given_waits_on(server: ScriptedServer) -> None:
+    """Until that has said whose its tokens are."""
+    asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    async with client_of(server) as client:
+        socket = await greeted(server, client, item(10, "a"))
+        waiting = client.read("a")
+        await socket.next()
+        client.update(token=lambda _: asked)
+        await server.quiet()
+        assert not waiting.done()
+        asked.set_result(token("alice", 4e9))
+        again = await server.dialled()
+        again.send(hello(10, unread=1, unseen=1, resumed=True))
+        assert '"read"' in await again.next()
+        again.send({"type": "ok", "ref": "2", "changed": True, "rev": 1, "unread": 0})
+        assert (await asyncio.wait_for(waiting, LIMIT)).changed
+
+
 @pytest.mark.parametrize("surface", ["workspace", "product"])
 @pytest.mark.parametrize("kept", [True, False])
 async def test_what_is_done_where_nobody_says_whose_it_is_is_sent(surface: str, kept: bool) -> None:

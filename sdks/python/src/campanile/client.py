@@ -272,7 +272,8 @@ class Campanile:
         """Calls a function, async or not, on an event; returns what stops that. Without a function: a decorator.
 
         Each handler has its own pace, and its own queue of 1,000. What it raises is told as `error`, and stops
-        nothing. One that is not async must not block."""
+        nothing. One that is not async must not block. `disconnect` and `close` cancel the calls that are under way,
+        but for the one that calls them."""
         if handler is not None:
             return self._delivery.add(event, handler)
 
@@ -289,9 +290,10 @@ class Campanile:
 
         While there is no connection, it waits. The future raises `ActionRefused` if the server says that it can't be
         done; then what was shown is undone. So it does, with the code `missing`, where nobody is logged in any more,
-        and where another token callback was given and it is not known yet whose its tokens are: nothing is shown that
-        could be meant; and where that comes to be so, or somebody else comes, before it is done: with a storage it is
-        then done once this user is back. `QueueFull` if 1,000 actions wait."""
+        and, on the native surface at least, as long as it is not known who is: nothing is shown that could be meant.
+        It does also where nobody is logged in any more, or somebody else is, before it is done: with a storage it is
+        then done once this user is back. After another token callback was given it waits, until it is known whose its
+        tokens are. `QueueFull` if 1,000 actions wait."""
         return self._act("read", id)
 
     def unread(self, id: str) -> "asyncio.Future[Outcome]":
