@@ -1,11 +1,11 @@
 //! A device that is full or fails.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use campanile_model::{Audience, Entry, EntryKind, Seq};
+use campanile_model::{Audience, Entry, EntryKind, Notification, Seq};
 use campanile_store::{
     Appended, Change, Config, Contents, DocumentKind, DocumentWrite, Documents, Epochs, Expect, Fault,
     Faults, Mark, Retention, SqliteStore, Store, StoreError, Write,
@@ -19,6 +19,11 @@ struct Breaker {
     before: Mutex<Option<Fault>>,
     after: Mutex<Option<Fault>>,
     panics: AtomicBool,
+    /// The thread whose next checkpoint fails.
+    checkpoint: Mutex<Option<&'static str>>,
+    /// What is left of the database where the device lost what was copied into it.
+    lost: Mutex<Option<Vec<u8>>>,
+    closings: AtomicU64,
     /// Put in the place of the database while it is closed.
     older: Mutex<Option<PathBuf>>,
     closed: AtomicBool,
@@ -34,8 +39,21 @@ impl Faults for Breaker {
         self.after.lock().unwrap().take()
     }
 
+    fn checkpoint(&self) -> Option<Fault> {
+        let mut of = self.checkpoint.lock().unwrap();
+        let is_here = of.is_some() && *of == std::thread::current().name();
+        is_here.then(|| {
+            *of = None;
+            Fault::Io
+        })
+    }
+
     fn while_closed(&self, dir: &Path) {
         self.closed.store(true, Ordering::SeqCst);
+        self.closings.fetch_add(1, Ordering::SeqCst);
+        if let Some(left) = self.lost.lock().unwrap().take() {
+            std::fs::write(dir.join("campanile.db"), left).unwrap();
+        }
         if let Some(older) = self.older.lock().unwrap().take() {
             for file in ["campanile.db", "campanile.db-wal"] {
                 let _ = std::fs::remove_file(dir.join(file));
@@ -69,6 +87,16 @@ async fn healthy(store: &SqliteStore) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("still unhealthy: {:?}", store.health());
+}
+
+/// Waits for the writer to have closed every handle.
+async fn closed(breaker: &Breaker) {
+    let closed = async {
+        while !breaker.closed.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), closed).await.expect("the handles are closed");
 }
 
 #[test]
@@ -147,7 +175,7 @@ fn the_log_begins_anew_after_a_failure_or_stays_closed() {
         let breaker = Arc::default();
         let store = open(dir.path(), &breaker);
         publish(&store, 1).await.unwrap();
-        // With another reader the handles' closing copies nothing, and the log cannot begin anew.
+        // With another reader the log cannot begin anew.
         let reader = rusqlite::Connection::open(dir.path().join("campanile.db")).unwrap();
         reader.execute_batch("BEGIN; SELECT * FROM migration;").unwrap();
         *breaker.after.lock().unwrap() = Some(Fault::Io);
@@ -168,6 +196,92 @@ fn the_log_begins_anew_after_a_failure_or_stays_closed() {
     });
 }
 
+/// A checkpoint that does not come to the end of the log flushes nothing. If the device loses what it copied, the flush of a
+/// later one fails, once: whoever asks again hears of nothing, and goes on from where the first one ended.
+#[test]
+fn what_a_failed_checkpoint_lost_is_copied_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = dir.path().join("campanile.db");
+    runtime().block_on(async {
+        let breaker = Arc::<Breaker>::default();
+        let mut config = Config::new(dir.path(), Epochs::seeded(1));
+        config.faults = Some(Arc::clone(&breaker) as Arc<dyn Faults>);
+        config.checkpoint_mib = 1;
+        let store = SqliteStore::open(config).unwrap();
+        let mut next = 0;
+        let mut publish_many = async || {
+            let long = |n| Notification {
+                message: "x".repeat(3000),
+                ..Arc::unwrap_or_clone(notification(n, Audience::Workspace, vec![]))
+            };
+            let many = (next..next + 1000).map(|n| Arc::new(long(n))).collect();
+            next += 1000;
+            let write = Write::Publish { notifications: many, idempotency: None };
+            store.append(&workspace(0), write, at(0)).await.unwrap();
+        };
+        let before = std::fs::read(&database).unwrap();
+        // A reader of the log keeps the checkpoint from its end.
+        let reader = rusqlite::Connection::open(&database).unwrap();
+        publish(&store, 1_000_000).await.unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM migration;").unwrap();
+        publish_many().await;
+        let looking = rusqlite::Connection::open(&database).unwrap();
+        let copied = || -> i64 {
+            let read = |row: &rusqlite::Row<'_>| row.get(2);
+            looking.query_row("PRAGMA wal_checkpoint(NOOP)", [], read).unwrap()
+        };
+        let until = async |what: &str, is_so: &mut dyn FnMut() -> bool| {
+            let waits = async {
+                while !is_so() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(30), waits).await.expect(what);
+        };
+        until("some of it is copied", &mut || copied() > 0).await;
+        drop(looking);
+
+        *breaker.lost.lock().unwrap() = Some(before);
+        *breaker.checkpoint.lock().unwrap() = Some("store-files");
+        publish_many().await;
+        let waits = || matches!(store.health(), Err(StoreError::Unavailable { reason }) if reason.contains("a backup or a check"));
+        until("it is not served meanwhile", &mut || waits()).await;
+        // It reads nothing any more, but SQLite still remembers how far the checkpoint came.
+        reader.execute_batch("COMMIT").unwrap();
+        let tried = breaker.closings.load(Ordering::SeqCst);
+        until("it is tried again", &mut || breaker.closings.load(Ordering::SeqCst) >= tried + 2).await;
+        assert!(waits(), "{:?}", store.health());
+        drop(reader);
+        healthy(&store).await;
+        assert_eq!(head(&store).await, 2001);
+        assert_eq!(store.check_full().await.unwrap().problems, Vec::<String>::new());
+        publish(&store, 1_000_001).await.unwrap();
+        store.close().await;
+        assert!(!dir.path().join("campanile.db-wal").exists());
+        let store = open(dir.path(), &breaker);
+        assert_eq!(head(&store).await, 2002);
+    });
+}
+
+#[test]
+fn a_failure_to_begin_the_log_anew_is_recovered_from() {
+    let dir = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let breaker = Arc::<Breaker>::default();
+        let mut config = Config::new(dir.path(), Epochs::seeded(1));
+        config.faults = Some(Arc::clone(&breaker) as Arc<dyn Faults>);
+        config.wal_age = Duration::from_millis(1);
+        let store = SqliteStore::open(config).unwrap();
+        *breaker.checkpoint.lock().unwrap() = Some("store-write");
+        publish(&store, 1).await.unwrap();
+        closed(&breaker).await;
+        healthy(&store).await;
+        assert_eq!(head(&store).await, 1);
+        assert_eq!(publish(&store, 2).await.unwrap().head, Seq(2));
+        assert!(store.check_full().await.unwrap().problems.is_empty());
+    });
+}
+
 /// No flush failed, so nothing has to be written once more: a long read keeps nobody waiting.
 #[test]
 fn a_defect_is_recovered_from_while_a_backup_reads() {
@@ -180,8 +294,8 @@ fn a_defect_is_recovered_from_while_a_backup_reads() {
         reader.execute_batch("BEGIN; SELECT * FROM migration;").unwrap();
         breaker.panics.store(true, Ordering::SeqCst);
         assert!(publish(&store, 2).await.is_err());
+        closed(&breaker).await;
         healthy(&store).await;
-        assert!(breaker.closed.load(Ordering::SeqCst));
         assert_eq!(publish(&store, 3).await.unwrap().head, Seq(2));
         drop(reader);
         assert!(store.check_full().await.unwrap().problems.is_empty());

@@ -8,10 +8,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rusqlite::Connection;
 
 use super::connect::{BUSY_TIMEOUT, PAGE_BYTES};
+use super::failure::is_io;
+use super::faults::Faults;
 use super::fullness::Fullness;
 use super::handles::Slot;
 use super::seldom::Seldom;
+use super::status::Status;
 use super::witness::Witness;
+use super::writer::as_error;
 
 /// How often the WAL's length is asked for while there are commits.
 const LOOK: Duration = Duration::from_millis(100);
@@ -36,6 +40,10 @@ pub(super) struct Checkpointer {
     pub(super) wal_age: Duration,
     /// Asks the writer to begin the WAL anew; one that was asked for already is not asked for again.
     pub(super) anew: Sender<Anew>,
+    /// Tells the writer of what the device refused.
+    pub(super) failed: Sender<rusqlite::Error>,
+    pub(super) status: Arc<Status>,
+    pub(super) faults: Option<Arc<dyn Faults>>,
 }
 
 /// How the WAL is to begin anew.
@@ -105,12 +113,13 @@ impl Checkpointer {
             let commits = self.commits.made();
             if commits != looked_at {
                 looked_at = commits;
-                report(self.look(&mut restart_after, &mut fullness), &mut failing);
+                let looked = self.work(|conn| self.look(conn, &mut restart_after, &mut fullness));
+                report(looked, &mut failing);
             }
             if !self.commits.are_in_wal() {
                 held_since = None;
             } else if held_since.get_or_insert_with(Instant::now).elapsed() >= self.wal_age {
-                let asked = self.ask_for_cut();
+                let asked = self.work(|conn| self.ask_for_cut(conn));
                 if !matches!(asked, Ok(false)) {
                     // Perhaps in vain: then not again at once, as the writer waits for those who read.
                     held_since = None;
@@ -126,20 +135,48 @@ impl Checkpointer {
         *self.slot.lock() = None;
     }
 
-    fn look(&self, restart_after: &mut u64, fullness: &mut Fullness) -> rusqlite::Result<()> {
+    /// Works on the connection, while it is there. Where the device fails, what was copied before may not be on it, and passes
+    /// for flushed from now on: the writer closes every handle, and all of the WAL is copied again.
+    fn work<T: Default>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         let conn = self.slot.lock();
-        let Some(conn) = conn.as_ref() else { return Ok(()) };
+        let Some(conn) = conn.as_ref() else { return Ok(T::default()) };
+        // Until then nothing is copied: a WAL of which all is copied is written over.
+        if self.status.is_unflushed() {
+            return Ok(T::default());
+        }
+        match work(conn) {
+            Err(error) if is_io(&error) => {
+                // While the connection is held: whoever closes it knows of it.
+                self.status.set_unflushed(true);
+                let _ = self.failed.try_send(error);
+                Ok(T::default())
+            }
+            done => done,
+        }
+    }
+
+    fn copy(&self, conn: &Connection) -> rusqlite::Result<Wal> {
+        met(self.faults.as_deref())?;
+        checkpoint(conn, "PASSIVE")
+    }
+
+    fn look(
+        &self,
+        conn: &Connection,
+        restart_after: &mut u64,
+        fullness: &mut Fullness,
+    ) -> rusqlite::Result<()> {
         fullness.look(conn)?;
         let wal = checkpoint(conn, "NOOP")?;
         if wal.pages - wal.copied < self.growth {
             return Ok(());
         }
-        let wal = checkpoint(conn, "PASSIVE")?;
+        let wal = self.copy(conn)?;
         if wal.pages < self.growth * RESTART_AT {
             *restart_after = 0;
         } else if wal.pages >= *restart_after {
             // What was written meanwhile, so that the writer has less to do.
-            let wal = checkpoint(conn, "PASSIVE")?;
+            let wal = self.copy(conn)?;
             // In vain while a long read (a backup) holds on to the WAL: then not again before it grew.
             *restart_after = wal.pages + self.growth;
             // Nothing is lost where the writer was asked already: it begins anew.
@@ -149,16 +186,14 @@ impl Checkpointer {
     }
 
     /// Whether the writer will hear of it: not before it did what it was asked for last.
-    fn ask_for_cut(&self) -> rusqlite::Result<bool> {
-        let conn = self.slot.lock();
-        let Some(conn) = conn.as_ref() else { return Ok(false) };
+    fn ask_for_cut(&self, conn: &Connection) -> rusqlite::Result<bool> {
         // So that the writer has less to do.
-        checkpoint(conn, "PASSIVE")?;
+        self.copy(conn)?;
         Ok(self.anew.try_send(Anew::Cut).is_ok())
     }
 }
 
-/// The pages stay in the WAL, where they are safe, and the next look tries again: ten times a second, as long as the
+/// It was not the device that failed: the pages stay in the WAL, where they are safe, and the next look tries again: ten times a second, as long as the
 /// device is full.
 fn report(outcome: rusqlite::Result<()>, failing: &mut Seldom) {
     match outcome {
@@ -189,6 +224,17 @@ pub(super) fn begin_anew(conn: &Connection, how: Anew) -> rusqlite::Result<bool>
     let done = checkpoint(conn, mode);
     conn.busy_timeout(BUSY_TIMEOUT)?;
     done.map(|wal| wal.is_done)
+}
+
+/// Whether a checkpoint copies the WAL from its first page on. SQLite remembers how far the last one came as long as anybody
+/// has the database open.
+pub(super) fn copies_all(conn: &Connection) -> rusqlite::Result<bool> {
+    Ok(checkpoint(conn, "NOOP")?.copied == 0)
+}
+
+/// What a test has in store for a checkpoint.
+pub(super) fn met(faults: Option<&dyn Faults>) -> rusqlite::Result<()> {
+    faults.and_then(Faults::checkpoint).map_or(Ok(()), |fault| Err(as_error(fault)))
 }
 
 fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<Wal> {

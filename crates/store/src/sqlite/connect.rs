@@ -104,7 +104,15 @@ pub(super) fn open_checkpointer(config: &Config) -> rusqlite::Result<Connection>
 /// A connection for the last words of a store that was closed.
 pub(super) fn open_last(dir: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(database(dir), flags)
+    let conn = Connection::open_with_flags(database(dir), flags)?;
+    copy_at_close(&conn, false)?;
+    Ok(conn)
+}
+
+/// Whether the last connection to close copies the WAL and removes it. It would take what was copied before for flushed, also
+/// after a failure, and so what is copied is copied in the open.
+pub(super) fn copy_at_close(conn: &Connection, copy: bool) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !copy).map(drop)
 }
 
 /// A connection for a process beside the server: it reads, and leaves everything as it is. `path` is a data
@@ -123,6 +131,7 @@ fn open(config: &Config, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // Plans depend on the statement alone. Otherwise SQLite plans a statement anew for every new value
     // bound to it, which cost more than running it (measured: 8 times).
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    copy_at_close(&conn, false)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.pragma_update(None, "cache_size", -1024 * i64::from(config.cache_mib))?;

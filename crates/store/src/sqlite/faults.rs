@@ -27,6 +27,11 @@ pub trait Faults: Send + Sync {
         None
     }
 
+    /// Instead of copying the WAL into the database.
+    fn checkpoint(&self) -> Option<Fault> {
+        None
+    }
+
     /// While every handle is closed, before they are opened again.
     fn while_closed(&self, dir: &Path) {
         let _ = dir;

@@ -9,7 +9,7 @@ use campanile_model::{Seq, Slug};
 use crossbeam_channel::RecvTimeoutError;
 use rusqlite::Connection;
 
-use super::checkpoint::{Anew, begin_anew};
+use super::checkpoint::{Anew, begin_anew, copies_all};
 use super::connect::{self, in_snapshot};
 use super::failure::{Outcome, is_io, store_error};
 use super::job::Job;
@@ -28,7 +28,7 @@ impl Writer {
     /// the lost turn stood: whatever of it became durable all the same is sent on, so that the commits
     /// have no gap.
     pub(super) fn recover(&mut self, error: &rusqlite::Error, before: &Before) {
-        self.unflushed |= is_io(error);
+        self.heed(error);
         let mut reason = format!("the log is being recovered after: {error}");
         tracing::error!(%error, "writing failed: the database is closed and opened again");
         // Opening it may work and the next turn fail again: then the pauses grow all the same.
@@ -55,6 +55,12 @@ impl Writer {
         self.status.set(State::Ready);
     }
 
+    fn heed(&self, error: &rusqlite::Error) {
+        if is_io(error) {
+            self.status.set_unflushed(true);
+        }
+    }
+
     /// Waits, and refuses whatever else does; whether the store was closed meanwhile.
     fn pause(&self, pause: Duration, reason: &str) -> bool {
         let refuse = |job: Job| job.refuse(StoreError::Unavailable { reason: reason.into() }).send();
@@ -77,6 +83,14 @@ impl Writer {
             faults.while_closed(&self.config.dir);
         }
         let conn = connect::open_writer(&self.config).map_err(|e| store_error(&e))?;
+        let held = || {
+            let reason = "the write-ahead log may not be on disk, and cannot be copied while a backup or a check reads from it";
+            StoreError::Unavailable { reason: reason.into() }
+        };
+        // While somebody else has the database open, SQLite remembers how much of the WAL it has copied, and would leave that out.
+        if self.status.is_unflushed() && !copies_all(&conn).map_err(|e| store_error(&e))? {
+            return Err(held());
+        }
         check::tail(&conn)?;
         let counter = lineage::counter(&conn).map_err(|e| store_error(&e))?;
         if counter < self.counter {
@@ -88,14 +102,10 @@ impl Writer {
         }
         // What a failed flush left in the page cache counts as flushed to whoever asks again, and what is written behind it in
         // the WAL would be lost with it. So all of it is written once more, into the database, and the WAL begins anew.
-        let begun = begin_anew(&conn, Anew::Cut).inspect_err(|error| self.unflushed |= is_io(error));
-        match begun {
-            Ok(true) => self.unflushed = false,
-            Ok(false) if self.unflushed => {
-                let reason = "the write-ahead log may not be on disk, and cannot be copied while a backup or a check reads from it";
-                return Err(StoreError::Unavailable { reason: reason.into() });
-            }
-            Err(error) if self.unflushed => return Err(store_error(&error)),
+        match begin_anew(&conn, Anew::Cut).inspect_err(|error| self.heed(error)) {
+            Ok(true) => self.status.set_unflushed(false),
+            Ok(false) if self.status.is_unflushed() => return Err(held()),
+            Err(error) if self.status.is_unflushed() => return Err(store_error(&error)),
             // No flush failed: all of it is where it was.
             Ok(false) | Err(_) => {}
         }

@@ -1,12 +1,16 @@
 //! Whether writes are taken now.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::StoreError;
 
 /// Set by the writer, read by everyone.
 #[derive(Default)]
-pub(super) struct Status(Mutex<State>);
+pub(super) struct Status {
+    state: Mutex<State>,
+    unflushed: AtomicBool,
+}
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum State {
@@ -29,6 +33,15 @@ impl Status {
         }
     }
 
+    /// Whether the device failed, and not all that is in the WAL has been written to the database anew since.
+    pub(super) fn is_unflushed(&self) -> bool {
+        self.unflushed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_unflushed(&self, unflushed: bool) {
+        self.unflushed.store(unflushed, Ordering::Release);
+    }
+
     pub(super) fn is_full(&self) -> bool {
         *self.lock() == State::Full
     }
@@ -48,6 +61,6 @@ impl Status {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // A state is replaced as a whole, so a panic elsewhere left it whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

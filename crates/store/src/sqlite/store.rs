@@ -11,7 +11,7 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::{broadcast, oneshot};
 
 use super::check_full::{CheckReport, check_full};
-use super::checkpoint::{Anew, Checkpointer, Commits, begin_anew};
+use super::checkpoint::{Anew, Checkpointer, Commits, begin_anew, copies_all};
 use super::config::Config;
 use super::failure::store_error;
 use super::handles::Handles;
@@ -79,7 +79,7 @@ impl SqliteStore {
         let (checkpointer, stop) = bounded(0);
         let commits = broadcast::channel(config.broadcast.max(1)).0;
         let (status, committed) = (Arc::<Status>::default(), Arc::<Commits>::default());
-        let (anew, asked_for) = bounded(1);
+        let ((anew, asked_for), (failed, failure)) = (bounded(1), bounded(1));
         let checkpoints = Checkpointer {
             slot: Arc::clone(&handles.checkpointer),
             witness: witness.clone(),
@@ -88,6 +88,9 @@ impl SqliteStore {
             page_limit: config.page_limit,
             wal_age: config.wal_age,
             anew: anew.clone(),
+            failed: failed.clone(),
+            status: Arc::clone(&status),
+            faults: config.faults.clone(),
         };
         let thread = |error: std::io::Error| StoreError::Internal(format!("cannot start a thread: {error}"));
         let (readers, mut threads) = Readers::start(&handles, config.read_queue).map_err(thread)?;
@@ -104,9 +107,9 @@ impl SqliteStore {
             commits: commits.clone(),
             committed,
             anew: asked_for,
-            _anew: anew,
+            failed: failure,
+            _asking: (anew, failed),
             unsettled: true,
-            unflushed: false,
             failures: 0,
             config,
         };
@@ -167,13 +170,12 @@ impl SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.stop();
-        end(self.threads.get_mut().drain(..).collect(), &self.dir);
+        end(self.threads.get_mut().drain(..).collect(), &self.dir, &self.status);
     }
 }
 
-/// Waits for the threads, then leaves one file behind in place of two: connections that close at the same
-/// time may each take another for the last one. The log is as safe in the second.
-fn end(threads: Vec<JoinHandle<()>>, dir: &Path) {
+/// Waits for the threads, then leaves one file behind in place of two. The log is as safe in the second.
+fn end(threads: Vec<JoinHandle<()>>, dir: &Path, status: &Status) {
     if threads.is_empty() {
         return;
     }
@@ -181,7 +183,15 @@ fn end(threads: Vec<JoinHandle<()>>, dir: &Path) {
         // A thread that panicked has nothing left to finish.
         let _ = thread.join();
     }
-    match connect::open_last(dir).and_then(|conn| begin_anew(&conn, Anew::Cut)) {
+    let cut = connect::open_last(dir).and_then(|conn| {
+        // As in a recovery that was not to be waited for.
+        let is_ready = !status.is_unflushed() || copies_all(&conn)?;
+        let is_cut = is_ready && begin_anew(&conn, Anew::Cut)?;
+        // Then the file goes as this one is closed.
+        connect::copy_at_close(&conn, is_cut)?;
+        Ok(is_cut)
+    });
+    match cut {
         Ok(true) => {}
         Ok(false) => tracing::info!("the write-ahead log stays beside the database: somebody reads from it"),
         Err(error) => tracing::info!(%error, "the write-ahead log stays beside the database"),
@@ -346,7 +356,8 @@ impl Store for SqliteStore {
         let mut threads = self.threads.lock().await;
         let ended: Vec<_> = threads.drain(..).collect();
         let dir = self.dir.clone();
-        let join = move || end(ended, &dir);
+        let status = Arc::clone(&self.status);
+        let join = move || end(ended, &dir, &status);
         // Fails only where the runtime itself is ending; the threads end by themselves all the same.
         let _ = tokio::task::spawn_blocking(join).await;
         self.status.set(State::Closed);

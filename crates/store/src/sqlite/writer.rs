@@ -12,9 +12,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, select
 use rusqlite::Connection;
 use tokio::sync::broadcast;
 
-use super::checkpoint::{Anew, Commits, begin_anew};
+use super::checkpoint::{Anew, Commits, begin_anew, met};
 use super::config::Config;
-use super::failure::{Failure, defect, store_error};
+use super::failure::{Failure, defect, is_io, store_error};
 use super::faults::Fault;
 use super::handles::Handles;
 use super::job::{Answer, Job};
@@ -50,11 +50,11 @@ pub(super) struct Writer {
     pub(super) committed: Arc<Commits>,
     /// What the checkpointer asks for.
     pub(super) anew: Receiver<Anew>,
-    /// Holds that open, whatever becomes of the checkpointer.
-    pub(super) _anew: Sender<Anew>,
+    /// What the device refused it.
+    pub(super) failed: Receiver<rusqlite::Error>,
+    /// Hold both open, whatever becomes of the checkpointer.
+    pub(super) _asking: (Sender<Anew>, Sender<rusqlite::Error>),
     pub(super) unsettled: bool,
-    /// Whether the device failed, and what is in the WAL has not been brought to it since.
-    pub(super) unflushed: bool,
     /// Recoveries since a turn last worked.
     pub(super) failures: u32,
 }
@@ -64,6 +64,8 @@ enum Next {
     Job(Job),
     /// Nothing waits, and the WAL is to begin anew.
     Anew(Anew),
+    /// The WAL could not be copied.
+    Failed(rusqlite::Error),
     /// Nothing waits, but there is something to clean up or a full device to try.
     Idle,
     Closed,
@@ -79,6 +81,10 @@ impl Writer {
                     self.begin_anew(how);
                     continue;
                 }
+                Next::Failed(error) => {
+                    self.lose(Lost::empty(error, Vec::new()));
+                    continue;
+                }
                 Next::Idle => None,
                 Next::Closed => break,
             };
@@ -87,6 +93,9 @@ impl Writer {
             let panicked = |_| Err(Lost::empty(defect("an operation panicked"), Vec::new()));
             if let Err(lost) = turn.unwrap_or_else(panicked) {
                 self.lose(lost);
+            }
+            if let Ok(error) = self.failed.try_recv() {
+                self.lose(Lost::empty(error, Vec::new()));
             }
             if let Ok(how) = self.anew.try_recv() {
                 self.begin_anew(how);
@@ -120,6 +129,10 @@ impl Writer {
             recv(self.anew) -> how => match how {
                 Ok(how) => return Next::Anew(how),
                 // Never: this thread holds a sender.
+                Err(_) => Err(RecvTimeoutError::Timeout),
+            },
+            recv(self.failed) -> error => match error {
+                Ok(error) => return Next::Failed(error),
                 Err(_) => Err(RecvTimeoutError::Timeout),
             },
             default(patience) => Err(RecvTimeoutError::Timeout),
@@ -248,12 +261,19 @@ impl Writer {
     }
 
     /// Between two turns, as the checkpointer asked.
-    fn begin_anew(&self, how: Anew) {
+    fn begin_anew(&mut self, how: Anew) {
+        // What could not be copied is not all there: the WAL is what there is of it.
+        if self.status.is_unflushed() {
+            return;
+        }
         let Some(conn) = &self.conn else { return };
-        match begin_anew(conn, how) {
+        let faults = self.config.faults.as_deref();
+        match met(faults).and_then(|()| begin_anew(conn, how)) {
             Ok(true) if how == Anew::Cut => self.committed.cut(),
             // Somebody still reads from it: the checkpointer asks again.
             Ok(_) => {}
+            // What was copied before may not be on the device, and passes for flushed from now on.
+            Err(error) if is_io(&error) => self.lose(Lost::empty(error, Vec::new())),
             // The pages stay in the WAL, where they are safe.
             Err(error) => tracing::warn!(%error, "cannot begin the WAL anew"),
         }
@@ -287,7 +307,7 @@ fn database(failure: Failure) -> rusqlite::Error {
     }
 }
 
-fn as_error(fault: Fault) -> rusqlite::Error {
+pub(super) fn as_error(fault: Fault) -> rusqlite::Error {
     let code = match fault {
         Fault::Full => rusqlite::ffi::SQLITE_FULL,
         Fault::Io => rusqlite::ffi::SQLITE_IOERR_FSYNC,
