@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { bundled, gzipped } from "./bundled.mjs";
 
 /** Bytes. The aim is 8 KiB, 8,192. */
-const BOUNDS = { bundled: 10_000, file: 9_560 };
+const BOUNDS = { bundled: 10_040, file: 9_590 };
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 

@@ -141,8 +141,7 @@ function createClient(given: Options): Omit<Client, "state"> {
   const open = async (attempt: number, why: TokenReason) => {
     const current = () => machine.attempt === attempt && machine.state === "connecting";
     try {
-      if (!environment.WebSocket)
-        throw new CampanileError("no_websocket", "no WebSocket: give one as an option");
+      if (!environment.WebSocket) throw new CampanileError("no_websocket", "give a WebSocket as an option");
       // What is named needs no token, unless there is reason to doubt it.
       const { token: source } = options;
       const early = whose(source);
@@ -254,7 +253,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     });
 
   const documented = () =>
-    orFail("no_surface", "the surface can't be loaded here", () => import("./surface/documented.js"));
+    orFail("no_surface", "the surface can't be loaded", () => import("./surface/documented.js"));
 
   /** Whether another token is of the same user. One of another begins anew. */
   const accepts = (asked: string | null | undefined): asked is string => {
@@ -297,7 +296,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     const session = visible();
     if (!session) return;
     if (session.queue.length >= MOST_ACTIONS) {
-      tell("error", new CampanileError("queue_full", "too many actions wait already", { action, id }));
+      tell("error", new CampanileError("queue_full", "too many actions wait", { action, id }));
       return;
     }
     const { now } = session.store;
@@ -360,6 +359,7 @@ function createClient(given: Options): Omit<Client, "state"> {
     act,
     renew,
     renews,
+    flush,
     wished(wish) {
       if (wish.type === "Retry") retry();
       else if (wish.type === "Load") {
@@ -422,7 +422,7 @@ function createClient(given: Options): Omit<Client, "state"> {
         if (was && !is) concealed = true;
       } else if (is === was) {
         return;
-      } else if (session && typeof is === "string" && (whose(is) ?? null) === session.identity) {
+      } else if (session?.identity && typeof is === "string" && whose(is) === session.identity) {
         // The same user goes on; what is not live yet begins again.
         if (machine.state === "live") {
           token = is;

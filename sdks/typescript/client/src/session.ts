@@ -45,6 +45,8 @@ export interface Owner {
   changed(): void;
   tell(...told: Told): void;
   wished(wish: Wish): void;
+  /** Sends what waits, if it can be sent. */
+  flush(): void;
   /** Another tab took the lead away: it connects, and this one no longer may. */
   robbed(): void;
 }
@@ -58,7 +60,7 @@ export interface Session {
   readonly sent: Set<string>;
   /** What the leading tab's connection is; undefined where there is none. */
   readonly mirror: Status | undefined;
-  /** Reads what was kept, if nothing is here yet, and meets the other tabs. */
+  /** Reads what was kept, and meets the other tabs. What takes too long is not waited for, but taken in when it comes. */
   open(): Promise<void>;
   /** Resolves to true once this tab is the one that connects; to false if it resigned before. */
   lead(): Promise<boolean>;
@@ -110,23 +112,23 @@ export function createSession(
   let loads = new Set<string>();
   /** It led, or followed: what the store has was told. */
   let met = false;
+  /** What was kept of the queue is in it, or another user's: writing it loses nothing. */
+  let known = false;
 
   const stored = async (method: "get" | "set" | "erase", what: string, value?: unknown): Promise<unknown> => {
     try {
       return await environment.storage?.[method](what, value);
     } catch (cause) {
-      owner.tell("error", new CampanileError("storage_failed", "the cache can't be used", { cause }));
+      owner.tell("error", new CampanileError("storage_failed", "the cache failed", { cause }));
     }
   };
-  /** What was kept; nothing, if that takes too long. */
-  const kept = (what: string) => within(environment, PATIENCE, stored("get", key + what)).catch(() => {});
   const keep = (what: string, value: unknown) => {
-    if (keeps) void stored("set", key + what, value);
+    if (keeps && !mirror) void stored("set", key + what, value);
   };
   const save = () => {
     dirty = false;
     saving();
-    if (!mirror && store.now.epoch !== undefined) keep("list", bounded(store.now, maxItems));
+    if (store.now.epoch !== undefined) keep("list", bounded(store.now, maxItems));
   };
 
   const announce = (change: Change) => tabs?.tell(change);
@@ -143,6 +145,7 @@ export function createSession(
     store.restore();
     queue = [];
     met = false;
+    known = true;
   };
   const leave = () => {
     if (dirty) save();
@@ -216,7 +219,7 @@ export function createSession(
         told.push(store.apply(change));
     }
 
-    if (queue !== was && !mirror) keep("queue", queue);
+    if (queue !== was && known) keep("queue", queue);
     if (keeps && !dirty) {
       dirty = true;
       saving(SAVE, save);
@@ -262,14 +265,25 @@ export function createSession(
     async open() {
       if (!keeps) return;
       const { locks, channel } = environment;
-      const line = !tabs && (options.shareTabs ?? true) && locks && channel?.(key);
+      const line = !tabs && options.shareTabs !== false && locks && channel?.(key);
       if (line) tabs = joinTabs(environment, locks, line, key, ears);
       const nothing = () => store.now.epoch === undefined && !store.now.items.length;
-      const [dump, waiting] = await Promise.all([nothing() && kept("list"), kept("queue")]);
-      if (!keeps) return;
-      if (dump && nothing()) store.restore(dump as Dump);
-      if (!mirror) queue = joined((waiting ?? []) as Queue, queue);
-      owner.changed();
+      known = false;
+      const read = (what: string) => stored("get", key + what);
+      const reading = Promise.all([nothing() && read("list"), read("queue")]).then(([dump, waiting]) => {
+        if (known) return;
+        if (dump) {
+          if (nothing()) store.restore(dump as Dump);
+          // The server said meanwhile that it is another user.
+          if ((dump as Dump).user !== store.now.user) return;
+        }
+        known = true;
+        if (!mirror) queue = joined((waiting ?? []) as Queue, queue);
+        if (queue.length) keep("queue", queue);
+        owner.changed();
+        owner.flush();
+      });
+      await within(environment, PATIENCE, reading).catch(() => {});
     },
     lead: async () => tabs?.lead() ?? true,
     resign,
