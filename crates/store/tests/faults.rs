@@ -220,8 +220,9 @@ fn what_a_failed_checkpoint_lost_is_copied_again() {
             store.append(&workspace(0), write, at(0)).await.unwrap();
         };
         let before = std::fs::read(&database).unwrap();
-        // A reader of the log keeps the checkpoint from its end.
-        let reader = rusqlite::Connection::open(&database).unwrap();
+        // A reader of the log keeps the checkpoint from its end. As a backup it only reads, and copies nothing when it is closed.
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let reader = rusqlite::Connection::open_with_flags(&database, flags).unwrap();
         publish(&store, 1_000_000).await.unwrap();
         reader.execute_batch("BEGIN; SELECT * FROM migration;").unwrap();
         publish_many().await;

@@ -1,7 +1,7 @@
 //! Copies the WAL into the database, off the commit path, and flushes the witness.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -21,6 +21,8 @@ use super::writer::as_error;
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the witness is flushed at most.
 const FLUSH: Duration = Duration::from_secs(1);
+/// When the WAL is to be cut again after that was in vain.
+const AGAIN: Duration = Duration::from_secs(30);
 /// The WAL begins anew once it holds this many times the configured growth. The writer does that between two turns,
 /// as nobody else comes in between under load; little is left to copy by then.
 const RESTART_AT: u64 = 4;
@@ -61,12 +63,14 @@ pub(super) struct Commits {
     made: AtomicU64,
     /// Of those, as many as there were when the WAL was last cut.
     cut: AtomicU64,
+    /// Whether it could not be cut when that was asked for last.
+    in_vain: AtomicBool,
 }
 
 impl Default for Commits {
     /// A WAL that was found may hold some.
     fn default() -> Self {
-        Self { made: AtomicU64::new(1), cut: AtomicU64::new(0) }
+        Self { made: AtomicU64::new(1), cut: AtomicU64::new(0), in_vain: AtomicBool::new(false) }
     }
 }
 
@@ -79,6 +83,17 @@ impl Commits {
     /// The WAL was cut after the last one. Of the thread that makes them.
     pub(super) fn cut(&self) {
         self.cut.store(self.made.load(Ordering::Acquire), Ordering::Release);
+        self.in_vain.store(false, Ordering::Release);
+    }
+
+    /// The WAL could not be cut: somebody reads from it, perhaps not for long.
+    pub(super) fn not_cut(&self) {
+        self.in_vain.store(true, Ordering::Release);
+    }
+
+    /// How long they may stay in the WAL before it is to be cut, or cut again.
+    fn patience(&self, wal_age: Duration) -> Duration {
+        if self.in_vain.load(Ordering::Acquire) { wal_age.min(AGAIN) } else { wal_age }
     }
 
     fn made(&self) -> u64 {
@@ -98,6 +113,13 @@ struct Wal {
     copied: u64,
 }
 
+#[derive(Default)]
+struct Asked {
+    is_heard: bool,
+    /// Whether anything was copied before.
+    copied: bool,
+}
+
 impl Checkpointer {
     pub(super) fn growth_of(mib: u64) -> u64 {
         (mib << 20) / PAGE_BYTES
@@ -107,7 +129,7 @@ impl Checkpointer {
     pub(super) fn run(&self, stop: &Receiver<()>) {
         let (mut looked_at, mut restart_after, mut flushed) = (0, 0, Instant::now());
         let (mut fullness, mut failing) = (Fullness::new(self.page_limit), Seldom::default());
-        // Since when it is known that the WAL holds commits.
+        // Since when it is known that the WAL holds commits, or that it was to be cut.
         let mut held_since = None;
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(LOOK) {
             let commits = self.commits.made();
@@ -118,13 +140,18 @@ impl Checkpointer {
             }
             if !self.commits.are_in_wal() {
                 held_since = None;
-            } else if held_since.get_or_insert_with(Instant::now).elapsed() >= self.wal_age {
+            } else if held_since.get_or_insert_with(Instant::now).elapsed()
+                >= self.commits.patience(self.wal_age)
+            {
                 let asked = self.work(|conn| self.ask_for_cut(conn));
-                if !matches!(asked, Ok(false)) {
+                if !matches!(asked, Ok(Asked { is_heard: false, .. })) {
                     // Perhaps in vain: then not again at once, as the writer waits for those who read.
                     held_since = None;
                 }
-                report(asked.map(drop), &mut failing);
+                if asked.is_err() {
+                    self.commits.not_cut();
+                }
+                report(asked.map(|asked| asked.copied), &mut failing);
             }
             if flushed.elapsed() >= FLUSH {
                 self.witness.flush();
@@ -160,18 +187,20 @@ impl Checkpointer {
         checkpoint(conn, "PASSIVE")
     }
 
+    /// Whether anything was copied.
     fn look(
         &self,
         conn: &Connection,
         restart_after: &mut u64,
         fullness: &mut Fullness,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<bool> {
         fullness.look(conn)?;
-        let wal = checkpoint(conn, "NOOP")?;
-        if wal.pages - wal.copied < self.growth {
-            return Ok(());
+        let before = checkpoint(conn, "NOOP")?;
+        if before.pages - before.copied < self.growth {
+            return Ok(false);
         }
         let wal = self.copy(conn)?;
+        let copied = wal.copied > before.copied;
         if wal.pages < self.growth * RESTART_AT {
             *restart_after = 0;
         } else if wal.pages >= *restart_after {
@@ -182,23 +211,25 @@ impl Checkpointer {
             // Nothing is lost where the writer was asked already: it begins anew.
             let _ = self.anew.try_send(Anew::Over);
         }
-        Ok(())
+        Ok(copied)
     }
 
     /// Whether the writer will hear of it: not before it did what it was asked for last.
-    fn ask_for_cut(&self, conn: &Connection) -> rusqlite::Result<bool> {
+    fn ask_for_cut(&self, conn: &Connection) -> rusqlite::Result<Asked> {
+        let before = checkpoint(conn, "NOOP")?;
         // So that the writer has less to do.
-        self.copy(conn)?;
-        Ok(self.anew.try_send(Anew::Cut).is_ok())
+        let copied = self.copy(conn)?.copied > before.copied;
+        Ok(Asked { is_heard: self.anew.try_send(Anew::Cut).is_ok(), copied })
     }
 }
 
-/// It was not the device that failed: the pages stay in the WAL, where they are safe, and the next look tries again: ten times a second, as long as the
-/// device is full.
-fn report(outcome: rusqlite::Result<()>, failing: &mut Seldom) {
+/// What is told here is no failure of the device: the pages stay in the WAL, where they are safe, and the next look tries
+/// again, ten times a second as long as the device is full.
+/// `Ok`: whether it copied anything.
+fn report(outcome: rusqlite::Result<bool>, failing: &mut Seldom) {
     match outcome {
-        Ok(()) if failing.ended() => tracing::info!("the WAL can be copied into the database again"),
-        Ok(()) => {}
+        Ok(true) if failing.ended() => tracing::info!("the WAL can be copied into the database again"),
+        Ok(_) => {}
         Err(error) => {
             if let Some(times) = failing.again(Instant::now()) {
                 tracing::warn!(%error, times, "cannot copy the WAL into the database");
@@ -244,4 +275,35 @@ fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<Wal> {
         let wal = Wal { is_done, pages: pages(row.get(1)?), copied: pages(row.get(2)?) };
         Ok(Wal { copied: wal.copied.min(wal.pages), ..wal })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_in_vain_is_asked_for_again_soon() {
+        let (commits, wal_age) = (Commits::default(), Duration::from_secs(600));
+        assert_eq!(commits.patience(wal_age), wal_age);
+        commits.not_cut();
+        assert!(commits.are_in_wal());
+        assert_eq!(commits.patience(wal_age), AGAIN);
+        assert_eq!(commits.patience(Duration::from_secs(1)), Duration::from_secs(1));
+        commits.cut();
+        assert!(!commits.are_in_wal());
+        commits.count();
+        assert!(commits.are_in_wal());
+        assert_eq!(commits.patience(wal_age), wal_age);
+    }
+
+    #[test]
+    fn a_failure_has_ended_once_something_is_copied() {
+        let mut failing = Seldom::default();
+        let full = || as_error(crate::Fault::Full);
+        report(Err(full()), &mut failing);
+        report(Ok(false), &mut failing);
+        assert_eq!(failing.again(Instant::now()), None, "it was only looked at");
+        report(Ok(true), &mut failing);
+        assert_eq!(failing.again(Instant::now()), Some(1));
+    }
 }

@@ -78,6 +78,8 @@ impl Writer {
 
     fn reopen(&mut self, before: &Before) -> Result<(), StoreError> {
         self.handles.close();
+        // Whatever a checkpoint met is mended with the rest.
+        self.failed.try_iter().for_each(drop);
         self.conn = None;
         if let Some(faults) = &self.config.faults {
             faults.while_closed(&self.config.dir);

@@ -271,11 +271,17 @@ impl Writer {
         match met(faults).and_then(|()| begin_anew(conn, how)) {
             Ok(true) if how == Anew::Cut => self.committed.cut(),
             // Somebody still reads from it: the checkpointer asks again.
+            Ok(false) if how == Anew::Cut => self.committed.not_cut(),
             Ok(_) => {}
             // What was copied before may not be on the device, and passes for flushed from now on.
             Err(error) if is_io(&error) => self.lose(Lost::empty(error, Vec::new())),
             // The pages stay in the WAL, where they are safe.
-            Err(error) => tracing::warn!(%error, "cannot begin the WAL anew"),
+            Err(error) => {
+                if how == Anew::Cut {
+                    self.committed.not_cut();
+                }
+                tracing::warn!(%error, "cannot begin the WAL anew");
+            }
         }
     }
 
