@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { bundled, gzipped } from "./bundled.mjs";
 
 /** Bytes. The aim is 8 KiB, 8,192. */
-const BOUNDS = { bundled: 10_040, file: 9_590 };
+const BOUNDS = { bundled: 10_070, file: 9_620 };
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 

@@ -172,9 +172,10 @@ export function connect(line: Line, surface: (wire: Wire) => Talk): Connection {
       dead(reason, code === 1006 ? "lost" : "close", code, comeBackAfter(code, reason), retryAt),
     after,
     expires(at = 0) {
+      if (!at) return;
       const life = at - environment.now();
       // It was accepted, so it is the clock that is wrong; the server says when it is over.
-      if (!(life > 0)) return;
+      if (life <= 0) return after("exchange");
       const lead = Math.min(Math.max(30_000, life / 10), life / 2) * (0.9 + environment.random() * 0.2);
       exchange(Math.max(5_000, life - lead));
     },

@@ -110,6 +110,8 @@ export function createSession(
   let tabs: Tabs<Change, Wish> | undefined;
   /** The filters of which a page is under way. */
   let loads = new Set<string>();
+  /** It was let go of: what still comes, such as a page that was asked for, is not kept. */
+  let left = false;
   /** It led, or followed: what the store has was told. */
   let met = false;
   /** What was kept of the queue is in it, or another user's: writing it loses nothing. */
@@ -149,6 +151,7 @@ export function createSession(
   };
   const leave = () => {
     if (dirty) save();
+    left = true;
     resign();
     tabs?.leave();
     tabs = mirror = undefined;
@@ -197,6 +200,8 @@ export function createSession(
       }
       case "Status":
         mirror = change.status ?? undefined;
+        // What was asked of one that no longer leads does not come.
+        if (!mirror) loads.clear();
         break;
       case "Load":
         loads.add(filterKey(change.filter));
@@ -220,7 +225,7 @@ export function createSession(
     }
 
     if (queue !== was && known) keep("queue", queue);
-    if (keeps && !dirty) {
+    if (keeps && !left && !dirty) {
       dirty = true;
       saving(SAVE, save);
     }
@@ -233,6 +238,7 @@ export function createSession(
     onWish: owner.wished,
     onLost(robbed) {
       mirror = undefined;
+      loads.clear();
       if (robbed) owner.robbed();
       else owner.changed();
     },
@@ -264,6 +270,7 @@ export function createSession(
     },
     async open() {
       if (!keeps) return;
+      left = false;
       const { locks, channel } = environment;
       const line = !tabs && options.shareTabs !== false && locks && channel?.(key);
       if (line) tabs = joinTabs(environment, locks, line, key, ears);

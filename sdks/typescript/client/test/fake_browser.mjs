@@ -95,7 +95,8 @@ export class Browser {
       } finally {
         if (this.#locks.get(name) === mine) {
           const next = waiting.shift();
-          if (next) next();
+          // After what the former holder still said.
+          if (next) setTimeout(next, 5);
           else this.#locks.delete(name);
         }
       }

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { MemoryStorage } from "./fake_browser.mjs";
-import { item, shows } from "./rig.mjs";
+import { item, page, shows } from "./rig.mjs";
 import { story } from "./story.mjs";
+import { eventually, turns } from "./waiting.mjs";
 
 /** @typedef {import("./rig.mjs").Rig} Rig */
 
@@ -235,4 +236,17 @@ story("close forgets a user that was never connected, too", async (rig) => {
   rig.client({ storage, user: "alice", token: null }).close();
   await new Promise(setImmediate);
   assert.equal(storage.kept.size, 0);
+});
+
+story("a page that comes after the user was let go of is not kept", async (rig, browser) => {
+  const { client } = await rig.live({ browser }, { older: 7 });
+  void client.loadMore();
+  const { answer } = await rig.server.requests.next("page", ({ path }) => path.endsWith("/inbox"));
+  client.update({ token: undefined });
+  client.close();
+  answer(200, page([item(6)], { unread: 2 }));
+  await eventually(() => browser.storage.kept.size === 0, "erased");
+  await rig.clock.pass(3_000);
+  await turns();
+  assert.deepEqual([...browser.storage.kept.keys()], []);
 });

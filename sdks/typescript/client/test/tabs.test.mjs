@@ -504,3 +504,25 @@ story("who a tab that is to lead asked for a token in vain ends no other attempt
   await rig.paged([item(5)]);
   await shows(second, { state: "live", user: "bob", ids: ["n5"] });
 });
+
+story(
+  "a page that was asked of a tab that resigned is asked for by the one that goes on",
+  async (rig, browser) => {
+    const inbox = (/** @type {{path: string}} */ { path }) => path.endsWith("/inbox");
+    const { client: first, socket } = await rig.live({ browser }, { older: 7 });
+    const second = rig.connecting({ browser });
+    await shows(second, { state: "live", ids: ["n7"] });
+    const more = second.loadMore();
+    await rig.server.requests.next("page", inbox);
+    first.disconnect();
+    await socket.closed;
+    await rig.dialled({ resumed: true });
+    await within(more, "the page is given up");
+    await shows(second, { state: "live", loading: false });
+    const again = second.loadMore();
+    const { answer } = await rig.server.requests.next("page", inbox);
+    answer(200, page([item(6)], { unread: 2 }));
+    await again;
+    await shows(second, { ids: ["n7", "n6"] });
+  },
+);

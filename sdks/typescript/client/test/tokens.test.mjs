@@ -195,3 +195,22 @@ story("a clock that is far ahead asks for no token every few seconds", async (ri
   await shows(client, { state: "live" });
   assert.deepEqual(rig.asked, ["initial", "expired"]);
 });
+
+story("a clock that goes ahead on a living connection is believed once", async (rig) => {
+  const client = rig.connecting();
+  const socket = await rig.dialled({ expiresAt: new Date(rig.clock.now() + 60_000).toISOString() });
+  await rig.paged();
+  await shows(client, { state: "live", ids: ["n7"] });
+  await rig.clock.pass(34_000);
+  await socket.texts.next("refresh");
+  socket.send({
+    type: "ok",
+    ref: "refresh",
+    expiresAt: new Date(rig.clock.now() - 3_600_000).toISOString(),
+  });
+  socket.send(heartbeat(7, { unread: 3 }));
+  await shows(client, { unread: 3 });
+  await rig.clock.pass(10_500);
+  await turns();
+  assert.deepEqual(rig.asked, ["initial", "refresh"]);
+});
