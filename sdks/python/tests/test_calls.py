@@ -232,5 +232,8 @@ async def test_whatever_is_called_nothing_is_anothers(server: ScriptedServer, se
     history = History(seed, server)
     await history.play()
     assert history.faults == []
-    left = [task for task in asyncio.all_tasks() - before - server.tasks if not task.done()]
-    assert left == []
+    # What accepts a connection may be about to end, which is nobody's doing here.
+    deadline = asyncio.get_running_loop().time() + LIMIT
+    while left := [task for task in asyncio.all_tasks() - before - server.tasks if not task.done()]:
+        assert asyncio.get_running_loop().time() < deadline, left
+        await asyncio.sleep(0)

@@ -69,7 +69,7 @@ class Connection:
         """From dialling to the end. Cancelled, it closes the socket without waiting for the server."""
         self._due = self._clock.now() + DIAL
         try:
-            socket = await within(self._clock, DIAL, self._dial())
+            socket = await self._dialled()
         except TimeoutError:
             return End.lost("timeout")
         except InvalidStatus as refusal:
@@ -101,6 +101,16 @@ class Connection:
     def handle_alive(self) -> None:
         """The server said its first word."""
         self._alive.set()
+
+    async def _dialled(self) -> ClientConnection:
+        dial = asyncio.ensure_future(self._dial())
+        try:
+            return await within(self._clock, DIAL, dial)
+        except BaseException:
+            # It may have been there in the very moment in which it was given up: then nobody else would close it.
+            if not dial.cancelled() and dial.exception() is None:
+                dial.result().transport.abort()
+            raise
 
     async def _dial(self) -> ClientConnection:
         subprotocols = [Subprotocol(self._address.subprotocol)] if self._address.subprotocol else None
