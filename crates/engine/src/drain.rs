@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::announcement::check_message;
 use crate::{Engine, EngineError, Span};
 
-pub(crate) use telling::forget_lost;
-pub(crate) use telling::{CANCELLED, tell_again};
+pub(crate) use telling::{CANCELLED, forget_lost, tell_again};
 pub use telling::{Told, tell, tell_cancelled};
 
 /// The shortest and longest time until a drain, in milliseconds: 1 second and 7 days.

@@ -8,12 +8,13 @@ use std::thread::{Builder, JoinHandle};
 use async_trait::async_trait;
 use campanile_model::{Entry, NotificationId, Rev, Seq, Slug, Timestamp, Topic, UserId};
 use crossbeam_channel::{Sender, TrySendError, bounded};
+use rusqlite::Connection;
 use tokio::sync::{broadcast, oneshot};
 
 use super::check_full::{CheckReport, check_full};
 use super::checkpoint::{Anew, Checkpointer, Commits, begin_anew, copies_all};
 use super::config::Config;
-use super::failure::store_error;
+use super::failure::{Outcome, store_error};
 use super::handles::Handles;
 use super::job::{Job, Reply};
 use super::readers::Readers;
@@ -146,6 +147,25 @@ impl SqliteStore {
         self.enqueue(job(reply))?;
         let lost = || StoreError::Unavailable { reason: "the write may or may not have happened".into() };
         answer.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// Removes up to `limit` of what is over at `now`, and says how many. One job is one bounded part of a turn, and
+    /// others' writes come between two of them.
+    async fn remove(
+        &self,
+        limit: usize,
+        now: Timestamp,
+        is_any: fn(&Connection, Timestamp) -> Outcome<bool>,
+        job: impl Fn(usize, Reply<usize>) -> Job,
+    ) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        while removed < limit && self.readers.run(move |conn| is_any(conn, now)).await? {
+            match self.write(|reply| job(limit - removed, reply)).await? {
+                0 => break,
+                count => removed += count,
+            }
+        }
+        Ok(removed)
     }
 
     fn enqueue(&self, job: Job) -> Result<(), StoreError> {
@@ -326,16 +346,7 @@ impl Store for SqliteStore {
     }
 
     async fn expire(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let mut expired = 0;
-        // One job is one bounded part of a turn, and others' writes come between two of them.
-        while expired < limit && self.readers.run(move |conn| append::is_due(conn, now)).await? {
-            let limit = limit - expired;
-            match self.write(|reply| Job::Expire { limit, now, reply }).await? {
-                0 => break,
-                count => expired += count,
-            }
-        }
-        Ok(expired)
+        self.remove(limit, now, append::is_due, |limit, reply| Job::Expire { limit, now, reply }).await
     }
 
     async fn heads(&self) -> Result<Vec<Head>, StoreError> {
@@ -397,15 +408,6 @@ impl Documents for SqliteStore {
     }
 
     async fn purge(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let mut purged = 0;
-        // As [`expire`](Store::expire).
-        while purged < limit && self.readers.run(move |conn| documents::has_expired(conn, now)).await? {
-            let limit = limit - purged;
-            match self.write(|reply| Job::Purge { limit, now, reply }).await? {
-                0 => break,
-                count => purged += count,
-            }
-        }
-        Ok(purged)
+        self.remove(limit, now, documents::has_expired, |limit, reply| Job::Purge { limit, now, reply }).await
     }
 }
